@@ -1,0 +1,33 @@
+type job = unit -> unit
+
+(* The lane's threads take these, in Domain 0. *)
+let mutex = Mutex.create ()
+let queue : job Queue.t = Queue.create ()
+
+let next () =
+  match Mutex.protect mutex (fun () -> Queue.take_opt queue) with
+  | Some job -> job ()
+  | None -> ()
+
+let () = Callback.register "lwt_interop.blocking_next" next
+
+let run f =
+  let home = Executor.current () in
+  let p, u = Lwt.task () in
+  let cancelled = Atomic.make false in
+  let job () =
+    if not (Atomic.get cancelled) then begin
+      let outcome = try Ok (f ()) with e -> Error e in
+      let settle () =
+        match outcome with Ok v -> Lwt.wakeup_later u v | Error e -> Lwt.wakeup_later_exn u e
+      in
+      ignore (Executor.post home { run = settle; abandon = ignore } : bool)
+    end
+  in
+  Lwt.on_cancel p (fun () -> Atomic.set cancelled true);
+  Mutex.protect mutex (fun () -> Queue.add job queue);
+  if not (Raw.lane_submit ()) then begin
+    Atomic.set cancelled true;
+    Lwt.wakeup_later_exn u (Failure "Lwt_interop.Blocking.run: no thread could be started")
+  end;
+  p

@@ -1,0 +1,28 @@
+type panic = { message : string; location : string option; backtrace : string option }
+
+exception Rust_panic of panic
+exception Rust_error of { message : string; sources : string list }
+exception Domain_terminated of int
+exception Wrong_thread of string
+
+let () =
+  Printexc.register_printer (function
+    | Rust_panic { message; location; backtrace } ->
+        let place = match location with Some l -> " at " ^ l | None -> "" in
+        let stack = match backtrace with Some b -> "\n" ^ b | None -> "" in
+        Some (Printf.sprintf "Lwt_interop.Rust_panic%s: %s%s" place message stack)
+    | Rust_error { message; sources } ->
+        Some (String.concat ", caused by: " (("Lwt_interop.Rust_error: " ^ message) :: sources))
+    | Domain_terminated id ->
+        Some (Printf.sprintf "Lwt_interop.Domain_terminated: domain %d has terminated" id)
+    | Wrong_thread why -> Some ("Lwt_interop.Wrong_thread: " ^ why)
+    | _ -> None)
+
+let of_rust kind (strings : string array) count =
+  let get i = if i < count && strings.(i) <> "" then Some strings.(i) else None in
+  let first = Option.value (get 0) ~default:"" in
+  match kind with
+  | 0 -> Rust_panic { message = first; location = get 1; backtrace = get 2 }
+  | _ ->
+      let sources = List.init (max 0 (count - 1)) (fun i -> strings.(i + 1)) in
+      Rust_error { message = first; sources }

@@ -1,0 +1,269 @@
+type job = { run : unit -> unit; abandon : unit -> unit }
+type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
+
+(* The promises that OCaml code waits for, by the index in their call's key. *)
+type pending = Nobody | Pending : 'a Lwt.u -> pending
+
+type t = {
+  handle : handle;
+  thread : int;
+  mutable keys : int array;
+  mutable promises : pending array;
+  (* Rust fills one batch while the loop works on another; [None] while it does. *)
+  mutable spare : Raw.Batch.t option;
+  (* Called with [Domain_terminated] when the domain ends. *)
+  watchers : (int, exn -> unit) Hashtbl.t;
+  mutable next_watcher : int;
+  mutable stop : unit -> unit;
+}
+
+type state = Absent | Running of t | Ended of int
+
+let key : state ref Dlwt_rt.key = Dlwt_rt.eager_key (fun () -> ref Absent)
+let index call = call land 0xffff_ffff
+
+(* ---- promises of calls *)
+
+let forget t call =
+  let i = index call in
+  if t.keys.(i) = call then begin
+    t.keys.(i) <- -1;
+    t.promises.(i) <- Nobody
+  end
+
+let remember t call u =
+  let i = index call in
+  let size = Array.length t.keys in
+  if i >= size then begin
+    let grown = max (i + 1) (2 * size) in
+    let keys = Array.make grown (-1) and promises = Array.make grown Nobody in
+    Array.blit t.keys 0 keys 0 size;
+    Array.blit t.promises 0 promises 0 size;
+    t.keys <- keys;
+    t.promises <- promises
+  end;
+  t.keys.(i) <- call;
+  t.promises.(i) <- Pending u
+
+(* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
+let claim t call =
+  let i = index call in
+  if i < Array.length t.keys && t.keys.(i) = call then begin
+    let p = t.promises.(i) in
+    t.keys.(i) <- -1;
+    t.promises.(i) <- Nobody;
+    Raw.release_call call;
+    p
+  end
+  else Nobody
+
+(* ---- promises that Rust waits for *)
+
+let report wait p =
+  let fulfilled v = Raw.settle_wait wait true v
+  and rejected e = Raw.settle_wait wait false (Obj.repr e) in
+  match Lwt.state p with
+  | Lwt.Return v -> fulfilled v
+  | Lwt.Fail e -> rejected e
+  | Lwt.Sleep -> (
+      (* A promise of another domain refuses callbacks. *)
+      try Lwt.on_any p fulfilled rejected with e -> rejected e)
+
+(* ---- the loop *)
+
+let perform t entry =
+  match (entry : Raw.Batch.entry) with
+  | Resolve (call, v) -> (
+      match claim t call with Pending u -> Raw.resolve u v | Nobody -> ())
+  | Reject (call, e) -> (
+      match claim t call with Pending u -> Lwt.wakeup_later_exn u e | Nobody -> ())
+  | Apply (wait, f) -> report wait (try f () with e -> Lwt.fail e)
+  | Cancel p -> Lwt.cancel p
+
+(* Runs them all; the first exception of those that Lwt lets through comes out at the end. *)
+let each n f =
+  let first = ref None in
+  for i = 0 to n - 1 do
+    try f i
+    with e ->
+      let bt = Printexc.get_raw_backtrace () in
+      if Option.is_none !first then first := Some (e, bt)
+  done;
+  Option.iter (fun (e, bt) -> Printexc.raise_with_backtrace e bt) !first
+
+let spare t =
+  match t.spare with
+  | Some b ->
+      t.spare <- None;
+      b
+  | None -> Raw.Batch.create ()
+
+(* A chain of calls is served without going through the loop each time, but not for ever: the
+   loop's own events come after this many rounds. *)
+let rounds = 8
+
+let rec drain t n =
+  let jobs = Mpsc.take_all t.handle.inbox in
+  List.iter (fun job -> job.run ()) jobs;
+  let spare = spare t in
+  let batch = Raw.tick spare in
+  let idle = batch == spare in
+  if not idle then
+    Fun.protect
+      ~finally:(fun () -> t.spare <- Some batch)
+      (fun () ->
+        each (Raw.Batch.length batch) (fun i -> perform t (Raw.Batch.take batch i)))
+  else t.spare <- Some batch;
+  if n > 1 && not (idle && Mpsc.is_empty t.handle.inbox) then drain t (n - 1)
+
+let after_wait t () = drain t rounds
+
+(* Lwt decides whether it sleeps by whether there are paused promises. *)
+let before_wait t () =
+  if not (Raw.park ()) then begin
+    drain t rounds;
+    ignore (Lwt.pause () : unit Lwt.t)
+  end
+
+(* ---- the executor's life *)
+
+(* What still waits learns of the domain's end. Where nobody handles that, it is no error of the
+   program's: the domain has ended on purpose. *)
+let expecting_termination f =
+  let own = Dlwt.async_exception_hook () in
+  let others = match own with Some hook -> hook | None -> fun e -> !Lwt.async_exception_hook e in
+  Dlwt.set_async_exception_hook
+    (Some (function Errors.Domain_terminated _ -> () | e -> others e));
+  Fun.protect f ~finally:(fun () -> Dlwt.set_async_exception_hook own)
+
+let terminate t state () =
+  let gone = Errors.Domain_terminated t.handle.id in
+  state := Ended t.handle.id;
+  let jobs = Mpsc.close t.handle.inbox in
+  let quietly f x = try f x with _ -> () in
+  Raw.executor_close ();
+  List.iter (fun job -> quietly job.abandon ()) jobs;
+  Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
+  expecting_termination (fun () ->
+      Array.iter
+        (function Nobody -> () | Pending u -> quietly (Lwt.wakeup_later_exn u) gone)
+        t.promises);
+  t.stop ()
+
+let attach state =
+  let id = (Domain.self () :> int) in
+  match Raw.executor_open id (Raw.Batch.create ()) with
+  | Error why ->
+      failwith (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
+  | Ok (raw, fd) ->
+      let t =
+        {
+          handle = { id; raw; inbox = Mpsc.create () };
+          thread = Thread.id (Thread.self ());
+          keys = [||];
+          promises = [||];
+          spare = None;
+          watchers = Hashtbl.create 16;
+          next_watcher = 0;
+          stop = ignore;
+        }
+      in
+      state := Running t;
+      let event = Lwt_engine.on_readable fd (fun _ -> Raw.clear_wake ()) in
+      let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
+      let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
+      t.stop <-
+        (fun () ->
+          Lwt_engine.stop_event event;
+          Lwt_main.Enter_iter_hooks.remove enter;
+          Lwt_main.Leave_iter_hooks.remove leave);
+      Dlwt_rt.at_domain_exit ~priority:30 (terminate t state);
+      t
+
+let main_thread = Thread.id (Thread.self ())
+
+let wrong_thread id owner =
+  let me = Thread.id (Thread.self ()) in
+  raise
+    (Errors.Wrong_thread
+       (Printf.sprintf
+          "domain %d: asynchronous Rust belongs to the thread of the domain's Lwt loop (thread \
+           %d), and was called from thread %d. Call it from the loop; code under \
+           Lwt_preemptive.detach reaches it with Lwt_preemptive.run_in_main"
+          id owner me))
+
+let executor () =
+  let state = Dlwt_rt.get_eager key in
+  match !state with
+  | Running t ->
+      if t.thread <> Thread.id (Thread.self ()) then wrong_thread t.handle.id t.thread;
+      t
+  | Ended id -> raise (Errors.Domain_terminated id)
+  | Absent ->
+      (* Domain 0's loop runs on the main thread; another domain's where it is first used. *)
+      if Dlwt_rt.is_main () && Thread.id (Thread.self ()) <> main_thread then
+        wrong_thread 0 main_thread;
+      attach state
+
+let current () = (executor ()).handle
+
+let post handle job =
+  Mpsc.push handle.inbox job
+  && begin
+       Raw.notify handle.raw;
+       true
+     end
+
+let while_alive f =
+  let t = executor () in
+  let id = t.next_watcher in
+  t.next_watcher <- id + 1;
+  Hashtbl.add t.watchers id f;
+  fun () -> Hashtbl.remove t.watchers id
+
+(* ---- what Rust calls *)
+
+let pending call =
+  let t = executor () in
+  let p, u = Lwt.task () in
+  remember t call u;
+  Lwt.on_cancel p (fun () ->
+      forget t call;
+      Raw.cancel_call call);
+  p
+
+type answer = Not_yet | Value of Obj.t | Exception of exn
+
+let wait p wait_key =
+  match Lwt.state p with
+  | Lwt.Return v -> Value v
+  | Lwt.Fail e -> Exception e
+  | Lwt.Sleep ->
+      report wait_key p;
+      Not_yet
+
+let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
+
+let () =
+  Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
+  Callback.register "lwt_interop.return" Lwt.return;
+  Callback.register "lwt_interop.return_unit" Lwt.return_unit;
+  Callback.register "lwt_interop.fail" Lwt.fail;
+  Callback.register "lwt_interop.pending" (fun call : Obj.t Lwt.t -> pending call);
+  Callback.register "lwt_interop.wait" wait;
+  Callback.register "lwt_interop.make_exception" Errors.of_rust;
+  Callback.register "lwt_interop.describe_exception" describe;
+  (* A domain that runs a Lwt loop takes messages, whether or not it has called Rust. Should there
+     be no descriptor left for it, the first call says so. *)
+  let start () = try ignore (executor () : t) with Failure _ | Errors.Wrong_thread _ -> () in
+  Dlwt_rt.each_domain (fun () ->
+      if Dlwt_rt.is_main () then begin
+        (* Not while modules are initialised: the program may never run a loop. *)
+        let hook = ref None in
+        hook :=
+          Some
+            (Lwt_main.Enter_iter_hooks.add_first (fun () ->
+                 Option.iter Lwt_main.Enter_iter_hooks.remove !hook;
+                 start ()))
+      end
+      else start ())

@@ -1,0 +1,82 @@
+type t = Executor.handle
+
+let current = Executor.current
+let id (t : t) = t.id
+let is_alive (t : t) = Raw.is_alive t.raw
+
+let post t f =
+  let run () = try f () with e -> Lwt.async (fun () -> Lwt.fail e) in
+  Executor.post t { run; abandon = ignore }
+
+(* Runs on the target. [reply] is called exactly once there: with the outcome, or with the news
+   that the domain ends. *)
+let run_here ~reply ~started f =
+  let replied = ref false in
+  let reply_once outcome =
+    if not !replied then begin
+      replied := true;
+      reply outcome
+    end
+  in
+  let p = try f () with e -> Lwt.fail e in
+  match Lwt.state p with
+  | Lwt.Return v -> reply_once (Ok v)
+  | Lwt.Fail e -> reply_once (Error e)
+  | Lwt.Sleep ->
+      started (fun () -> Lwt.cancel p);
+      let forget = Executor.while_alive (fun gone -> reply_once (Error gone)) in
+      let finish outcome =
+        forget ();
+        reply_once outcome
+      in
+      Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e))
+
+let settle u = function Ok v -> Lwt.wakeup_later u v | Error e -> Lwt.wakeup_later_exn u e
+
+let spawn (target : t) f =
+  let home = current () in
+  let p, u = Lwt.task () in
+  (* If home has ended nobody waits any more. *)
+  let reply outcome =
+    ignore (Executor.post home { run = (fun () -> settle u outcome); abandon = ignore } : bool)
+  in
+  let gone () = Error (Errors.Domain_terminated target.id) in
+  (* Both are used on the target only. *)
+  let cancelled = ref false and cancel_work = ref ignore in
+  let run () =
+    if not !cancelled then
+      try run_here ~reply ~started:(fun cancel -> cancel_work := cancel) f
+      with e -> reply (Error e)
+  in
+  if Executor.post target { run; abandon = (fun () -> reply (gone ())) } then
+    Lwt.on_cancel p (fun () ->
+        let run () =
+          cancelled := true;
+          !cancel_work ()
+        in
+        ignore (Executor.post target { run; abandon = ignore } : bool))
+  else settle u (gone ());
+  p
+
+type stats = {
+  polls : int;
+  messages_in : int;
+  messages_out : int;
+  wakeups : int;
+  alive : float;
+  busy : float;
+}
+
+let stats (t : t) =
+  match Raw.stats t.raw with
+  | [| polls; messages_in; messages_out; wakeups; alive; busy |] ->
+      let seconds ns = float_of_int ns *. 1e-9 in
+      {
+        polls;
+        messages_in;
+        messages_out;
+        wakeups;
+        alive = seconds alive;
+        busy = seconds busy;
+      }
+  | _ -> assert false

@@ -1,0 +1,141 @@
+exception Shut_down
+
+(* What goes on in a domain of the pool; used there only. *)
+type service = { mutable active : int; mutable draining : bool; stop : unit Lwt.u }
+
+let end_if_drained s = if s.draining && s.active = 0 then Lwt.wakeup_later s.stop ()
+
+let drain s () =
+  s.draining <- true;
+  end_if_drained s
+
+let serve s f () =
+  s.active <- s.active + 1;
+  let p = try f () with e -> Lwt.fail e in
+  let finished _ =
+    s.active <- s.active - 1;
+    end_if_drained s
+  in
+  Lwt.on_any p finished finished;
+  p
+
+type worker = {
+  domain : unit Domain.t;
+  handle : Handle.t;
+  (* Functions that callers wait for: what [spawn] goes by. *)
+  load : int Atomic.t;
+  service : service;
+  (* Fulfilled on the domain that created the pool. *)
+  ended : unit Lwt.t;
+}
+
+type t = { workers : worker array; mutable shutdown : unit Lwt.t option }
+
+(* A value that another domain waits for, without a loop. *)
+module Once = struct
+  type 'a t = { mutex : Mutex.t; filled : Condition.t; mutable value : 'a option }
+
+  let create () = { mutex = Mutex.create (); filled = Condition.create (); value = None }
+
+  let fill t v =
+    Mutex.protect t.mutex (fun () ->
+        t.value <- Some v;
+        Condition.signal t.filled)
+
+  let wait t =
+    Mutex.protect t.mutex (fun () ->
+        let rec go () =
+          match t.value with
+          | Some v -> v
+          | None ->
+              Condition.wait t.filled t.mutex;
+              go ()
+        in
+        go ())
+end
+
+(* After everything else that a domain does at its end, engine included: see [Dlwt_rt]. *)
+let last = 1000
+
+let start () =
+  let home = Handle.current () in
+  let ended, finished = Lwt.wait () in
+  let born = Once.create () in
+  let body () =
+    match Handle.current () with
+    | exception e -> Once.fill born (Error e)
+    | handle ->
+        Dlwt_rt.at_domain_exit ~priority:last (fun () ->
+            ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
+        let stopped, stop = Lwt.wait () in
+        Once.fill born (Ok (handle, { active = 0; draining = false; stop }));
+        Lwt_main.run stopped
+  in
+  let domain = Domain.spawn body in
+  match Once.wait born with
+  | Ok (handle, service) -> { domain; handle; load = Atomic.make 0; service; ended }
+  | Error e ->
+      Domain.join domain;
+      raise e
+
+let create ?domains () =
+  let n = match domains with Some n -> n | None -> Domain.recommended_domain_count () in
+  if n < 1 then invalid_arg (Printf.sprintf "Lwt_interop.Pool.create: %d domains" n);
+  let rec go started i =
+    if i = n then List.rev started
+    else
+      match start () with
+      | worker -> go (worker :: started) (i + 1)
+      | exception e ->
+          let bt = Printexc.get_raw_backtrace () in
+          List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) started;
+          List.iter (fun w -> Domain.join w.domain) started;
+          Printexc.raise_with_backtrace e bt
+  in
+  { workers = Array.of_list (go [] 0); shutdown = None }
+
+let size t = Array.length t.workers
+
+let worker t i =
+  if i < 0 || i >= size t then
+    invalid_arg (Printf.sprintf "Lwt_interop.Pool: no domain %d in a pool of %d" i (size t));
+  t.workers.(i)
+
+let handle t i = (worker t i).handle
+
+let send t worker f =
+  if Option.is_some t.shutdown then Lwt.fail Shut_down
+  else begin
+    Atomic.incr worker.load;
+    let p = Handle.spawn worker.handle (serve worker.service f) in
+    let finished _ = Atomic.decr worker.load in
+    Lwt.on_any p finished finished;
+    p
+  end
+
+let spawn_on t i f = send t (worker t i) f
+
+let spawn t f =
+  let lighter best w = if Atomic.get w.load < Atomic.get best.load then w else best in
+  send t (Array.fold_left lighter t.workers.(0) t.workers) f
+
+let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
+
+let shutdown t =
+  match t.shutdown with
+  | Some p -> p
+  | None ->
+      let open Lwt.Syntax in
+      let stop worker =
+        (* What was sent before is run before: messages keep their order. *)
+        let* () =
+          if Handle.post worker.handle (drain worker.service) then worker.ended
+          else Lwt.return_unit
+        in
+        (* The domain has nothing left to do but to give back its memory. *)
+        Domain.join worker.domain;
+        Lwt.return_unit
+      in
+      let p = Lwt.join (List.map stop (Array.to_list t.workers)) in
+      t.shutdown <- Some p;
+      p

@@ -1,0 +1,61 @@
+type handle
+
+external executor_open : int -> Obj.t array -> (handle * int, string) result
+  = "lwt_interop_executor_open"
+
+external executor_close : unit -> unit = "lwt_interop_executor_close"
+external tick : Obj.t array -> Obj.t array = "lwt_interop_tick"
+external park : unit -> bool = "lwt_interop_park" [@@noalloc]
+external clear_wake : unit -> unit = "lwt_interop_clear_wake" [@@noalloc]
+external cancel_call : int -> unit = "lwt_interop_cancel_call" [@@noalloc]
+external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
+external settle_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
+external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
+external is_alive : handle -> bool = "lwt_interop_is_alive" [@@noalloc]
+external stats : handle -> int array = "lwt_interop_stats"
+external totals : unit -> int array = "lwt_interop_totals"
+external lane_submit : unit -> bool = "lwt_interop_lane_submit"
+
+module Batch = struct
+  type t = Obj.t array
+
+  (* The same numbers as in runtime/src/batch.rs. *)
+  let capacity = 256
+  let fields = 3
+  let nothing = Obj.repr 0
+  let create () = Array.make (1 + (fields * capacity)) nothing
+  let length (b : t) : int = Obj.obj b.(0)
+
+  type entry =
+    | Resolve of int * Obj.t
+    | Reject of int * exn
+    | Apply of int * (unit -> Obj.t Lwt.t)
+    | Cancel of Obj.t Lwt.t
+
+  (* Rust's block: the closure, then its arguments. *)
+  let application (block : Obj.t) () : Obj.t Lwt.t =
+    let rec apply f i =
+      if i = Obj.size block then f
+      else apply ((Obj.obj f : Obj.t -> Obj.t) (Obj.field block i)) (i + 1)
+    in
+    Obj.obj (apply (Obj.field block 0) 1)
+
+  let take (b : t) i =
+    let at = 1 + (i * fields) in
+    let key : int = Obj.obj b.(at) in
+    let content = b.(at + 2) in
+    b.(at + 2) <- nothing;
+    match (Obj.obj b.(at + 1) : int) with
+    | 0 -> Resolve (key, content)
+    | 1 -> Reject (key, Obj.obj content)
+    | 2 -> Apply (key, application content)
+    | _ -> Cancel (Obj.obj content)
+end
+
+let executor_open id batch =
+  (* A file descriptor is an int on every system that has eventfd. *)
+  Result.map
+    (fun (handle, fd) -> (handle, (Obj.magic (fd : int) : Unix.file_descr)))
+    (executor_open id batch)
+
+let resolve (u : 'a Lwt.u) (v : Obj.t) = Lwt.wakeup_later u (Obj.obj v)

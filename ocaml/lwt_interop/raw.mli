@@ -1,0 +1,67 @@
+(** The border to Rust: its primitives, and the one place where types are taken on trust. *)
+
+type handle
+(** What Rust knows of a domain. May be used by any thread, and outlives the domain. *)
+
+(** {1 Work for the loop} *)
+
+module Batch : sig
+  type t
+  (** What a tick found for the loop to do: see [runtime/src/batch.rs]. *)
+
+  val create : unit -> t
+  val length : t -> int
+
+  type entry =
+    | Resolve of int * Obj.t  (** fulfil the promise of this call *)
+    | Reject of int * exn  (** reject the promise of this call *)
+    | Apply of int * (unit -> Obj.t Lwt.t)
+        (** call this function and report its promise to this wait *)
+    | Cancel of Obj.t Lwt.t
+
+  val take : t -> int -> entry
+  (** The entry at an index, which is cleared. *)
+end
+
+(** {1 The executor of the calling thread's domain} *)
+
+val executor_open : int -> Batch.t -> (handle * Unix.file_descr, string) result
+(** Makes the executor of the domain with this id, owned by the calling thread. The descriptor
+    becomes readable when a sleeping loop is woken. *)
+
+val executor_close : unit -> unit
+
+val tick : Batch.t -> Batch.t
+(** Takes messages and polls tasks, within a budget. Returns the argument if nothing was completed;
+    otherwise what was, and Rust keeps the argument. *)
+
+val park : unit -> bool
+(** Whether the loop may sleep: there is nothing to do. *)
+
+val clear_wake : unit -> unit
+(** Makes the descriptor unreadable again. *)
+
+val cancel_call : int -> unit
+(** OCaml has cancelled the promise of this call. *)
+
+val release_call : int -> unit
+(** OCaml has taken the outcome of this call: its key may be used again. *)
+
+val settle_wait : int -> bool -> Obj.t -> unit
+(** A promise that Rust waits for has a value ([true]) or an exception. *)
+
+(** {1 Any domain's} *)
+
+val notify : handle -> unit
+(** Tells the domain that there is something in its inbox. *)
+
+val is_alive : handle -> bool
+val stats : handle -> int array
+val totals : unit -> int array
+val lane_submit : unit -> bool
+
+(** {1 Trust} *)
+
+val resolve : 'a Lwt.u -> Obj.t -> unit
+(** Fulfils a promise of a call with the value that Rust made for it. The Rust function's result
+    type and the type in the [external] declaration are the user's to match. *)

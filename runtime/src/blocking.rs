@@ -1,0 +1,136 @@
+//! The blocking lane: a few threads of Domain 0 that run OCaml code which blocks.
+//!
+//! tokio's threads and the domains' loops never wait for such code: they send it here. The
+//! threads are made when there is work, and go away when there has been none for a while.
+
+use crate::callbacks::Callbacks;
+use crate::error::JoinError;
+use crate::ffi;
+use crate::join::{self, JoinHandle, Joined};
+use crate::panic::{contain, contain_quietly};
+use crate::token::RuntimeToken;
+use crate::tokio_rt::with_signals_blocked;
+use once_cell::sync::Lazy;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many OCaml calls block at the same time; more wait in the queue.
+const MAX_THREADS: usize = 4;
+/// How long a thread waits for work before it ends.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+enum Job {
+    Rust(Box<dyn FnOnce(&RuntimeToken<'_>) + Send>),
+    /// The next of the closures that OCaml keeps in a queue of its own.
+    OCaml,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+#[derive(Default)]
+struct Lane {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+static LANE: Lazy<Lane> = Lazy::new(Lane::default);
+
+/// Runs `f` on a thread of Domain 0 that may block: OCaml code that it calls may wait for
+/// files, locks or other processes, and Domain 0's own loop goes on meanwhile. Any thread,
+/// never blocks itself; at most four such calls run at a time, the others queue.
+///
+/// The token is that of Domain 0 but not of its loop, so promises cannot be made with it.
+///
+/// # Errors
+/// No thread could be started, and none is running.
+pub fn run<F, T>(f: F) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (handle, joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
+    LANE.submit(Job::Rust(Box::new(move |token| {
+        joined.report(contain(|| f(token)).map_err(JoinError::Panicked));
+    })))?;
+    Ok(handle)
+}
+
+/// Lets the lane run the next closure of OCaml's own queue.
+pub(crate) fn run_ocaml() -> io::Result<()> {
+    LANE.submit(Job::OCaml)
+}
+
+impl Lane {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&'static self, job: Job) -> io::Result<()> {
+        let mut state = self.state();
+        if state.idle < state.queue.len() + 1 && state.threads < MAX_THREADS {
+            let spawned = with_signals_blocked(|| {
+                std::thread::Builder::new()
+                    .name("lwt-interop-lane".to_owned())
+                    .spawn(|| self.serve())
+            });
+            match spawned {
+                Ok(_) => state.threads += 1,
+                // The threads that there are will come to it.
+                Err(_) if state.threads > 0 => {}
+                Err(e) => return Err(e),
+            }
+        }
+        state.queue.push_back(job);
+        drop(state);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// The life of a thread.
+    fn serve(&self) {
+        let registered = ffi::register_thread();
+        debug_assert!(registered, "dlwt links OCaml's thread library");
+        while let Some(job) = self.next() {
+            // SAFETY: the thread is registered, and holds the lock only in here.
+            unsafe {
+                ffi::with_lock(|| match job {
+                    Job::Rust(f) => contain_quietly(|| f(&RuntimeToken::on_lane())),
+                    Job::OCaml => {
+                        if let Some(callbacks) = Callbacks::get() {
+                            callbacks.blocking_next();
+                        }
+                    }
+                });
+            }
+        }
+        ffi::unregister_thread();
+    }
+
+    /// The next job; `None`, and one thread less, after a while without any.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state.idle += 1;
+            let (woken, timeout) = self
+                .work
+                .wait_timeout(state, KEEP_ALIVE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+}

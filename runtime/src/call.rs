@@ -1,0 +1,308 @@
+//! What a `#[func]` expands to calls: from an OCaml call to a promise.
+
+use crate::callbacks::Callbacks;
+use crate::domain::post;
+use crate::exception::{Failure, OCamlException};
+use crate::ffi::{self, RawValue, Root};
+use crate::local::{self, Call, Local};
+use crate::panic::{Contained, Panic, contain};
+use crate::settle::settle;
+use crate::slots::Key;
+use crate::token::RuntimeToken;
+use ocaml::{ToValue, Value};
+use std::error::Error;
+use std::ffi::CStr;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// What a function's result means to OCaml.
+pub struct Outcome<T>(Result<T, Failure>);
+
+/// The result is the value, `Result` included.
+pub fn value<T>(value: T) -> Outcome<T> {
+    Outcome(Ok(value))
+}
+
+/// `Ok` is the value, `Err` becomes an exception: the same one if it is an OCaml exception.
+pub fn raise<T, E: Into<Box<dyn Error>>>(result: Result<T, E>) -> Outcome<T> {
+    Outcome(result.map_err(|e| match e.into().downcast::<OCamlException>() {
+        Ok(exception) => Failure::Exception(*exception),
+        Err(error) => Failure::from_error(&*error),
+    }))
+}
+
+/// What a stub raises.
+enum Raise {
+    /// This exception, unrooted.
+    Exception(RawValue),
+    /// `Failure`, before our OCaml code is there to make anything better.
+    Failure(&'static CStr),
+}
+
+impl From<RawValue> for Raise {
+    fn from(exn: RawValue) -> Self {
+        Raise::Exception(exn)
+    }
+}
+
+const NOT_INITIALISED: &CStr = c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
+    yet: add it to the libraries of the executable, and call Rust after it";
+
+/// Runs the body of an exported function.
+///
+/// # Safety
+/// OCaml called the stub that calls this, with these arguments.
+unsafe fn enter<const N: usize>(
+    args: [RawValue; N],
+    body: impl FnOnce(&Local, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
+) -> Result<RawValue, Raise> {
+    // SAFETY: the caller's: the arguments are valid and the lock is held. What the GC cannot
+    // move needs no root; the rest is rooted before anything can allocate.
+    let args = args.map(|a| unsafe {
+        if ffi::is_block(a) {
+            Value::Root(Root::new(a))
+        } else {
+            Value::Raw(a)
+        }
+    });
+    let Some(callbacks) = Callbacks::get() else {
+        return Err(Raise::Failure(NOT_INITIALISED));
+    };
+    if local::with_owner(|_| ()).is_none() {
+        // SAFETY: the caller's.
+        unsafe { callbacks.attach()? };
+    }
+    // SAFETY: the caller's; `attach` returned with the lock held.
+    let result = unsafe { local::enter(|local, token| body(local, token, callbacks, args)) };
+    Ok(result.expect("attach made this thread an owner")?)
+}
+
+/// The last thing a stub does.
+///
+/// # Safety
+/// OCaml called the stub, and its frame has nothing to drop.
+unsafe fn finish(result: Result<RawValue, Raise>) -> RawValue {
+    match result {
+        Ok(value) => value,
+        // SAFETY: the caller's; nothing has allocated since the exception was made.
+        Err(Raise::Exception(exn)) => unsafe { ffi::raise(exn) },
+        // SAFETY: the caller's.
+        Err(Raise::Failure(message)) => unsafe { ffi::failwith(message) },
+    }
+}
+
+/// A promise that is settled already, unrooted.
+fn settled(
+    token: &RuntimeToken<'_>,
+    callbacks: &Callbacks,
+    outcome: Result<Value, Failure>,
+) -> Result<RawValue, RawValue> {
+    // SAFETY: the token proves the lock; value and exception are rooted until they are passed.
+    unsafe {
+        match outcome {
+            Ok(value) => callbacks.return_(value.raw().0),
+            Err(failure) => {
+                let exn = failure.to_exception(token, callbacks);
+                callbacks.fail(exn.get())
+            }
+        }
+    }
+}
+
+/// A new call and its promise, unrooted.
+fn new_call(local: &Local, callbacks: &Callbacks) -> Result<(Key, RawValue), RawValue> {
+    let key = local.add_call();
+    // SAFETY: `Local` is at hand only where the lock is held.
+    match unsafe { callbacks.pending(key.to_int()) } {
+        Ok(promise) => Ok((key, promise)),
+        Err(exn) => {
+            local.cancel_call(key);
+            Err(exn)
+        }
+    }
+}
+
+enum First<F> {
+    Settled(Result<Value, Failure>),
+    Pending(Pin<Box<F>>),
+}
+
+/// `#[func]`: polls the future once; if it is ready the promise is, too. Otherwise it goes on
+/// as a task of the domain's executor.
+///
+/// # Safety
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has
+/// nothing to drop.
+pub unsafe fn call_async<const N: usize, F, T>(
+    args: [RawValue; N],
+    start: impl FnOnce([Value; N]) -> F,
+    outcome: fn(F::Output) -> Outcome<T>,
+) -> RawValue
+where
+    F: Future + 'static,
+    T: ToValue + 'static,
+{
+    // SAFETY: the caller's.
+    unsafe {
+        finish(enter(args, |local, token, callbacks, args| {
+            let first = contain(|| {
+                let mut future = Box::pin(start(args));
+                // A future that is not ready is polled again, as a task, with a waker of its
+                // own, so a wake-up that this one misses is not lost.
+                match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(output) => {
+                        drop(future);
+                        First::Settled(outcome(output).0.map(|v| v.to_value(token.runtime())))
+                    }
+                    Poll::Pending => First::Pending(future),
+                }
+            });
+            match first {
+                Ok(First::Settled(result)) => settled(token, callbacks, result),
+                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Ok(First::Pending(future)) => {
+                    let (key, promise) = new_call(local, callbacks)?;
+                    let task = local.executor.spawn(async move {
+                        let output = Contained::new(future).await;
+                        let result = to_result(output, outcome);
+                        let _ = local::with_entered(|local| {
+                            settle(local, &RuntimeToken::new(local), key, result);
+                        });
+                    });
+                    local.attend_call(key, Call::Task(task));
+                    // Since it was made nothing has allocated on the OCaml heap.
+                    Ok(promise)
+                }
+            }
+        }))
+    }
+}
+
+/// The outcome as OCaml gets to see it; panics included, of `outcome` too.
+fn to_result<O, T>(
+    output: Result<O, Panic>,
+    outcome: fn(O) -> Outcome<T>,
+) -> Result<T, Failure> {
+    match output.map(|output| contain(|| outcome(output).0)) {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),
+    }
+}
+
+/// `#[func(sync)]`: the result is the value; a failure is raised.
+///
+/// # Safety
+/// As for [`call_async`].
+pub unsafe fn call_sync<const N: usize, T: ToValue>(
+    args: [RawValue; N],
+    body: impl FnOnce([Value; N]) -> Outcome<T>,
+) -> RawValue {
+    // SAFETY: the caller's.
+    unsafe {
+        finish(enter(args, |_local, token, callbacks, args| {
+            let result = contain(|| body(args).0.map(|v| v.to_value(token.runtime())));
+            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+                Ok(value) => Ok(value.raw().0),
+                Err(failure) => Err(failure.to_exception(token, callbacks).get()),
+            }
+        }))
+    }
+}
+
+/// Runs work on tokio, and settles at home.
+fn on_tokio<O, T>(
+    local: &Local,
+    callbacks: &Callbacks,
+    outcome: fn(O) -> Outcome<T>,
+    spawn: impl FnOnce(Completion<O, T>) -> tokio::task::AbortHandle,
+) -> Result<RawValue, RawValue>
+where
+    O: Send + 'static,
+    T: ToValue + Send + 'static,
+{
+    let (key, promise) = new_call(local, callbacks)?;
+    let completion = Completion {
+        home: local.shared.clone(),
+        key,
+        outcome,
+    };
+    local.attend_call(key, Call::Tokio(spawn(completion)));
+    Ok(promise)
+}
+
+/// Carries an output home.
+struct Completion<O, T> {
+    home: std::sync::Arc<crate::shared::Shared>,
+    key: Key,
+    outcome: fn(O) -> Outcome<T>,
+}
+
+impl<O: Send + 'static, T: ToValue + Send + 'static> Completion<O, T> {
+    fn complete(self, output: Result<O, Panic>) {
+        let Completion { home, key, outcome } = self;
+        // A domain that has ended has settled its calls.
+        let _ = post(&home, move |local, token| {
+            settle(local, token, key, to_result(output, outcome));
+        });
+    }
+}
+
+/// `#[func(tokio)]`: the future runs on tokio.
+///
+/// # Safety
+/// As for [`call_async`].
+pub unsafe fn call_tokio<const N: usize, F, T>(
+    args: [RawValue; N],
+    start: impl FnOnce([Value; N]) -> F,
+    outcome: fn(F::Output) -> Outcome<T>,
+) -> RawValue
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+    T: ToValue + Send + 'static,
+{
+    // SAFETY: the caller's.
+    unsafe {
+        finish(enter(args, |local, token, callbacks, args| {
+            match contain(|| Box::pin(start(args))) {
+                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Ok(future) => on_tokio(local, callbacks, outcome, |completion| {
+                    tokio::spawn(async move {
+                        completion.complete(Contained::new(future).await);
+                    })
+                    .abort_handle()
+                }),
+            }
+        }))
+    }
+}
+
+/// `#[func(blocking)]`: the body runs on tokio's blocking pool. Cancelling stops it only while
+/// it is queued.
+///
+/// # Safety
+/// As for [`call_async`].
+pub unsafe fn call_blocking<const N: usize, B, O, T>(
+    args: [RawValue; N],
+    start: impl FnOnce([Value; N]) -> B,
+    outcome: fn(O) -> Outcome<T>,
+) -> RawValue
+where
+    B: FnOnce() -> O + Send + 'static,
+    O: Send + 'static,
+    T: ToValue + Send + 'static,
+{
+    // SAFETY: the caller's.
+    unsafe {
+        finish(enter(args, |local, token, callbacks, args| {
+            match contain(|| start(args)) {
+                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Ok(body) => on_tokio(local, callbacks, outcome, |completion| {
+                    tokio::task::spawn_blocking(move || completion.complete(contain(body)))
+                        .abort_handle()
+                }),
+            }
+        }))
+    }
+}

@@ -1,0 +1,229 @@
+//! Domains seen from Rust: find one, send it work, wait for what becomes of it.
+
+use crate::error::{CallError, JoinError, Terminated, TokenError};
+use crate::join::{self, JoinHandle};
+use crate::local::{self, Local};
+use crate::metrics::DomainStats;
+use crate::panic::contain;
+use crate::shared::{Message, Run, Shared, registry};
+use crate::token::RuntimeToken;
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+pub use crate::token::with_token;
+
+/// Names an OCaml domain that has an executor. Cheap to clone; any thread may have one,
+/// and it may outlive its domain.
+#[derive(Clone)]
+pub struct Domain {
+    shared: Arc<Shared>,
+}
+
+/// The domain whose loop this thread runs. Any thread.
+pub fn current() -> Option<Domain> {
+    local::with_owner(|local| Domain::from_shared(local.shared.clone()))
+}
+
+/// The domain with this unique id, if it has an executor. Any thread.
+pub fn get(id: u64) -> Option<Domain> {
+    registry().get(&id).cloned().map(Domain::from_shared)
+}
+
+/// Every domain that has an executor, by id. Any thread.
+pub fn all() -> Vec<Domain> {
+    registry()
+        .values()
+        .cloned()
+        .map(Domain::from_shared)
+        .collect()
+}
+
+/// Domain 0, once it has run a Lwt loop or called Rust. Any thread.
+pub fn main() -> Option<Domain> {
+    get(0)
+}
+
+/// Adds a task to the executor of the domain whose loop this thread runs. The future need
+/// not be `Send`; it never leaves the domain. Dropping the handle detaches the task.
+///
+/// # Errors
+/// This thread runs no domain's loop.
+pub fn spawn_local<T: 'static>(
+    future: impl Future<Output = T> + 'static,
+) -> Result<JoinHandle<T>, TokenError> {
+    let spawned = local::with_owner(|local| {
+        let (handle, joined) = join::pair(local.shared.id);
+        local.executor.spawn(joined.run(future)).detach();
+        handle
+    });
+    spawned.ok_or_else(|| match local::former_domain() {
+        Some(domain) => TokenError::DomainTerminated { domain },
+        None => TokenError::NotADomainThread,
+    })
+}
+
+impl Domain {
+    pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
+        Domain { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The unique id, the same as OCaml's `(Domain.self () :> int)`. It is never used again
+    /// for another domain.
+    pub fn id(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// Whether the domain still takes work. It may end right after.
+    pub fn is_alive(&self) -> bool {
+        self.shared.is_alive()
+    }
+
+    /// What the domain has done so far.
+    pub fn stats(&self) -> DomainStats {
+        self.shared.counters.stats()
+    }
+
+    /// Runs a task on the domain: `factory` travels there, and the future that it makes,
+    /// which need not be `Send`, is polled and dropped there. Any thread, never blocks. Costs
+    /// a few allocations, and a system call if the domain sleeps.
+    ///
+    /// A domain that does not run its Lwt loop at the moment starts the task when it next
+    /// does.
+    ///
+    /// # Errors
+    /// The domain has ended; the factory comes back.
+    pub fn spawn<F, Fut, T>(&self, factory: F) -> Result<JoinHandle<T>, Terminated<F>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        let (handle, joined) = join::pair(self.id());
+        let message = Spawn { factory, joined };
+        match self.shared.send(message) {
+            Ok(()) => Ok(handle),
+            Err(refused) => Err(Terminated {
+                domain: self.id(),
+                work: refused.factory,
+            }),
+        }
+    }
+
+    /// Runs `f` on the domain with its [`RuntimeToken`], between two polls of tasks. Any
+    /// thread, never blocks. `f` must not block either.
+    ///
+    /// # Errors
+    /// The domain has ended; the closure comes back.
+    pub fn call<F, T>(&self, f: F) -> Result<JoinHandle<T>, Terminated<F>>
+    where
+        F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (handle, joined) = join::pair(self.id());
+        match self.shared.send(Call { f, joined }) {
+            Ok(()) => Ok(handle),
+            Err(refused) => Err(Terminated {
+                domain: self.id(),
+                work: refused.f,
+            }),
+        }
+    }
+
+    /// [`call`](Domain::call), and wait for the outcome without `.await`. For Rust threads and
+    /// tokio's blocking pool; a tokio worker that calls it serves nothing else meanwhile.
+    ///
+    /// # Errors
+    /// The domain has ended, `f` panicked, or the calling thread runs a domain's loop.
+    pub fn call_blocking<F, T>(&self, f: F) -> Result<T, CallError<F>>
+    where
+        F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(domain) = local::with_owner(|local| local.shared.id) {
+            return Err(CallError::WouldBlockDomain { domain, work: f });
+        }
+        let handle = self.call(f).map_err(CallError::Terminated)?;
+        futures_lite::future::block_on(handle).map_err(CallError::Failed)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Domain")
+            .field("id", &self.id())
+            .field("alive", &self.is_alive())
+            .finish()
+    }
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Domain {}
+
+impl std::hash::Hash for Domain {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+struct Spawn<F, T> {
+    factory: F,
+    joined: join::Joined<T>,
+}
+
+impl<F, Fut, T> Message for Spawn<F, T>
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = T> + 'static,
+    T: Send + 'static,
+{
+    fn deliver(self: Box<Self>, local: &Local, _token: &RuntimeToken<'_>) {
+        let Spawn { factory, joined } = *self;
+        match contain(factory) {
+            Ok(future) => local.executor.spawn(joined.run(future)).detach(),
+            Err(panic) => joined.report(Err(JoinError::Panicked(panic))),
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+}
+
+struct Call<F, T> {
+    f: F,
+    joined: join::Joined<T>,
+}
+
+impl<F, T> Message for Call<F, T>
+where
+    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn deliver(self: Box<Self>, _local: &Local, token: &RuntimeToken<'_>) {
+        let Call { f, joined } = *self;
+        joined.report(contain(|| f(token)).map_err(JoinError::Panicked));
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+}
+
+/// Sends a closure that nobody waits for. `Err` if the domain is gone.
+pub(crate) fn post<F>(shared: &Shared, f: F) -> Result<(), F>
+where
+    F: FnOnce(&Local, &RuntimeToken<'_>) + Send + 'static,
+{
+    shared.send(Run(f)).map_err(|Run(f)| f)
+}

@@ -1,0 +1,154 @@
+//! Waiting for a task that runs elsewhere.
+
+use crate::error::JoinError;
+use crate::panic::Contained;
+use futures_lite::future;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+/// The outcome of a task, to be awaited anywhere: on a domain, on tokio, or on any
+/// other executor.
+///
+/// Dropping it lets the task go on (it is *detached*); [`cancel`](JoinHandle::cancel)
+/// drops the task's future on its own domain.
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    domain: u64,
+    outcome: oneshot::Receiver<Result<T, JoinError>>,
+    cancel: Option<oneshot::Sender<()>>,
+}
+
+/// The task's end of a [`JoinHandle`].
+pub(crate) struct Joined<T> {
+    outcome: oneshot::Sender<Result<T, JoinError>>,
+    cancelled: oneshot::Receiver<()>,
+}
+
+/// A handle, and what its task needs to fulfil it. A task that is dropped, or a domain that
+/// ends, yields [`JoinError::Terminated`].
+pub(crate) fn pair<T>(domain: u64) -> (JoinHandle<T>, Joined<T>) {
+    let (outcome_tx, outcome) = oneshot::channel();
+    let (cancel, cancelled) = oneshot::channel();
+    let handle = JoinHandle {
+        domain,
+        outcome,
+        cancel: Some(cancel),
+    };
+    let joined = Joined {
+        outcome: outcome_tx,
+        cancelled,
+    };
+    (handle, joined)
+}
+
+impl<T> Joined<T> {
+    /// Runs `future` to its end, or until it is cancelled, and reports.
+    pub(crate) async fn run<F: Future<Output = T>>(self, future: F) {
+        let Joined { outcome, cancelled } = self;
+        let work = async {
+            match Contained::new(Box::pin(future)).await {
+                Ok(value) => Ok(value),
+                Err(panic) => Err(JoinError::Panicked(panic)),
+            }
+        };
+        let cancelled = async {
+            match cancelled.await {
+                Ok(()) => Err(JoinError::Cancelled),
+                // The handle was dropped: the task is detached.
+                Err(_) => future::pending().await,
+            }
+        };
+        // A finished task wins over a cancellation that comes at the same time. The work is
+        // dropped before its outcome is told.
+        let result = future::or(work, cancelled).await;
+        let _ = outcome.send(result);
+    }
+
+    /// Reports what was computed at once.
+    pub(crate) fn report(self, result: Result<T, JoinError>) {
+        let _ = self.outcome.send(result);
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Asks the task to stop: its future is dropped on its own domain, and this handle
+    /// yields [`JoinError::Cancelled`], unless the task finishes first. May be called on
+    /// any thread and more than once.
+    pub fn cancel(&mut self) {
+        if let Some(cancel) = self.cancel.take() {
+            let _ = cancel.send(());
+        }
+    }
+
+    /// Lets the task go on; the same as dropping the handle.
+    pub fn detach(self) {}
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let domain = self.domain;
+        Pin::new(&mut self.outcome)
+            .poll(cx)
+            .map(|r| r.unwrap_or(Err(JoinError::Terminated { domain })))
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancelling_drops_the_work_and_detaching_does_not() {
+        struct Flag<'a>(&'a std::cell::Cell<bool>);
+        impl Drop for Flag<'_> {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let dropped = std::cell::Cell::new(false);
+        let (mut handle, joined) = pair::<()>(1);
+        let flag = Flag(&dropped);
+        let mut task = Box::pin(joined.run(async {
+            let _flag = flag;
+            future::pending().await
+        }));
+        assert!(future::block_on(future::poll_once(&mut task)).is_none());
+        handle.cancel();
+        assert!(future::block_on(future::poll_once(&mut task)).is_some());
+        assert!(dropped.get());
+        assert_eq!(future::block_on(handle), Err(JoinError::Cancelled));
+
+        let (handle, joined) = pair::<u8>(1);
+        let mut task = Box::pin(joined.run(async {
+            future::yield_now().await;
+            7
+        }));
+        handle.detach();
+        assert!(future::block_on(future::poll_once(&mut task)).is_none());
+        assert!(future::block_on(future::poll_once(&mut task)).is_some());
+    }
+
+    #[test]
+    fn a_task_that_is_dropped_has_terminated() {
+        let (handle, joined) = pair::<u8>(42);
+        drop(joined.run(async { 1 }));
+        assert_eq!(
+            future::block_on(handle),
+            Err(JoinError::Terminated { domain: 42 })
+        );
+    }
+
+    #[test]
+    fn a_panic_is_an_error_of_the_handle() {
+        let (handle, joined) = pair::<u8>(1);
+        future::block_on(joined.run(async { panic!("ouch") }));
+        match future::block_on(handle) {
+            Err(JoinError::Panicked(p)) => assert_eq!(p.message, "ouch"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Asynchronous Rust and asynchronous OCaml 5, on every domain.
+//!
+//! A function that is marked [`func`] is, in OCaml, an external that returns a Lwt promise:
+//!
+//! ```
+//! use futures_lite::future;
+//!
+//! #[ocaml_lwt_interop::func]
+//! pub fn my_async_func() -> () {
+//!     future::yield_now().await;
+//! }
+//! ```
+//!
+//! ```ocaml
+//! external my_async_func : unit -> unit Lwt.t = "my_async_func"
+//! ```
+//!
+//! Every domain runs a Lwt loop of its own (OCaml's library `dlwt`) and an executor of its own,
+//! driven by that loop, on the domain's thread. All share one tokio runtime, whose context is
+//! entered wherever tasks are polled. Work moves between domains as messages only.
+//!
+//! | you want to | use |
+//! |---|---|
+//! | export an async function | [`func`] |
+//! | run a task on this domain | [`domain::spawn_local`] |
+//! | run a task on another domain | [`Domain::spawn`] |
+//! | touch OCaml values | [`domain::with_token`], [`Domain::call`] |
+//! | await a Lwt promise | [`Promise`] |
+//! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
+//! | call OCaml functions | [`OCamlFunc`], [`OCamlAsyncFunc`] |
+//! | keep an OCaml value | [`Rooted`] |
+//! | run OCaml code that blocks | [`blocking::run`] |
+//! | use tokio from elsewhere | [`tokio_handle`] |
+//!
+//! # Panics
+//!
+//! A panic never leaves Rust: it rejects the promise of the call with `Lwt_interop.Rust_panic`, or
+//! is the error of the [`JoinHandle`]. To know where a panic started, a panic hook is chained before
+//! the program's own when the first executor is made.
+
+#![warn(missing_docs)]
+
+mod batch;
+pub mod blocking;
+mod call;
+mod callbacks;
+pub mod domain;
+mod error;
+mod exception;
+mod executor;
+mod ffi;
+mod function;
+mod join;
+mod local;
+pub mod metrics;
+mod panic;
+mod promise;
+mod rooted;
+mod settle;
+mod shared;
+mod signal;
+mod slots;
+mod stubs;
+mod sync;
+mod token;
+mod tokio_rt;
+
+pub use domain::Domain;
+pub use error::{CallError, JoinError, Terminated, TokenError};
+pub use exception::OCamlException;
+pub use function::{Args, OCamlAsyncFunc, OCamlFunc};
+pub use join::JoinHandle;
+pub use ocaml_lwt_interop_macros::func;
+pub use panic::Panic;
+pub use promise::{Promise, PromiseFuture, Resolver};
+pub use rooted::Rooted;
+pub use token::RuntimeToken;
+pub use tokio_rt::tokio_handle;
+
+/// OCaml values and conversions, for the types of arguments and results.
+pub use ocaml;
+
+/// What `#[func]` expands to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::call::{call_async, call_blocking, call_sync, call_tokio, raise, value};
+    pub use ocaml::{FromValue, ToValue, Value};
+    /// An OCaml value as C functions take and return it.
+    pub type RawValue = ocaml_sys::Value;
+}

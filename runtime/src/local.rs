@@ -1,0 +1,374 @@
+//! The part of a domain that only the thread that owns it touches.
+
+use crate::batch::{Batch, Kind};
+use crate::error::TokenError;
+use crate::executor::Executor;
+use crate::ffi::{RawValue, Root};
+use crate::metrics;
+use crate::panic::contain_quietly;
+use crate::shared::{Shared, registry};
+use crate::slots::{Key, Slots};
+use crate::token::RuntimeToken;
+use async_executor::Task;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// How many tasks a tick polls, and how long it goes on, before Lwt's own events get
+/// their turn. Both are checked; what is left over is done in the next iteration.
+const POLLS_PER_TICK: usize = 256;
+const TIME_PER_TICK: Duration = Duration::from_millis(1);
+/// How many messages a tick takes from the inbox.
+const MESSAGES_PER_TICK: usize = 256;
+
+/// A promise that OCaml waits for, and how to stop the work behind it.
+pub(crate) enum Call {
+    /// A task of this domain's executor.
+    Task(Task<()>),
+    /// A task on tokio.
+    Tokio(tokio::task::AbortHandle),
+    /// A `Resolver` somewhere, or a call whose task is just being made.
+    Unattended,
+    /// Settled: the outcome is in a batch. The key stays taken until OCaml has looked, lest the
+    /// promise of the next call under the same key got it.
+    Settled,
+}
+
+/// A Lwt promise that a Rust future waits for.
+pub(crate) enum Wait {
+    Pending(Waker),
+    /// Fulfilled with the value, or rejected with the exception.
+    Settled(Result<Root, Root>),
+}
+
+/// See the module's documentation.
+pub(crate) struct Local {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) executor: Executor,
+    calls: RefCell<Slots<Call>>,
+    waits: RefCell<Slots<Wait>>,
+    batch: Batch,
+    /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
+    depth: Cell<u32>,
+    /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll
+    /// has to.
+    _tokio: tokio::runtime::EnterGuard<'static>,
+}
+
+/// What the current thread is to us.
+#[derive(Clone, Copy)]
+enum Role {
+    Stranger,
+    Owner(NonNull<Local>),
+    /// It owned this domain, which has ended.
+    Former(u64),
+}
+
+thread_local! {
+    static ROLE: Cell<Role> = const { Cell::new(Role::Stranger) };
+}
+
+/// The executor of the current thread's domain, whether or not OCaml has called into
+/// Rust. For what touches no OCaml value.
+pub(crate) fn with_owner<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+    match ROLE.try_with(Cell::get).unwrap_or(Role::Stranger) {
+        // SAFETY: `Local` lives until `close`, on this same thread, resets the role; and
+        // `close` does not free it while a stub (whose callee may be `f`) is running.
+        Role::Owner(local) => Some(f(unsafe { local.as_ref() })),
+        _ => None,
+    }
+}
+
+/// The executor of the current thread's domain, if OCaml has called into Rust.
+pub(crate) fn with_entered<R>(f: impl FnOnce(&Local) -> R) -> Result<R, TokenError> {
+    match ROLE.try_with(Cell::get).unwrap_or(Role::Stranger) {
+        Role::Owner(local) => {
+            // SAFETY: as in `with_owner`.
+            let local = unsafe { local.as_ref() };
+            if local.depth.get() == 0 {
+                return Err(TokenError::OutsideExecutor {
+                    domain: local.shared.id,
+                });
+            }
+            Ok(f(local))
+        }
+        Role::Former(domain) => Err(TokenError::DomainTerminated { domain }),
+        Role::Stranger => Err(TokenError::NotADomainThread),
+    }
+}
+
+/// Runs the body of a stub: OCaml has called, so the domain's lock is held. `None` if
+/// this thread owns no executor (yet, or any more).
+///
+/// # Safety
+/// OCaml called the stub that calls this, and the lock has not been released since.
+pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R) -> Option<R> {
+    struct Leave<'a>(&'a Cell<u32>);
+    impl Drop for Leave<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() - 1);
+        }
+    }
+    with_owner(|local| {
+        local.depth.set(local.depth.get() + 1);
+        let _leave = Leave(&local.depth);
+        f(local, &RuntimeToken::new(local))
+    })
+}
+
+/// The domain that this thread owned before it ended.
+pub(crate) fn former_domain() -> Option<u64> {
+    match ROLE.try_with(Cell::get) {
+        Ok(Role::Former(id)) => Some(id),
+        _ => None,
+    }
+}
+
+impl Local {
+    /// Makes the executor of domain `id`, owned by the current thread from now on.
+    ///
+    /// # Errors
+    /// tokio could not be started, or there is no descriptor left. Nothing has changed.
+    ///
+    /// # Safety
+    /// OCaml called, on the thread that runs the domain's loop, which owns no executor;
+    /// `array` is as [`Batch::new`] wants it.
+    pub(crate) unsafe fn open(id: u64, array: RawValue) -> io::Result<Arc<Shared>> {
+        crate::panic::remember_origins();
+        let tokio = crate::tokio_rt::runtime()?;
+        let shared = Arc::new(Shared::new(id)?);
+        let local = Box::new(Local {
+            executor: Executor::new(shared.clone()),
+            shared: shared.clone(),
+            calls: RefCell::new(Slots::new()),
+            waits: RefCell::new(Slots::new()),
+            // SAFETY: the caller's.
+            batch: unsafe { Batch::new(array) },
+            depth: Cell::new(0),
+            _tokio: tokio.enter(),
+        });
+        registry().insert(id, shared.clone());
+        ROLE.set(Role::Owner(NonNull::from(Box::leak(local))));
+        Ok(shared)
+    }
+
+    /// Ends the executor: messages go back, tasks are dropped here, and every pending
+    /// call is forgotten by Rust, for OCaml to settle.
+    ///
+    /// # Safety
+    /// OCaml called, on the owner's thread, at the domain's end.
+    pub(crate) unsafe fn close() {
+        // SAFETY: the caller's.
+        let closed = unsafe {
+            enter(|local, _token| {
+                local.shared.close();
+                // Destructors may use OCaml and may spawn, so all is still in place.
+                contain_quietly(|| local.executor.close());
+                let calls = local.calls.borrow_mut().drain();
+                for call in calls {
+                    if !matches!(call, Call::Settled) {
+                        metrics::thread().calls_settled.add(1);
+                    }
+                    contain_quietly(|| call.stop());
+                }
+                let waits = local.waits.borrow_mut().drain();
+                contain_quietly(|| drop(waits));
+                (NonNull::from(local), local.depth.get() == 1)
+            })
+        };
+        let Some((local, last)) = closed else { return };
+        // SAFETY: the pointer is the one that `open` leaked.
+        ROLE.set(Role::Former(unsafe { local.as_ref() }.shared.id));
+        if last {
+            // SAFETY: no stub is on the stack, so nobody has a reference, and the role that
+            // gave them out is gone.
+            let local = unsafe { Box::from_raw(local.as_ptr()) };
+            contain_quietly(|| drop(local));
+        }
+        // Otherwise a Rust frame below us still refers to it, under an `exit` that OCaml code
+        // called from Rust has started: the process ends, and takes the memory along.
+    }
+
+    /// Does what there is to do, within its budget, and returns the completions for OCaml,
+    /// `None` if there are none.
+    ///
+    /// # Safety
+    /// OCaml called, and `spare` holds an array as [`Batch::new`] wants it. The result is
+    /// unrooted.
+    pub(crate) unsafe fn tick(
+        &self,
+        token: &RuntimeToken<'_>,
+        spare: &Root,
+    ) -> Option<RawValue> {
+        self.shared.take_news();
+        let mut left_over = false;
+        let mut messages = 0;
+        while let Some(message) = self.shared.receive() {
+            contain_quietly(|| message.deliver(self, token));
+            messages += 1;
+            if messages == MESSAGES_PER_TICK {
+                left_over = true;
+                break;
+            }
+        }
+        let mut polls = 0;
+        let mut started = None;
+        while !self.batch.is_full() {
+            if !self.executor.tick() {
+                break;
+            }
+            polls += 1;
+            // Looking at the clock costs as much as a short poll.
+            if polls % 16 == 0 {
+                let started = started.get_or_insert_with(Instant::now);
+                if polls >= POLLS_PER_TICK || started.elapsed() >= TIME_PER_TICK {
+                    left_over = true;
+                    break;
+                }
+            }
+        }
+        self.shared.counters.polls.add(polls as u64);
+        // SAFETY: the caller's.
+        let batch = unsafe { self.batch.swap(spare) };
+        if left_over || polls >= POLLS_PER_TICK || !self.batch.is_empty() || batch.is_some() {
+            // The loop must not sleep before it has looked again.
+            self.shared.wake();
+        }
+        batch
+    }
+
+    /// Whether a stub left completions behind that the loop has to drain.
+    pub(crate) fn park(&self) -> bool {
+        self.batch.is_empty() && self.shared.park()
+    }
+
+    // ---- calls: OCaml waits for Rust
+
+    pub(crate) fn add_call(&self) -> Key {
+        metrics::thread().calls_started.add(1);
+        self.calls.borrow_mut().insert(Call::Unattended)
+    }
+
+    /// Says what stops the call; if it was settled meanwhile, stops at once.
+    pub(crate) fn attend_call(&self, key: Key, by: Call) {
+        let mut by = Some(by);
+        if let Some(call @ Call::Unattended) = self.calls.borrow_mut().get_mut(key) {
+            *call = by.take().expect("set above");
+        }
+        // Outside of the borrow: stopping may run user code.
+        if let Some(by) = by {
+            by.stop();
+        }
+    }
+
+    /// Settles a call, once: queues its outcome for OCaml. Returns `false`, and counts, if
+    /// the call was settled before.
+    ///
+    /// # Safety
+    /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
+    pub(crate) unsafe fn complete_call(&self, key: Key, kind: Kind, value: RawValue) -> bool {
+        let call = match self.calls.borrow_mut().get_mut(key) {
+            None | Some(Call::Settled) => {
+                metrics::thread().late_completions.add(1);
+                return false;
+            }
+            Some(call) => std::mem::replace(call, Call::Settled),
+        };
+        metrics::thread().calls_settled.add(1);
+        if let Call::Task(task) = call {
+            // It is this very task that completes.
+            task.detach();
+        }
+        // SAFETY: the caller's.
+        unsafe { self.batch.push(key, kind, value) };
+        self.shared.wake();
+        true
+    }
+
+    /// Whether a call is still waited for.
+    pub(crate) fn has_call(&self, key: Key) -> bool {
+        !matches!(
+            self.calls.borrow_mut().get_mut(key),
+            None | Some(Call::Settled)
+        )
+    }
+
+    /// OCaml has taken the outcome of a settled call.
+    pub(crate) fn release_call(&self, key: Key) {
+        let call = self.calls.borrow_mut().remove(key);
+        debug_assert!(matches!(call, None | Some(Call::Settled)));
+    }
+
+    /// OCaml has cancelled the promise: stops the work. The future is dropped by the next
+    /// tick, which comes before the loop sleeps.
+    pub(crate) fn cancel_call(&self, key: Key) {
+        let call = self.calls.borrow_mut().remove(key);
+        match call {
+            None | Some(Call::Settled) => {}
+            Some(call) => {
+                metrics::thread().calls_settled.add(1);
+                call.stop();
+            }
+        }
+    }
+
+    // ---- waits: Rust waits for OCaml
+
+    pub(crate) fn add_wait(&self, waker: Waker) -> Key {
+        self.waits.borrow_mut().insert(Wait::Pending(waker))
+    }
+
+    /// Takes the outcome of a wait, or leaves the waker of who asked.
+    pub(crate) fn poll_wait(&self, key: Key, waker: &Waker) -> Option<Result<Root, Root>> {
+        let mut waits = self.waits.borrow_mut();
+        match waits.get_mut(key).expect("a wait ends once") {
+            Wait::Pending(w) => {
+                w.clone_from(waker);
+                None
+            }
+            Wait::Settled(_) => match waits.remove(key) {
+                Some(Wait::Settled(outcome)) => Some(outcome),
+                _ => unreachable!("just seen"),
+            },
+        }
+    }
+
+    /// OCaml reports what a promise became. Nobody may wait any more.
+    pub(crate) fn settle_wait(&self, key: Key, outcome: Result<Root, Root>) {
+        let waker = match self.waits.borrow_mut().get_mut(key) {
+            None => return,
+            Some(wait) => std::mem::replace(wait, Wait::Settled(outcome)),
+        };
+        if let Wait::Pending(waker) = waker {
+            contain_quietly(|| waker.wake());
+        }
+    }
+
+    pub(crate) fn drop_wait(&self, key: Key) {
+        let wait = self.waits.borrow_mut().remove(key);
+        drop(wait);
+    }
+
+    /// Queues something for the loop that settles no call.
+    ///
+    /// # Safety
+    /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
+    pub(crate) unsafe fn request(&self, key: Key, kind: Kind, value: RawValue) {
+        // SAFETY: the caller's.
+        unsafe { self.batch.push(key, kind, value) };
+        self.shared.wake();
+    }
+}
+
+impl Call {
+    fn stop(self) {
+        match self {
+            Call::Task(task) => drop(task),
+            Call::Tokio(handle) => handle.abort(),
+            Call::Unattended | Call::Settled => {}
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Counters that cost their thread a plain store, and that any thread may read.
+
+use once_cell::sync::Lazy;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use thread_local::ThreadLocal;
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Only the one thread that owns the counter calls this.
+    pub(crate) fn add(&self, n: u64) {
+        self.0
+            .store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one thread has done; summed up by [`totals`].
+#[derive(Debug, Default)]
+pub(crate) struct ThreadCounters {
+    pub(crate) calls_started: Counter,
+    pub(crate) calls_settled: Counter,
+    pub(crate) roots_created: Counter,
+    pub(crate) roots_dropped: Counter,
+    pub(crate) late_completions: Counter,
+}
+
+static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
+
+/// The calling thread's counters.
+pub(crate) fn thread() -> &'static ThreadCounters {
+    THREADS.get_or_default()
+}
+
+/// Totals of the whole process. Each number is exact once the threads that change
+/// it are quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Calls from OCaml that were not ready at once.
+    pub calls_started: u64,
+    /// Those of them that have been settled: a value, an exception, cancelled, or
+    /// their domain's end.
+    pub calls_settled: u64,
+    /// OCaml values that Rust values of this crate keep alive.
+    pub roots: u64,
+    /// Completions that came for something that was settled before; dropped.
+    pub late_completions: u64,
+}
+
+/// Sums up what all threads have counted. Any thread.
+pub fn totals() -> Totals {
+    let sum = |f: fn(&ThreadCounters) -> &Counter| -> u64 { THREADS.iter().map(|t| f(t).get()).sum() };
+    // A root may be dropped on another thread than it was made on: read the drops first,
+    // so that the difference never goes below zero.
+    let dropped = sum(|t| &t.roots_dropped);
+    let settled = sum(|t| &t.calls_settled);
+    Totals {
+        calls_started: sum(|t| &t.calls_started),
+        calls_settled: settled,
+        roots: sum(|t| &t.roots_created).saturating_sub(dropped),
+        late_completions: sum(|t| &t.late_completions),
+    }
+}
+
+/// What one domain has done.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct DomainStats {
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Messages that came from other threads and domains.
+    pub messages_in: u64,
+    /// Messages that this domain's thread sent to other domains.
+    pub messages_out: u64,
+    /// How often a sleeping loop was woken.
+    pub wakeups: u64,
+    /// Time since the executor was made.
+    pub alive: Duration,
+    /// The part of it in which the loop was not asleep.
+    pub busy: Duration,
+}
+
+/// The counters behind [`DomainStats`].
+#[derive(Debug)]
+pub(crate) struct DomainCounters {
+    pub(crate) polls: Counter,
+    pub(crate) messages_out: Counter,
+    /// Written by senders.
+    pub(crate) messages_in: AtomicU64,
+    /// Written by senders.
+    pub(crate) wakeups: AtomicU64,
+    born: Instant,
+    /// Nanoseconds asleep, without the sleep that goes on.
+    asleep: Counter,
+    /// When the present sleep started, in nanoseconds since `born`; 0 when awake.
+    asleep_since: AtomicU64,
+}
+
+impl DomainCounters {
+    pub(crate) fn new() -> Self {
+        DomainCounters {
+            polls: Counter::default(),
+            messages_out: Counter::default(),
+            messages_in: AtomicU64::new(0),
+            wakeups: AtomicU64::new(0),
+            born: Instant::now(),
+            asleep: Counter::default(),
+            asleep_since: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.born.elapsed().as_nanos() as u64
+    }
+
+    /// The loop goes to sleep. Only the owner.
+    pub(crate) fn sleep(&self) {
+        self.asleep_since.store(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// The loop is awake; cheap if it was awake before. Only the owner.
+    pub(crate) fn awake(&self) {
+        let since = self.asleep_since.load(Ordering::Relaxed);
+        if since != 0 {
+            self.asleep.add(self.now().saturating_sub(since));
+            self.asleep_since.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> DomainStats {
+        let now = self.now();
+        let since = self.asleep_since.load(Ordering::Relaxed);
+        let current = if since == 0 { 0 } else { now.saturating_sub(since) };
+        let asleep = self.asleep.get() + current;
+        DomainStats {
+            polls: self.polls.get(),
+            messages_in: self.messages_in.load(Ordering::Relaxed),
+            messages_out: self.messages_out.get(),
+            wakeups: self.wakeups.load(Ordering::Relaxed),
+            alive: Duration::from_nanos(now),
+            busy: Duration::from_nanos(now.saturating_sub(asleep)),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleep_is_not_busy() {
+        let c = DomainCounters::new();
+        c.sleep();
+        std::thread::sleep(Duration::from_millis(20));
+        let during = c.stats();
+        assert!(during.alive - during.busy >= Duration::from_millis(20));
+        c.awake();
+        let after = c.stats();
+        assert!(after.alive - after.busy >= Duration::from_millis(20));
+        c.awake();
+        let again = c.stats();
+        assert_eq!(again.alive - again.busy, after.alive - after.busy, "counted once");
+    }
+
+    #[test]
+    fn totals_sum_over_threads() {
+        let before = totals();
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| thread().calls_started.add(2));
+            }
+        });
+        assert!(totals().calls_started >= before.calls_started + 8);
+    }
+}

@@ -1,0 +1,319 @@
+//! Lwt promises in Rust, in both directions.
+
+use crate::batch::Kind;
+use crate::callbacks::Callbacks;
+use crate::domain::{Domain, post};
+use crate::error::{Terminated, TokenError};
+use crate::exception::{Failure, OCamlException};
+use crate::ffi::Root;
+use crate::local::{self, Local};
+use crate::rooted::Rooted;
+use crate::settle::settle;
+use crate::slots::Key;
+use crate::token::{RuntimeToken, with_token};
+use ocaml::{FromValue, ToValue};
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// A Lwt promise of this domain, `'a Lwt.t` in OCaml. Await it, or hand it to OCaml.
+///
+/// It is not `Send`: promises never leave their domain. The other domains get values.
+pub struct Promise<T> {
+    promise: Rooted,
+    _type: PhantomData<(fn() -> T, *mut ())>,
+}
+
+impl<T> Promise<T> {
+    /// A new pending promise of the token's domain, and what settles it.
+    ///
+    /// # Errors
+    /// The token is of the blocking lane, which has no Lwt loop.
+    pub fn new(token: &RuntimeToken<'_>) -> Result<(Self, Resolver<T>), TokenError>
+    where
+        T: ToValue + Send + 'static,
+    {
+        let local = token.local()?;
+        let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
+        let key = local.add_call();
+        // SAFETY: the token proves the lock; the promise is rooted at once.
+        let promise = unsafe {
+            match callbacks.pending(key.to_int()) {
+                Ok(promise) => Rooted::from_raw(promise),
+                Err(exn) => {
+                    local.cancel_call(key);
+                    let e = OCamlException::from_raw(token, exn);
+                    panic!("a promise could not be made: {e}");
+                }
+            }
+        };
+        let resolver = Resolver {
+            home: Domain::from_shared(local.shared.clone()),
+            key: Some(key),
+            _type: PhantomData,
+        };
+        Ok((
+            Promise {
+                promise,
+                _type: PhantomData,
+            },
+            resolver,
+        ))
+    }
+}
+
+impl<T> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the OCaml side declares the argument as a promise of what `T` converts from.
+unsafe impl<T> FromValue for Promise<T> {
+    fn from_value(value: ocaml::Value) -> Self {
+        Promise {
+            promise: Rooted::from_value(value),
+            _type: PhantomData,
+        }
+    }
+}
+
+// SAFETY: the value is the promise.
+unsafe impl<T> ToValue for Promise<T> {
+    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
+        self.promise.to_value(rt)
+    }
+}
+
+impl<T: FromValue + 'static> IntoFuture for Promise<T> {
+    type Output = Result<T, OCamlException>;
+    type IntoFuture = PromiseFuture<T>;
+
+    fn into_future(self) -> PromiseFuture<T> {
+        PromiseFuture {
+            state: State::Unasked,
+            promise: Some(self.promise),
+            cancel_on_drop: false,
+            _type: PhantomData,
+        }
+    }
+}
+
+/// Waits for a Lwt promise: its value, or the exception that rejected it.
+///
+/// Dropping it lets the promise go on, unless [`cancel_on_drop`](Self::cancel_on_drop) was
+/// asked for.
+#[must_use = "futures do nothing unless awaited"]
+pub struct PromiseFuture<T> {
+    state: State,
+    /// `None` if there is no promise yet: OCaml makes it when it applies the function.
+    promise: Option<Rooted>,
+    cancel_on_drop: bool,
+    _type: PhantomData<(fn() -> T, *mut ())>,
+}
+
+enum State {
+    /// Not polled yet.
+    Unasked,
+    /// OCaml reports to this wait.
+    Waiting(Key),
+    Done,
+}
+
+impl<T: FromValue + 'static> PromiseFuture<T> {
+    /// Waits for what OCaml reports to `key`.
+    pub(crate) fn waiting(key: Key) -> Self {
+        PromiseFuture {
+            state: State::Waiting(key),
+            promise: None,
+            cancel_on_drop: false,
+            _type: PhantomData,
+        }
+    }
+
+    /// From now on dropping this future before it is ready cancels the promise, as
+    /// `Lwt.cancel` does.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+
+    fn convert(token: &RuntimeToken<'_>, outcome: Result<Root, Root>) -> <Self as Future>::Output {
+        match outcome {
+            Ok(root) => Ok(T::from_value(ocaml::Value::Root(root))),
+            // SAFETY: the token proves the lock.
+            Err(root) => Err(unsafe { OCamlException::from_raw(token, root.get()) }),
+        }
+    }
+
+    fn ask(&mut self, token: &RuntimeToken<'_>, local: &Local, waker: &Waker) -> Option<Result<Root, Root>> {
+        let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
+        let promise = self.promise.as_ref().expect("unasked means that it is here");
+        let key = local.add_wait(waker.clone());
+        // SAFETY: the token proves the lock; what comes back is rooted at once.
+        let now = unsafe {
+            match callbacks.wait(promise.raw(token), key.to_int()) {
+                Ok(now) => now.map(|r| r.map(|v| Root::new(v)).map_err(|e| Root::new(e))),
+                Err(exn) => Some(Err(Root::new(exn))),
+            }
+        };
+        match now {
+            Some(_) => local.drop_wait(key),
+            None => self.state = State::Waiting(key),
+        }
+        now
+    }
+}
+
+impl<T: FromValue + 'static> Future for PromiseFuture<T> {
+    type Output = Result<T, OCamlException>;
+
+    /// # Panics
+    /// Polled where there is no domain's executor, which takes an executor of the caller's
+    /// own on a domain's thread.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = with_token(|token| {
+            let local = token.local().expect("with_token never gives the lane's");
+            let outcome = match self.state {
+                State::Unasked => self.ask(token, local, cx.waker()),
+                State::Waiting(key) => local.poll_wait(key, cx.waker()),
+                State::Done => panic!("polled after completion"),
+            };
+            let Some(outcome) = outcome else {
+                return Poll::Pending;
+            };
+            self.state = State::Done;
+            self.promise = None;
+            Poll::Ready(Self::convert(token, outcome))
+        });
+        polled.unwrap_or_else(|e| panic!("a Lwt promise was awaited in the wrong place: {e}"))
+    }
+}
+
+// The future holds nothing that is pinned.
+impl<T> Unpin for PromiseFuture<T> {}
+
+impl<T> Drop for PromiseFuture<T> {
+    fn drop(&mut self) {
+        if let State::Waiting(key) = self.state {
+            local::with_owner(|local| local.drop_wait(key));
+        }
+        if self.cancel_on_drop
+            && !matches!(self.state, State::Done)
+            && let Some(promise) = &self.promise
+        {
+            // Elsewhere than in a task or a stub nobody could drain the request.
+            let _ = with_token(|token| {
+                let local = token.local().expect("with_token never gives the lane's");
+                // SAFETY: the token proves the lock; `Cancel` takes a promise.
+                unsafe { local.request(Key::from_int(0), Kind::Cancel, promise.raw(token)) };
+            });
+        }
+    }
+}
+
+impl<T> fmt::Debug for PromiseFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PromiseFuture").finish_non_exhaustive()
+    }
+}
+
+/// Settles a [`Promise`], from any thread: the value travels to the promise's domain, is
+/// converted there, and its loop resolves the promise.
+///
+/// Dropping it rejects the promise with `Rust_error`.
+pub struct Resolver<T> {
+    home: Domain,
+    /// `None` once used.
+    key: Option<Key>,
+    _type: PhantomData<fn(T)>,
+}
+
+impl<T: ToValue + Send + 'static> Resolver<T> {
+    /// Fulfils the promise. If OCaml has cancelled it meanwhile, the value is dropped.
+    ///
+    /// # Errors
+    /// The promise's domain has ended; the value comes back.
+    pub fn resolve(mut self, value: T) -> Result<(), Terminated<T>> {
+        let key = self.key.take().expect("used once");
+        let carried = Carried { key, value };
+        match self.home.shared().send(carried) {
+            Ok(()) => Ok(()),
+            Err(refused) => Err(Terminated {
+                domain: self.home.id(),
+                work: refused.value,
+            }),
+        }
+    }
+}
+
+impl<T> Resolver<T> {
+    /// Rejects the promise with `Rust_error`, or with the exception that `error` is.
+    ///
+    /// # Errors
+    /// The promise's domain has ended.
+    pub fn reject(
+        mut self,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Result<(), Terminated<()>> {
+        let failure = match error.into().downcast::<OCamlException>() {
+            Ok(exception) => Failure::Exception(*exception),
+            Err(error) => Failure::from_error(&*error),
+        };
+        let domain = self.home.id();
+        match self.fail(failure) {
+            true => Ok(()),
+            false => Err(Terminated { domain, work: () }),
+        }
+    }
+
+    /// The domain of the promise.
+    pub fn domain(&self) -> &Domain {
+        &self.home
+    }
+
+    fn fail(&mut self, failure: Failure) -> bool {
+        let Some(key) = self.key.take() else {
+            return true;
+        };
+        post(self.home.shared(), move |local, token| {
+            settle::<()>(local, token, key, Err(failure));
+        })
+        .is_ok()
+    }
+}
+
+impl<T> Drop for Resolver<T> {
+    fn drop(&mut self) {
+        self.fail(Failure::Error {
+            message: "the Resolver of this promise was dropped without resolving it".to_owned(),
+            sources: Vec::new(),
+        });
+    }
+}
+
+impl<T> fmt::Debug for Resolver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver")
+            .field("domain", &self.home.id())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Carried<T> {
+    key: Key,
+    value: T,
+}
+
+impl<T: ToValue + Send + 'static> crate::shared::Message for Carried<T> {
+    fn deliver(self: Box<Self>, local: &Local, token: &RuntimeToken<'_>) {
+        let Carried { key, value } = *self;
+        settle(local, token, key, Ok(value));
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
+        self
+    }
+}

@@ -1,0 +1,245 @@
+//! The C primitives of the OCaml library `lwt_interop`. See its `raw.ml`.
+//!
+//! They are called by OCaml only, with the lock of a domain held, with the types that
+//! `raw.ml` declares.
+
+use crate::blocking;
+use crate::ffi::{self, RawValue, Root, UNIT};
+use crate::local::{self, Local};
+use crate::metrics;
+use crate::shared::Shared;
+use crate::slots::Key;
+use ocaml_sys::custom_operations;
+use std::sync::Arc;
+
+// ---- handles: an `Arc<Shared>` in a custom block
+
+struct Operations(custom_operations);
+
+// SAFETY: the pointers in it are to static data, or null.
+unsafe impl Sync for Operations {}
+
+static HANDLE: Operations = Operations(custom_operations {
+    identifier: c"ocaml-lwt-interop.handle".as_ptr().cast(),
+    finalize: Some(drop_handle),
+    compare: None,
+    hash: None,
+    serialize: None,
+    deserialize: None,
+    compare_ext: None,
+    fixed_length: std::ptr::null(),
+});
+
+/// Runs during a collection, on whichever domain sweeps: it only gives back a share of
+/// memory. What `Shared` owned of users' was dropped when its domain ended.
+unsafe extern "C" fn drop_handle(block: RawValue) {
+    // SAFETY: the runtime calls it once, for a block that `new_handle` made.
+    unsafe { drop(Arc::from_raw(*handle_place(block))) };
+}
+
+/// # Safety
+/// `block` is a handle.
+unsafe fn handle_place(block: RawValue) -> *mut *const Shared {
+    // SAFETY: field 0 of a custom block is its operations; the data follow.
+    unsafe { ocaml_sys::field(block, 1).cast() }
+}
+
+/// A new handle, unrooted.
+///
+/// # Safety
+/// The lock is held.
+unsafe fn new_handle(shared: Arc<Shared>) -> RawValue {
+    // SAFETY: the operations are static and the runtime does not write to them; the block is
+    // filled before anything else allocates.
+    unsafe {
+        let block = ocaml_sys::caml_alloc_custom(
+            &raw const HANDLE.0,
+            size_of::<*const Shared>(),
+            0,
+            1,
+        );
+        handle_place(block).write(Arc::into_raw(shared));
+        block
+    }
+}
+
+/// # Safety
+/// `block` is a handle, and stays reachable while the reference is used.
+unsafe fn handle<'a>(block: RawValue) -> &'a Shared {
+    // SAFETY: the handle owns a share.
+    unsafe { &**handle_place(block) }
+}
+
+// ---- the executor
+
+/// `executor_open : int -> Batch.t -> (handle * int, string) result`: the descriptor to watch
+/// comes second. `Error` says what the operating system refused.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_executor_open(id: RawValue, batch: RawValue) -> RawValue {
+    // SAFETY: OCaml called, from `attach`, which has seen that the thread owns no executor. What
+    // is made is rooted until it is stored, and nothing allocates between the last store and
+    // the return.
+    unsafe {
+        let (tag, content) = match Local::open(ffi::int_val(id) as u64, batch) {
+            Ok(shared) => {
+                let fd = shared.raw_fd().map_or(-1, |fd| fd as isize);
+                let handle = Root::new(new_handle(shared));
+                let pair = ffi::alloc_tuple(2);
+                ffi::store_field(pair, 0, handle.get());
+                ffi::store_field(pair, 1, ffi::int(fd));
+                (0, Root::new(pair))
+            }
+            Err(e) => (1, Root::new(ffi::alloc_string(&e.to_string()))),
+        };
+        let result = ffi::alloc(1, tag);
+        ffi::store_field(result, 0, content.get());
+        result
+    }
+}
+
+/// `executor_close : unit -> unit`: at the end of the domain, on the thread that owns it.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
+    // SAFETY: OCaml called.
+    unsafe { Local::close() };
+    UNIT
+}
+
+/// `tick : Batch.t -> Batch.t`: messages and tasks within a budget. The result is the batch of
+/// completions; it is the argument itself if there are none, and otherwise the argument is
+/// filled next.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_tick(spare: RawValue) -> RawValue {
+    // SAFETY: OCaml called; the array is rooted before anything allocates.
+    unsafe {
+        let root = Root::new(spare);
+        let filled = local::enter(|local, token| local.tick(token, &root)).flatten();
+        filled.unwrap_or_else(|| root.get())
+    }
+}
+
+/// `park : unit -> bool` (noalloc): whether the loop may sleep now.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
+    ffi::bool(local::with_owner(Local::park).unwrap_or(true))
+}
+
+/// `clear_wake : unit -> unit` (noalloc): the loop has seen its descriptor.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
+    local::with_owner(|local| local.shared.clear_wake());
+    UNIT
+}
+
+/// `cancel_call : int -> unit` (noalloc): the promise of this call has been cancelled.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
+    local::with_owner(|local| local.cancel_call(Key::from_int(ffi::int_val(key))));
+    UNIT
+}
+
+/// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_release_call(key: RawValue) -> RawValue {
+    local::with_owner(|local| local.release_call(Key::from_int(ffi::int_val(key))));
+    UNIT
+}
+
+/// `settle_wait : int -> bool -> Obj.t -> unit`: what a promise that Rust waits for has become:
+/// a value (`true`) or an exception.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_settle_wait(
+    key: RawValue,
+    fulfilled: RawValue,
+    value: RawValue,
+) -> RawValue {
+    // SAFETY: OCaml called with a valid value, which is rooted at once.
+    unsafe {
+        local::enter(|local, _token| {
+            let root = Root::new(value);
+            let outcome = if ffi::int_val(fulfilled) != 0 {
+                Ok(root)
+            } else {
+                Err(root)
+            };
+            local.settle_wait(Key::from_int(ffi::int_val(key)), outcome);
+        });
+    }
+    UNIT
+}
+
+// ---- handles, from any thread that OCaml knows
+
+/// `notify : handle -> unit` (noalloc): there is a message in the domain's OCaml inbox.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
+    // SAFETY: OCaml passes a handle, reachable from the caller.
+    let shared = unsafe { handle(block) };
+    shared.note_message();
+    shared.wake();
+    UNIT
+}
+
+/// `is_alive : handle -> bool` (noalloc).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_is_alive(block: RawValue) -> RawValue {
+    // SAFETY: as above.
+    ffi::bool(unsafe { handle(block) }.is_alive())
+}
+
+/// `stats : handle -> int array`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_stats(block: RawValue) -> RawValue {
+    // SAFETY: as above.
+    let s = unsafe { handle(block) }.counters.stats();
+    // SAFETY: OCaml called.
+    unsafe {
+        ints(&[
+            s.polls as isize,
+            s.messages_in as isize,
+            s.messages_out as isize,
+            s.wakeups as isize,
+            s.alive.as_nanos() as isize,
+            s.busy.as_nanos() as isize,
+        ])
+    }
+}
+
+/// `totals : unit -> int array`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
+    let t = metrics::totals();
+    // SAFETY: OCaml called.
+    unsafe {
+        ints(&[
+            t.calls_started as isize,
+            t.calls_settled as isize,
+            t.roots as isize,
+            t.late_completions as isize,
+        ])
+    }
+}
+
+/// An OCaml `int array`, unrooted.
+///
+/// # Safety
+/// The lock is held.
+unsafe fn ints(numbers: &[isize]) -> RawValue {
+    // SAFETY: the caller's; storing does not allocate.
+    unsafe {
+        let array = ffi::alloc_tuple(numbers.len());
+        for (i, n) in numbers.iter().enumerate() {
+            ffi::store_field(array, i, ffi::int(*n));
+        }
+        array
+    }
+}
+
+// ---- the blocking lane
+
+/// `lane_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no
+/// thread to run it, and none could be started.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_lane_submit(_unit: RawValue) -> RawValue {
+    ffi::bool(blocking::run_ocaml().is_ok())
+}
