@@ -8,7 +8,9 @@ fn run(command: &mut Command) {
     match command.status() {
         Ok(status) if status.success() => {}
         Ok(status) => panic!("{shown} failed: {status}"),
-        Err(e) => panic!("{shown} could not be run: {e}. Is OCaml installed? `make setup` does that"),
+        Err(e) => {
+            panic!("{shown} could not be run: {e}. Is OCaml installed? `make setup` does that")
+        }
     }
 }
 
@@ -22,7 +24,14 @@ fn main() {
     std::fs::write(&source, "").expect("OUT_DIR is writable");
     let object = out.join("empty_program.o");
     run(Command::new("ocamlfind")
-        .args(["ocamlopt", "-package", "threads.posix", "-linkpkg", "-output-complete-obj", "-o"])
+        .args([
+            "ocamlopt",
+            "-package",
+            "threads.posix",
+            "-linkpkg",
+            "-output-complete-obj",
+            "-o",
+        ])
         .args([&object, &source])
         .current_dir(&out));
     let library = Path::new("liblwt_interop_empty_program.a");

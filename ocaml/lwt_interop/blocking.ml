@@ -16,18 +16,19 @@ let run f =
   let p, u = Lwt.task () in
   let cancelled = Atomic.make false in
   let job () =
-    if not (Atomic.get cancelled) then begin
+    if not (Atomic.get cancelled) then
       let outcome = try Ok (f ()) with e -> Error e in
       let settle () =
-        match outcome with Ok v -> Lwt.wakeup_later u v | Error e -> Lwt.wakeup_later_exn u e
+        match outcome with
+        | Ok v -> Lwt.wakeup_later u v
+        | Error e -> Lwt.wakeup_later_exn u e
       in
       ignore (Executor.post home { run = settle; abandon = ignore } : bool)
-    end
   in
   Lwt.on_cancel p (fun () -> Atomic.set cancelled true);
   Mutex.protect mutex (fun () -> Queue.add job queue);
-  if not (Raw.lane_submit ()) then begin
+  if not (Raw.lane_submit ()) then (
     Atomic.set cancelled true;
-    Lwt.wakeup_later_exn u (Failure "Lwt_interop.Blocking.run: no thread could be started")
-  end;
+    Lwt.wakeup_later_exn u
+      (Failure "Lwt_interop.Blocking.run: no thread could be started"));
   p

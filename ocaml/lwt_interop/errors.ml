@@ -12,7 +12,9 @@ let () =
         let stack = match backtrace with Some b -> "\n" ^ b | None -> "" in
         Some (Printf.sprintf "Lwt_interop.Rust_panic%s: %s%s" place message stack)
     | Rust_error { message; sources } ->
-        Some (String.concat ", caused by: " (("Lwt_interop.Rust_error: " ^ message) :: sources))
+        Some
+          (String.concat ", caused by: "
+             (("Lwt_interop.Rust_error: " ^ message) :: sources))
     | Domain_terminated id ->
         Some (Printf.sprintf "Lwt_interop.Domain_terminated: domain %d has terminated" id)
     | Wrong_thread why -> Some ("Lwt_interop.Wrong_thread: " ^ why)

@@ -12,4 +12,5 @@ exception Domain_terminated of int
 exception Wrong_thread of string
 
 val of_rust : int -> string array -> int -> exn
-(** [of_rust kind strings count]: what Rust calls to make one of these; 0 is a panic, 1 an error. *)
+(** [of_rust kind strings count]: what Rust calls to make one of these; 0 is a panic, 1 an
+    error. *)

@@ -26,35 +26,32 @@ let index call = call land 0xffff_ffff
 
 let forget t call =
   let i = index call in
-  if t.keys.(i) = call then begin
+  if t.keys.(i) = call then (
     t.keys.(i) <- -1;
-    t.promises.(i) <- Nobody
-  end
+    t.promises.(i) <- Nobody)
 
 let remember t call u =
   let i = index call in
   let size = Array.length t.keys in
-  if i >= size then begin
+  if i >= size then (
     let grown = max (i + 1) (2 * size) in
     let keys = Array.make grown (-1) and promises = Array.make grown Nobody in
     Array.blit t.keys 0 keys 0 size;
     Array.blit t.promises 0 promises 0 size;
     t.keys <- keys;
-    t.promises <- promises
-  end;
+    t.promises <- promises);
   t.keys.(i) <- call;
   t.promises.(i) <- Pending u
 
 (* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
 let claim t call =
   let i = index call in
-  if i < Array.length t.keys && t.keys.(i) = call then begin
+  if i < Array.length t.keys && t.keys.(i) = call then (
     let p = t.promises.(i) in
     t.keys.(i) <- -1;
     t.promises.(i) <- Nobody;
     Raw.release_call call;
-    p
-  end
+    p)
   else Nobody
 
 (* ---- promises that Rust waits for *)
@@ -77,18 +74,21 @@ let perform t entry =
       match claim t call with Pending u -> Raw.resolve u v | Nobody -> ())
   | Reject (call, e) -> (
       match claim t call with Pending u -> Lwt.wakeup_later_exn u e | Nobody -> ())
-  | Apply (wait, f) -> report wait (try f () with e -> Lwt.fail e)
+  | Apply (wait, f) ->
+      let p = try f () with e -> Lwt.fail e in
+      if Lwt.is_sleeping p then Raw.attach_wait wait p;
+      report wait p
   | Cancel p -> Lwt.cancel p
 
-(* Runs them all; the first exception of those that Lwt lets through comes out at the end. *)
-let each n f =
+(* [attempt_all body] is [body attempt]. What [attempt] lets fail keeps nothing else from running;
+   the first exception of those that Lwt lets through comes out at the end. *)
+let attempt_all body =
   let first = ref None in
-  for i = 0 to n - 1 do
-    try f i
-    with e ->
-      let bt = Printexc.get_raw_backtrace () in
-      if Option.is_none !first then first := Some (e, bt)
-  done;
+  body (fun f x ->
+      try f x
+      with e ->
+        let bt = Printexc.get_raw_backtrace () in
+        if Option.is_none !first then first := Some (e, bt));
   Option.iter (fun (e, bt) -> Printexc.raise_with_backtrace e bt) !first
 
 let spare t =
@@ -104,7 +104,8 @@ let rounds = 8
 
 let rec drain t n =
   let jobs = Mpsc.take_all t.handle.inbox in
-  List.iter (fun job -> job.run ()) jobs;
+  if jobs <> [] then
+    attempt_all (fun attempt -> List.iter (fun job -> attempt job.run ()) jobs);
   let spare = spare t in
   let batch = Raw.tick spare in
   let idle = batch == spare in
@@ -112,7 +113,10 @@ let rec drain t n =
     Fun.protect
       ~finally:(fun () -> t.spare <- Some batch)
       (fun () ->
-        each (Raw.Batch.length batch) (fun i -> perform t (Raw.Batch.take batch i)))
+        attempt_all (fun attempt ->
+            for i = 0 to Raw.Batch.length batch - 1 do
+              attempt (perform t) (Raw.Batch.take batch i)
+            done))
   else t.spare <- Some batch;
   if n > 1 && not (idle && Mpsc.is_empty t.handle.inbox) then drain t (n - 1)
 
@@ -120,10 +124,10 @@ let after_wait t () = drain t rounds
 
 (* Lwt decides whether it sleeps by whether there are paused promises. *)
 let before_wait t () =
-  if not (Raw.park ()) then begin
+  (* In this order: a message that comes after the first look is news to the second. *)
+  if not (Mpsc.is_empty t.handle.inbox && Raw.park ()) then (
     drain t rounds;
-    ignore (Lwt.pause () : unit Lwt.t)
-  end
+    ignore (Lwt.pause () : unit Lwt.t))
 
 (* ---- the executor's life *)
 
@@ -131,7 +135,9 @@ let before_wait t () =
    program's: the domain has ended on purpose. *)
 let expecting_termination f =
   let own = Dlwt.async_exception_hook () in
-  let others = match own with Some hook -> hook | None -> fun e -> !Lwt.async_exception_hook e in
+  let others =
+    match own with Some hook -> hook | None -> fun e -> !Lwt.async_exception_hook e
+  in
   Dlwt.set_async_exception_hook
     (Some (function Errors.Domain_terminated _ -> () | e -> others e));
   Fun.protect f ~finally:(fun () -> Dlwt.set_async_exception_hook own)
@@ -154,7 +160,8 @@ let attach state =
   let id = (Domain.self () :> int) in
   match Raw.executor_open id (Raw.Batch.create ()) with
   | Error why ->
-      failwith (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
+      failwith
+        (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
   | Ok (raw, fd) ->
       let t =
         {
@@ -187,8 +194,8 @@ let wrong_thread id owner =
   raise
     (Errors.Wrong_thread
        (Printf.sprintf
-          "domain %d: asynchronous Rust belongs to the thread of the domain's Lwt loop (thread \
-           %d), and was called from thread %d. Call it from the loop; code under \
+          "domain %d: asynchronous Rust belongs to the thread of the domain's Lwt loop \
+           (thread %d), and was called from thread %d. Call it from the loop; code under \
            Lwt_preemptive.detach reaches it with Lwt_preemptive.run_in_main"
           id owner me))
 
@@ -209,10 +216,9 @@ let current () = (executor ()).handle
 
 let post handle job =
   Mpsc.push handle.inbox job
-  && begin
-       Raw.notify handle.raw;
-       true
-     end
+  &&
+  (Raw.notify handle.raw;
+   true)
 
 let while_alive f =
   let t = executor () in
@@ -255,9 +261,11 @@ let () =
   Callback.register "lwt_interop.describe_exception" describe;
   (* A domain that runs a Lwt loop takes messages, whether or not it has called Rust. Should there
      be no descriptor left for it, the first call says so. *)
-  let start () = try ignore (executor () : t) with Failure _ | Errors.Wrong_thread _ -> () in
+  let start () =
+    try ignore (executor () : t) with Failure _ | Errors.Wrong_thread _ -> ()
+  in
   Dlwt_rt.each_domain (fun () ->
-      if Dlwt_rt.is_main () then begin
+      if Dlwt_rt.is_main () then
         (* Not while modules are initialised: the program may never run a loop. *)
         let hook = ref None in
         hook :=
@@ -265,5 +273,4 @@ let () =
             (Lwt_main.Enter_iter_hooks.add_first (fun () ->
                  Option.iter Lwt_main.Enter_iter_hooks.remove !hook;
                  start ()))
-      end
       else start ())

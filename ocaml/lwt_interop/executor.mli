@@ -1,8 +1,8 @@
-(** The executor of the calling domain: how Rust's tasks and other domains' messages get their turn
-    in its Lwt loop.
+(** The executor of the calling domain: how Rust's tasks and other domains' messages get
+    their turn in its Lwt loop.
 
-    A domain has one from the first time that it runs a Lwt loop or calls an asynchronous Rust
-    function, until it ends. It belongs to the thread that made it. *)
+    A domain has one from the first time that it runs a Lwt loop or calls an asynchronous
+    Rust function, until it ends. It belongs to the thread that made it. *)
 
 type job = {
   run : unit -> unit;  (** on the domain, in its loop; does not raise *)
@@ -21,9 +21,9 @@ val current : unit -> handle
     @raise Failure if the operating system refuses what an executor needs. *)
 
 val post : handle -> job -> bool
-(** Sends work to a domain. Any thread. [false] if the domain has ended: neither function is called.
-*)
+(** Sends work to a domain. Any thread. [false] if the domain has ended: neither function
+    is called. *)
 
 val while_alive : (exn -> unit) -> unit -> unit
-(** [while_alive f] sees to it that [f (Domain_terminated id)] is called if the calling domain ends
-    before the result is called. *)
+(** [while_alive f] sees to it that [f (Domain_terminated id)] is called if the calling
+    domain ends before the result is called. *)

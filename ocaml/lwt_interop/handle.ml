@@ -13,10 +13,9 @@ let post t f =
 let run_here ~reply ~started f =
   let replied = ref false in
   let reply_once outcome =
-    if not !replied then begin
+    if not !replied then (
       replied := true;
-      reply outcome
-    end
+      reply outcome)
   in
   let p = try f () with e -> Lwt.fail e in
   match Lwt.state p with
@@ -31,14 +30,17 @@ let run_here ~reply ~started f =
       in
       Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e))
 
-let settle u = function Ok v -> Lwt.wakeup_later u v | Error e -> Lwt.wakeup_later_exn u e
+let settle u = function
+  | Ok v -> Lwt.wakeup_later u v
+  | Error e -> Lwt.wakeup_later_exn u e
 
 let spawn (target : t) f =
   let home = current () in
   let p, u = Lwt.task () in
   (* If home has ended nobody waits any more. *)
   let reply outcome =
-    ignore (Executor.post home { run = (fun () -> settle u outcome); abandon = ignore } : bool)
+    ignore
+      (Executor.post home { run = (fun () -> settle u outcome); abandon = ignore } : bool)
   in
   let gone () = Error (Errors.Domain_terminated target.id) in
   (* Both are used on the target only. *)

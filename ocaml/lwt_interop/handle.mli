@@ -1,8 +1,8 @@
 (** Domains that take work from other domains. *)
 
 type t
-(** Names a domain that runs, or has run, a Lwt loop. It may be kept by any domain, and outlives
-    the one it names. *)
+(** Names a domain that runs, or has run, a Lwt loop. It may be kept by any domain, and
+    outlives the one it names. *)
 
 val current : unit -> t
 (** The calling domain.
@@ -12,26 +12,27 @@ val current : unit -> t
     @raise Failure if the operating system has no descriptor or threads left. *)
 
 val id : t -> int
-(** The domain's number, [(Domain.self () :> int)]. It is never used for another domain. *)
+(** The domain's number, [(Domain.self () :> int)]. It is never used for another domain.
+*)
 
 val is_alive : t -> bool
 (** Whether the domain takes work. It may end right after. *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn domain f] runs [f] in the loop of [domain]. The promise is the caller's: it gets the
-    value or the exception of [f]'s. Both cross domains, so they should be immutable, or not used
-    by the sender any more; promises stay where they are.
+(** [spawn domain f] runs [f] in the loop of [domain]. The promise is the caller's: it
+    gets the value or the exception of [f]'s. Both cross domains, so they should be
+    immutable, or not used by the sender any more; promises stay where they are.
 
-    Cancelling it cancels what [f] returned. If the domain ends first, the promise is rejected with
-    {!Errors.Domain_terminated}. A domain that is not in [Lwt_main.run] at the moment runs [f] when
-    it is next. *)
+    Cancelling it cancels what [f] returned. If the domain ends first, the promise is
+    rejected with {!Errors.Domain_terminated}. A domain that is not in [Lwt_main.run] at
+    the moment runs [f] when it is next. *)
 
 val post : t -> (unit -> unit) -> bool
-(** [post domain f] runs [f] in the loop of [domain], without an answer. [false] if the domain has
-    ended. An exception of [f] goes to that domain's [Lwt.async_exception_hook]. May be called by any
-    thread of OCaml's, also where there is no loop. *)
+(** [post domain f] runs [f] in the loop of [domain], without an answer. [false] if the
+    domain has ended. An exception of [f] goes to that domain's
+    [Lwt.async_exception_hook]. May be called by any thread of OCaml's, also where there
+    is no loop. *)
 
-(** What a domain has done so far. *)
 type stats = {
   polls : int;  (** polls of Rust tasks *)
   messages_in : int;  (** from other domains and threads *)
@@ -40,6 +41,7 @@ type stats = {
   alive : float;  (** seconds since it first ran a loop or called Rust *)
   busy : float;  (** seconds of them in which its loop did not sleep *)
 }
+(** What a domain has done so far. *)
 
 val stats : t -> stats
 (** May be called by any domain. *)

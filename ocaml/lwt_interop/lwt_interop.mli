@@ -1,6 +1,7 @@
 (** Asynchronous Rust and Lwt on every domain.
 
-    A Rust function marked [#[ocaml_lwt_interop::func]] is an external that returns a promise:
+    A Rust function marked [#[ocaml_lwt_interop::func]] is an external that returns a
+    promise:
 
     {[
       external my_async_func : unit -> unit Lwt.t = "my_async_func"
@@ -8,8 +9,9 @@
       let () = Lwt_main.run (my_async_func ())
     ]}
 
-    Any domain may do so, one from [Domain.spawn] as well as one of a {!Pool}. Promises stay in the
-    domain that made them; values move between domains through {!Handle.spawn}. *)
+    Any domain may do so, one from [Domain.spawn] as well as one of a {!Pool}. Promises
+    stay in the domain that made them; values move between domains through
+    {!Handle.spawn}. *)
 
 module Handle = Handle
 module Pool = Pool
@@ -18,8 +20,8 @@ module Blocking = Blocking
 (** {1 Running} *)
 
 val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
-(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a {!Pool} of [domains]
-    domains at its side, {!default_pool}, which is shut down at the end.
+(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a {!Pool} of
+    [domains] domains at its side, {!default_pool}, which is shut down at the end.
 
     @raise Invalid_argument as {!Pool.create} does, or if a [run] is under way.
     @raise Failure as {!Pool.create} does. *)

@@ -1,5 +1,5 @@
-(** An unbounded queue with many producers and one consumer, which can be closed. Lock-free; any
-    domain and any thread may push. *)
+(** An unbounded queue with many producers and one consumer, which can be closed.
+    Lock-free; any domain and any thread may push. *)
 
 type 'a t
 

@@ -88,7 +88,9 @@ let create ?domains () =
       | worker -> go (worker :: started) (i + 1)
       | exception e ->
           let bt = Printexc.get_raw_backtrace () in
-          List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) started;
+          List.iter
+            (fun w -> ignore (Handle.post w.handle (drain w.service) : bool))
+            started;
           List.iter (fun w -> Domain.join w.domain) started;
           Printexc.raise_with_backtrace e bt
   in
@@ -98,20 +100,20 @@ let size t = Array.length t.workers
 
 let worker t i =
   if i < 0 || i >= size t then
-    invalid_arg (Printf.sprintf "Lwt_interop.Pool: no domain %d in a pool of %d" i (size t));
+    invalid_arg
+      (Printf.sprintf "Lwt_interop.Pool: no domain %d in a pool of %d" i (size t));
   t.workers.(i)
 
 let handle t i = (worker t i).handle
 
 let send t worker f =
   if Option.is_some t.shutdown then Lwt.fail Shut_down
-  else begin
+  else (
     Atomic.incr worker.load;
     let p = Handle.spawn worker.handle (serve worker.service f) in
     let finished _ = Atomic.decr worker.load in
     Lwt.on_any p finished finished;
-    p
-  end
+    p)
 
 let spawn_on t i f = send t (worker t i) f
 

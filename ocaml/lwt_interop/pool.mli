@@ -6,13 +6,14 @@ exception Shut_down
 (** The pool takes no more work. *)
 
 val create : ?domains:int -> unit -> t
-(** Starts domains, [Domain.recommended_domain_count ()] of them unless told otherwise, and waits
-    until each can take work. The calling domain is not one of them.
+(** Starts domains, [Domain.recommended_domain_count ()] of them unless told otherwise,
+    and waits until each can take work. The calling domain is not one of them.
 
     @raise Invalid_argument if [domains] is less than 1.
     @raise Failure
-      if OCaml refuses a domain (there are at most 128 at a time unless [OCAMLRUNPARAM=d=] says
-      more), or a domain cannot have an executor; those that were started have been ended. *)
+      if OCaml refuses a domain (there are at most 128 at a time unless [OCAMLRUNPARAM=d=]
+      says more), or a domain cannot have an executor; those that were started have been
+      ended. *)
 
 val size : t -> int
 (** How many domains it has. *)
@@ -23,8 +24,8 @@ val handle : t -> int -> Handle.t
     @raise Invalid_argument if there is none. *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** Runs a function on the domain with the fewest functions under way. See {!Handle.spawn}. Rejects
-    with {!Shut_down} after {!shutdown}. *)
+(** Runs a function on the domain with the fewest functions under way. See
+    {!Handle.spawn}. Rejects with {!Shut_down} after {!shutdown}. *)
 
 val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
 (** [spawn_on pool i f] runs [f] on domain [i]. *)
@@ -33,5 +34,5 @@ val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
 (** Like [Lwt_list.map_p], with the elements dealt out to the domains. *)
 
 val shutdown : t -> unit Lwt.t
-(** Takes no more work, waits for what is under way, and ends the domains. Called again, it waits for
-    the same end. To be called on the domain that created the pool. *)
+(** Takes no more work, waits for what is under way, and ends the domains. Called again,
+    it waits for the same end. To be called on the domain that created the pool. *)

@@ -9,6 +9,7 @@ external park : unit -> bool = "lwt_interop_park" [@@noalloc]
 external clear_wake : unit -> unit = "lwt_interop_clear_wake" [@@noalloc]
 external cancel_call : int -> unit = "lwt_interop_cancel_call" [@@noalloc]
 external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
+external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
 external settle_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
 external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
 external is_alive : handle -> bool = "lwt_interop_is_alive" [@@noalloc]

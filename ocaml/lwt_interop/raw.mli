@@ -1,4 +1,5 @@
-(** The border to Rust: its primitives, and the one place where types are taken on trust. *)
+(** The border to Rust: its primitives, and the one place where types are taken on trust.
+*)
 
 type handle
 (** What Rust knows of a domain. May be used by any thread, and outlives the domain. *)
@@ -26,14 +27,14 @@ end
 (** {1 The executor of the calling thread's domain} *)
 
 val executor_open : int -> Batch.t -> (handle * Unix.file_descr, string) result
-(** Makes the executor of the domain with this id, owned by the calling thread. The descriptor
-    becomes readable when a sleeping loop is woken. *)
+(** Makes the executor of the domain with this id, owned by the calling thread. The
+    descriptor becomes readable when a sleeping loop is woken. *)
 
 val executor_close : unit -> unit
 
 val tick : Batch.t -> Batch.t
-(** Takes messages and polls tasks, within a budget. Returns the argument if nothing was completed;
-    otherwise what was, and Rust keeps the argument. *)
+(** Takes messages and polls tasks, within a budget. Returns the argument if nothing was
+    completed; otherwise what was, and Rust keeps the argument. *)
 
 val park : unit -> bool
 (** Whether the loop may sleep: there is nothing to do. *)
@@ -46,6 +47,9 @@ val cancel_call : int -> unit
 
 val release_call : int -> unit
 (** OCaml has taken the outcome of this call: its key may be used again. *)
+
+val attach_wait : int -> Obj.t Lwt.t -> unit
+(** The function that Rust asked for has returned this promise, which is pending. *)
 
 val settle_wait : int -> bool -> Obj.t -> unit
 (** A promise that Rust waits for has a value ([true]) or an exception. *)
@@ -63,5 +67,5 @@ val lane_submit : unit -> bool
 (** {1 Trust} *)
 
 val resolve : 'a Lwt.u -> Obj.t -> unit
-(** Fulfils a promise of a call with the value that Rust made for it. The Rust function's result
-    type and the type in the [external] declaration are the user's to match. *)
+(** Fulfils a promise of a call with the value that Rust made for it. The Rust function's
+    result type and the type in the [external] declaration are the user's to match. *)

@@ -26,10 +26,12 @@ pub fn value<T>(value: T) -> Outcome<T> {
 
 /// `Ok` is the value, `Err` becomes an exception: the same one if it is an OCaml exception.
 pub fn raise<T, E: Into<Box<dyn Error>>>(result: Result<T, E>) -> Outcome<T> {
-    Outcome(result.map_err(|e| match e.into().downcast::<OCamlException>() {
-        Ok(exception) => Failure::Exception(*exception),
-        Err(error) => Failure::from_error(&*error),
-    }))
+    Outcome(
+        result.map_err(|e| match e.into().downcast::<OCamlException>() {
+            Ok(exception) => Failure::Exception(*exception),
+            Err(error) => Failure::from_error(&*error),
+        }),
+    )
 }
 
 /// What a stub raises.
@@ -46,7 +48,8 @@ impl From<RawValue> for Raise {
     }
 }
 
-const NOT_INITIALISED: &CStr = c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
+const NOT_INITIALISED: &CStr =
+    c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
     yet: add it to the libraries of the executable, and call Rust after it";
 
 /// Runs the body of an exported function.
@@ -150,7 +153,10 @@ where
                 let mut future = Box::pin(start(args));
                 // A future that is not ready is polled again, as a task, with a waker of its
                 // own, so a wake-up that this one misses is not lost.
-                match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                match future
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                {
                     Poll::Ready(output) => {
                         drop(future);
                         First::Settled(outcome(output).0.map(|v| v.to_value(token.runtime())))
@@ -163,8 +169,10 @@ where
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(First::Pending(future)) => {
                     let (key, promise) = new_call(local, callbacks)?;
+                    // Outside of the block, which may be dropped before it starts.
+                    let work = Contained::new(future);
                     let task = local.executor.spawn(async move {
-                        let output = Contained::new(future).await;
+                        let output = work.await;
                         let result = to_result(output, outcome);
                         let _ = local::with_entered(|local| {
                             settle(local, &RuntimeToken::new(local), key, result);
@@ -180,10 +188,7 @@ where
 }
 
 /// The outcome as OCaml gets to see it; panics included, of `outcome` too.
-fn to_result<O, T>(
-    output: Result<O, Panic>,
-    outcome: fn(O) -> Outcome<T>,
-) -> Result<T, Failure> {
+fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
     match output.map(|output| contain(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),
@@ -268,10 +273,8 @@ where
             match contain(|| Box::pin(start(args))) {
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(future) => on_tokio(local, callbacks, outcome, |completion| {
-                    tokio::spawn(async move {
-                        completion.complete(Contained::new(future).await);
-                    })
-                    .abort_handle()
+                    let work = Contained::new(future);
+                    tokio::spawn(async move { completion.complete(work.await) }).abort_handle()
                 }),
             }
         }))

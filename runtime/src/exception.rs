@@ -74,7 +74,10 @@ pub(crate) enum Failure {
     /// `Rust_panic`.
     Panic(Panic),
     /// `Rust_error`: message, sources.
-    Error { message: String, sources: Vec<String> },
+    Error {
+        message: String,
+        sources: Vec<String>,
+    },
     /// This very exception.
     Exception(OCamlException),
 }
@@ -94,7 +97,11 @@ impl Failure {
     ///
     /// # Safety
     /// The domain's lock is held.
-    pub(crate) unsafe fn to_exception(&self, token: &RuntimeToken<'_>, callbacks: &Callbacks) -> Root {
+    pub(crate) unsafe fn to_exception(
+        &self,
+        token: &RuntimeToken<'_>,
+        callbacks: &Callbacks,
+    ) -> Root {
         let (kind, strings): (isize, Vec<&str>) = match self {
             // SAFETY: the caller's.
             Failure::Exception(e) => return unsafe { Root::new(e.exception.raw(token)) },

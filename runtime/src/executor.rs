@@ -1,6 +1,7 @@
 //! The Rust side of a domain's scheduler: `async_executor::LocalExecutor`, ticked by
 //! the domain's Lwt loop.
 
+use crate::panic::contain;
 use crate::shared::Shared;
 use async_executor::{LocalExecutor, Task};
 use std::cell::RefCell;
@@ -70,6 +71,17 @@ impl Executor {
         let Some(tasks) = self.tasks() else {
             return false;
         };
+        // Tasks contain their own panics; should one of ours get through, it ends here.
+        match contain(|| self.tick_one(&tasks)) {
+            Ok(ran) => ran,
+            Err(_) => {
+                *self.sentinel.borrow_mut() = sentinel(&tasks);
+                true
+            }
+        }
+    }
+
+    fn tick_one(&self, tasks: &Rc<LocalExecutor<'static>>) -> bool {
         if tasks.try_tick() {
             return true;
         }
@@ -84,7 +96,7 @@ impl Executor {
             .as_mut()
             .poll(&mut Context::from_waker(&self.waker))
             .is_ready();
-        *self.sentinel.borrow_mut() = if ran { sentinel(&tasks) } else { current };
+        *self.sentinel.borrow_mut() = if ran { sentinel(tasks) } else { current };
         ran
     }
 
@@ -128,7 +140,9 @@ mod tests {
         while e.tick() {}
         shared.take_news();
         assert!(shared.park());
-        std::thread::spawn(move || tx.send(()).unwrap()).join().unwrap();
+        std::thread::spawn(move || tx.send(()).unwrap())
+            .join()
+            .unwrap();
         assert_eq!(shared.counters.stats().wakeups, 1);
         shared.take_news();
         assert!(e.tick());

@@ -5,7 +5,7 @@ use crate::error::TokenError;
 use crate::exception::OCamlException;
 use crate::ffi::{self, Root};
 use crate::promise::PromiseFuture;
-use crate::rooted::Rooted;
+use crate::rooted::{Homebound, Rooted};
 use crate::token::{RuntimeToken, with_token};
 use ocaml::{FromValue, ToValue, Value};
 use std::fmt;
@@ -49,7 +49,7 @@ args!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 /// It is not `Send`: it runs on the domain that it came from.
 pub struct OCamlFunc<A, R> {
     closure: Rooted,
-    _type: PhantomData<(fn(A) -> R, *mut ())>,
+    _type: Homebound<(A, R)>,
 }
 
 impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
@@ -84,7 +84,7 @@ impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
 /// It is not `Send`: it runs on the domain that it came from.
 pub struct OCamlAsyncFunc<A, R> {
     closure: Rooted,
-    _type: PhantomData<(fn(A) -> R, *mut ())>,
+    _type: Homebound<(A, R)>,
 }
 
 impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {

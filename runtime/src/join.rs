@@ -1,7 +1,7 @@
 //! Waiting for a task that runs elsewhere.
 
 use crate::error::JoinError;
-use crate::panic::Contained;
+use crate::panic::{Contained, contain_quietly};
 use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
@@ -45,31 +45,35 @@ pub(crate) fn pair<T>(domain: u64) -> (JoinHandle<T>, Joined<T>) {
 
 impl<T> Joined<T> {
     /// Runs `future` to its end, or until it is cancelled, and reports.
-    pub(crate) async fn run<F: Future<Output = T>>(self, future: F) {
+    pub(crate) fn run<F: Future<Output = T>>(self, future: F) -> impl Future<Output = ()> {
         let Joined { outcome, cancelled } = self;
-        let work = async {
-            match Contained::new(Box::pin(future)).await {
-                Ok(value) => Ok(value),
-                Err(panic) => Err(JoinError::Panicked(panic)),
-            }
-        };
-        let cancelled = async {
-            match cancelled.await {
-                Ok(()) => Err(JoinError::Cancelled),
-                // The handle was dropped: the task is detached.
-                Err(_) => future::pending().await,
-            }
-        };
-        // A finished task wins over a cancellation that comes at the same time. The work is
-        // dropped before its outcome is told.
-        let result = future::or(work, cancelled).await;
-        let _ = outcome.send(result);
+        // Outside of the block, which may be dropped before it starts.
+        let work = Contained::new(Box::pin(future));
+        async move {
+            let work = async { work.await.map_err(JoinError::Panicked) };
+            let cancelled = async {
+                match cancelled.await {
+                    Ok(()) => Err(JoinError::Cancelled),
+                    // The handle was dropped: the task is detached.
+                    Err(_) => future::pending().await,
+                }
+            };
+            // A finished task wins over a cancellation that comes at the same time. The work is
+            // dropped before its outcome is told.
+            let result = future::or(work, cancelled).await;
+            report(outcome, result);
+        }
     }
 
     /// Reports what was computed at once.
     pub(crate) fn report(self, result: Result<T, JoinError>) {
-        let _ = self.outcome.send(result);
+        report(self.outcome, result);
     }
+}
+
+/// If nobody waits, the value is dropped here, and its destructor is the user's.
+fn report<T>(to: oneshot::Sender<Result<T, JoinError>>, result: Result<T, JoinError>) {
+    contain_quietly(|| drop(to.send(result)));
 }
 
 impl<T> JoinHandle<T> {

@@ -88,3 +88,8 @@ pub mod __private {
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;
 }
+
+/// The Rust blocks of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

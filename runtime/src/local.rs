@@ -39,9 +39,15 @@ pub(crate) enum Call {
 
 /// A Lwt promise that a Rust future waits for.
 pub(crate) enum Wait {
-    Pending(Waker),
+    Pending {
+        waker: Waker,
+        /// The promise, once OCaml has made it, if it is OCaml's to make.
+        promise: Option<Root>,
+    },
     /// Fulfilled with the value, or rejected with the exception.
     Settled(Result<Root, Root>),
+    /// Nobody waits any more, and the promise is to be cancelled as soon as there is one.
+    Cancelled,
 }
 
 /// See the module's documentation.
@@ -198,11 +204,7 @@ impl Local {
     /// # Safety
     /// OCaml called, and `spare` holds an array as [`Batch::new`] wants it. The result is
     /// unrooted.
-    pub(crate) unsafe fn tick(
-        &self,
-        token: &RuntimeToken<'_>,
-        spare: &Root,
-    ) -> Option<RawValue> {
+    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: &Root) -> Option<RawValue> {
         self.shared.take_news();
         let mut left_over = false;
         let mut messages = 0;
@@ -318,31 +320,53 @@ impl Local {
     // ---- waits: Rust waits for OCaml
 
     pub(crate) fn add_wait(&self, waker: Waker) -> Key {
-        self.waits.borrow_mut().insert(Wait::Pending(waker))
+        self.waits.borrow_mut().insert(Wait::Pending {
+            waker,
+            promise: None,
+        })
     }
 
     /// Takes the outcome of a wait, or leaves the waker of who asked.
     pub(crate) fn poll_wait(&self, key: Key, waker: &Waker) -> Option<Result<Root, Root>> {
         let mut waits = self.waits.borrow_mut();
-        match waits.get_mut(key).expect("a wait ends once") {
-            Wait::Pending(w) => {
-                w.clone_from(waker);
-                None
+        if let Wait::Pending { waker: old, .. } = waits.get_mut(key).expect("a wait ends once") {
+            let old = std::mem::replace(old, waker.clone());
+            drop(waits);
+            drop(old);
+            return None;
+        }
+        match waits.remove(key) {
+            Some(Wait::Settled(outcome)) => Some(outcome),
+            _ => unreachable!("it is not pending, and somebody waits"),
+        }
+    }
+
+    /// OCaml has made the promise of a wait.
+    ///
+    /// # Safety
+    /// The domain's lock is held.
+    pub(crate) unsafe fn attach_wait(&self, key: Key, made: Root) {
+        match self.waits.borrow_mut().get_mut(key) {
+            Some(Wait::Pending { promise, .. }) => *promise = Some(made),
+            Some(Wait::Cancelled) => {
+                // SAFETY: the caller's; `Cancel` takes a promise.
+                unsafe { self.request(key, Kind::Cancel, made.get()) }
             }
-            Wait::Settled(_) => match waits.remove(key) {
-                Some(Wait::Settled(outcome)) => Some(outcome),
-                _ => unreachable!("just seen"),
-            },
+            Some(Wait::Settled(_)) | None => {}
         }
     }
 
     /// OCaml reports what a promise became. Nobody may wait any more.
     pub(crate) fn settle_wait(&self, key: Key, outcome: Result<Root, Root>) {
-        let waker = match self.waits.borrow_mut().get_mut(key) {
-            None => return,
-            Some(wait) => std::mem::replace(wait, Wait::Settled(outcome)),
+        let old = {
+            let mut waits = self.waits.borrow_mut();
+            match waits.get_mut(key) {
+                None => return,
+                Some(Wait::Cancelled) => waits.remove(key),
+                Some(wait) => Some(std::mem::replace(wait, Wait::Settled(outcome))),
+            }
         };
-        if let Wait::Pending(waker) = waker {
+        if let Some(Wait::Pending { waker, .. }) = old {
             contain_quietly(|| waker.wake());
         }
     }
@@ -350,6 +374,30 @@ impl Local {
     pub(crate) fn drop_wait(&self, key: Key) {
         let wait = self.waits.borrow_mut().remove(key);
         drop(wait);
+    }
+
+    /// Nobody waits any more: cancels the promise that OCaml made or will make for this wait.
+    ///
+    /// # Safety
+    /// The domain's lock is held.
+    pub(crate) unsafe fn cancel_wait(&self, key: Key) {
+        let old = {
+            let mut waits = self.waits.borrow_mut();
+            match waits.get_mut(key) {
+                Some(wait @ Wait::Pending { promise: None, .. }) => {
+                    Some(std::mem::replace(wait, Wait::Cancelled))
+                }
+                _ => waits.remove(key),
+            }
+        };
+        if let Some(Wait::Pending {
+            promise: Some(promise),
+            ..
+        }) = old
+        {
+            // SAFETY: the caller's; `Cancel` takes a promise.
+            unsafe { self.request(key, Kind::Cancel, promise.get()) };
+        }
     }
 
     /// Queues something for the loop that settles no call.

@@ -56,7 +56,8 @@ pub struct Totals {
 
 /// Sums up what all threads have counted. Any thread.
 pub fn totals() -> Totals {
-    let sum = |f: fn(&ThreadCounters) -> &Counter| -> u64 { THREADS.iter().map(|t| f(t).get()).sum() };
+    let sum =
+        |f: fn(&ThreadCounters) -> &Counter| -> u64 { THREADS.iter().map(|t| f(t).get()).sum() };
     // A root may be dropped on another thread than it was made on: read the drops first,
     // so that the difference never goes below zero.
     let dropped = sum(|t| &t.roots_dropped);
@@ -122,7 +123,8 @@ impl DomainCounters {
 
     /// The loop goes to sleep. Only the owner.
     pub(crate) fn sleep(&self) {
-        self.asleep_since.store(self.now().max(1), Ordering::Relaxed);
+        self.asleep_since
+            .store(self.now().max(1), Ordering::Relaxed);
     }
 
     /// The loop is awake; cheap if it was awake before. Only the owner.
@@ -137,7 +139,11 @@ impl DomainCounters {
     pub(crate) fn stats(&self) -> DomainStats {
         let now = self.now();
         let since = self.asleep_since.load(Ordering::Relaxed);
-        let current = if since == 0 { 0 } else { now.saturating_sub(since) };
+        let current = if since == 0 {
+            0
+        } else {
+            now.saturating_sub(since)
+        };
         let asleep = self.asleep.get() + current;
         DomainStats {
             polls: self.polls.get(),
@@ -166,7 +172,11 @@ mod tests {
         assert!(after.alive - after.busy >= Duration::from_millis(20));
         c.awake();
         let again = c.stats();
-        assert_eq!(again.alive - again.busy, after.alive - after.busy, "counted once");
+        assert_eq!(
+            again.alive - again.busy,
+            after.alive - after.busy,
+            "counted once"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::error::{Terminated, TokenError};
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::Root;
 use crate::local::{self, Local};
-use crate::rooted::Rooted;
+use crate::rooted::{Homebound, Rooted};
 use crate::settle::settle;
 use crate::slots::Key;
 use crate::token::{RuntimeToken, with_token};
@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 /// It is not `Send`: promises never leave their domain. The other domains get values.
 pub struct Promise<T> {
     promise: Rooted,
-    _type: PhantomData<(fn() -> T, *mut ())>,
+    _type: Homebound<T>,
 }
 
 impl<T> Promise<T> {
@@ -111,7 +111,7 @@ pub struct PromiseFuture<T> {
     /// `None` if there is no promise yet: OCaml makes it when it applies the function.
     promise: Option<Rooted>,
     cancel_on_drop: bool,
-    _type: PhantomData<(fn() -> T, *mut ())>,
+    _type: Homebound<T>,
 }
 
 enum State {
@@ -148,9 +148,17 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
         }
     }
 
-    fn ask(&mut self, token: &RuntimeToken<'_>, local: &Local, waker: &Waker) -> Option<Result<Root, Root>> {
+    fn ask(
+        &mut self,
+        token: &RuntimeToken<'_>,
+        local: &Local,
+        waker: &Waker,
+    ) -> Option<Result<Root, Root>> {
         let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
-        let promise = self.promise.as_ref().expect("unasked means that it is here");
+        let promise = self
+            .promise
+            .as_ref()
+            .expect("unasked means that it is here");
         let key = local.add_wait(waker.clone());
         // SAFETY: the token proves the lock; what comes back is rooted at once.
         let now = unsafe {
@@ -197,19 +205,38 @@ impl<T> Unpin for PromiseFuture<T> {}
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        if let State::Waiting(key) = self.state {
-            local::with_owner(|local| local.drop_wait(key));
-        }
-        if self.cancel_on_drop
-            && !matches!(self.state, State::Done)
-            && let Some(promise) = &self.promise
-        {
+        let waiting = match self.state {
+            State::Done => return,
+            State::Unasked => None,
+            State::Waiting(key) => Some(key),
+        };
+        if self.cancel_on_drop {
             // Elsewhere than in a task or a stub nobody could drain the request.
-            let _ = with_token(|token| {
+            let cancelled = with_token(|token| {
                 let local = token.local().expect("with_token never gives the lane's");
                 // SAFETY: the token proves the lock; `Cancel` takes a promise.
-                unsafe { local.request(Key::from_int(0), Kind::Cancel, promise.raw(token)) };
+                unsafe {
+                    match (&self.promise, waiting) {
+                        (Some(promise), _) => {
+                            local.request(Key::from_int(0), Kind::Cancel, promise.raw(token));
+                        }
+                        (None, Some(key)) => {
+                            local.cancel_wait(key);
+                            return;
+                        }
+                        (None, None) => {}
+                    }
+                }
+                if let Some(key) = waiting {
+                    local.drop_wait(key);
+                }
             });
+            if cancelled.is_ok() {
+                return;
+            }
+        }
+        if let Some(key) = waiting {
+            local::with_owner(|local| local.drop_wait(key));
         }
     }
 }

@@ -7,6 +7,9 @@ use ocaml::{FromValue, ToValue};
 use std::fmt;
 use std::marker::PhantomData;
 
+/// In a type that concerns `T`s but holds none, and must not leave its domain: not `Send`.
+pub(crate) type Homebound<T> = PhantomData<(fn() -> T, *mut ())>;
+
 /// An OCaml value that Rust keeps alive, of a type that converts to `T`.
 ///
 /// It may be sent to and dropped on any thread; to look at it takes a token. It counts in

@@ -4,7 +4,7 @@ use crate::batch::Kind;
 use crate::callbacks::Callbacks;
 use crate::exception::Failure;
 use crate::local::Local;
-use crate::panic::contain;
+use crate::panic::{contain, contain_quietly};
 use crate::slots::Key;
 use crate::token::RuntimeToken;
 use ocaml::ToValue;
@@ -19,7 +19,8 @@ pub(crate) fn settle<T: ToValue>(
 ) {
     let failure = match outcome {
         // Converting for nobody would be wasted; `complete_call` counts it all the same.
-        Ok(_) if !local.has_call(key) => {
+        Ok(value) if !local.has_call(key) => {
+            contain_quietly(|| drop(value));
             // SAFETY: the token proves the lock; `()` is always valid, and is not used.
             unsafe { local.complete_call(key, Kind::Resolve, crate::ffi::UNIT) };
             return;

@@ -52,12 +52,8 @@ unsafe fn new_handle(shared: Arc<Shared>) -> RawValue {
     // SAFETY: the operations are static and the runtime does not write to them; the block is
     // filled before anything else allocates.
     unsafe {
-        let block = ocaml_sys::caml_alloc_custom(
-            &raw const HANDLE.0,
-            size_of::<*const Shared>(),
-            0,
-            1,
-        );
+        let block =
+            ocaml_sys::caml_alloc_custom(&raw const HANDLE.0, size_of::<*const Shared>(), 0, 1);
         handle_place(block).write(Arc::into_raw(shared));
         block
     }
@@ -142,6 +138,19 @@ extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(key: RawValue) -> RawValue {
     local::with_owner(|local| local.release_call(Key::from_int(ffi::int_val(key))));
+    UNIT
+}
+
+/// `attach_wait : int -> 'a Lwt.t -> unit`: the function that Rust asked for has returned this
+/// promise, which is pending.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_attach_wait(key: RawValue, promise: RawValue) -> RawValue {
+    // SAFETY: OCaml called with a valid value, which is rooted at once.
+    unsafe {
+        local::enter(|local, _token| {
+            local.attach_wait(Key::from_int(ffi::int_val(key)), Root::new(promise));
+        });
+    }
     UNIT
 }
 

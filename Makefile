@@ -1,0 +1,35 @@
+# Everything a newcomer types. Each target but help and clean first makes sure that
+# the tools are there, which takes no time when they are.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench doc fmt clean
+
+help:
+	@echo "make demo    build the text indexer and run it on real files"
+	@echo "make test    run every test; FILTER=regex picks steps by name"
+	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
+	@echo "make bench   run the benchmarks"
+	@echo "make doc     build the API documentation"
+	@echo "make fmt     format the Rust and the OCaml code"
+	@echo "make clean   delete what was built"
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@scripts/demo $(ARGS)
+
+test: setup
+	@FILTER='$(FILTER)' scripts/test
+
+bench: setup
+	@scripts/bench $(ARGS)
+
+doc: setup
+	@scripts/doc
+
+fmt: setup
+	@scripts/fmt
+
+clean:
+	rm -rf _build target
