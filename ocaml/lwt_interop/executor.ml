@@ -30,18 +30,26 @@ let forget t call =
     t.keys.(i) <- -1;
     t.promises.(i) <- Nobody)
 
-let remember t call u =
+let rec remember t call u =
   let i = index call in
   let size = Array.length t.keys in
-  if i >= size then (
+  if i < size then begin
+    let pending = Pending u in
+    t.keys.(i) <- call;
+    t.promises.(i) <- pending
+  end
+  else begin
     let grown = max (i + 1) (2 * size) in
     let keys = Array.make grown (-1) and promises = Array.make grown Nobody in
-    Array.blit t.keys 0 keys 0 size;
-    Array.blit t.promises 0 promises 0 size;
-    t.keys <- keys;
-    t.promises <- promises);
-  t.keys.(i) <- call;
-  t.promises.(i) <- Pending u
+    (* A signal handler that ran meanwhile may have called Rust, and grown the table. *)
+    if Array.length t.keys = size then begin
+      Array.blit t.keys 0 keys 0 size;
+      Array.blit t.promises 0 promises 0 size;
+      t.keys <- keys;
+      t.promises <- promises
+    end;
+    remember t call u
+  end
 
 (* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
 let claim t call =
@@ -251,6 +259,7 @@ let wait p wait_key =
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
 let () =
+  Raw.init ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
   Callback.register "lwt_interop.return_unit" Lwt.return_unit;

@@ -21,14 +21,16 @@ let run_here ~reply ~started f =
   match Lwt.state p with
   | Lwt.Return v -> reply_once (Ok v)
   | Lwt.Fail e -> reply_once (Error e)
-  | Lwt.Sleep ->
-      started (fun () -> Lwt.cancel p);
+  | Lwt.Sleep -> (
       let forget = Executor.while_alive (fun gone -> reply_once (Error gone)) in
       let finish outcome =
         forget ();
         reply_once outcome
       in
-      Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e))
+      (* A promise of another domain refuses callbacks. *)
+      match Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e)) with
+      | () -> started (fun () -> Lwt.cancel p)
+      | exception e -> finish (Error e))
 
 let settle u = function
   | Ok v -> Lwt.wakeup_later u v
@@ -46,9 +48,7 @@ let spawn (target : t) f =
   (* Both are used on the target only. *)
   let cancelled = ref false and cancel_work = ref ignore in
   let run () =
-    if not !cancelled then
-      try run_here ~reply ~started:(fun cancel -> cancel_work := cancel) f
-      with e -> reply (Error e)
+    if not !cancelled then run_here ~reply ~started:(fun cancel -> cancel_work := cancel) f
   in
   if Executor.post target { run; abandon = (fun () -> reply (gone ())) } then
     Lwt.on_cancel p (fun () ->

@@ -17,19 +17,8 @@ module Handle = Handle
 module Pool = Pool
 module Blocking = Blocking
 
-(** {1 Running} *)
-
 val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
-(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a {!Pool} of
-    [domains] domains at its side, {!default_pool}, which is shut down at the end.
-
-    @raise Invalid_argument as {!Pool.create} does, or if a [run] is under way.
-    @raise Failure as {!Pool.create} does. *)
-
-val default_pool : unit -> Pool.t
-(** The pool of the {!run} that is under way. Any domain.
-
-    @raise Invalid_argument if there is none. *)
+(** {!Pool.run}: a Lwt loop with a pool of domains at its side, {!Pool.default}. *)
 
 (** {1 Exceptions} *)
 

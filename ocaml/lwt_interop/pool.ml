@@ -141,3 +141,22 @@ let shutdown t =
       let p = Lwt.join (List.map stop (Array.to_list t.workers)) in
       t.shutdown <- Some p;
       p
+
+let current : t option Atomic.t = Atomic.make None
+
+let default () =
+  match Atomic.get current with
+  | Some pool -> pool
+  | None -> invalid_arg "Lwt_interop.Pool.default: no Lwt_interop.run is under way"
+
+let run ?domains main =
+  let pool = create ?domains () in
+  if not (Atomic.compare_and_set current None (Some pool)) then begin
+    Lwt_main.run (shutdown pool);
+    invalid_arg "Lwt_interop.run: another Lwt_interop.run is under way"
+  end;
+  let finish () =
+    Atomic.set current None;
+    shutdown pool
+  in
+  Lwt_main.run (Lwt.finalize main finish)

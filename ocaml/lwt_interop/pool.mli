@@ -36,3 +36,17 @@ val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
 val shutdown : t -> unit Lwt.t
 (** Takes no more work, waits for what is under way, and ends the domains. Called again,
     it waits for the same end. To be called on the domain that created the pool. *)
+
+(** {1 The program's pool} *)
+
+val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
+(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of [domains] domains
+    at its side, which is {!default} meanwhile, and is shut down at the end.
+
+    @raise Invalid_argument as {!create} does, or if a [run] is under way.
+    @raise Failure as {!create} does. *)
+
+val default : unit -> t
+(** The pool of the {!run} that is under way. Any domain.
+
+    @raise Invalid_argument if there is none. *)

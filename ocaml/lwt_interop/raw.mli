@@ -4,6 +4,9 @@
 type handle
 (** What Rust knows of a domain. May be used by any thread, and outlives the domain. *)
 
+val init : unit -> unit
+(** Once, on Domain 0, before any other. *)
+
 (** {1 Work for the loop} *)
 
 module Batch : sig

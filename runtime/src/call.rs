@@ -5,7 +5,7 @@ use crate::domain::post;
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::{self, RawValue, Root};
 use crate::local::{self, Call, Local};
-use crate::panic::{Contained, Panic, contain};
+use crate::panic::{Contained, Panic, contain, contain_quietly};
 use crate::settle::settle;
 use crate::slots::Key;
 use crate::token::RuntimeToken;
@@ -25,13 +25,41 @@ pub fn value<T>(value: T) -> Outcome<T> {
 }
 
 /// `Ok` is the value, `Err` becomes an exception: the same one if it is an OCaml exception.
-pub fn raise<T, E: Into<Box<dyn Error>>>(result: Result<T, E>) -> Outcome<T> {
+pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
     Outcome(
-        result.map_err(|e| match e.into().downcast::<OCamlException>() {
+        result.map_err(|e| match e.boxed().downcast::<OCamlException>() {
             Ok(exception) => Failure::Exception(*exception),
             Err(error) => Failure::from_error(&*error),
         }),
     )
+}
+
+/// Errors that `#[func(raise)]` raises: what `?` turns into a `Box<dyn Error>`, and that box with
+/// `Send` and `Sync`, for which the standard library has no conversion. `M` tells the two apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that can be raised",
+    note = "`#[func(raise)]` takes `Result<T, E>` where `E` is an error, a string, or a boxed error"
+)]
+pub trait Raised<M> {
+    /// The error, boxed.
+    fn boxed(self) -> Box<dyn Error>;
+}
+
+/// Marks errors that convert.
+pub enum ByInto {}
+/// Marks boxed errors that are `Send` and `Sync`.
+pub enum ByUnsizing {}
+
+impl<E: Into<Box<dyn Error>>> Raised<ByInto> for E {
+    fn boxed(self) -> Box<dyn Error> {
+        self.into()
+    }
+}
+
+impl Raised<ByUnsizing> for Box<dyn Error + Send + Sync> {
+    fn boxed(self) -> Box<dyn Error> {
+        self
+    }
 }
 
 /// What a stub raises.
@@ -113,15 +141,26 @@ fn settled(
     }
 }
 
-/// A new call and its promise, unrooted.
-fn new_call(local: &Local, callbacks: &Callbacks) -> Result<(Key, RawValue), RawValue> {
+/// A new call and its promise, unrooted. If there is none (the domain is ending, or a signal
+/// handler raised) `work`, which contains the user's destructors, is dropped before the
+/// exception is passed on.
+fn new_call<W>(
+    local: &Local,
+    callbacks: &Callbacks,
+    work: W,
+) -> Result<(Key, RawValue, W), RawValue> {
     let key = local.add_call();
-    // SAFETY: `Local` is at hand only where the lock is held.
-    match unsafe { callbacks.pending(key.to_int()) } {
-        Ok(promise) => Ok((key, promise)),
-        Err(exn) => {
-            local.cancel_call(key);
-            Err(exn)
+    // SAFETY: `Local` is at hand only where the lock is held; the exception is rooted while
+    // destructors run, which may use OCaml.
+    unsafe {
+        match callbacks.pending(key.to_int()) {
+            Ok(promise) => Ok((key, promise, work)),
+            Err(exn) => {
+                let exn = Root::new(exn);
+                local.cancel_call(key);
+                contain_quietly(|| drop(work));
+                Err(exn.get())
+            }
         }
     }
 }
@@ -168,9 +207,9 @@ where
                 Ok(First::Settled(result)) => settled(token, callbacks, result),
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(First::Pending(future)) => {
-                    let (key, promise) = new_call(local, callbacks)?;
-                    // Outside of the block, which may be dropped before it starts.
+                    // Made outside of the block, which may be dropped before it starts.
                     let work = Contained::new(future);
+                    let (key, promise, work) = new_call(local, callbacks, work)?;
                     let task = local.executor.spawn(async move {
                         let output = work.await;
                         let result = to_result(output, outcome);
@@ -216,23 +255,24 @@ pub unsafe fn call_sync<const N: usize, T: ToValue>(
 }
 
 /// Runs work on tokio, and settles at home.
-fn on_tokio<O, T>(
+fn on_tokio<W, O, T>(
     local: &Local,
     callbacks: &Callbacks,
     outcome: fn(O) -> Outcome<T>,
-    spawn: impl FnOnce(Completion<O, T>) -> tokio::task::AbortHandle,
+    work: W,
+    spawn: impl FnOnce(W, Completion<O, T>) -> tokio::task::AbortHandle,
 ) -> Result<RawValue, RawValue>
 where
     O: Send + 'static,
     T: ToValue + Send + 'static,
 {
-    let (key, promise) = new_call(local, callbacks)?;
+    let (key, promise, work) = new_call(local, callbacks, work)?;
     let completion = Completion {
         home: local.shared.clone(),
         key,
         outcome,
     };
-    local.attend_call(key, Call::Tokio(spawn(completion)));
+    local.attend_call(key, Call::Tokio(spawn(work, completion)));
     Ok(promise)
 }
 
@@ -272,10 +312,12 @@ where
         finish(enter(args, |local, token, callbacks, args| {
             match contain(|| Box::pin(start(args))) {
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
-                Ok(future) => on_tokio(local, callbacks, outcome, |completion| {
+                Ok(future) => {
                     let work = Contained::new(future);
-                    tokio::spawn(async move { completion.complete(work.await) }).abort_handle()
-                }),
+                    on_tokio(local, callbacks, outcome, work, |work, completion| {
+                        tokio::spawn(async move { completion.complete(work.await) }).abort_handle()
+                    })
+                }
             }
         }))
     }
@@ -301,7 +343,7 @@ where
         finish(enter(args, |local, token, callbacks, args| {
             match contain(|| start(args)) {
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
-                Ok(body) => on_tokio(local, callbacks, outcome, |completion| {
+                Ok(body) => on_tokio(local, callbacks, outcome, body, |body, completion| {
                     tokio::task::spawn_blocking(move || completion.complete(contain(body)))
                         .abort_handle()
                 }),

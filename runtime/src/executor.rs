@@ -29,8 +29,8 @@ pub(crate) struct Executor {
     /// `None` once closed.
     tasks: RefCell<Option<Rc<LocalExecutor<'static>>>>,
     /// `LocalExecutor::tick`, kept pending: while it is, a task that becomes ready
-    /// wakes the loop.
-    sentinel: RefCell<Pin<Box<dyn Future<Output = ()>>>>,
+    /// wakes the loop. `None` while it is being polled, and after it has run a task.
+    sentinel: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
     waker: Waker,
 }
 
@@ -43,7 +43,7 @@ impl Executor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let tasks = Rc::new(LocalExecutor::new());
         let executor = Executor {
-            sentinel: RefCell::new(sentinel(&tasks)),
+            sentinel: RefCell::new(None),
             tasks: RefCell::new(Some(tasks)),
             waker: Waker::from(Arc::new(LoopWaker(shared))),
         };
@@ -72,38 +72,31 @@ impl Executor {
             return false;
         };
         // Tasks contain their own panics; should one of ours get through, it ends here.
-        match contain(|| self.tick_one(&tasks)) {
-            Ok(ran) => ran,
-            Err(_) => {
-                *self.sentinel.borrow_mut() = sentinel(&tasks);
-                true
-            }
-        }
+        contain(|| self.tick_one(&tasks)).unwrap_or(true)
     }
 
     fn tick_one(&self, tasks: &Rc<LocalExecutor<'static>>) -> bool {
         if tasks.try_tick() {
             return true;
         }
-        // The task that the sentinel may run can come back here (through an OCaml
-        // callback that calls Rust), so the cell is not borrowed meanwhile.
-        let Ok(mut cell) = self.sentinel.try_borrow_mut() else {
-            return false;
-        };
-        let mut current = std::mem::replace(&mut *cell, Box::pin(std::future::pending()));
-        drop(cell);
+        // The task that the sentinel may run can come back here: through an OCaml callback that
+        // calls `exit`, whose hooks run the loop. That inner loop makes a sentinel of its own.
+        let current = self.sentinel.take();
+        let mut current = current.unwrap_or_else(|| sentinel(tasks));
         let ran = current
             .as_mut()
             .poll(&mut Context::from_waker(&self.waker))
             .is_ready();
-        *self.sentinel.borrow_mut() = if ran { sentinel(tasks) } else { current };
+        if !ran {
+            drop(self.sentinel.replace(Some(current)));
+        }
         ran
     }
 
     /// Drops every task, pending or ready; their destructors run here.
     pub(crate) fn close(&self) {
         let tasks = self.tasks.take();
-        drop(self.sentinel.replace(Box::pin(std::future::pending())));
+        drop(self.sentinel.take());
         drop(tasks);
     }
 }

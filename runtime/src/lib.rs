@@ -30,6 +30,7 @@
 //! | call OCaml functions | [`OCamlFunc`], [`OCamlAsyncFunc`] |
 //! | keep an OCaml value | [`Rooted`] |
 //! | run OCaml code that blocks | [`blocking::run`] |
+//! | take or return bytes | [`Bytes`] |
 //! | use tokio from elsewhere | [`tokio_handle`] |
 //!
 //! # Panics
@@ -42,6 +43,7 @@
 
 mod batch;
 pub mod blocking;
+mod bytes;
 mod call;
 mod callbacks;
 pub mod domain;
@@ -65,6 +67,7 @@ mod sync;
 mod token;
 mod tokio_rt;
 
+pub use bytes::Bytes;
 pub use domain::Domain;
 pub use error::{CallError, JoinError, Terminated, TokenError};
 pub use exception::OCamlException;

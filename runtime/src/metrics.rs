@@ -1,19 +1,19 @@
-//! Counters that cost their thread a plain store, and that any thread may read.
+//! Counters that each thread keeps for itself, and that any thread may sum up.
 
 use once_cell::sync::Lazy;
+use std::cell::Cell;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
 
-/// A counter with one writer.
+/// A counter that has one writer most of the time.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Only the one thread that owns the counter calls this.
     pub(crate) fn add(&self, n: u64) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -32,10 +32,22 @@ pub(crate) struct ThreadCounters {
 }
 
 static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
+/// Of threads that counted for the first time while they were being torn down.
+static OTHERS: Lazy<ThreadCounters> = Lazy::new(ThreadCounters::default);
 
-/// The calling thread's counters.
+thread_local! {
+    /// The calling thread's. It has no destructor, so it is there to the thread's very end, when
+    /// other thread-local values drop roots.
+    static MINE: Cell<Option<&'static ThreadCounters>> = const { Cell::new(None) };
+}
+
+/// The calling thread's counters. Does not panic, whenever it is called.
 pub(crate) fn thread() -> &'static ThreadCounters {
-    THREADS.get_or_default()
+    MINE.get().unwrap_or_else(|| {
+        let mine = catch_unwind(|| THREADS.get_or_default()).unwrap_or(&OTHERS);
+        MINE.set(Some(mine));
+        mine
+    })
 }
 
 /// Totals of the whole process. Each number is exact once the threads that change
@@ -56,8 +68,9 @@ pub struct Totals {
 
 /// Sums up what all threads have counted. Any thread.
 pub fn totals() -> Totals {
-    let sum =
-        |f: fn(&ThreadCounters) -> &Counter| -> u64 { THREADS.iter().map(|t| f(t).get()).sum() };
+    let sum = |f: fn(&ThreadCounters) -> &Counter| -> u64 {
+        THREADS.iter().chain([&*OTHERS]).map(|t| f(t).get()).sum()
+    };
     // A root may be dropped on another thread than it was made on: read the drops first,
     // so that the difference never goes below zero.
     let dropped = sum(|t| &t.roots_dropped);

@@ -68,6 +68,16 @@ unsafe fn handle<'a>(block: RawValue) -> &'a Shared {
 
 // ---- the executor
 
+/// `init : unit -> unit`: when the library is initialised, on Domain 0.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_init(_unit: RawValue) -> RawValue {
+    // The roots of a domain that has ended are scanned by the domains that have made a root
+    // themselves. Domain 0, which never ends before the others, is one of them from the start.
+    // SAFETY: OCaml called.
+    drop(unsafe { Root::new(UNIT) });
+    UNIT
+}
+
 /// `executor_open : int -> Batch.t -> (handle * int, string) result`: the descriptor to watch
 /// comes second. `Error` says what the operating system refused.
 #[unsafe(no_mangle)]

@@ -1,0 +1,3 @@
+(** Lwt's direct style, where this Lwt has it; as {!Features}. *)
+
+val all : (string * (unit -> unit Lwt.t)) list

@@ -1,0 +1,215 @@
+(* How a domain starts with Lwt and how it ends: what it runs, in which order,
+   and that it leaves nothing behind. *)
+
+open Lwt.Infix
+open Support
+
+let elsewhere f = Domain.join (Domain.spawn f)
+
+(* Registered before any domain is spawned, as libraries do. *)
+let starts = Atomic.make 0
+let () = Dlwt_rt.each_domain (fun () -> Atomic.incr starts)
+let counter = Dlwt_rt.eager_key (fun () -> ref 0)
+let lazily = Dlwt_rt.key (fun () -> ref (domain ()))
+let setting = Dlwt_rt.inherited (fun () -> ref "default")
+
+let each_domain () =
+  let before = Atomic.get starts in
+  elsewhere (fun () -> check "not before Lwt_main.run" (Atomic.get starts = before));
+  elsewhere (fun () ->
+      Lwt_main.run Lwt.return_unit;
+      Lwt_main.run Lwt.return_unit;
+      check "once" (Atomic.get starts = before + 1));
+  elsewhere (fun () ->
+      match Dlwt_rt.each_domain ignore with
+      | exception Failure text ->
+          check text (contains text ~part:(Printf.sprintf "domain %d" (domain ())))
+      | () -> check "each_domain elsewhere is refused" false)
+
+let keys () =
+  incr (Dlwt_rt.get_eager counter);
+  let mine = !(Dlwt_rt.get_eager counter) in
+  Dlwt_rt.get setting := "changed";
+  elsewhere (fun () ->
+      check "eager: its own" (!(Dlwt_rt.get_eager counter) = 0);
+      check "made at first use" (!(Dlwt_rt.get lazily) = domain ());
+      check "made once" (Dlwt_rt.get lazily == Dlwt_rt.get lazily);
+      check "inherited" (!(Dlwt_rt.get setting) = "changed");
+      Dlwt_rt.get setting := "in the child";
+      incr (Dlwt_rt.get_eager counter));
+  Alcotest.(check int) "mine is untouched" mine !(Dlwt_rt.get_eager counter);
+  Alcotest.(check string) "the setting too" "changed" !(Dlwt_rt.get setting)
+
+let eager_key_too_late () =
+  elsewhere ignore;
+  match Dlwt_rt.eager_key ignore with
+  | exception Failure text -> check text (contains text ~part:"before spawning")
+  | _ -> Alcotest.fail "accepted after Domain.spawn"
+
+let exit_order () =
+  let seen = ref [] in
+  let saw what = seen := what :: !seen in
+  elsewhere (fun () ->
+      Lwt_main.run Lwt.return_unit;
+      Dlwt_rt.at_domain_exit ~priority:30 (fun () -> saw "30");
+      Dlwt_rt.at_domain_exit ~priority:95 (fun () -> saw "95");
+      Dlwt_rt.at_domain_exit ~priority:30 (fun () -> saw "30 again");
+      Dlwt_rt.at_domain_exit ~priority:5 (fun () ->
+          saw "5";
+          Dlwt_rt.at_domain_exit ~priority:7 (fun () -> saw "7"));
+      Lwt_main.at_exit (fun () -> Lwt_unix.sleep 0.002 >|= fun () -> saw "hook"));
+  Alcotest.(check (list string))
+    "lower first, then as registered"
+    [ "5"; "7"; "hook"; "30"; "30 again"; "95" ]
+    (List.rev !seen)
+
+let lwt_works_until_80 () =
+  let log = ref [] in
+  let later priority =
+    Dlwt_rt.at_domain_exit ~priority (fun () ->
+        match Lwt_main.run (Lwt_unix.stat "/") with
+        | _ -> log := Printf.sprintf "%d: worked" priority :: !log
+        | exception Failure text ->
+            check text
+              (contains text ~part:(Printf.sprintf "domain %d is ending" (domain ())));
+            log := Printf.sprintf "%d: refused" priority :: !log)
+  in
+  elsewhere (fun () ->
+      Lwt_main.run Lwt.return_unit;
+      later 79;
+      later 81);
+  Alcotest.(check (list string))
+    "as documented"
+    [ "79: worked"; "81: refused" ]
+    (List.rev !log)
+
+let exit_action_that_raises () =
+  let ran = ref false in
+  elsewhere (fun () ->
+      Dlwt_rt.at_domain_exit ~priority:1 (fun () -> raise Exit);
+      Dlwt_rt.at_domain_exit ~priority:2 (fun () -> ran := true));
+  Alcotest.(check bool) "the next one ran" true !ran
+
+let hooks_are_separate () =
+  let mine = ref 0 and theirs = ref 0 in
+  let hook = Lwt_main.Enter_iter_hooks.add_first (fun () -> incr mine) in
+  elsewhere (fun () ->
+      ignore (Lwt_main.Enter_iter_hooks.add_first (fun () -> incr theirs));
+      let before = !mine in
+      Lwt_main.run (Lwt_unix.sleep 0.001);
+      check "not the other domain's" (!mine = before);
+      check "its own" (!theirs > 0));
+  let before = !theirs in
+  Lwt_main.run (Lwt_unix.sleep 0.001);
+  Lwt_main.Enter_iter_hooks.remove hook;
+  Alcotest.(check int) "the other domain's is gone" before !theirs;
+  Alcotest.(check bool) "mine ran" true (!mine > 0)
+
+(* ---------------------------------------------------- what is left behind *)
+
+let leaves_no_descriptor name body =
+  Alcotest.test_case name `Quick (fun () ->
+      elsewhere body;
+      let before = descriptors () in
+      for _ = 1 to 5 do
+        elsewhere body
+      done;
+      Alcotest.(check int) "descriptors" before (descriptors ()))
+
+let nothing_awaited () =
+  ignore (Lwt_unix.sleep 1000.);
+  ignore (Lwt_unix.getaddrinfo "127.0.0.1" "80" []);
+  ignore (Lwt_unix.on_signal Sys.sigusr2 ignore);
+  Lwt_main.run (Lwt.pause ())
+
+let busy_worker () =
+  let started = Atomic.make false in
+  Lwt.async (fun () ->
+      Lwt_preemptive.detach
+        (fun () ->
+          Atomic.set started true;
+          Thread.delay 0.03)
+        ());
+  Lwt_main.run (Lwt.pause ());
+  eventually (fun () -> Atomic.get started)
+
+let idle_workers () =
+  Lwt_main.run (Lwt.join (List.init 4 (fun _ -> Lwt_preemptive.detach ignore ())))
+
+let only_promises () = ignore (Lwt.bind (fst (Lwt.wait ())) Lwt.return)
+let failing_run () = try Lwt_main.run (Lwt.fail Exit) with Exit -> ()
+
+(* A job that is not done when its domain ends is freed by the pool. *)
+let abandoned_jobs () =
+  let fifo = Filename.temp_file "dlwt" ".fifo" in
+  Sys.remove fifo;
+  Unix.mkfifo fifo 0o600;
+  elsewhere (fun () ->
+      (* opening blocks until somebody opens the other end *)
+      for _ = 1 to 3 do
+        ignore (Lwt_unix.openfile fifo [ Unix.O_RDONLY; Unix.O_CLOEXEC ] 0)
+      done;
+      Lwt_main.run (Lwt_unix.sleep 0.01));
+  let busy () = Lwt_unix.thread_count () - Lwt_unix.thread_waiting_count () in
+  Alcotest.(check bool) "three threads wait" true (busy () >= 3);
+  let output = Unix.openfile fifo [ Unix.O_WRONLY; Unix.O_CLOEXEC ] 0 in
+  eventually (fun () -> busy () = 0);
+  Unix.close output;
+  Sys.remove fifo;
+  (* the pool works on *)
+  Lwt_main.run (Lwt_unix.stat "/" >|= ignore)
+
+(* ------------------------------------------------ exceptions nobody awaits *)
+
+let own_hook_first () =
+  let process = ref [] and mine = ref [] in
+  let old = !Lwt.async_exception_hook in
+  (Lwt.async_exception_hook := fun exn -> process := exn :: !process);
+  let fail () = Lwt.async (fun () -> Lwt.pause () >>= fun () -> Lwt.fail Exit) in
+  let run () =
+    fail ();
+    Lwt_main.run (Lwt_unix.sleep 0.005)
+  in
+  elsewhere (fun () ->
+      Dlwt.set_async_exception_hook (Some (fun exn -> mine := exn :: !mine));
+      run ();
+      check "its own" (!mine = [ Exit ] && !process = []);
+      Dlwt.set_async_exception_hook None;
+      check "unset" (Dlwt.async_exception_hook () = None);
+      run ();
+      check "the process's" (!mine = [ Exit ] && !process = [ Exit ]));
+  run ();
+  Lwt.async_exception_hook := old;
+  Alcotest.(check int) "the process's, here" 2 (List.length !process);
+  Alcotest.(check int) "not the other domain's" 1 (List.length !mine)
+
+let case name f = Alcotest.test_case name `Quick f
+
+let () =
+  Lwt_main.run (Lwt_unix.sleep 0.001);
+  Alcotest.run "dlwt life"
+    [
+      ( "start",
+        [
+          case "each_domain" each_domain;
+          case "keys" keys;
+          case "an eager key made too late" eager_key_too_late;
+        ] );
+      ( "end",
+        [
+          case "order" exit_order;
+          case "Lwt works up to priority 79" lwt_works_until_80;
+          case "an action that raises" exit_action_that_raises;
+          case "hooks of the loop" hooks_are_separate;
+          case "abandoned jobs" abandoned_jobs;
+          case "the hook for exceptions" own_hook_first;
+        ] );
+      ( "nothing left",
+        [
+          leaves_no_descriptor "promises only" only_promises;
+          leaves_no_descriptor "things in flight" nothing_awaited;
+          leaves_no_descriptor "a busy worker" busy_worker;
+          leaves_no_descriptor "idle workers" idle_workers;
+          leaves_no_descriptor "a loop that failed" failing_run;
+        ] );
+    ]

@@ -1,0 +1,219 @@
+(* Notifications between domains and threads, and signals. *)
+
+open Support
+
+(* Values travel in a queue, notifications say that there are some. *)
+type 'a channel = { lock : Mutex.t; queue : 'a Queue.t; mutable id : Dlwt_mailbox.id }
+
+let channel receive =
+  let c = { lock = Mutex.create (); queue = Queue.create (); id = 0 } in
+  let rec drain () =
+    match Mutex.protect c.lock (fun () -> Queue.take_opt c.queue) with
+    | None -> ()
+    | Some v ->
+        receive v;
+        drain ()
+  in
+  c.id <- Dlwt_mailbox.make drain;
+  c
+
+let send c v =
+  Mutex.protect c.lock (fun () -> Queue.add v c.queue);
+  Dlwt_mailbox.send c.id
+
+(* A cell that another domain fills. *)
+let rec await cell =
+  match Atomic.get cell with
+  | Some v -> v
+  | None ->
+      Domain.cpu_relax ();
+      await cell
+
+let ping_pong () =
+  let rounds = 5000 in
+  let left = Atomic.make None and right = Atomic.make None in
+  let side mine other ~first () =
+    let finished, finish = Lwt.wait () in
+    let next = ref 1 in
+    let peer = lazy (await other) in
+    let c =
+      channel (fun v ->
+          check "in order, none lost" (v = !next);
+          incr next;
+          let last = v = rounds in
+          if first then
+            if last then Lwt.wakeup_later finish () else send (Lazy.force peer) (v + 1)
+          else (
+            send (Lazy.force peer) v;
+            if last then Lwt.wakeup_later finish ()))
+    in
+    Atomic.set mine (Some c);
+    if first then send (Lazy.force peer) 1;
+    Lwt_main.run finished
+  in
+  let a = Domain.spawn (side left right ~first:true) in
+  let b = Domain.spawn (side right left ~first:false) in
+  Domain.join a;
+  Domain.join b
+
+let many_senders () =
+  let per_sender = 3000 in
+  let count = ref 0 and sum = ref 0 in
+  let finished, finish = Lwt.wait () in
+  let c =
+    channel (fun v ->
+        incr count;
+        sum := !sum + v;
+        if !count = 4 * per_sender then Lwt.wakeup_later finish ())
+  in
+  let sender () =
+    for i = 1 to per_sender do
+      send c i
+    done
+  in
+  let domains = List.init 2 (fun _ -> Domain.spawn sender) in
+  let threads = List.init 2 (fun _ -> Thread.create sender ()) in
+  Lwt_main.run finished;
+  List.iter Domain.join domains;
+  List.iter Thread.join threads;
+  Alcotest.(check int) "sum" (4 * (per_sender * (per_sender + 1) / 2)) !sum
+
+(* More at once than a mailbox has room for at first. *)
+let burst () =
+  let count = ref 0 in
+  let id = Dlwt_mailbox.make (fun () -> incr count) in
+  for _ = 1 to 10_000 do
+    Dlwt_mailbox.send id
+  done;
+  Lwt_main.run (Lwt_unix.sleep 0.01);
+  Dlwt_mailbox.stop id;
+  Alcotest.(check int) "all came" 10_000 !count
+
+let dead_owner_and_reused_slot () =
+  let dropped = Dlwt_mailbox.dropped () in
+  let wrong = Atomic.make false in
+  let id =
+    Domain.join
+      (Domain.spawn (fun () ->
+           let id = Lwt_unix.make_notification (fun () -> Atomic.set wrong true) in
+           Lwt_main.run (Lwt.pause ());
+           id))
+  in
+  Lwt_unix.send_notification id;
+  (* the next domain gets the same slot, and perhaps the same number in it *)
+  let ready = Atomic.make false in
+  let other =
+    Domain.spawn (fun () ->
+        let id' = Lwt_unix.make_notification (fun () -> Atomic.set wrong true) in
+        Atomic.set ready true;
+        Lwt_main.run (Lwt_unix.sleep 0.05);
+        id')
+  in
+  eventually (fun () -> Atomic.get ready);
+  Lwt_unix.send_notification id;
+  Lwt_unix.call_notification id;
+  let id' = Domain.join other in
+  check "another id" (id <> id');
+  check "nobody got it" (not (Atomic.get wrong));
+  Alcotest.(check int) "dropped" (dropped + 3) (Dlwt_mailbox.dropped ())
+
+let handler_that_raises () =
+  let seen = ref [] in
+  let bad = Dlwt_mailbox.make (fun () -> raise Exit) in
+  let good = Dlwt_mailbox.make (fun () -> seen := "good" :: !seen) in
+  Dlwt_mailbox.send bad;
+  Dlwt_mailbox.send good;
+  Alcotest.check_raises "the loop raises it" Exit (fun () ->
+      Lwt_main.run (Lwt_unix.sleep 0.05));
+  Alcotest.(check (list string)) "the next one was not lost" [ "good" ] !seen;
+  Dlwt_mailbox.stop bad;
+  Dlwt_mailbox.stop good
+
+let once_and_stop_and_set () =
+  let count = ref 0 in
+  let once = Lwt_unix.make_notification ~once:true (fun () -> incr count) in
+  let stopped = Lwt_unix.make_notification (fun () -> count := 100) in
+  let changed = Lwt_unix.make_notification (fun () -> count := 200) in
+  Lwt_unix.stop_notification stopped;
+  Lwt_unix.set_notification changed (fun () -> count := !count + 10);
+  List.iter Lwt_unix.send_notification [ once; once; stopped; changed ];
+  Lwt_main.run (Lwt_unix.sleep 0.01);
+  Lwt_unix.stop_notification changed;
+  Alcotest.(check int) "once, never, and the new handler" 11 !count;
+  Alcotest.check_raises "set after stop" Not_found (fun () ->
+      Lwt_unix.set_notification stopped ignore)
+
+(* ------------------------------------------------------------------- signals *)
+
+(* Whether the process catches the signal of that system number. *)
+let caught number =
+  In_channel.with_open_text "/proc/self/status" In_channel.input_all
+  |> String.split_on_char '\n'
+  |> List.find_map (fun line -> Scanf.sscanf_opt line "SigCgt: %Lx" Fun.id)
+  |> Option.get
+  |> fun mask -> Int64.logand mask (Int64.shift_left 1L (number - 1)) <> 0L
+
+let sigusr1 = 10
+
+let every_subscriber () =
+  let ready = Atomic.make 0 and seen = Atomic.make 0 in
+  let subscribe () =
+    let p, w = Lwt.wait () in
+    let handler =
+      Lwt_unix.on_signal Sys.sigusr1 (fun signum ->
+          check "the number" (signum = Sys.sigusr1);
+          Atomic.incr seen;
+          Lwt.wakeup_later w ())
+    in
+    Atomic.incr ready;
+    Lwt_main.run p;
+    Lwt_unix.disable_signal_handler handler
+  in
+  let domains = List.init 3 (fun _ -> Domain.spawn subscribe) in
+  eventually (fun () -> Atomic.get ready = 3);
+  Unix.kill (Unix.getpid ()) Sys.sigusr1;
+  List.iter Domain.join domains;
+  Alcotest.(check int) "each domain was told" 3 (Atomic.get seen);
+  Alcotest.(check bool) "the last one gave it back" false (caught sigusr1)
+
+let end_of_a_subscriber () =
+  let count = ref 0 in
+  let mine = Lwt_unix.on_signal Sys.sigusr1 (fun _ -> incr count) in
+  (* ends without disabling its handler *)
+  Domain.join
+    (Domain.spawn (fun () ->
+         ignore (Lwt_unix.on_signal Sys.sigusr1 ignore);
+         Lwt_main.run (Lwt.pause ())));
+  Alcotest.(check bool) "still caught" true (caught sigusr1);
+  Unix.kill (Unix.getpid ()) Sys.sigusr1;
+  Lwt_main.run (Lwt_unix.sleep 0.02);
+  Lwt_unix.disable_signal_handler mine;
+  Alcotest.(check int) "told" 1 !count;
+  Alcotest.(check bool) "given back" false (caught sigusr1);
+  Domain.join
+    (Domain.spawn (fun () ->
+         ignore (Lwt_unix.on_signal Sys.sigusr1 ignore);
+         Lwt_main.run (Lwt.pause ())));
+  Alcotest.(check bool) "given back at the domain's end" false (caught sigusr1)
+
+let case name f = Alcotest.test_case name `Quick f
+
+let () =
+  Lwt_main.run (Lwt_unix.sleep 0.001);
+  Alcotest.run "dlwt notifications"
+    [
+      ( "notifications",
+        [
+          case "ping-pong" ping_pong;
+          case "many senders" many_senders;
+          case "a burst" burst;
+          case "dead owner, reused slot" dead_owner_and_reused_slot;
+          case "a handler that raises" handler_that_raises;
+          case "once, stop, set" once_and_stop_and_set;
+        ] );
+      ( "signals",
+        [
+          case "every subscriber" every_subscriber;
+          case "the end of a subscriber" end_of_a_subscriber;
+        ] );
+    ]

@@ -1,0 +1,235 @@
+(* Using what belongs to another domain is refused, with an error that names
+   both domains, and does no harm to the owner. *)
+
+open Lwt.Infix
+open Support
+
+(* Runs [f] in another domain and waits for it. *)
+let elsewhere f = Domain.join (Domain.spawn f)
+let me = domain ()
+
+(* [f] gets two pending promises of this domain and the resolver of the first,
+   in another domain, and has to be refused; the promises still work here
+   afterwards. *)
+let misuse name f =
+  Alcotest.test_case name `Quick (fun () ->
+      let p, w = Lwt.task () in
+      let before = ref 0 in
+      let mine = p >|= fun v -> before := v in
+      elsewhere (fun () -> refused ~what:name ~owner:me (fun () -> f p mine w));
+      Lwt.wakeup w 7;
+      Lwt_main.run mine;
+      Alcotest.(check int) "the owner's callback ran" 7 !before)
+
+let misuses =
+  let on name f = misuse name (fun p _ _ -> Obj.repr (f p)) in
+  let on_unit name f = misuse name (fun _ u _ -> Obj.repr (f u)) in
+  let with_resolver name f = misuse name (fun _ _ w -> Obj.repr (f w)) in
+  [
+    on "bind" (fun p -> p >>= Lwt.return);
+    on "map" (fun p -> p >|= succ);
+    on "catch" (fun p -> Lwt.catch (fun () -> p) (fun _ -> Lwt.return 0));
+    on "try_bind" (fun p -> Lwt.try_bind (fun () -> p) Lwt.return (fun _ -> Lwt.return 0));
+    on "finalize" (fun p -> Lwt.finalize (fun () -> p) Lwt.return);
+    on "on_success" (fun p -> Lwt.on_success p ignore);
+    on "on_failure" (fun p -> Lwt.on_failure p ignore);
+    on "on_termination" (fun p -> Lwt.on_termination p ignore);
+    on "on_any" (fun p -> Lwt.on_any p ignore ignore);
+    on "on_cancel" (fun p -> Lwt.on_cancel p ignore);
+    on_unit "async" (fun u -> Lwt.async (fun () -> u));
+    on_unit "dont_wait" (fun u -> Lwt.dont_wait (fun () -> u) raise);
+    on "ignore_result" (fun p -> Lwt.ignore_result p);
+    on_unit "join" (fun u -> Lwt.join [ Lwt.pause (); u ]);
+    on "both" (fun p -> Lwt.both (Lwt.pause ()) p);
+    on "all" (fun p -> Lwt.all [ p ]);
+    on "choose" (fun p -> Lwt.choose [ fst (Lwt.task ()); p ]);
+    on "pick" (fun p -> Lwt.pick [ fst (Lwt.task ()); p ]);
+    on "nchoose" (fun p -> Lwt.nchoose [ p ]);
+    on "npick" (fun p -> Lwt.npick [ p ]);
+    on "nchoose_split" (fun p -> Lwt.nchoose_split [ p ]);
+    on "protected" (fun p -> Lwt.protected p);
+    on "no_cancel" (fun p -> Lwt.no_cancel p);
+    on "cancel" (fun p -> Lwt.cancel p);
+    on "Lwt_main.run" (fun p -> Lwt_main.run p);
+    on "check_owner" (fun p -> Dlwt.check_owner ~what:"test: this promise" p);
+    with_resolver "wakeup" (fun w -> Lwt.wakeup w 1);
+    with_resolver "wakeup_later" (fun w -> Lwt.wakeup_later w 1);
+    with_resolver "wakeup_exn" (fun w -> Lwt.wakeup_exn w Exit);
+    with_resolver "wakeup_later_result" (fun w -> Lwt.wakeup_later_result w (Ok 1));
+  ]
+
+(* A function given to bind may return another domain's promise, at once or
+   from a callback; then the result is rejected. *)
+let returned_by_bind () =
+  let p, w = Lwt.wait () in
+  elsewhere (fun () ->
+      let rejected q =
+        refused ~what:"returned by a callback" ~owner:me (fun () -> Lwt_main.run q)
+      in
+      rejected (Lwt.pause () >>= fun () -> p);
+      rejected
+        (Lwt.catch (fun () -> Lwt.pause () >>= fun () -> Lwt.fail Exit) (fun _ -> p));
+      rejected (Lwt.try_bind Lwt.pause (fun () -> p) Lwt.fail);
+      rejected (Lwt.finalize Lwt.pause (fun () -> p)));
+  Lwt.wakeup w ();
+  Lwt_main.run p
+
+let resolved_is_a_value () =
+  let a = Lwt.return 3 and b = Lwt.fail Exit in
+  elsewhere (fun () ->
+      check "resolved" (Lwt_main.run (a >|= succ) = 4);
+      check "rejected"
+        (Lwt_main.run (Lwt.catch (fun () -> b) (fun e -> Lwt.return (e = Exit))));
+      check "resolved earlier" (Dlwt.is_owner a && Dlwt.is_owner b))
+
+let is_owner () =
+  let p, w = Lwt.wait () in
+  Alcotest.(check bool) "here" true (Dlwt.is_owner p);
+  elsewhere (fun () -> check "not there" (not (Dlwt.is_owner p)));
+  Lwt.wakeup w ();
+  elsewhere (fun () -> check "resolved: anywhere" (Dlwt.is_owner p))
+
+let owner_has_ended () =
+  let p, other =
+    elsewhere (fun () ->
+        Lwt_main.run (Lwt.pause ());
+        (fst (Lwt.wait ()), domain ()))
+  in
+  match Lwt.bind p Lwt.return with
+  | exception Invalid_argument text ->
+      check text
+        (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
+  | _ -> Alcotest.fail "not refused"
+
+(* What is built on promises refuses for the same reason. *)
+let structures () =
+  let mutex = Lwt_mutex.create () in
+  let condition = Lwt_condition.create () in
+  let mvar = Lwt_mvar.create_empty () in
+  let stream, push = Lwt_stream.create () in
+  let waiting =
+    [
+      (Lwt_mutex.lock mutex >>= fun () -> Lwt_mutex.lock mutex);
+      Lwt_condition.wait condition;
+      Lwt_mvar.take mvar;
+      Lwt_stream.next stream;
+    ]
+  in
+  elsewhere (fun () ->
+      refused ~what:"unlock" ~owner:me (fun () -> Lwt_mutex.unlock mutex);
+      refused ~what:"signal" ~owner:me (fun () -> Lwt_condition.signal condition ());
+      refused ~what:"put" ~owner:me (fun () -> Lwt_mvar.put mvar ());
+      refused ~what:"push" ~owner:me (fun () -> push (Some ())));
+  List.iter Lwt.cancel waiting
+
+(* --------------------------------------------------------------- descriptors *)
+
+let byte = Bytes.make 1 'x'
+
+let busy_descriptor () =
+  let input, output = Lwt_unix.pipe ~cloexec:true () in
+  let reading = Lwt_unix.read input (Bytes.create 1) 0 1 in
+  elsewhere (fun () ->
+      let refused what f = refused ~what ~owner:me (fun () -> Lwt_main.run (f ())) in
+      refused "read" (fun () -> Lwt_unix.read input (Bytes.create 1) 0 1);
+      refused "wait_read" (fun () -> Lwt_unix.wait_read input);
+      refused "close" (fun () -> Lwt_unix.close input));
+  Lwt_main.run
+    ( Lwt_unix.write output byte 0 1 >>= fun _ ->
+      reading >>= fun n ->
+      check "the owner reads on" (n = 1);
+      Lwt_unix.close input >>= fun () -> Lwt_unix.close output )
+
+let idle_descriptor_moves () =
+  let input, output = Lwt_unix.pipe ~cloexec:true () in
+  let exchange () =
+    Lwt_main.run
+      ( Lwt.both
+          (Lwt_unix.read input (Bytes.create 1) 0 1)
+          (Lwt.pause () >>= fun () -> Lwt_unix.write output byte 0 1)
+      >>= fun (n, m) ->
+        check "one byte" (n = 1 && m = 1);
+        (* the loop lets go of a descriptor one turn after its last use *)
+        Lwt.pause () )
+  in
+  exchange ();
+  elsewhere exchange;
+  elsewhere exchange;
+  exchange ();
+  elsewhere (fun () ->
+      Lwt_main.run (Lwt_unix.close input >>= fun () -> Lwt_unix.close output))
+
+let channel () =
+  let ic, oc = Lwt_io.pipe ~cloexec:true () in
+  let line = Lwt_io.read_line ic in
+  elsewhere (fun () ->
+      refused ~what:"read_line" (fun () -> Lwt_main.run (Lwt_io.read_line ic)));
+  Lwt_main.run
+    ( Lwt_io.write_line oc "hello" >>= fun () ->
+      line >>= fun l ->
+      check_string "the owner reads on" ~expected:"hello" l;
+      Lwt_io.close ic >>= fun () -> Lwt_io.close oc )
+
+(* Lwt closes some things when they are collected. Their domain may be gone by
+   then; an exception would come up in whatever the collecting domain does. *)
+let collected_later leave_behind () =
+  let before = descriptors () in
+  for _ = 1 to 5 do
+    elsewhere leave_behind
+  done;
+  Alcotest.(check bool) "something was left" true (descriptors () > before);
+  let closed () =
+    Gc.full_major ();
+    Lwt_main.run (Lwt_unix.sleep 0.005);
+    descriptors () = before
+  in
+  eventually closed
+
+let lines_of_file () =
+  let file = Filename.temp_file "dlwt" ".txt" in
+  Out_channel.with_open_bin file (fun oc -> output_string oc "one\ntwo\nthree\n");
+  let line = Lwt_main.run (Lwt_stream.next (Lwt_io.lines_of_file file)) in
+  Sys.remove file;
+  check_string "first line" ~expected:"one" line
+
+let process () =
+  let p = Lwt_process.open_process_full ("", [| "true" |]) in
+  check "true" (Lwt_main.run p#status = Unix.WEXITED 0)
+
+(* More entries than are read at once. *)
+let directory () =
+  let directory = Filename.temp_dir "dlwt" "" in
+  let files = List.init 1100 (fun i -> Filename.concat directory (string_of_int i)) in
+  List.iter (fun f -> Out_channel.with_open_bin f ignore) files;
+  ignore (Lwt_main.run (Lwt_stream.next (Lwt_unix.files_of_directory directory)));
+  List.iter Sys.remove files;
+  Sys.rmdir directory
+
+let case name f = Alcotest.test_case name `Quick f
+
+let () =
+  Lwt_main.run (Lwt_unix.sleep 0.001);
+  Alcotest.run "dlwt ownership"
+    [
+      ("misuse", misuses);
+      ( "promises",
+        [
+          case "returned by a callback" returned_by_bind;
+          case "a resolved promise is a value" resolved_is_a_value;
+          case "is_owner" is_owner;
+          case "the owner has ended" owner_has_ended;
+          case "structures" structures;
+        ] );
+      ( "descriptors",
+        [
+          case "in use: refused" busy_descriptor;
+          case "idle: moves" idle_descriptor_moves;
+          case "channel" channel;
+        ] );
+      ( "collected when the domain has ended",
+        [
+          case "file" (collected_later lines_of_file);
+          case "process" (collected_later process);
+          case "directory" (collected_later directory);
+        ] );
+    ]

@@ -1,0 +1,10 @@
+let all ~scale =
+  List.concat
+    [
+      Calls.cases ~scale;
+      On_tokio.cases ~scale;
+      Promises.cases ~scale;
+      Callbacks.cases ~scale;
+      Cancelling.cases ~scale;
+      Panics.cases ~scale;
+    ]

@@ -1,0 +1,168 @@
+open Lwt.Syntax
+open Everywhere
+module Pool = Lwt_interop.Pool
+module Handle = Lwt_interop.Handle
+
+let self () = (Domain.self () :> int)
+
+let with_pool ?(domains = 2) f =
+  let pool = Pool.create ~domains () in
+  Lwt.finalize (fun () -> f pool) (fun () -> Pool.shutdown pool)
+
+let invalid what f =
+  match Expect.raised what f with Invalid_argument _ -> () | e -> raise e
+
+let create () =
+  with_pool ~domains:3 (fun pool ->
+      Expect.int "size" 3 (Pool.size pool);
+      let ids = List.init 3 (fun i -> Handle.id (Pool.handle pool i)) in
+      Expect.int "different domains" 4 (List.length (List.sort_uniq compare (self () :: ids)));
+      let* seen = Lwt_list.mapi_p (fun i _ -> Pool.spawn_on pool i (fun () -> Lwt.return (self ()))) ids in
+      Expect.that "each its own" (seen = ids);
+      invalid "handle 3" (fun () -> Pool.handle pool 3);
+      invalid "handle -1" (fun () -> Pool.handle pool (-1));
+      invalid "spawn_on 3" (fun () -> Pool.spawn_on pool 3 Lwt.return);
+      invalid "no domains" (fun () -> Pool.create ~domains:0 ());
+      invalid "fewer" (fun () -> Pool.create ~domains:(-1) ());
+      Lwt.return_unit)
+
+let least_loaded () =
+  with_pool ~domains:3 (fun pool ->
+      let gate = Atomic.make false in
+      let wait () = Expect.eventually (fun () -> Atomic.get gate) in
+      let busy = [ Pool.spawn_on pool 0 wait; Pool.spawn_on pool 2 wait ] in
+      let free = Handle.id (Pool.handle pool 1) in
+      let rec go n =
+        if n = 0 then Lwt.return_unit
+        else
+          let* seen = Pool.spawn pool (fun () -> Lwt.return (self ())) in
+          Expect.int "the free one" free seen;
+          go (n - 1)
+      in
+      Lwt.finalize
+        (fun () ->
+          let* () = go 10 in
+          let more = List.init 3 (fun _ -> Pool.spawn pool (fun () -> Lwt.map self (wait ()))) in
+          Atomic.set gate true;
+          let* seen = Lwt.all more in
+          Expect.that "dealt out" (List.length (List.sort_uniq compare seen) >= 2);
+          Lwt.join busy)
+        (fun () ->
+          Atomic.set gate true;
+          Lwt.return_unit))
+
+let map () =
+  with_pool ~domains:2 (fun pool ->
+      let n = 500 in
+      let f i =
+        let* text = Rust.yield_n (i mod 5) (string_of_int i) in
+        Lwt.return (text, self ())
+      in
+      let* all = Pool.map pool f (List.init n Fun.id) in
+      Expect.that "in order" (List.map fst all = List.init n string_of_int);
+      Expect.int "on all domains" 2 (List.length (List.sort_uniq compare (List.map snd all)));
+      let* none = Pool.map pool f [] in
+      Expect.that "none" (none = []);
+      let* e = Expect.rejected "one fails" (Pool.map pool (fun i -> if i = 3 then failwith "three" else Lwt.return i) [ 1; 2; 3; 4 ]) in
+      Expect.that "its exception" (e = Failure "three");
+      Lwt.return_unit)
+
+let shut_down () =
+  let pool = Pool.create ~domains:2 () in
+  let ended = Atomic.make 0 in
+  let slow () =
+    let* () = Lwt_unix.sleep 0.01 in
+    let* (_ : string) = Rust.yield_n 5 "" in
+    let* (_ : string * string) = Rust.on_tokio "" in
+    Atomic.incr ended;
+    Lwt.return_unit
+  in
+  let work = List.init 20 (fun i -> Pool.spawn_on pool (i mod 2) slow) in
+  let first = Pool.shutdown pool in
+  let second = Pool.shutdown pool in
+  let refused what p =
+    let* e = Expect.rejected what p in
+    Expect.that what (e = Pool.Shut_down);
+    Lwt.return_unit
+  in
+  let* () = refused "spawn" (Pool.spawn pool Lwt.return) in
+  let* () = refused "spawn_on" (Pool.spawn_on pool 1 Lwt.return) in
+  let* () = refused "map" (Pool.map pool Lwt.return [ 1 ]) in
+  let* () = first in
+  Expect.int "what was under way" 20 (Atomic.get ended);
+  let* () = Lwt.join work in
+  let* () = second in
+  let* () = Pool.shutdown pool in
+  Expect.that "its domains have ended" (not (Handle.is_alive (Pool.handle pool 0)));
+  Lwt.return_unit
+
+let cancelled () =
+  with_pool ~domains:1 (fun pool ->
+      let tag = tag () in
+      let p = Pool.spawn pool (fun () -> Rust.never tag) in
+      let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
+      Lwt.cancel p;
+      let* () = Expect.cancelled "it" p in
+      (* Otherwise the pool would not shut down. *)
+      Expect.eventually (fun () -> Rust.futures_alive tag = 0))
+
+let too_many () =
+  let before = Array.length (Rust.known_domains ()) in
+  (match Expect.raised "too many" (fun () -> Pool.create ~domains:200 ()) with
+  | Failure _ -> ()
+  | e -> raise e);
+  Expect.int "the others have ended" before (Array.length (Rust.known_domains ()));
+  Lwt_main.run
+    (with_pool ~domains:2 (fun pool ->
+         let* n = Pool.spawn pool (fun () -> Lwt.return 1) in
+         Expect.int "it still works" 1 n;
+         Lwt.return_unit))
+
+(* Domains of a pool use the pool. *)
+let from_within () =
+  with_pool ~domains:2 (fun pool ->
+      let rec fib n =
+        if n < 2 then Lwt.return n
+        else
+          let* a = Pool.spawn pool (fun () -> fib (n - 1)) and* b = Pool.spawn pool (fun () -> fib (n - 2)) in
+          Lwt.return (a + b)
+      in
+      let* n = fib 12 in
+      Expect.int "fib 12" 144 n;
+      Lwt.return_unit)
+
+let run () =
+  invalid "no pool" Pool.default;
+  let n =
+    Lwt_interop.run ~domains:2 (fun () ->
+        let pool = Pool.default () in
+        Expect.int "its size" 2 (Pool.size pool);
+        let* there = Pool.spawn pool (fun () -> Lwt.return (Pool.size (Pool.default ()))) in
+        invalid "within" (fun () -> Lwt_interop.run Lwt.return);
+        Lwt.return there)
+  in
+  Expect.int "the value" 2 n;
+  invalid "no pool any more" Pool.default;
+  let e = Expect.raised "rejected" (fun () -> Lwt_interop.run ~domains:1 (fun () -> Lwt.fail Exit)) in
+  Expect.that "its exception" (e = Exit);
+  let e = Expect.raised "raised" (fun () -> Lwt_interop.run ~domains:1 (fun () -> raise Exit)) in
+  Expect.that "its exception" (e = Exit);
+  invalid "bad" (fun () -> Lwt_interop.run ~domains:0 Lwt.return);
+  Expect.int "again" 3 (Lwt_interop.run ~domains:1 (fun () -> Lwt.return 3));
+  (* On a domain other than the first. *)
+  let n = Domain.join (Domain.spawn (fun () -> Lwt_interop.run ~domains:1 (fun () -> Rust.ready_add 1 2))) in
+  Expect.int "on another domain" 3 n
+
+let suites =
+  List.map
+    (fun (place, tests) -> ("pool: " ^ place, tests))
+    (suites
+       [
+         case "create" create;
+         case "spawn picks the least loaded" least_loaded;
+         case "map" map;
+         case "shutdown" shut_down;
+         case "cancelled" cancelled;
+         case "from within" from_within;
+       ])
+  @ [ ("pool: all", [ plain "more domains than OCaml allows" too_many; plain "Lwt_interop.run" run ]) ]

@@ -1,0 +1,6 @@
+let () =
+  (* Before Alcotest redirects the output. *)
+  Rust.watch "" 0;
+  Alcotest.run "handles"
+    (Visits.suites @ Ends.suites @ Spawning.suites @ Pools.suites @ Lanes.suites
+    @ [ ("at the end", [ Everywhere.settled () ]) ])

@@ -1,0 +1,118 @@
+(* Rust sends work to domains. *)
+
+open Lwt.Syntax
+open Everywhere
+
+let self () = (Domain.self () :> int)
+
+let to_self () =
+  let* seen, first = Rust.visit (self ()) in
+  Expect.int "the domain" (self ()) seen;
+  let* _, second = Rust.visit (self ()) in
+  Expect.int "the state stays on the domain" (first + 1) second;
+  Lwt.return_unit
+
+let to_another () =
+  with_other (fun { id; _ } ->
+      let rec go n =
+        if n > 100 then Lwt.return_unit
+        else
+          let* seen, visits = Rust.visit id in
+          Expect.int "the domain" id seen;
+          Expect.int "its state" n visits;
+          go (n + 1)
+      in
+      let* () = go 1 in
+      let* all = Lwt.all (List.init 1000 (fun _ -> Rust.visit id)) in
+      Expect.that "a thousand at once, in order" (List.mapi (fun i _ -> (id, 101 + i)) all = all);
+      Lwt.return_unit)
+
+let from_elsewhere () =
+  with_other (fun { id; _ } ->
+      let rec go n =
+        if n = 0 then Lwt.return_unit
+        else
+          let* seen = Rust.visit_from_tokio id in
+          Expect.int "from tokio" id seen;
+          let* task, call = Rust.visit_from_thread id in
+          Expect.int "a task from a thread" id task;
+          Expect.int "call_blocking from a thread" id call;
+          let* seen = Rust.call_from_blocking_pool id in
+          Expect.int "call_blocking from tokio's blocking pool" id seen;
+          go (n - 1)
+      in
+      let* () = go 20 in
+      let* seen = Lwt.all (List.init 500 (fun _ -> Rust.visit_from_tokio id)) in
+      List.iter (Expect.int "from tokio, at once" id) seen;
+      (* Threads can wait for the domain that waits for them. *)
+      let* task, call = Rust.visit_from_thread (self ()) in
+      Expect.int "a task here" (self ()) task;
+      Expect.int "a call here" (self ()) call;
+      Lwt.return_unit)
+
+let would_block () =
+  let text, work = Rust.call_blocking_here () in
+  Expect.contains "the refusal" ~part:"would block" text;
+  Expect.contains "names the domain" ~part:(Printf.sprintf "domain %d" (self ())) text;
+  Expect.string "the work comes back" "precious" work;
+  Lwt.return_unit
+
+let cancelling () =
+  with_other (fun { id; _ } ->
+      let tag = tag () in
+      let* text = Rust.visit_never tag id true in
+      Expect.string "the handle says so" "the task was cancelled" text;
+      Expect.int "the future was dropped before" 0 (Rust.futures_alive tag);
+      (* A call that is cancelled lets go of the handle: the task goes on. *)
+      let p = Rust.visit_never tag id false in
+      let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
+      Lwt.cancel p;
+      let* () = Expect.cancelled "the call" p in
+      let* seen, _ = Rust.visit id in
+      Expect.int "the domain" id seen;
+      Expect.int "detached" 1 (Rust.futures_alive tag);
+      Lwt.return_unit)
+
+let nobody () =
+  let* e = Expect.rejected "no such domain" (Rust.visit 123_456_789) in
+  match e with
+  | Lwt_interop.Rust_error { message; _ } ->
+      Expect.string "the message" "no domain 123456789" message;
+      Lwt.return_unit
+  | e -> raise e
+
+let each_to_each () =
+  let n = 4 in
+  let ids = Array.init n (fun _ -> Atomic.make (-1)) and done_ = Atomic.make 0 in
+  on_domains n (fun i ->
+      Atomic.set ids.(i) (self ());
+      let known () =
+        Array.for_all (fun id -> Array.mem (Atomic.get id) (Rust.known_domains ())) ids
+      in
+      let* () = Expect.eventually known in
+      let* () =
+        Lwt_list.iter_p
+          (fun k ->
+            let id = Atomic.get ids.(k mod n) in
+            let* seen = if k mod 2 = 0 then Lwt.map fst (Rust.visit id) else Rust.visit_from_tokio id in
+            Expect.int "the domain" id seen;
+            Lwt.return_unit)
+          (List.init 1000 Fun.id)
+      in
+      Atomic.incr done_;
+      (* Nobody leaves while others may still come. *)
+      Expect.eventually (fun () -> Atomic.get done_ = n))
+
+let suites =
+  List.map
+    (fun (place, tests) -> ("visits: " ^ place, tests))
+    (suites
+       [
+         alone "to itself" to_self;
+         case "to another domain" to_another;
+         case "from tokio and from threads" from_elsewhere;
+         case "call_blocking on a domain" would_block;
+         case "cancelled" cancelling;
+         case "to nobody" nobody;
+       ])
+  @ [ ("visits: all", [ plain "four domains, each to each" each_to_each ]) ]

@@ -1,0 +1,305 @@
+//! Work for other domains.
+
+use crate::failures::Counted;
+use crate::{Error, Int};
+use futures_lite::future;
+use ocaml_lwt_interop::domain::{self, with_token};
+use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, blocking, func};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Mutex;
+
+fn here() -> Int {
+    domain::current().map_or(-1, |d| d.id() as Int)
+}
+
+fn find(id: Int) -> Result<Domain, String> {
+    domain::get(id as u64).ok_or_else(|| format!("no domain {id}"))
+}
+
+/// What became of a task.
+fn text<T: std::fmt::Debug>(outcome: Result<T, JoinError>) -> String {
+    match outcome {
+        Ok(value) => format!("{value:?}"),
+        Err(e) => e.to_string(),
+    }
+}
+
+/// The domains that Rust knows, by id.
+#[func(sync)]
+pub fn known_domains() -> Vec<Int> {
+    domain::all().iter().map(|d| d.id() as Int).collect()
+}
+
+thread_local! {
+    static VISITS: Cell<Int> = const { Cell::new(0) };
+}
+
+/// Runs a task on a domain, with state that is not `Send`: the id that the task saw, and how many
+/// such tasks the domain has had.
+#[func(raise)]
+pub fn visit(id: Int) -> Result<(Int, Int), Error> {
+    let task = find(id)?.spawn(|| async {
+        let not_send = Rc::new(Cell::new(0));
+        future::yield_now().await;
+        VISITS.set(VISITS.get() + 1);
+        not_send.set(here());
+        (not_send.get(), VISITS.get())
+    })?;
+    Ok(task.await?)
+}
+
+/// The same on tokio: spawned and awaited there.
+#[func(tokio, raise)]
+pub fn visit_from_tokio(id: Int) -> Result<Int, String> {
+    let task = find(id)?.spawn(|| async {
+        future::yield_now().await;
+        here()
+    });
+    task.map_err(|e| e.to_string())?.await.map_err(|e| e.to_string())
+}
+
+/// The same on a thread that nobody knows: a task, and a call that is waited for.
+#[func(raise)]
+pub fn visit_from_thread(id: Int) -> Result<(Int, Int), Error> {
+    let target = find(id)?;
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let both = || {
+            let task = target.spawn(|| async { here() }).map_err(|e| e.to_string())?;
+            let first = future::block_on(task).map_err(|e| e.to_string())?;
+            let second = target
+                .call_blocking(|t| t.domain_id() as Int)
+                .map_err(|e| e.to_string())?;
+            Ok::<_, String>((first, second))
+        };
+        let _ = tx.send(both());
+    });
+    Ok(rx.await??)
+}
+
+/// `call_blocking` on a blocking thread of tokio's.
+#[func(blocking, raise)]
+pub fn call_from_blocking_pool(id: Int) -> Result<Int, String> {
+    find(id)?
+        .call_blocking(|t| t.domain_id() as Int)
+        .map_err(|e| e.to_string())
+}
+
+/// `call_blocking` on this domain's thread: the text of the refusal, and the work that came back.
+#[func(sync)]
+pub fn call_blocking_here() -> (String, String) {
+    let Some(me) = domain::current() else {
+        return ("no domain".to_owned(), String::new());
+    };
+    let precious = "precious".to_owned();
+    match me.call_blocking(move |_| precious) {
+        Ok(_) => ("it was done".to_owned(), String::new()),
+        Err(e) => {
+            let told = e.to_string();
+            match e {
+                // Somewhere else the work can still be done.
+                CallError::WouldBlockDomain { work, .. } => (told, with_token(work).unwrap_or_default()),
+                _ => (told, String::new()),
+            }
+        }
+    }
+}
+
+/// A task on a domain that does not end by itself: what its handle says in the end. With
+/// `cancel` the handle is cancelled once the task runs.
+#[func]
+pub fn visit_never(tag: Int, id: Int, cancel: bool) -> String {
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let spawned = find(id).and_then(|target| {
+        let work = move || async move {
+            let _counted = Counted::new(tag);
+            let _ = started.send(());
+            future::pending::<()>().await;
+        };
+        target.spawn(work).map_err(|e| e.to_string())
+    });
+    match spawned {
+        Ok(mut task) => {
+            if cancel {
+                let _ = has_started.await;
+                task.cancel();
+                task.cancel();
+            }
+            text(task.await)
+        }
+        Err(e) => e,
+    }
+}
+
+/// The same, awaited on tokio.
+#[func(tokio)]
+pub fn visit_never_from_tokio(tag: Int, id: Int) -> String {
+    let spawned = find(id).and_then(|target| {
+        let work = move || async move {
+            let _counted = Counted::new(tag);
+            future::pending::<()>().await;
+        };
+        target.spawn(work).map_err(|e| e.to_string())
+    });
+    match spawned {
+        Ok(task) => text(task.await),
+        Err(e) => e,
+    }
+}
+
+/// A closure for a domain: what became of it.
+#[func]
+pub fn call_there(id: Int) -> String {
+    match find(id).and_then(|target| target.call(|_| here()).map_err(|e| e.to_string())) {
+        Ok(call) => text(call.await),
+        Err(e) => e,
+    }
+}
+
+/// Tasks of this domain: their sum; the last one is cancelled.
+#[func(raise)]
+pub fn local_tasks(tag: Int, n: Int) -> Result<(Int, String), Error> {
+    let tasks = (0..n)
+        .map(|i| {
+            domain::spawn_local(async move {
+                future::yield_now().await;
+                i
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut cancelled = domain::spawn_local(async move {
+        let _counted = Counted::new(tag);
+        future::pending::<()>().await;
+    })?;
+    cancelled.cancel();
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await?;
+    }
+    Ok((sum, text(cancelled.await)))
+}
+
+static DEAD: Mutex<Option<Domain>> = Mutex::new(None);
+
+/// Remembers the calling domain for [`visit_dead`].
+#[func(sync)]
+pub fn remember_me() {
+    if let Ok(mut dead) = DEAD.lock() {
+        *dead = domain::current();
+    }
+}
+
+/// Sends work to the domain that was remembered, which has ended: each error, and the work that
+/// each hands back.
+#[func]
+pub fn visit_dead() -> Vec<(String, Int)> {
+    let Some(target) = DEAD.lock().ok().and_then(|d| d.clone()) else {
+        return vec![("nobody was remembered".to_owned(), 0)];
+    };
+    let mut told = Vec::new();
+    match target.call(move |_| 1) {
+        Ok(_) => told.push(("call was taken".to_owned(), 0)),
+        Err(e) => told.push((e.to_string(), with_token(e.work).unwrap_or(0))),
+    }
+    match target.spawn(move || async { 2 }) {
+        Ok(_) => told.push(("spawn was taken".to_owned(), 0)),
+        Err(e) => told.push((e.to_string(), (e.work)().await)),
+    }
+    let elsewhere = std::thread::spawn(move || match target.call_blocking(move |_| 3) {
+        Ok(_) => ("call_blocking was taken".to_owned(), None),
+        Err(e) => (
+            e.to_string(),
+            match e {
+                CallError::Terminated(t) => Some(t.work),
+                _ => None,
+            },
+        ),
+    });
+    match elsewhere.join() {
+        Ok((e, Some(work))) => told.push((e, with_token(work).unwrap_or(0))),
+        Ok((e, None)) => told.push((e, 0)),
+        Err(_) => told.push(("call_blocking panicked".to_owned(), 0)),
+    }
+    told
+}
+
+/// What `with_token` says on a tokio worker, on tokio's blocking pool, and on a thread.
+#[func(raise)]
+pub fn misuse() -> Result<(String, String, String), Error> {
+    fn refused() -> String {
+        with_token(|_| ()).map_or_else(|e| e.to_string(), |()| "there was a token".to_owned())
+    }
+    let on_tokio = tokio::spawn(async { refused() }).await?;
+    let on_pool = tokio::task::spawn_blocking(refused).await?;
+    let on_thread = std::thread::spawn(refused).join().map_err(|_| "panicked")?;
+    Ok((on_tokio, on_pool, on_thread))
+}
+
+/// What `spawn_local` says on a thread that runs no loop.
+#[func(blocking)]
+pub fn spawn_local_elsewhere() -> String {
+    domain::spawn_local(async {}).map_or_else(|e| e.to_string(), |_| "it was taken".to_owned())
+}
+
+/// What a thread-local destructor of a domain's thread finds when it asks for a token.
+#[func(sync)]
+pub fn ask_at_thread_end() {
+    struct Asks;
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let told = with_token(|_| ()).map_or_else(|e| e.to_string(), |()| "there was a token".to_owned());
+            if let Ok(mut answers) = ANSWERS.lock() {
+                answers.push(told);
+            }
+        }
+    }
+    thread_local!(static ASKS: Asks = const { Asks });
+    ASKS.with(|_| ());
+}
+
+static ANSWERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// What [`ask_at_thread_end`] was told so far.
+#[func(sync)]
+pub fn answers_at_thread_end() -> Vec<String> {
+    ANSWERS.lock().map(|mut a| std::mem::take(&mut *a)).unwrap_or_default()
+}
+
+/// A panic on another domain: in the factory (0), in the task (1), in a closure (2).
+#[func]
+pub fn panic_elsewhere(id: Int, where_: Int) -> String {
+    let spawned = find(id).and_then(|target| {
+        let spawned = match where_ {
+            0 => target
+                .spawn(|| -> future::Ready<()> { panic!("in the factory") })
+                .map_err(|e| e.to_string()),
+            1 => target.spawn(|| async { panic!("in the task") }).map_err(|e| e.to_string()),
+            _ => target.call(|_| panic!("in the closure")).map_err(|e| e.to_string()),
+        };
+        spawned
+    });
+    match spawned {
+        Ok(task) => text(task.await),
+        Err(e) => e,
+    }
+}
+
+/// Calls an OCaml function on the blocking lane of Domain 0.
+#[func(raise)]
+pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
+    let job = blocking::run(move |token| {
+        let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
+        f.call(token, ()).map_err(|e| e.to_string())
+    })?;
+    Ok(job.await??)
+}
+
+/// A panic on the blocking lane.
+#[func(raise)]
+pub fn panics_on_lane() -> Result<(), JoinError> {
+    match blocking::run(|_| panic!("on the lane")) {
+        Ok(job) => job.await,
+        Err(_) => Ok(()),
+    }
+}

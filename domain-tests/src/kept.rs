@@ -1,0 +1,67 @@
+//! OCaml values that Rust keeps, and where they are dropped.
+
+use crate::{Error, Int};
+use ocaml_lwt_interop::domain::{self, with_token};
+use ocaml_lwt_interop::{OCamlException, Promise, Rooted, func};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static KEPT: Mutex<BTreeMap<Int, Rooted<String>>> = Mutex::new(BTreeMap::new());
+
+fn kept_values() -> MutexGuard<'static, BTreeMap<Int, Rooted<String>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps a value under a number.
+#[func(sync)]
+pub fn keep(n: Int, value: Rooted<String>) {
+    kept_values().insert(n, value);
+}
+
+/// The value under a number, whichever domain asks.
+#[func(sync, raise)]
+pub fn kept(n: Int) -> Result<Option<String>, Error> {
+    // No lock is held while OCaml converts: the value leaves the table meanwhile.
+    let value = kept_values().remove(&n);
+    let Some(value) = value else { return Ok(None) };
+    let text = with_token(|t| value.get(t))?;
+    kept_values().insert(n, value);
+    Ok(Some(text))
+}
+
+/// Drops a value elsewhere: on a plain thread (0), a tokio worker (1), tokio's blocking pool (2),
+/// the domain with this id (3). Done when it is dropped.
+#[func(raise)]
+pub fn drop_elsewhere(value: Rooted<ocaml::Value>, where_: Int, id: Int) -> Result<(), Error> {
+    match where_ {
+        0 => {
+            let (tx, rx) = tokio::sync::oneshot::channel();
+            std::thread::spawn(move || {
+                drop(value);
+                let _ = tx.send(());
+            });
+            rx.await?;
+        }
+        1 => tokio::spawn(async move { drop(value) }).await?,
+        2 => tokio::task::spawn_blocking(move || drop(value)).await?,
+        _ => {
+            domain::get(id as u64)
+                .ok_or("no such domain")?
+                .spawn(move || async move { drop(value) })?
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Awaits a promise that is rejected; its exception is dropped on another thread.
+#[func(raise)]
+pub fn drop_exception_elsewhere(p: Promise<()>) -> Result<String, Error> {
+    let Err(exception): Result<(), OCamlException> = p.await else {
+        return Ok("it was fulfilled".to_owned());
+    };
+    let text = std::thread::spawn(move || exception.message().to_owned())
+        .join()
+        .map_err(|_| "panicked")?;
+    Ok(text)
+}

@@ -1,0 +1,13 @@
+//! The Rust functions that the tests call from OCaml. `support/rust.ml` declares them.
+
+mod calls;
+mod domains;
+mod failures;
+mod kept;
+mod promises;
+mod watch;
+
+/// The error type of functions that fail in several ways.
+pub(crate) type Error = Box<dyn std::error::Error>;
+
+pub(crate) use ocaml::Int;

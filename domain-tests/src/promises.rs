@@ -1,0 +1,192 @@
+//! Promises in both directions, and callbacks.
+
+use crate::{Error, Int};
+use futures_lite::future;
+use ocaml_lwt_interop::domain::with_token;
+use ocaml_lwt_interop::{OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, func};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Awaits an OCaml promise.
+#[func(raise)]
+pub fn await_promise(p: Promise<String>) -> Result<String, OCamlException> {
+    let s = p.await?;
+    Ok(format!("rust got {s}"))
+}
+
+/// Awaits, but gives up after `ms`, cancelling the promise.
+#[func]
+pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
+    let waiting = async {
+        let _ = p.into_future().cancel_on_drop().await;
+        true
+    };
+    let timeout = async {
+        tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+        false
+    };
+    future::or(waiting, timeout).await
+}
+
+/// A promise that another thread fulfils.
+#[func(sync)]
+pub fn promise_from_thread(text: String) -> Promise<String> {
+    let (promise, resolver) = with_token(|t| Promise::new(t)).flatten().expect("a stub has a token");
+    std::thread::spawn(move || {
+        let _ = resolver.resolve(text);
+    });
+    promise
+}
+
+/// A promise whose resolver is dropped.
+#[func(sync)]
+pub fn promise_dropped() -> Promise<String> {
+    let (promise, resolver) = with_token(|t| Promise::<String>::new(t)).flatten().expect("a stub has a token");
+    drop(resolver);
+    promise
+}
+
+/// A promise that is rejected.
+#[func(sync)]
+pub fn promise_rejected(why: String) -> Promise<String> {
+    let (promise, resolver) = with_token(|t| Promise::<String>::new(t)).flatten().expect("a stub has a token");
+    let _ = resolver.reject(why);
+    promise
+}
+
+/// Calls a function now.
+#[func(sync, raise)]
+pub fn call_sync(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, Error> {
+    Ok(with_token(|t| f.call(t, (n, "x".to_owned())))??)
+}
+
+/// Calls a function from a task.
+#[func(raise)]
+pub fn call_from_task(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, Error> {
+    future::yield_now().await;
+    Ok(with_token(|t| f.call(t, (n, "y".to_owned())))??)
+}
+
+/// Calls a function that returns a promise, `n` times.
+#[func(raise)]
+pub fn call_async(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> {
+    let mut sum = 0;
+    for i in 0..n {
+        sum += f.call((i,))?.await?;
+    }
+    Ok(sum)
+}
+
+/// The same with unit.
+#[func(raise)]
+pub fn call_unit(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {
+    Ok(f.call(())?.await?)
+}
+
+
+/// Awaits both at once; when the second is there first, the first is cancelled if `cancel` says so.
+#[func]
+pub fn first_of(p: Promise<()>, q: Promise<()>, cancel: bool) -> Int {
+    let one = async {
+        let p = p.into_future();
+        let _ = if cancel { p.cancel_on_drop() } else { p }.await;
+        1
+    };
+    let two = async {
+        let _ = q.await;
+        2
+    };
+    future::or(one, two).await
+}
+
+/// Calls a function, and gives up on its promise when the other is there.
+#[func(raise)]
+pub fn call_until(f: OCamlAsyncFunc<(), ()>, q: Promise<()>) -> Result<Int, Error> {
+    let called = f.call(())?.cancel_on_drop();
+    let one = async {
+        let _ = called.await;
+        1
+    };
+    let two = async {
+        let _ = q.await;
+        2
+    };
+    Ok(future::or(one, two).await)
+}
+
+static RESOLVERS: Mutex<BTreeMap<Int, Resolver<String>>> = Mutex::new(BTreeMap::new());
+
+fn take(tag: Int) -> Result<Resolver<String>, Error> {
+    let mut resolvers = RESOLVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(resolvers.remove(&tag).ok_or("nothing is kept")?)
+}
+
+/// A promise whose resolver is kept for [`resolve_kept`].
+#[func(sync)]
+pub fn promise_kept(tag: Int) -> Promise<String> {
+    let (promise, resolver) = with_token(Promise::new).flatten().expect("a stub has a token");
+    RESOLVERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(tag, resolver);
+    promise
+}
+
+/// Resolves what was kept last, on this domain or on tokio: the text if it comes back.
+#[func(raise)]
+pub fn resolve_kept(tag: Int, text: String, on_tokio: bool) -> Result<Option<String>, Error> {
+    let resolver = take(tag)?;
+    let resolve = move || resolver.resolve(text).err().map(|t| t.work);
+    Ok(if on_tokio {
+        tokio::spawn(async move { resolve() }).await?
+    } else {
+        resolve()
+    })
+}
+
+/// Rejects what was kept last: whether the domain was there.
+#[func(sync, raise)]
+pub fn reject_kept(tag: Int, why: String) -> Result<bool, Error> {
+    let resolver = take(tag)?;
+    Ok(resolver.reject(why).is_ok())
+}
+
+/// Drops the resolver that was kept last, on a thread.
+#[func(sync, raise)]
+pub fn drop_kept(tag: Int) -> Result<(), Error> {
+    let resolver = take(tag)?;
+    std::thread::spawn(move || drop(resolver)).join().map_err(|_| "panicked")?;
+    Ok(())
+}
+
+/// A promise that is rejected with the exception that another was rejected with.
+#[func(raise)]
+pub fn pass_exception(p: Promise<()>) -> Result<Promise<()>, Error> {
+    let Err(exception) = p.await else {
+        return Err("it was fulfilled".into());
+    };
+    let (promise, resolver) = with_token(Promise::<()>::new).flatten()?;
+    let _ = tokio::spawn(async move { resolver.reject(exception) }).await?;
+    Ok(promise)
+}
+
+/// Calls a function with seven arguments.
+#[func(raise)]
+pub fn call_seven(f: OCamlFunc<(Int, f64, String, bool, Int, Int, Vec<Int>), String>) -> Result<String, Error> {
+    let args = (1, 2.5, "c".to_owned(), true, 5, 6, vec![7, 8]);
+    Ok(with_token(|t| f.call(t, args))??)
+}
+
+/// Calls a function that returns a promise, many times at once.
+#[func(raise)]
+pub fn call_all(f: OCamlAsyncFunc<(Int, String), String>, n: Int) -> Result<Int, Error> {
+    let calls = (0..n)
+        .map(|i| f.call((i, i.to_string())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut total = 0;
+    for call in calls {
+        total += call.await?.len() as Int;
+    }
+    Ok(total)
+}

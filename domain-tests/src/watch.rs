@@ -1,0 +1,40 @@
+//! Against hangs: a thread that OCaml cannot stop.
+
+use crate::Int;
+use ocaml_lwt_interop::func;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+static WATCHED: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+
+/// From now on the process is ended if it does not call this again in time. An empty text ends
+/// the watch.
+#[func(sync)]
+pub fn watch(what: String, seconds: Int) {
+    static THREAD: Once = Once::new();
+    let until = Instant::now() + Duration::from_secs(seconds as u64);
+    let watched = (!what.is_empty()).then_some((what, until));
+    *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    THREAD.call_once(|| {
+        // The test framework redirects descriptor 2 while a test runs.
+        let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+        std::thread::spawn(|| {
+            let mut stderr = stderr.map(File::from);
+            loop {
+                std::thread::sleep(Duration::from_millis(500));
+                let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((what, until)) = &*watched
+                    && Instant::now() > *until
+                {
+                    if let Ok(stderr) = &mut stderr {
+                        let _ = writeln!(stderr, "domain-tests: \"{what}\" hangs");
+                    }
+                    std::process::abort();
+                }
+            }
+        });
+    });
+}

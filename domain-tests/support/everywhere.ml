@@ -1,0 +1,113 @@
+type case = { name : string; alone : bool; body : unit -> unit Lwt.t }
+
+let case name body = { name; alone = false; body }
+let alone name body = { name; alone = true; body }
+
+(* A hang is an error of its own, and has to be told apart from slowness on a busy machine. *)
+let patience = 120
+
+let plain name f =
+  Alcotest.test_case name `Quick (fun () ->
+      Rust.watch name patience;
+      Fun.protect f ~finally:(fun () -> Rust.watch "" 0))
+
+let on_domain f = Domain.join (Domain.spawn (fun () -> Lwt_main.run (f ())))
+
+let on_domains n f =
+  let ready = Atomic.make 0 in
+  let body i () =
+    (* They begin together. *)
+    Atomic.incr ready;
+    while Atomic.get ready < n do
+      Domain.cpu_relax ()
+    done;
+    Lwt_main.run (f i)
+  in
+  let others = List.init (n - 1) (fun i -> Domain.spawn (body (i + 1))) in
+  let mine = try Ok (body 0 ()) with e -> Error e in
+  let theirs = List.map (fun d -> try Ok (Domain.join d) with e -> Error e) others in
+  List.iter (function Ok () -> () | Error e -> raise e) (mine :: theirs)
+
+let on_pool f =
+  let pool = Lwt_interop.Pool.create ~domains:1 () in
+  Lwt_main.run
+    (Lwt.finalize
+       (fun () -> Lwt_interop.Pool.spawn_on pool 0 f)
+       (fun () -> Lwt_interop.Pool.shutdown pool))
+
+let suites cases =
+  (* Before Alcotest redirects the output. *)
+  Rust.watch "" 0;
+  let single =
+    [
+      ("Domain 0", fun f -> Lwt_main.run (f ()));
+      ("a domain", on_domain);
+      ("a pool's domain", on_pool);
+    ]
+  in
+  let several =
+    List.map
+      (fun n -> (Printf.sprintf "%d domains" n, fun f -> on_domains n (fun _ -> f ())))
+      [ 2; 4 ]
+  in
+  let place cases (place, run) =
+    (place, List.map (fun c -> plain c.name (fun () -> run c.body)) cases)
+  in
+  List.map (place cases) single
+  @ List.map (place (List.filter (fun c -> not c.alone) cases)) several
+
+let next_tag = Atomic.make 1
+let tag () = Atomic.fetch_and_add next_tag 1
+
+let settled () =
+  plain "all is settled" (fun () ->
+      (* What was dropped on tokio's threads may take a moment. *)
+      Expect.eventually_blocking (fun () ->
+          let t = Lwt_interop.totals () in
+          t.calls_started = t.calls_settled && t.roots = 0))
+
+type other = {
+  handle : Lwt_interop.Handle.t;
+  id : int;
+  leave : unit -> unit;
+  end_ : unit -> unit;
+  join : unit -> unit;
+}
+
+let other ?(before_end = ignore) () =
+  let born = Atomic.make None and may_end = Atomic.make false in
+  let body () =
+    let left, u = Lwt.wait () in
+    Atomic.set born (Some (Lwt_interop.Handle.current (), left, u));
+    Lwt_main.run left;
+    Expect.eventually_blocking (fun () -> Atomic.get may_end);
+    before_end ()
+  in
+  let domain = Domain.spawn body in
+  Expect.eventually_blocking (fun () -> Atomic.get born <> None);
+  let handle, left, u = Option.get (Atomic.get born) in
+  let leave () =
+    ignore
+      (Lwt_interop.Handle.post handle (fun () ->
+           if Lwt.is_sleeping left then Lwt.wakeup_later u ())
+        : bool)
+  in
+  {
+    handle;
+    id = Lwt_interop.Handle.id handle;
+    leave;
+    end_ =
+      (fun () ->
+        Atomic.set may_end true;
+        leave ());
+    join = (fun () -> Domain.join domain);
+  }
+
+let with_other f =
+  let other = other () in
+  Lwt.finalize
+    (fun () -> f other)
+    (fun () ->
+      other.end_ ();
+      other.join ();
+      Lwt.return_unit)

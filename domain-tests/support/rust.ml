@@ -1,0 +1,140 @@
+(** What [domain-tests/src] exports. A [tag] is any number that the test chooses. *)
+
+(** {1 Calls} *)
+
+external my_async_func : unit -> unit Lwt.t = "my_async_func"
+external ready_add : int -> int -> int Lwt.t = "ready_add"
+external yield_n : int -> string -> string Lwt.t = "yield_n"
+
+external six : int -> float -> string -> bool -> int option -> int array -> string Lwt.t
+  = "six_bytecode" "six"
+
+external six_sync : int -> float -> string -> bool -> unit -> int64 -> string
+  = "six_sync_bytecode" "six_sync"
+
+external twelve :
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  int ->
+  string ->
+  string Lwt.t = "twelve_bytecode" "twelve"
+
+external structured : int -> (string * float array * string option) Lwt.t = "structured"
+
+type shape = Nothing | Circle of float | Rectangle of float * float
+type entry = { name : string; size : int; tags : string list; shape : shape }
+
+external tagged : entry -> string -> entry Lwt.t = "tagged"
+
+external negated : int -> float -> int32 -> int64 -> (int * float * int32 * int64) Lwt.t
+  = "negated"
+
+external lengths : (string * string) list -> (string * int) list Lwt.t = "lengths"
+
+external hold : 'a -> int -> 'a Lwt.t = "hold"
+(** The same value, so many polls later. *)
+
+external checked_div : int -> int -> (int, string) result Lwt.t = "checked_div"
+external checked_div_exn : int -> int -> int Lwt.t = "checked_div_exn"
+external length : string -> int = "length"
+external parse : string -> int = "parse"
+external where_am_i : unit -> (int * bool) Lwt.t = "where_am_i"
+
+(** {1 tokio} *)
+
+external on_tokio : string -> (string * string) Lwt.t = "on_tokio"
+external connect_nowhere : unit -> unit Lwt.t = "connect_nowhere"
+external sum_blocking : int array -> int Lwt.t = "sum_blocking"
+external read_nothing : string -> string Lwt.t = "read_nothing"
+external use_tokio : int -> string Lwt.t = "use_tokio"
+external tokio_in_stub : unit -> bool = "tokio_in_stub"
+external storm : int -> int Lwt.t = "storm"
+
+(** {1 Failures} *)
+
+external panics : int -> int Lwt.t = "panics"
+external panics_sync : unit -> unit = "panics_sync"
+external panics_tokio : unit -> unit Lwt.t = "panics_tokio"
+external panics_blocking : unit -> unit Lwt.t = "panics_blocking"
+external panics_with_value : unit -> unit Lwt.t = "panics_with_value"
+external panics_over_exception : (unit -> unit) -> unit Lwt.t = "panics_over_exception"
+external takes_even : int -> int Lwt.t = "takes_even"
+external fails_to_fail : unit -> unit Lwt.t = "fails_to_fail"
+external never : int -> unit Lwt.t = "never"
+external never_tokio : int -> unit Lwt.t = "never_tokio"
+external never_bomb : int -> unit Lwt.t = "never_bomb"
+external never_bomb_tokio : int -> unit Lwt.t = "never_bomb_tokio"
+external leave_bombs : int -> int -> unit = "leave_bombs"
+external send_bomb : int -> string Lwt.t = "send_bomb"
+external cancelled_within : (unit -> unit) -> int Lwt.t = "cancelled_within"
+external futures_alive : int -> int = "futures_alive"
+
+(** {1 Promises and callbacks} *)
+
+external await_promise : string Lwt.t -> string Lwt.t = "await_promise"
+external await_briefly : unit Lwt.t -> int -> bool Lwt.t = "await_briefly"
+external first_of : unit Lwt.t -> unit Lwt.t -> bool -> int Lwt.t = "first_of"
+external promise_from_thread : string -> string Lwt.t = "promise_from_thread"
+external promise_dropped : unit -> string Lwt.t = "promise_dropped"
+external promise_rejected : string -> string Lwt.t = "promise_rejected"
+external promise_kept : int -> string Lwt.t = "promise_kept"
+external resolve_kept : int -> string -> bool -> string option Lwt.t = "resolve_kept"
+external reject_kept : int -> string -> bool = "reject_kept"
+external drop_kept : int -> unit = "drop_kept"
+external pass_exception : unit Lwt.t -> unit Lwt.t Lwt.t = "pass_exception"
+external call_sync : (int -> string -> string) -> int -> string = "call_sync"
+
+external call_from_task : (int -> string -> string) -> int -> string Lwt.t
+  = "call_from_task"
+
+external call_seven :
+  (int -> float -> string -> bool -> int -> int -> int array -> string) -> string Lwt.t
+  = "call_seven"
+
+external call_async : (int -> int Lwt.t) -> int -> int Lwt.t = "call_async"
+external call_all : (int -> string -> string Lwt.t) -> int -> int Lwt.t = "call_all"
+external call_unit : (unit -> unit Lwt.t) -> unit Lwt.t = "call_unit"
+external call_until : (unit -> unit Lwt.t) -> unit Lwt.t -> int Lwt.t = "call_until"
+
+(** {1 Other domains} *)
+
+external known_domains : unit -> int array = "known_domains"
+external visit : int -> (int * int) Lwt.t = "visit"
+external visit_from_tokio : int -> int Lwt.t = "visit_from_tokio"
+external visit_from_thread : int -> (int * int) Lwt.t = "visit_from_thread"
+external call_from_blocking_pool : int -> int Lwt.t = "call_from_blocking_pool"
+external call_blocking_here : unit -> string * string = "call_blocking_here"
+external visit_never : int -> int -> bool -> string Lwt.t = "visit_never"
+external visit_never_from_tokio : int -> int -> string Lwt.t = "visit_never_from_tokio"
+external call_there : int -> string Lwt.t = "call_there"
+external local_tasks : int -> int -> (int * string) Lwt.t = "local_tasks"
+external remember_me : unit -> unit = "remember_me"
+external visit_dead : unit -> (string * int) array Lwt.t = "visit_dead"
+external misuse : unit -> (string * string * string) Lwt.t = "misuse"
+external spawn_local_elsewhere : unit -> string Lwt.t = "spawn_local_elsewhere"
+external ask_at_thread_end : unit -> unit = "ask_at_thread_end"
+external answers_at_thread_end : unit -> string array = "answers_at_thread_end"
+external panic_elsewhere : int -> int -> string Lwt.t = "panic_elsewhere"
+external on_lane : (unit -> int) -> int Lwt.t = "on_lane"
+external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
+
+(** {1 Values that Rust keeps} *)
+
+external keep : int -> string -> unit = "keep"
+external kept : int -> string option = "kept"
+external drop_elsewhere : 'a -> int -> int -> unit Lwt.t = "drop_elsewhere"
+
+external drop_exception_elsewhere : unit Lwt.t -> string Lwt.t
+  = "drop_exception_elsewhere"
+
+(** {1 Hangs} *)
+
+external watch : string -> int -> unit = "watch"

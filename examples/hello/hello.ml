@@ -1,0 +1,3 @@
+external my_async_func : unit -> unit Lwt.t = "my_async_func"
+
+let () = Lwt_main.run (my_async_func ())

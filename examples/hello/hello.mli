@@ -1,0 +1,1 @@
+(** The smallest program: one async Rust function, awaited with Lwt. *)

@@ -1,0 +1,164 @@
+open Lwt.Syntax
+open Lwt_interop
+
+type tally = { files : int; bytes : int; words : int; repaired : int; binary : int }
+type domain = { id : int; tally : tally; stats : Handle.stats }
+
+type result = {
+  domains : domain list;
+  unreadable : Files.unreadable list;
+  index : (string * int) Seq.t;
+  distinct : int;
+  top : (string * int) list;
+  seconds : float;
+}
+
+(* Batches of paths that wait for a domain. *)
+let queue_size = 1000
+
+(* How many batches a domain works on at a time: while it counts the words of one, the files of the
+   others are read. *)
+let batches_at_a_time = 4
+
+(* A domain sends its counts to the owners of the words when it has this many different ones. *)
+let words_to_send = 1 lsl 14
+
+(* All domains meet at each minor collection, so a heap that makes them rare is worth its memory.
+   It is each domain's own setting. *)
+let minor_heap_words = 1 lsl 20
+
+(* ---- one domain's share of the work *)
+
+let nothing = { files = 0; bytes = 0; words = 0; repaired = 0; binary = 0 }
+
+let work progress queue ~send () =
+  Gc.set { (Gc.get ()) with minor_heap_size = minor_heap_words };
+  let counts = Counts.create () in
+  let tally = ref nothing and unreadable = ref [] in
+  let count ~repaired text =
+    let words = Words.count counts text in
+    let { files; bytes; words = so_far; _ } = !tally in
+    let bytes = bytes + String.length text in
+    let repaired = !tally.repaired + if repaired then 1 else 0 in
+    tally := { !tally with files = files + 1; bytes; words = so_far + words; repaired };
+    Progress.file_done progress ~bytes:(String.length text);
+    if Counts.size counts < words_to_send then Lwt.return_unit else send counts
+  in
+  let index path =
+    let* content =
+      Lwt.catch
+        (fun () -> Files.read path)
+        (function
+          | Lwt.Canceled -> Lwt.fail Lwt.Canceled
+          | e -> Lwt.return_error (Printexc.to_string e))
+    in
+    match content with
+    | Ok (Text text) -> count ~repaired:false text
+    | Ok (Repaired text) -> count ~repaired:true text
+    | Ok Binary ->
+        tally := { !tally with binary = !tally.binary + 1 };
+        Progress.file_done progress ~bytes:0;
+        Lwt.return_unit
+    | Error why ->
+        unreadable := (path, why) :: !unreadable;
+        Progress.file_done progress ~bytes:0;
+        Lwt.return_unit
+  in
+  let rec batches () =
+    let* batch = Work_queue.take queue in
+    match batch with
+    | None -> Lwt.return_unit
+    | Some paths ->
+        let* () = Lwt.join (List.map index (Array.to_list paths)) in
+        batches ()
+  in
+  let* () = Lwt.join (List.init batches_at_a_time (fun _ -> batches ())) in
+  let* () = send counts in
+  Lwt.return (!tally, !unreadable)
+
+(* ---- the shards: domain [i] of the pool owns one part of the words and their total counts *)
+
+let most_frequent (w1, n1) (w2, n2) =
+  match Int.compare n2 n1 with 0 -> String.compare w1 w2 | order -> order
+
+let by_word (w1, _) (w2, _) = String.compare w1 w2
+let first n list = List.filteri (fun i _ -> i < n) list
+
+(* Sends counts to the domains that own the words. They give no answer but that they are done:
+   waiting for it keeps a domain from flooding the others. *)
+let send_to_owners pool shards counts =
+  let send owner entries =
+    Pool.spawn_on pool owner (fun () -> Lwt.return (Counts.merge shards.(owner) entries))
+  in
+  Lwt.join
+    (Array.to_list (Array.mapi send (Counts.take counts ~parts:(Array.length shards))))
+
+let finish_shard shard ~top () =
+  let words = Counts.to_array shard in
+  Array.stable_sort most_frequent words;
+  let top = Array.to_list (Array.sub words 0 (min top (Array.length words))) in
+  Array.stable_sort by_word words;
+  Lwt.return (words, top)
+
+(* ---- all of it *)
+
+let list_files progress queue roots =
+  let add paths =
+    Progress.listed progress (Array.length paths);
+    Work_queue.add queue paths
+  in
+  Lwt.finalize
+    (fun () -> Files.list roots add)
+    (fun () ->
+      Progress.all_listed progress;
+      Work_queue.close queue;
+      Lwt.return_unit)
+
+let difference (now : Handle.stats) (before : Handle.stats) =
+  {
+    Handle.polls = now.polls - before.polls;
+    messages_in = now.messages_in - before.messages_in;
+    messages_out = now.messages_out - before.messages_out;
+    wakeups = now.wakeups - before.wakeups;
+    alive = now.alive -. before.alive;
+    busy = now.busy -. before.busy;
+  }
+
+let run_on pool progress ~top roots =
+  let domains = List.init (Pool.size pool) Fun.id in
+  let handles = Handle.current () :: List.map (Pool.handle pool) domains in
+  let stats_before = List.map Handle.stats handles in
+  let start = Unix.gettimeofday () in
+  let queue = Work_queue.create ~size:queue_size in
+  let shards = Array.init (Pool.size pool) (fun _ -> Counts.create ()) in
+  let each f = Lwt.all (List.map (fun i -> Pool.spawn_on pool i (f i)) domains) in
+  let listing = list_files progress queue roots in
+  let working = each (fun _ -> work progress queue ~send:(send_to_owners pool shards)) in
+  (* With nobody left to take from the queue, listing would wait for ever. *)
+  Lwt.on_failure working (fun _ -> Lwt.cancel listing);
+  let* unlisted = listing and* worked = working in
+  let* shards = each (fun i -> finish_shard shards.(i) ~top) in
+  let seconds = Unix.gettimeofday () -. start in
+  let stats = List.map2 difference (List.map Handle.stats handles) stats_before in
+  let tallies, unreadable = List.split worked in
+  let sorted (words, _) = Array.to_seq words in
+  Lwt.return
+    {
+      domains =
+        List.map2
+          (fun handle (tally, stats) -> { id = Handle.id handle; tally; stats })
+          handles
+          (List.combine (nothing :: tallies) stats);
+      unreadable = unlisted @ List.concat unreadable;
+      index = List.fold_left (Seq.sorted_merge by_word) Seq.empty (List.map sorted shards);
+      distinct = List.fold_left (fun n (words, _) -> n + Array.length words) 0 shards;
+      top = first top (List.sort most_frequent (List.concat_map snd shards));
+      seconds;
+    }
+
+let run progress ~domains ~top roots =
+  let pool =
+    try Pool.create ~domains ()
+    with Failure why -> failwith (Printf.sprintf "%d domains cannot be started: %s" domains why)
+  in
+  Lwt.finalize (fun () -> run_on pool progress ~top roots) (fun () -> Pool.shutdown pool)

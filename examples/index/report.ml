@@ -1,0 +1,84 @@
+(* Columns wide enough for what is in them: the first is left-aligned, the others right-aligned. *)
+let table rows =
+  let widest widths row =
+    List.map2 (fun w cell -> max w (String.length cell)) widths row
+  in
+  let widths = List.fold_left widest (List.map (fun _ -> 0) (List.hd rows)) rows in
+  let print row =
+    let cell i (width, text) =
+      if i = 0 then Printf.sprintf "%-*s" width text else Printf.sprintf "%*s" width text
+    in
+    print_endline ("  " ^ String.concat "   " (List.mapi cell (List.combine widths row)))
+  in
+  List.iter print rows
+
+let heading text = Printf.printf "\n%s\n" text
+let seconds s = Printf.sprintf "%.2f s" s
+
+let speed ~bytes ~seconds =
+  if seconds > 0. then Printf.sprintf "%.1f MB/s" (float_of_int bytes /. seconds /. 1e6)
+  else "-"
+
+let sum f (r : Indexer.result) =
+  List.fold_left (fun n (d : Indexer.domain) -> n + f d.tally) 0 r.domains
+
+let bytes = sum (fun t -> t.bytes)
+
+let domain (d : Indexer.domain) =
+  [
+    string_of_int d.id;
+    Human.count d.tally.files;
+    Human.bytes d.tally.bytes;
+    Human.count d.stats.polls;
+    Human.count d.stats.messages_in;
+    Human.count d.stats.messages_out;
+    Human.count d.stats.wakeups;
+    Human.percent (d.stats.busy /. d.stats.alive);
+  ]
+
+let summary (r : Indexer.result) =
+  let total f = Human.count (sum f r) in
+  heading "Summary";
+  table
+    [
+      [ "text files"; total (fun t -> t.files) ];
+      [ "of them not UTF-8"; total (fun t -> t.repaired) ];
+      [ "binary, left out"; total (fun t -> t.binary) ];
+      [ "unreadable"; Human.count (List.length r.unreadable) ];
+      [ "text"; Human.bytes (bytes r) ];
+      [ "words"; total (fun t -> t.words) ];
+      [ "distinct words"; Human.count r.distinct ];
+      [ "wall time"; seconds r.seconds ];
+      [ "speed"; speed ~bytes:(bytes r) ~seconds:r.seconds ];
+    ];
+  if r.top <> [] then (
+    heading "Most frequent words";
+    table (List.map (fun (word, n) -> [ word; Human.count n ]) r.top));
+  heading "Domains";
+  table
+    ([ "id"; "files"; "text"; "polls"; "messages in"; "messages out"; "wake-ups"; "busy" ]
+    :: List.map domain r.domains)
+
+let comparison runs =
+  let _, (base : Indexer.result) = List.hd runs in
+  let row (domains, (r : Indexer.result)) =
+    [
+      string_of_int domains;
+      seconds r.seconds;
+      speed ~bytes:(bytes r) ~seconds:r.seconds;
+      Printf.sprintf "%.2f x" (base.seconds /. r.seconds);
+    ]
+  in
+  heading "Comparison";
+  table ([ "domains"; "wall time"; "speed"; "speed-up" ] :: List.map row runs)
+
+let shown = 10
+
+let unreadable list =
+  List.iteri
+    (fun i (path, why) -> if i < shown then Printf.eprintf "index: %s: %s\n" path why)
+    (List.sort compare list);
+  let more = List.length list - shown in
+  if more > 0 then
+    Printf.eprintf "index: and %s more could not be read\n" (Human.count more);
+  flush stderr

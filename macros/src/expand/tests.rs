@@ -1,0 +1,196 @@
+//! What the attribute becomes, read as Rust.
+
+use super::func;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use std::collections::BTreeMap;
+use syn::visit::{self, Visit};
+use syn::{File, ItemFn};
+
+fn expand(attr: TokenStream, item: TokenStream) -> File {
+    syn::parse2(func(attr, item)).expect("the expansion is Rust")
+}
+
+/// The exported symbols, each with the number of its arguments.
+fn symbols(file: &File) -> BTreeMap<String, usize> {
+    struct Stubs(BTreeMap<String, usize>);
+    impl<'ast> Visit<'ast> for Stubs {
+        fn visit_item_fn(&mut self, function: &'ast ItemFn) {
+            for attribute in &function.attrs {
+                if attribute.path().is_ident("unsafe") {
+                    let inner: syn::MetaNameValue = attribute.parse_args().unwrap();
+                    assert!(inner.path.is_ident("export_name"));
+                    let name: syn::LitStr = syn::parse2(inner.value.to_token_stream()).unwrap();
+                    assert!(function.sig.abi.is_some(), "a stub has the ABI of C");
+                    self.0.insert(name.value(), function.sig.inputs.len());
+                }
+            }
+            visit::visit_item_fn(self, function);
+        }
+    }
+    let mut stubs = Stubs(BTreeMap::new());
+    stubs.visit_file(file);
+    stubs.0
+}
+
+fn exported(file: &File) -> &ItemFn {
+    match &file.items[0] {
+        syn::Item::Fn(function) => function,
+        _ => panic!("the function comes first"),
+    }
+}
+
+#[track_caller]
+fn assert_symbols(attr: TokenStream, item: TokenStream, expected: &[(&str, usize)]) {
+    let found = symbols(&expand(attr, item));
+    let expected: BTreeMap<_, _> = expected
+        .iter()
+        .map(|(n, a)| ((*n).to_owned(), *a))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn without_arguments_the_stub_takes_unit() {
+    assert_symbols(
+        quote!(),
+        quote!(
+            pub fn greet() {}
+        ),
+        &[("greet", 1)],
+    );
+}
+
+#[test]
+fn five_arguments_need_one_stub() {
+    assert_symbols(
+        quote!(sync),
+        quote!(
+            pub fn five(a: bool, b: bool, c: bool, d: bool, e: bool) {}
+        ),
+        &[("five", 5)],
+    );
+}
+
+#[test]
+fn six_arguments_need_a_stub_for_bytecode() {
+    assert_symbols(
+        quote!(sync),
+        quote!(
+            pub fn six(a: bool, b: bool, c: bool, d: bool, e: bool, f: bool) {}
+        ),
+        &[("six", 6), ("six_bytecode", 2)],
+    );
+}
+
+#[test]
+fn the_given_name_is_exported() {
+    assert_symbols(
+        quote!(name = "other"),
+        quote!(
+            pub fn six(a: bool, b: bool, c: bool, d: bool, e: bool, f: bool) {}
+        ),
+        &[("other", 6), ("other_bytecode", 2)],
+    );
+}
+
+#[test]
+fn a_raw_identifier_is_exported_without_its_prefix() {
+    assert_symbols(
+        quote!(),
+        quote!(
+            pub fn r#match() {}
+        ),
+        &[("match", 1)],
+    );
+}
+
+#[test]
+fn a_refused_function_has_no_stub_but_remains() {
+    let file = expand(
+        quote!(sync),
+        quote!(
+            fn private() {}
+        ),
+    );
+    assert!(symbols(&file).is_empty());
+    assert_eq!(exported(&file).sig.ident, "private");
+    assert!(matches!(file.items[1], syn::Item::Macro(_)));
+}
+
+#[test]
+fn the_body_is_async_unless_an_option_says_otherwise() {
+    for (attr, is_async) in [
+        (quote!(), true),
+        (quote!(raise), true),
+        (quote!(tokio), true),
+        (quote!(sync), false),
+        (quote!(blocking), false),
+    ] {
+        let file = expand(
+            attr.clone(),
+            quote!(
+                pub fn f() {}
+            ),
+        );
+        assert_eq!(exported(&file).sig.asyncness.is_some(), is_async, "{attr}");
+    }
+}
+
+#[test]
+fn attributes_stay_on_the_function_only() {
+    let file = expand(
+        quote!(),
+        quote! {
+            /// Says hello.
+            #[must_use]
+            #[inline(never)]
+            pub fn greet() -> bool { true }
+        },
+    );
+    let is = |attrs: &[syn::Attribute], name| attrs.iter().any(|a| a.path().is_ident(name));
+    for name in ["doc", "must_use", "inline"] {
+        assert!(is(&exported(&file).attrs, name), "{name}");
+        assert_eq!(file.to_token_stream().to_string().matches(name).count(), 1);
+    }
+}
+
+#[test]
+fn the_users_code_runs_outside_of_unsafe() {
+    struct Unsafe(String);
+    impl<'ast> Visit<'ast> for Unsafe {
+        fn visit_expr_unsafe(&mut self, block: &'ast syn::ExprUnsafe) {
+            self.0 += &block.block.to_token_stream().to_string();
+        }
+    }
+    for attr in [quote!(), quote!(sync), quote!(tokio), quote!(blocking)] {
+        let file = expand(
+            attr,
+            quote!(
+                pub fn mine(argument: Type) -> Type {
+                    argument
+                }
+            ),
+        );
+        let mut found = Unsafe(String::new());
+        found.visit_file(&file);
+        assert!(found.0.contains("__private"), "{}", found.0);
+        assert!(
+            !found.0.contains("mine") && !found.0.contains("Type"),
+            "{}",
+            found.0
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let text = func(
+        quote!(),
+        quote!(
+            unsafe fn generic<T>(&self, x: &str) -> impl Copy {}
+        ),
+    )
+    .to_string();
+    assert_eq!(text.matches("compile_error").count(), 6, "{text}");
+}

@@ -1,0 +1,23 @@
+//! OCaml calls one function, not one for each type.
+
+use ocaml_lwt_interop::func;
+
+#[func(sync)]
+pub fn of_a_type<T: Copy>(_value: T) {}
+
+#[func(sync)]
+pub fn of_a_lifetime<'a>(_value: ocaml::Int) -> &'a str {
+    ""
+}
+
+#[func(sync)]
+pub fn of_a_number<const N: usize>(_value: [u8; N]) {}
+
+#[func(sync)]
+pub fn with_where(_value: String)
+where
+    String: Clone,
+{
+}
+
+fn main() {}

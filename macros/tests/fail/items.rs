@@ -1,0 +1,29 @@
+//! Only functions are exported.
+
+use ocaml_lwt_interop::func;
+
+#[func]
+pub struct Config;
+
+#[func]
+pub trait Greets {
+    fn greet(&self);
+}
+
+#[func]
+pub const LIMIT: ocaml::Int = 1;
+
+#[func]
+pub mod module {}
+
+#[func]
+impl Empty {}
+
+pub struct Empty;
+
+pub trait Speaks {
+    #[func]
+    fn speak();
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! What borrows without saying `&`.
+
+use ocaml_lwt_interop::func;
+use std::borrow::Cow;
+
+pub struct Name<'a>(&'a str);
+
+unsafe impl<'a> ocaml::FromValue for Name<'a> {
+    fn from_value(value: ocaml::Value) -> Self {
+        Name(<&'a str>::from_value(value))
+    }
+}
+
+pub type Alias<'a> = &'a str;
+
+#[func]
+pub fn says_so(_name: Name<'_>) {}
+
+#[func]
+pub fn says_so_inside(_name: Vec<Cow<'_, str>>) {}
+
+#[func(sync)]
+pub fn does_not_say_so(_name: Name) {}
+
+#[func(tokio)]
+pub fn does_not_say_so_either(_name: Alias) {}
+
+fn main() {}

@@ -1,0 +1,36 @@
+//! What an argument or a result cannot be.
+
+use ocaml_lwt_interop::func;
+
+#[func]
+pub fn takes_impl(_value: impl Copy) {}
+
+#[func]
+pub fn takes_impl_inside(_value: Vec<impl Copy>) {}
+
+#[func]
+pub fn gives_impl() -> impl Copy {
+    1
+}
+
+#[func]
+pub fn gives_a_future() -> impl Future<Output = ()> {
+    async {}
+}
+
+#[func]
+pub fn takes_a_reference(_name: &str) {}
+
+#[func(sync)]
+pub fn takes_references(_names: Vec<&'static str>, _pair: (bool, &mut [u8])) {}
+
+#[func]
+pub fn takes_raw(_value: ocaml::Raw) {}
+
+#[func(sync)]
+pub fn takes_raw_too(_value: Option<ocaml_lwt_interop::ocaml::Raw>) {}
+
+#[func(sync)]
+pub fn takes_it_sometimes(#[cfg(any())] _name: String) {}
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! OCaml calls what is public.
+
+use ocaml_lwt_interop::func;
+
+#[func]
+fn private() {}
+
+#[func]
+async fn private_async() {}
+
+#[func]
+pub(crate) fn of_the_crate() {}
+
+mod inner {
+    #[ocaml_lwt_interop::func]
+    pub(super) fn of_the_parent() {}
+}
+
+fn main() {
+    // Its errors are not followed by others about callers.
+    let _ = (private(), of_the_crate());
+}

@@ -1,0 +1,54 @@
+//! Where a function may stand, and under which names.
+#![deny(warnings, unreachable_pub)]
+
+use ocaml_lwt_interop::func;
+
+#[func]
+pub fn first() {}
+
+#[func]
+pub fn second() {}
+
+mod nested {
+    pub(crate) mod deeper {
+        use ocaml_lwt_interop::func as export;
+
+        #[export]
+        pub fn in_a_nested_module() {}
+    }
+}
+
+// Nobody in Rust calls it, and the module is private.
+mod private {
+    #[ocaml_lwt_interop::func(sync)]
+    pub fn for_ocaml_only() {}
+}
+
+#[func]
+pub fn r#match(r#type: ocaml::Int) -> ocaml::Int {
+    r#type
+}
+
+macro_rules! exports {
+    ($name:ident: $ty:ty) => {
+        #[func(sync)]
+        pub fn $name(argument: $ty) -> $ty {
+            argument
+        }
+    };
+}
+
+exports!(of_a_macro: ocaml::Int);
+exports!(of_a_macro_too: Vec<String>);
+
+fn main() {
+    #[func(sync)]
+    pub fn in_a_body() -> bool {
+        true
+    }
+    assert!(in_a_body());
+    private::for_ocaml_only();
+    assert_eq!(of_a_macro(1), 1);
+    let _: fn(Vec<String>) -> Vec<String> = of_a_macro_too;
+    let _ = (first(), second(), nested::deeper::in_a_nested_module(), r#match(1));
+}

@@ -1,0 +1,1 @@
+let available = false

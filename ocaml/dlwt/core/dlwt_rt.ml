@@ -1,0 +1,127 @@
+type 'a key = 'a Dlwt_slot.t
+
+let key init = Dlwt_slot.make init
+let inherited init = Dlwt_slot.make ~inherit_from_parent:(fun r -> ref !r) init
+
+let before_first_spawn what =
+  (* The callback cannot be taken back: it does nothing. *)
+  try Domain.before_first_spawn ignore
+  with Invalid_argument _ ->
+    failwith
+      (Printf.sprintf
+         "%s: called after the first Domain.spawn. Domains that already run \
+          cannot be given new state: load every library that uses Lwt, also \
+          one loaded by Dynlink, before spawning."
+         what)
+
+let eager_key init =
+  before_first_spawn "Dlwt_rt.eager_key";
+  Dlwt_slot.make_eager init
+
+let[@inline always] get key = Dlwt_slot.get key
+let[@inline always] get_eager key = Dlwt_slot.get_eager key
+let is_main () = Domain.is_main_domain ()
+let domain () = (Domain.self () :> int)
+
+(* ---------------------------------------------------------------- owners *)
+
+type owner = { mutable id : int; mutable ended : bool }
+
+(* The parent makes the record, so the child fills in its number later. *)
+let owner_key = eager_key (fun () -> { id = -1; ended = false })
+
+let[@inline never] name owner =
+  owner.id <- domain ();
+  owner
+
+let[@inline always] self () =
+  let owner = get_eager owner_key in
+  if owner.id >= 0 then owner else name owner
+
+let[@inline always] is_self owner = owner == get_eager owner_key
+let has_ended owner = owner.ended
+let owner_domain owner = owner.id
+
+let owner_name owner =
+  Printf.sprintf "domain %d%s" owner.id
+    (if owner.ended then " (which has ended)" else "")
+
+let foreign owner what =
+  Invalid_argument
+    (Printf.sprintf
+       "%s belongs to %s and was used in domain %d. What is pending stays in \
+        the domain that made it: use it there, and send a message to the other \
+        domain."
+       what (owner_name owner) (domain ()))
+
+let refuse owner what = raise (foreign owner what)
+
+(* ------------------------------------------------------------------ exit *)
+
+type exit_actions = {
+  mutable pending : (int * (unit -> unit)) list; (* latest first *)
+  mutable registered : bool;
+}
+
+let exit_actions = eager_key (fun () -> { pending = []; registered = false })
+
+let report priority exn =
+  Printf.eprintf "dlwt: domain %d: the exit action of priority %d raised %s\n%!"
+    (domain ()) priority (Printexc.to_string exn)
+
+(* An action may register others: look again after each. *)
+let rec run_exit_actions ~up_to =
+  let actions = get_eager exit_actions in
+  match
+    List.filter (fun (priority, _) -> priority <= up_to) actions.pending
+  with
+  | [] -> ()
+  | latest :: older ->
+      let ((priority, f) as first) =
+        List.fold_left
+          (fun best x -> if fst x <= fst best then x else best)
+          latest older
+      in
+      actions.pending <- List.filter (fun x -> x != first) actions.pending;
+      (try f () with exn -> report priority exn);
+      run_exit_actions ~up_to
+
+let end_of_domain () =
+  run_exit_actions ~up_to:max_int;
+  (self ()).ended <- true
+
+let hooks_priority = 10
+
+(* Whoever calls [exit] runs the functions of [Stdlib.at_exit]; the initial
+   domain's actions are for that domain alone. *)
+let () = Stdlib.at_exit (fun () -> if is_main () then end_of_domain ())
+
+let at_domain_exit ~priority f =
+  let actions = get_eager exit_actions in
+  actions.pending <- (priority, f) :: actions.pending;
+  if not actions.registered then (
+    actions.registered <- true;
+    if not (is_main ()) then Domain.at_exit end_of_domain)
+
+(* ----------------------------------------------------------------- start *)
+
+(* Written by the initial domain before any other exists, or by it alone while
+   others read: atomic. *)
+let starters : (unit -> unit) list Atomic.t = Atomic.make []
+let started = key (fun () -> ref (is_main ()))
+
+let each_domain f =
+  if not (is_main ()) then
+    failwith
+      (Printf.sprintf
+         "Dlwt_rt.each_domain: called in domain %d; call it in the initial \
+          domain"
+         (domain ()));
+  f ();
+  Atomic.set starters (f :: Atomic.get starters)
+
+let start () =
+  let started = get started in
+  if not !started then (
+    started := true;
+    List.iter (fun f -> f ()) (List.rev (Atomic.get starters)))

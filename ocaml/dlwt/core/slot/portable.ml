@@ -1,0 +1,14 @@
+(* For an OCaml whose table we do not know: what the standard library offers. *)
+
+type 'a t = 'a Domain.DLS.key
+
+let direct = false
+
+let make ?inherit_from_parent init =
+  Domain.DLS.new_key ?split_from_parent:inherit_from_parent init
+
+let make_eager init =
+  Domain.DLS.new_key ~split_from_parent:(fun _ -> init ()) init
+
+let get = Domain.DLS.get
+let get_eager = Domain.DLS.get

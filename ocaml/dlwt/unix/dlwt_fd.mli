@@ -1,0 +1,3 @@
+(** The number of a descriptor. *)
+
+val number : Unix.file_descr -> int

@@ -1,0 +1,115 @@
+type id = int
+
+external open_mailbox : unit -> id * Unix.file_descr = "dlwt_mailbox_open"
+external close_mailbox : id -> unit = "dlwt_mailbox_close"
+external receive : id -> id array = "dlwt_mailbox_receive"
+external send : id -> unit = "dlwt_mailbox_send"
+external dropped : unit -> int = "dlwt_mailbox_dropped"
+external reopen : id -> Unix.file_descr = "dlwt_mailbox_after_fork"
+
+type notifier = { handler : unit -> unit; once : bool }
+
+module Table = Hashtbl.Make (struct
+  type t = id
+
+  let equal = Int.equal
+  let hash id = id
+end)
+
+type t = {
+  base : id;  (** the number 0 of this mailbox *)
+  notifiers : notifier Table.t;
+  mutable last : int;  (** the last number given out *)
+  mutable event : Lwt_engine.event;
+  mutable closed : bool;
+}
+
+(* Ids end with the number within the mailbox; see dlwt.h. *)
+let number_mask = (1 lsl 30) - 1
+let is_own t id = id land lnot number_mask = t.base
+
+let run notifiers id =
+  match Table.find_opt notifiers id with
+  | None -> ()
+  | Some { handler; once } ->
+      if once then Table.remove notifiers id;
+      handler ()
+
+(* A handler that raises must not lose the notifications after it. *)
+let rec deliver notifiers ids i =
+  if i < Array.length ids then
+    match run notifiers ids.(i) with
+    | () -> deliver notifiers ids (i + 1)
+    | exception exn ->
+        let backtrace = Printexc.get_raw_backtrace () in
+        deliver notifiers ids (i + 1);
+        Printexc.raise_with_backtrace exn backtrace
+
+let watch base notifiers fd =
+  Lwt_engine.on_readable fd (fun _ -> deliver notifiers (receive base) 0)
+
+let close t =
+  t.closed <- true;
+  Lwt_engine.stop_event t.event;
+  close_mailbox t.base
+
+let key =
+  Dlwt_rt.key (fun () ->
+      let base, fd = open_mailbox () in
+      let notifiers = Table.create 16 in
+      let t =
+        {
+          base;
+          notifiers;
+          last = 0;
+          event = watch base notifiers fd;
+          closed = false;
+        }
+      in
+      (* The process closes the initial domain's. *)
+      if not (Dlwt_rt.is_main ()) then
+        Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
+      t)
+
+let mine () = Dlwt_rt.get key
+let () = Dlwt_rt.each_domain (fun () -> ignore (mine ()))
+
+let rec free_id t number =
+  let id = t.base lor (number land number_mask) in
+  if id = t.base || Table.mem t.notifiers id then free_id t (number + 1) else id
+
+let make ?(once = false) handler =
+  let t = mine () in
+  let id = free_id t (t.last + 1) in
+  t.last <- id land number_mask;
+  Table.add t.notifiers id { handler; once };
+  id
+
+let stop id =
+  let t = mine () in
+  if is_own t id then Table.remove t.notifiers id
+
+let set id handler =
+  let t = mine () in
+  let notifier = Table.find t.notifiers id in
+  Table.replace t.notifiers id { notifier with handler }
+
+let call id =
+  let t = mine () in
+  if is_own t id then run t.notifiers id else send id
+
+let address () =
+  let t = mine () in
+  if t.closed then
+    failwith
+      (Printf.sprintf
+         "Lwt: domain %d is ending and its loop has been shut down; an exit \
+          action that needs Lwt must be registered after Lwt's first use in \
+          the domain"
+         (Dlwt_rt.domain ()));
+  t.base
+
+let after_fork () =
+  let t = mine () in
+  Lwt_engine.stop_event t.event;
+  t.event <- watch t.base t.notifiers (reopen t.base)

@@ -1,0 +1,34 @@
+(** Notifications: how another thread, another domain or a signal reaches a
+    domain's loop. Each domain has a mailbox that its engine watches; the number
+    of a notification says which mailbox it goes to.
+    [Lwt_unix.make_notification] and its companions are these functions. *)
+
+type id = int
+
+val make : ?once:bool -> (unit -> unit) -> id
+(** A notification of the calling domain. *)
+
+val stop : id -> unit
+(** Forgets it. Does nothing for another domain's. *)
+
+val set : id -> (unit -> unit) -> unit
+(** @raise Not_found if the calling domain has no such notification. *)
+
+val call : id -> unit
+(** Runs the handler now; {!send}s if it is another domain's. *)
+
+val send : id -> unit
+(** Has the handler run by its domain's loop. Callable anywhere. If that
+    domain's Lwt has ended, nothing happens. *)
+
+val address : unit -> id
+(** A number that stands for the calling domain's mailbox and for no handler.
+
+    @raise Failure if the domain is ending and its mailbox has been closed. *)
+
+val dropped : unit -> int
+(** How many notifications the process has sent to mailboxes that were closed.
+*)
+
+val after_fork : unit -> unit
+(** Starts anew in a forked child. *)

@@ -1,0 +1,45 @@
+//! OCaml strings that need not be text.
+
+use ocaml::{FromValue, ToValue, Value};
+
+/// An OCaml `string` or `bytes`, copied. A Rust `String` as an argument panics on what is not
+/// UTF-8, and a `Vec<u8>` is an OCaml `int array`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes(bytes)
+    }
+}
+
+impl From<Bytes> for Vec<u8> {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0
+    }
+}
+
+// SAFETY: the OCaml side declares the argument as a string or as bytes. It is copied before
+// anything allocates on the OCaml heap.
+unsafe impl FromValue for Bytes {
+    fn from_value(value: Value) -> Self {
+        // SAFETY: as above; conversions run with the lock held.
+        Bytes(unsafe { value.bytes_val() }.to_vec())
+    }
+}
+
+// SAFETY: it makes an OCaml string.
+unsafe impl ToValue for Bytes {
+    fn to_value(&self, _rt: &ocaml::Runtime) -> Value {
+        // SAFETY: conversions run with the lock held; the value is rooted.
+        unsafe { Value::bytes(&self.0) }
+    }
+}
