@@ -6,6 +6,8 @@ type pending = Nobody | Pending : 'a Lwt.u -> pending
 
 type t = {
   handle : handle;
+  (* Readable when the loop is woken. *)
+  wake_fd : Unix.file_descr;
   thread : int;
   mutable keys : int array;
   mutable promises : pending array;
@@ -33,23 +35,20 @@ let forget t call =
 let rec remember t call u =
   let i = index call in
   let size = Array.length t.keys in
-  if i < size then begin
+  if i < size then (
     let pending = Pending u in
     t.keys.(i) <- call;
-    t.promises.(i) <- pending
-  end
-  else begin
+    t.promises.(i) <- pending)
+  else
     let grown = max (i + 1) (2 * size) in
     let keys = Array.make grown (-1) and promises = Array.make grown Nobody in
     (* A signal handler that ran meanwhile may have called Rust, and grown the table. *)
-    if Array.length t.keys = size then begin
+    if Array.length t.keys = size then (
       Array.blit t.keys 0 keys 0 size;
       Array.blit t.promises 0 promises 0 size;
       t.keys <- keys;
-      t.promises <- promises
-    end;
+      t.promises <- promises);
     remember t call u
-  end
 
 (* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
 let claim t call =
@@ -86,7 +85,9 @@ let perform t entry =
       let p = try f () with e -> Lwt.fail e in
       if Lwt.is_sleeping p then Raw.attach_wait wait p;
       report wait p
-  | Cancel p -> Lwt.cancel p
+  | Cancel p -> (
+      (* A promise of another domain is not ours to cancel. *)
+      try Lwt.cancel p with Invalid_argument _ -> ())
 
 (* [attempt_all body] is [body attempt]. What [attempt] lets fail keeps nothing else from running;
    the first exception of those that Lwt lets through comes out at the end. *)
@@ -164,15 +165,32 @@ let terminate t state () =
         t.promises);
   t.stop ()
 
+let join_loop t state =
+  let undo_later f =
+    let before = t.stop in
+    t.stop <-
+      (fun () ->
+        f ();
+        before ())
+  in
+  let event = Lwt_engine.on_readable t.wake_fd (fun _ -> Raw.clear_wake ()) in
+  undo_later (fun () -> Lwt_engine.stop_event event);
+  let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
+  undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
+  let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
+  undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
+  Dlwt_rt.at_domain_exit ~priority:30 (terminate t state)
+
 let attach state =
   let id = (Domain.self () :> int) in
   match Raw.executor_open id (Raw.Batch.create ()) with
   | Error why ->
       failwith
         (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
-  | Ok (raw, fd) ->
+  | Ok (raw, wake_fd) ->
       let t =
         {
+          wake_fd;
           handle = { id; raw; inbox = Mpsc.create () };
           thread = Thread.id (Thread.self ());
           keys = [||];
@@ -184,41 +202,42 @@ let attach state =
         }
       in
       state := Running t;
-      let event = Lwt_engine.on_readable fd (fun _ -> Raw.clear_wake ()) in
-      let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
-      let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
-      t.stop <-
-        (fun () ->
-          Lwt_engine.stop_event event;
-          Lwt_main.Enter_iter_hooks.remove enter;
-          Lwt_main.Leave_iter_hooks.remove leave);
-      Dlwt_rt.at_domain_exit ~priority:30 (terminate t state);
+      (try join_loop t state
+       with e ->
+         (* Nobody has seen the executor yet; the next call may have more luck. *)
+         let bt = Printexc.get_raw_backtrace () in
+         t.stop ();
+         Raw.executor_close ();
+         state := Absent;
+         Printexc.raise_with_backtrace e bt);
       t
 
-let main_thread = Thread.id (Thread.self ())
-
-let wrong_thread id owner =
-  let me = Thread.id (Thread.self ()) in
+let wrong_thread state =
+  let id = (Domain.self () :> int) and me = Thread.id (Thread.self ()) in
+  let where =
+    match state with
+    | Running t -> Printf.sprintf "thread %d, which runs" t.thread
+    | Absent | Ended _ -> "the thread that runs"
+  in
   raise
     (Errors.Wrong_thread
        (Printf.sprintf
-          "domain %d: asynchronous Rust belongs to the thread of the domain's Lwt loop \
-           (thread %d), and was called from thread %d. Call it from the loop; code under \
-           Lwt_preemptive.detach reaches it with Lwt_preemptive.run_in_main"
-          id owner me))
+          "domain %d: asynchronous Rust belongs to %s the domain's Lwt loop, and was \
+           used on thread %d. Use it in the loop; code under Lwt_preemptive.detach gets \
+           there with Lwt_preemptive.run_in_main"
+          id where me))
 
-let executor () =
+(* [in_loop]: the calling thread runs the domain's loop. Otherwise it is trusted to be the one that
+   will if it is the domain's first. *)
+let executor ?(in_loop = false) () =
   let state = Dlwt_rt.get_eager key in
   match !state with
   | Running t ->
-      if t.thread <> Thread.id (Thread.self ()) then wrong_thread t.handle.id t.thread;
+      if t.thread <> Thread.id (Thread.self ()) then wrong_thread !state;
       t
   | Ended id -> raise (Errors.Domain_terminated id)
   | Absent ->
-      (* Domain 0's loop runs on the main thread; another domain's where it is first used. *)
-      if Dlwt_rt.is_main () && Thread.id (Thread.self ()) <> main_thread then
-        wrong_thread 0 main_thread;
-      attach state
+      if in_loop || Raw.is_first_thread () then attach state else wrong_thread Absent
 
 let current () = (executor ()).handle
 
@@ -270,9 +289,7 @@ let () =
   Callback.register "lwt_interop.describe_exception" describe;
   (* A domain that runs a Lwt loop takes messages, whether or not it has called Rust. Should there
      be no descriptor left for it, the first call says so. *)
-  let start () =
-    try ignore (executor () : t) with Failure _ | Errors.Wrong_thread _ -> ()
-  in
+  let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in
   Dlwt_rt.each_domain (fun () ->
       if Dlwt_rt.is_main () then
         (* Not while modules are initialised: the program may never run a loop. *)

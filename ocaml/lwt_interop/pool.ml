@@ -78,6 +78,11 @@ let start () =
       Domain.join domain;
       raise e
 
+(* Ends domains that nobody has used yet, without a loop. *)
+let abandon workers =
+  List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) workers;
+  List.iter (fun w -> Domain.join w.domain) workers
+
 let create ?domains () =
   let n = match domains with Some n -> n | None -> Domain.recommended_domain_count () in
   if n < 1 then invalid_arg (Printf.sprintf "Lwt_interop.Pool.create: %d domains" n);
@@ -150,11 +155,13 @@ let default () =
   | None -> invalid_arg "Lwt_interop.Pool.default: no Lwt_interop.run is under way"
 
 let run ?domains main =
+  let busy () = invalid_arg "Lwt_interop.run: another Lwt_interop.run is under way" in
+  if Option.is_some (Atomic.get current) then busy ();
   let pool = create ?domains () in
-  if not (Atomic.compare_and_set current None (Some pool)) then begin
-    Lwt_main.run (shutdown pool);
-    invalid_arg "Lwt_interop.run: another Lwt_interop.run is under way"
-  end;
+  if not (Atomic.compare_and_set current None (Some pool)) then (
+    (* Another domain was faster. *)
+    abandon (Array.to_list pool.workers);
+    busy ());
   let finish () =
     Atomic.set current None;
     shutdown pool

@@ -40,8 +40,9 @@ val shutdown : t -> unit Lwt.t
 (** {1 The program's pool} *)
 
 val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
-(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of [domains] domains
-    at its side, which is {!default} meanwhile, and is shut down at the end.
+(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of
+    [domains] domains at its side, which is {!default} meanwhile, and is shut down at the
+    end.
 
     @raise Invalid_argument as {!create} does, or if a [run] is under way.
     @raise Failure as {!create} does. *)

@@ -4,6 +4,7 @@ external executor_open : int -> Obj.t array -> (handle * int, string) result
   = "lwt_interop_executor_open"
 
 external init : unit -> unit = "lwt_interop_init"
+external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close : unit -> unit = "lwt_interop_executor_close"
 external tick : Obj.t array -> Obj.t array = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]

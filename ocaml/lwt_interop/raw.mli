@@ -5,7 +5,7 @@ type handle
 (** What Rust knows of a domain. May be used by any thread, and outlives the domain. *)
 
 val init : unit -> unit
-(** Once, on Domain 0, before any other. *)
+(** Once, on the main thread, before there is another domain. *)
 
 (** {1 Work for the loop} *)
 
@@ -28,6 +28,10 @@ module Batch : sig
 end
 
 (** {1 The executor of the calling thread's domain} *)
+
+val is_first_thread : unit -> bool
+(** Whether the calling thread is the first of its domain, rather than one from
+    [Thread.create]. *)
 
 val executor_open : int -> Batch.t -> (handle * Unix.file_descr, string) result
 (** Makes the executor of the domain with this id, owned by the calling thread. The

@@ -4,7 +4,7 @@
 use crate::panic::contain;
 use crate::shared::Shared;
 use async_executor::{LocalExecutor, Task};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -31,6 +31,8 @@ pub(crate) struct Executor {
     /// `LocalExecutor::tick`, kept pending: while it is, a task that becomes ready
     /// wakes the loop. `None` while it is being polled, and after it has run a task.
     sentinel: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    /// Whether the sentinel sleeps: only then does a task that becomes ready wake the loop.
+    asleep: Cell<bool>,
     waker: Waker,
 }
 
@@ -44,6 +46,7 @@ impl Executor {
         let tasks = Rc::new(LocalExecutor::new());
         let executor = Executor {
             sentinel: RefCell::new(None),
+            asleep: Cell::new(false),
             tasks: RefCell::new(Some(tasks)),
             waker: Waker::from(Arc::new(LoopWaker(shared))),
         };
@@ -76,6 +79,7 @@ impl Executor {
     }
 
     fn tick_one(&self, tasks: &Rc<LocalExecutor<'static>>) -> bool {
+        self.asleep.set(false);
         if tasks.try_tick() {
             return true;
         }
@@ -89,8 +93,15 @@ impl Executor {
             .is_ready();
         if !ran {
             drop(self.sentinel.replace(Some(current)));
+            self.asleep.set(true);
         }
         ran
+    }
+
+    /// Whether the loop would be woken. If not, it ticks before it sleeps: it is a loop that runs
+    /// inside a task.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.get() || self.tasks.borrow().is_none()
     }
 
     /// Drops every task, pending or ready; their destructors run here.

@@ -52,6 +52,7 @@ mod exception;
 mod executor;
 mod ffi;
 mod function;
+mod hooks;
 mod join;
 mod local;
 pub mod metrics;

@@ -242,9 +242,9 @@ impl Local {
         batch
     }
 
-    /// Whether a stub left completions behind that the loop has to drain.
+    /// Announces that the loop will sleep. `false` if there is something to do first.
     pub(crate) fn park(&self) -> bool {
-        self.batch.is_empty() && self.shared.park()
+        self.batch.is_empty() && self.executor.is_asleep() && self.shared.park()
     }
 
     // ---- calls: OCaml waits for Rust

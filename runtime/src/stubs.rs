@@ -5,6 +5,7 @@
 
 use crate::blocking;
 use crate::ffi::{self, RawValue, Root, UNIT};
+use crate::hooks;
 use crate::local::{self, Local};
 use crate::metrics;
 use crate::shared::Shared;
@@ -68,14 +69,19 @@ unsafe fn handle<'a>(block: RawValue) -> &'a Shared {
 
 // ---- the executor
 
-/// `init : unit -> unit`: when the library is initialised, on Domain 0.
+/// `init : unit -> unit`: when the library is initialised, on the main thread.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_init(_unit: RawValue) -> RawValue {
-    // The roots of a domain that has ended are scanned by the domains that have made a root
-    // themselves. Domain 0, which never ends before the others, is one of them from the start.
-    // SAFETY: OCaml called.
-    drop(unsafe { Root::new(UNIT) });
+    // SAFETY: OCaml called. The library depends on OCaml's threads, which are initialised before
+    // it, and refuses to be loaded once there is a second domain.
+    unsafe { hooks::install() };
     UNIT
+}
+
+/// `is_first_thread : unit -> bool` (noalloc).
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_is_first_thread(_unit: RawValue) -> RawValue {
+    ffi::bool(hooks::is_first_thread())
 }
 
 /// `executor_open : int -> Batch.t -> (handle * int, string) result`: the descriptor to watch
