@@ -1,6 +1,6 @@
 (** Domains that take work from other domains. *)
 
-type t
+type t = private Executor.handle
 (** Names a domain that runs, or has run, a Lwt loop. It may be kept by any domain, and
     outlives the one it names. *)
 

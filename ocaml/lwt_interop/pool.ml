@@ -93,10 +93,7 @@ let create ?domains () =
       | worker -> go (worker :: started) (i + 1)
       | exception e ->
           let bt = Printexc.get_raw_backtrace () in
-          List.iter
-            (fun w -> ignore (Handle.post w.handle (drain w.service) : bool))
-            started;
-          List.iter (fun w -> Domain.join w.domain) started;
+          abandon started;
           Printexc.raise_with_backtrace e bt
   in
   { workers = Array.of_list (go [] 0); shutdown = None }
@@ -113,12 +110,11 @@ let handle t i = (worker t i).handle
 
 let send t worker f =
   if Option.is_some t.shutdown then Lwt.fail Shut_down
-  else (
+  else begin
     Atomic.incr worker.load;
-    let p = Handle.spawn worker.handle (serve worker.service f) in
-    let finished _ = Atomic.decr worker.load in
-    Lwt.on_any p finished finished;
-    p)
+    let settled () = Atomic.decr worker.load in
+    Remote.spawn ~settled (worker.handle :> Executor.handle) (serve worker.service f)
+  end
 
 let spawn_on t i f = send t (worker t i) f
 
