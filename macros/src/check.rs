@@ -181,13 +181,13 @@ impl Argument {
     }
 }
 
+/// Why an argument is not a reference.
+pub const BORROWED: &str = "an argument cannot be a reference: it would point into the OCaml heap, \
+    where values move. Take an owned type, such as String";
+
 impl<'ast> Visit<'ast> for Argument {
     fn visit_type_reference(&mut self, ty: &'ast syn::TypeReference) {
-        self.refuse(
-            ty,
-            "an argument cannot be a reference: it would point into the OCaml heap, where values \
-             move. Take an owned type, such as String",
-        );
+        self.refuse(ty, BORROWED);
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {

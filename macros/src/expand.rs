@@ -113,6 +113,18 @@ fn stubs(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> T
         let at_type = Span::call_site().located_at(ty.span());
         quote_spanned!(at_type=> <#ty as ::ocaml_lwt_interop::__private::FromValue>::from_value(#value))
     });
+    // What `check` cannot see, such as an alias of a reference's type, the compiler can.
+    let owned = args.iter().map(|ty| {
+        let at_type = Span::call_site().located_at(ty.span());
+        let borrowed = check::BORROWED;
+        quote_spanned! {at_type=>
+            const _: () = {
+                #[allow(unused_imports)]
+                use ::ocaml_lwt_interop::__private::MayBorrow as _;
+                ::core::assert!(!::ocaml_lwt_interop::__private::Probe::<#ty>::BORROWS, #borrowed)
+            };
+        }
+    });
     let call = quote_spanned!(at_name=> #name(#(#ocaml_values),*));
 
     // Errors about the result point at its type.
@@ -166,6 +178,7 @@ fn stubs(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> T
     let native = quote_spanned! {at_name=>
         #[unsafe(export_name = #symbol)]
         extern "C" fn #stub(#(#raw: #private::RawValue),*) -> #private::RawValue {
+            #(#owned)*
             // Outside of the `unsafe` block, since it runs the user's code. It captures nothing,
             // so that an exception that leaves the frame finds nothing to drop.
             let #start = |#pattern: [#private::Value; #arity]| {

@@ -1,12 +1,14 @@
-type job = unit -> unit
+(* Whether there was still something to run. *)
+type job = unit -> bool
 
 (* The lane's threads take these, in Domain 0. *)
 let mutex = Mutex.create ()
 let queue : job Queue.t = Queue.create ()
 
-let next () =
+(* The lane was told once for each job that it accepted; the others are in the queue for nobody. *)
+let rec next () =
   match Mutex.protect mutex (fun () -> Queue.take_opt queue) with
-  | Some job -> job ()
+  | Some job -> if not (job ()) then next ()
   | None -> ()
 
 let () = Callback.register "lwt_interop.blocking_next" next
@@ -16,14 +18,17 @@ let run f =
   let p, u = Lwt.task () in
   let cancelled = Atomic.make false in
   let job () =
-    if not (Atomic.get cancelled) then
+    (not (Atomic.get cancelled))
+    && begin
       let outcome = try Ok (f ()) with e -> Error e in
       let settle () =
         match outcome with
         | Ok v -> Lwt.wakeup_later u v
         | Error e -> Lwt.wakeup_later_exn u e
       in
-      ignore (Executor.post home { run = settle; abandon = ignore } : bool)
+      ignore (Executor.post home { run = settle; abandon = ignore } : bool);
+      true
+    end
   in
   Lwt.on_cancel p (fun () -> Atomic.set cancelled true);
   Mutex.protect mutex (fun () -> Queue.add job queue);

@@ -156,14 +156,14 @@ let terminate t state () =
   state := Ended t.handle.id;
   let jobs = Mpsc.close t.handle.inbox in
   let quietly f x = try f x with _ -> () in
+  t.stop ();
   Raw.executor_close ();
   List.iter (fun job -> quietly job.abandon ()) jobs;
   Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
   expecting_termination (fun () ->
       Array.iter
         (function Nobody -> () | Pending u -> quietly (Lwt.wakeup_later_exn u) gone)
-        t.promises);
-  t.stop ()
+        t.promises)
 
 let join_loop t state =
   let undo_later f =

@@ -95,8 +95,19 @@ impl Lane {
 
     /// The life of a thread.
     fn serve(&self) {
-        let registered = ffi::register_thread();
-        debug_assert!(registered, "dlwt links OCaml's thread library");
+        if !ffi::register_thread() {
+            // There is no memory for it. Jobs that no other thread will come to are dropped, which
+            // their senders notice.
+            let mut state = self.state();
+            state.threads -= 1;
+            let stranded = match state.threads {
+                0 => std::mem::take(&mut state.queue),
+                _ => VecDeque::new(),
+            };
+            drop(state);
+            contain_quietly(|| drop(stranded));
+            return;
+        }
         while let Some(job) = self.next() {
             // SAFETY: the thread is registered, and holds the lock only in here.
             unsafe {

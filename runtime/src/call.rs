@@ -293,6 +293,12 @@ impl<O: Send + 'static, T: ToValue + Send + 'static> Completion<O, T> {
     }
 }
 
+/// tokio's shared runtime, whatever runtime user code may have entered since.
+fn shared_tokio() -> tokio::runtime::Handle {
+    let runtime = crate::tokio_rt::runtime().expect("it runs since the first executor was made");
+    runtime.handle().clone()
+}
+
 /// `#[func(tokio)]`: the future runs on tokio.
 ///
 /// # Safety
@@ -315,7 +321,9 @@ where
                 Ok(future) => {
                     let work = Contained::new(future);
                     on_tokio(local, callbacks, outcome, work, |work, completion| {
-                        tokio::spawn(async move { completion.complete(work.await) }).abort_handle()
+                        shared_tokio()
+                            .spawn(async move { completion.complete(work.await) })
+                            .abort_handle()
                     })
                 }
             }
@@ -344,7 +352,8 @@ where
             match contain(|| start(args)) {
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(body) => on_tokio(local, callbacks, outcome, body, |body, completion| {
-                    tokio::task::spawn_blocking(move || completion.complete(contain(body)))
+                    shared_tokio()
+                        .spawn_blocking(move || completion.complete(contain(body)))
                         .abort_handle()
                 }),
             }

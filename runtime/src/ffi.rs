@@ -158,8 +158,8 @@ pub(crate) unsafe fn failwith(message: &CStr) -> ! {
     unreachable!("caml_failwith does not return")
 }
 
-/// Makes the calling thread one of Domain 0's threads, without taking its lock.
-/// Returns `false` if OCaml's thread library is not there.
+/// Makes the calling thread one of Domain 0's threads. Waits for its lock, and gives it back.
+/// Returns `false` if OCaml has no memory for it.
 pub(crate) fn register_thread() -> bool {
     // SAFETY: any thread that OCaml does not know may call it.
     unsafe { caml_c_thread_register() != 0 }

@@ -4,6 +4,7 @@ use crate::batch::Kind;
 use crate::error::TokenError;
 use crate::exception::OCamlException;
 use crate::ffi::{self, Root};
+use crate::owned::assert_owned;
 use crate::promise::PromiseFuture;
 use crate::rooted::{Homebound, Rooted};
 use crate::token::{RuntimeToken, with_token};
@@ -60,6 +61,7 @@ impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
     /// # Errors
     /// The exception that it raised.
     pub fn call(&self, token: &RuntimeToken<'_>, args: A) -> Result<R, OCamlException> {
+        assert_owned::<R>();
         // Each value is rooted, or cannot move.
         let values = args.to_values(token.runtime());
         let mut raw: Vec<_> = values.iter().map(|v| v.raw().0).collect();

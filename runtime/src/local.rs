@@ -223,6 +223,7 @@ impl Local {
                 break;
             }
             polls += 1;
+            self.shared.counters.polls.add(1);
             // Looking at the clock costs as much as a short poll.
             if polls % 16 == 0 {
                 let started = started.get_or_insert_with(Instant::now);
@@ -232,7 +233,6 @@ impl Local {
                 }
             }
         }
-        self.shared.counters.polls.add(polls as u64);
         // SAFETY: the caller's.
         let batch = unsafe { self.batch.swap(spare) };
         if left_over || polls >= POLLS_PER_TICK || !self.batch.is_empty() || batch.is_some() {
@@ -328,9 +328,11 @@ impl Local {
 
     /// Takes the outcome of a wait, or leaves the waker of who asked.
     pub(crate) fn poll_wait(&self, key: Key, waker: &Waker) -> Option<Result<Root, Root>> {
+        // Outside of the borrow, like the drop below: wakers are the user's code.
+        let waker = waker.clone();
         let mut waits = self.waits.borrow_mut();
         if let Wait::Pending { waker: old, .. } = waits.get_mut(key).expect("a wait ends once") {
-            let old = std::mem::replace(old, waker.clone());
+            let old = std::mem::replace(old, waker);
             drop(waits);
             drop(old);
             return None;

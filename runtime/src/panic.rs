@@ -92,13 +92,16 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
         Err(payload) => match payload.downcast_ref::<&'static str>() {
             Some(s) => (*s).to_owned(),
             None => {
-                // The payload is the user's: its destructor may panic in turn.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+                // The payload is the user's: its destructor may panic in turn, with a payload
+                // that nobody wants to try again.
+                if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(next);
+                }
                 "a value that is not a string".to_owned()
             }
         },
     };
-    let origin = ORIGIN.take();
+    let origin = ORIGIN.try_with(RefCell::take).ok().flatten();
     let (location, backtrace) = origin.map_or((None, None), |o| (o.location, o.backtrace));
     Panic {
         message,

@@ -7,6 +7,7 @@ use crate::error::{Terminated, TokenError};
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::Root;
 use crate::local::{self, Local};
+use crate::owned::assert_owned;
 use crate::rooted::{Homebound, Rooted};
 use crate::settle::settle;
 use crate::slots::Key;
@@ -30,7 +31,7 @@ impl<T> Promise<T> {
     /// A new pending promise of the token's domain, and what settles it.
     ///
     /// # Errors
-    /// The token is of the blocking lane, which has no Lwt loop.
+    /// The token is of the blocking lane, which has no Lwt loop; or the domain is ending.
     pub fn new(token: &RuntimeToken<'_>) -> Result<(Self, Resolver<T>), TokenError>
     where
         T: ToValue + Send + 'static,
@@ -42,10 +43,12 @@ impl<T> Promise<T> {
         let promise = unsafe {
             match callbacks.pending(key.to_int()) {
                 Ok(promise) => Rooted::from_raw(promise),
-                Err(exn) => {
+                // The executor is being torn down.
+                Err(_) => {
                     local.cancel_call(key);
-                    let e = OCamlException::from_raw(token, exn);
-                    panic!("a promise could not be made: {e}");
+                    return Err(TokenError::DomainTerminated {
+                        domain: local.shared.id,
+                    });
                 }
             }
         };
@@ -141,6 +144,7 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
     }
 
     fn convert(token: &RuntimeToken<'_>, outcome: Result<Root, Root>) -> <Self as Future>::Output {
+        assert_owned::<T>();
         match outcome {
             Ok(root) => Ok(T::from_value(ocaml::Value::Root(root))),
             // SAFETY: the token proves the lock.

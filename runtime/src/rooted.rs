@@ -2,6 +2,7 @@
 
 use crate::ffi::{RawValue, Root};
 use crate::metrics;
+use crate::owned::assert_owned;
 use crate::token::RuntimeToken;
 use ocaml::{FromValue, ToValue};
 use std::fmt;
@@ -56,6 +57,7 @@ impl<T> Rooted<T> {
     where
         T: FromValue + 'static,
     {
+        assert_owned::<T>();
         T::from_value(self.value(token))
     }
 

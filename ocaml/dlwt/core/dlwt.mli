@@ -1,23 +1,21 @@
 (** Lwt on every domain: what stock Lwt has no words for.
 
-    [Lwt], [Lwt_unix], [Lwt_main] and the others are used as always; each domain
-    that calls [Lwt_main.run] has a loop of its own. Promises stay in the domain
-    that made them. *)
+    [Lwt], [Lwt_unix], [Lwt_main] and the others are used as always; each domain that
+    calls [Lwt_main.run] has a loop of its own. Promises stay in the domain that made
+    them. *)
 
 val is_owner : 'a Lwt.t -> bool
-(** Whether the calling domain may use the promise: it made it, or the promise
-    is resolved, which makes it a plain value. Safe to ask about any promise. *)
+(** Whether the calling domain may use the promise: it made it, or the promise is
+    resolved, which makes it a plain value. Safe to ask about any promise. *)
 
 val check_owner : what:string -> 'a Lwt.t -> unit
 (** @raise Invalid_argument
-      if not {!is_owner}. The message begins with [what] and names both domains.
-*)
+      if not {!is_owner}. The message begins with [what] and names both domains. *)
 
 val set_async_exception_hook : (exn -> unit) option -> unit
-(** What the calling domain does with exceptions that nobody awaits, such as
-    those of [Lwt.async]. Without a hook of its own a domain calls
-    [!Lwt.async_exception_hook], which is one for the whole process and by
-    default ends it. *)
+(** What the calling domain does with exceptions that nobody awaits, such as those of
+    [Lwt.async]. Without a hook of its own a domain calls [!Lwt.async_exception_hook],
+    which is one for the whole process and by default ends it. *)
 
 val async_exception_hook : unit -> (exn -> unit) option
 (** The calling domain's own hook. *)

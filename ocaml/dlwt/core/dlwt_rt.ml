@@ -9,14 +9,20 @@ let before_first_spawn what =
   with Invalid_argument _ ->
     failwith
       (Printf.sprintf
-         "%s: called after the first Domain.spawn. Domains that already run \
-          cannot be given new state: load every library that uses Lwt, also \
-          one loaded by Dynlink, before spawning."
+         "%s: called after the first Domain.spawn. Domains that already run cannot be \
+          given new state: load every library that uses Lwt, also one loaded by Dynlink, \
+          before spawning."
          what)
+
+(* [Domain.spawn] sets the keys in the order in which they were made or in the
+   opposite one: all are set when the oldest and the newest are. *)
+let newest_is_set = ref (fun () -> true)
 
 let eager_key init =
   before_first_spawn "Dlwt_rt.eager_key";
-  Dlwt_slot.make_eager init
+  let key = Dlwt_slot.make_eager init in
+  (newest_is_set := fun () -> Dlwt_slot.is_set key);
+  key
 
 let[@inline always] get key = Dlwt_slot.get key
 let[@inline always] get_eager key = Dlwt_slot.get_eager key
@@ -29,6 +35,9 @@ type owner = { mutable id : int; mutable ended : bool }
 
 (* The parent makes the record, so the child fills in its number later. *)
 let owner_key = eager_key (fun () -> { id = -1; ended = false })
+
+(* The oldest key is the owner's. *)
+let is_ready () = Dlwt_slot.is_set owner_key && !newest_is_set ()
 
 let[@inline never] name owner =
   owner.id <- domain ();
@@ -43,15 +52,13 @@ let has_ended owner = owner.ended
 let owner_domain owner = owner.id
 
 let owner_name owner =
-  Printf.sprintf "domain %d%s" owner.id
-    (if owner.ended then " (which has ended)" else "")
+  Printf.sprintf "domain %d%s" owner.id (if owner.ended then " (which has ended)" else "")
 
 let foreign owner what =
   Invalid_argument
     (Printf.sprintf
-       "%s belongs to %s and was used in domain %d. What is pending stays in \
-        the domain that made it: use it there, and send a message to the other \
-        domain."
+       "%s belongs to %s and was used in domain %d. What is pending stays in the domain \
+        that made it: use it there, and send a message to the other domain."
        what (owner_name owner) (domain ()))
 
 let refuse owner what = raise (foreign owner what)
@@ -72,15 +79,11 @@ let report priority exn =
 (* An action may register others: look again after each. *)
 let rec run_exit_actions ~up_to =
   let actions = get_eager exit_actions in
-  match
-    List.filter (fun (priority, _) -> priority <= up_to) actions.pending
-  with
+  match List.filter (fun (priority, _) -> priority <= up_to) actions.pending with
   | [] -> ()
   | latest :: older ->
       let ((priority, f) as first) =
-        List.fold_left
-          (fun best x -> if fst x <= fst best then x else best)
-          latest older
+        List.fold_left (fun best x -> if fst x <= fst best then x else best) latest older
       in
       actions.pending <- List.filter (fun x -> x != first) actions.pending;
       (try f () with exn -> report priority exn);
@@ -114,8 +117,7 @@ let each_domain f =
   if not (is_main ()) then
     failwith
       (Printf.sprintf
-         "Dlwt_rt.each_domain: called in domain %d; call it in the initial \
-          domain"
+         "Dlwt_rt.each_domain: called in domain %d; call it in the initial domain"
          (domain ()));
   f ();
   Atomic.set starters (f :: Atomic.get starters)

@@ -11,8 +11,7 @@ let pattern_names p =
   let names = ref Names.empty in
   let pat (it : Ast_iterator.iterator) p =
     (match p.ppat_desc with
-    | Ppat_var { txt; _ } | Ppat_alias (_, { txt; _ }) ->
-        names := Names.add txt !names
+    | Ppat_var { txt; _ } | Ppat_alias (_, { txt; _ }) -> names := Names.add txt !names
     | _ -> ());
     Ast_iterator.default_iterator.pat it p
   in
@@ -28,9 +27,7 @@ let value_names bindings =
 let item_names item =
   match item.pstr_desc with
   | Pstr_value (_, bindings) -> (
-      match Names.elements (value_names bindings) with
-      | [] -> [ "()" ]
-      | names -> names)
+      match Names.elements (value_names bindings) with [] -> [ "()" ] | names -> names)
   | Pstr_primitive v -> [ v.pval_name.txt ]
   | Pstr_exception { ptyexn_constructor = c; _ } -> [ c.pext_name.txt ]
   | Pstr_type (_, types) -> List.map (fun t -> "type:" ^ t.ptype_name.txt) types

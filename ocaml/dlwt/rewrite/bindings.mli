@@ -12,16 +12,16 @@ val pattern_names : pattern -> Names.t
 val value_names : value_binding list -> Names.t
 
 val item_names : structure_item -> string list
-(** What a specification calls a structure item: the values it binds, [()] if it
-    is a [let] that binds none, or [type:t], [module:M]. *)
+(** What a specification calls a structure item: the values it binds, [()] if it is a
+    [let] that binds none, or [type:t], [module:M]. *)
 
 val longident : Longident.t -> string
 (** [M.x]; [""] for what has no such name. *)
 
 val stateless : expression -> bool
-(** Whether the value of the expression certainly holds no mutable state:
-    functions, constants, names and constructors of those. *)
+(** Whether the value of the expression certainly holds no mutable state: functions,
+    constants, names and constructors of those. *)
 
 val stateless_module : module_expr -> bool
-(** Whether the module is certainly without state of its own, apart from what
-    the items of its structure say. *)
+(** Whether the module is certainly without state of its own, apart from what the items of
+    its structure say. *)

@@ -1,13 +1,7 @@
 (* Where several texts meet at one offset, closings come before openings, inner
    closings before outer ones and outer openings before inner ones; [order]
    says so. *)
-type edit = {
-  start : int;
-  stop : int;
-  order : int * int * int;
-  mutable text : string;
-}
-
+type edit = { start : int; stop : int; order : int * int * int; mutable text : string }
 type t = edit list ref
 
 let create () = ref []
@@ -16,25 +10,19 @@ let add t edit =
   t := edit :: !t;
   edit
 
-let replace t (start, stop) text =
-  add t { start; stop; order = (2, 0, 0); text }
-
+let replace t (start, stop) text = add t { start; stop; order = (2, 0, 0); text }
 let set_text edit text = edit.text <- text
 let span edit = (edit.start, edit.stop)
-
-let insert t at text =
-  ignore (add t { start = at; stop = at; order = (1, 0, 0); text })
+let insert t at text = ignore (add t { start = at; stop = at; order = (1, 0, 0); text })
 
 let around ?(rank = 0) t (start, stop) before after =
-  ignore
-    (add t { start; stop = start; order = (1, -stop, -rank); text = before });
+  ignore (add t { start; stop = start; order = (1, -stop, -rank); text = before });
   ignore (add t { start = stop; stop; order = (0, -start, rank); text = after })
 
 let line_of source offset =
   String.fold_left
     (fun n c -> if c = '\n' then n + 1 else n)
-    1
-    (String.sub source 0 offset)
+    1 (String.sub source 0 offset)
 
 let apply ~file t source =
   let out = Buffer.create (2 * String.length source) in
@@ -49,8 +37,7 @@ let apply ~file t source =
         if edit.start < pos then
           Problem.stop
             { file; line = line_of source edit.start }
-            "two rules of the specification change the same text (at %S)"
-            edit.text;
+            "two rules of the specification change the same text (at %S)" edit.text;
         Buffer.add_substring out source pos (edit.start - pos);
         Buffer.add_string out edit.text;
         edit.stop)

@@ -1,5 +1,5 @@
-(** Edits of a source text by position. Everything that is not edited keeps its
-    bytes, and so its comments and its line numbers. *)
+(** Edits of a source text by position. Everything that is not edited keeps its bytes, and
+    so its comments and its line numbers. *)
 
 type t
 
@@ -16,8 +16,8 @@ val span : edit -> int * int
 val insert : t -> int -> string -> unit
 
 val around : ?rank:int -> t -> int * int -> string -> string -> unit
-(** [around t span before after] encloses the span. Of several texts around one
-    span, the one of higher [rank] is outside. *)
+(** [around t span before after] encloses the span. Of several texts around one span, the
+    one of higher [rank] is outside. *)
 
 val apply : file:string -> t -> string -> string
 (** The edited source. Overlapping edits are a {!Problem}. *)

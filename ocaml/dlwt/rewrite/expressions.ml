@@ -4,8 +4,7 @@ open Scope
 
 let applied_operator e =
   match e.pexp_desc with
-  | Pexp_apply
-      ({ pexp_desc = Pexp_ident { txt = Lident op; _ }; pexp_loc; _ }, args) ->
+  | Pexp_apply ({ pexp_desc = Pexp_ident { txt = Lident op; _ }; pexp_loc; _ }, args) ->
       Some (op, pexp_loc, List.map snd args)
   | _ -> None
 
@@ -25,13 +24,10 @@ let cell_operation t (it : Ast_iterator.iterator) e =
           true
       | Some (Cell field), ":=", [ v ] ->
           let target = { a.pexp_loc with loc_end = op_loc.loc_end } in
-          if List.mem field t.spec.guarded then (
+          if Spec.find t.spec.guarded field <> None then (
             around t v.pexp_loc "(" ")";
-            use_record t target field (fun r ->
-                Printf.sprintf "set_%s %s" field r))
-          else
-            use_record t target field (fun r ->
-                Printf.sprintf "%s.%s <-" r field);
+            use_record t target field (fun r -> Printf.sprintf "set_%s %s" field r))
+          else use_record t target field (fun r -> Printf.sprintf "%s.%s <-" r field);
           it.expr it v;
           true
       | Some (Cell field), "incr", [] ->
@@ -78,19 +74,16 @@ let let_ t (it : Ast_iterator.iterator) rec_flag bindings e =
 let expression t (it : Ast_iterator.iterator) e =
   Frame.expression t.frame (span e.pexp_loc);
   match derefs t e with
-  | Some { Spec.text; _ } ->
-      ignore (Edits.replace t.edits (span e.pexp_loc) text)
+  | Some { Spec.text; _ } -> ignore (Edits.replace t.edits (span e.pexp_loc) text)
   | None -> (
       if not (cell_operation t it e) then
         match (e.pexp_desc, meaning t e) with
-        | _, Some (Slot field) ->
-            use_record t e.pexp_loc field (fun r -> r ^ "." ^ field)
+        | _, Some (Slot field) -> use_record t e.pexp_loc field (fun r -> r ^ "." ^ field)
         | _, Some (Cell field) ->
             problem t e.pexp_loc
               "the cell of %s is used other than by !x, x := e or incr x" field
         | _, Some (Key name) -> read_key t e.pexp_loc name (getter t name)
-        | _, Some (Qualified name) ->
-            read_key t e.pexp_loc name (runtime ^ ".get")
+        | _, Some (Qualified name) -> read_key t e.pexp_loc name (runtime ^ ".get")
         | Pexp_let (rec_flag, bindings, e), _ -> let_ t it rec_flag bindings e
         | Pexp_function (params, _, function_body), _ ->
             function_ t it params function_body

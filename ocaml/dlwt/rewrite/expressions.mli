@@ -1,4 +1,5 @@
-(** Expressions: reads and writes of what has become per-domain. Both visit what is inside. *)
+(** Expressions: reads and writes of what has become per-domain. Both visit what is
+    inside. *)
 
 open Parsetree
 

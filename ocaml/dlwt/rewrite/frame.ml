@@ -11,16 +11,9 @@ type t = {
 let name = "dlwt_state"
 
 let create edits ~record =
-  {
-    edits;
-    record = Option.value record ~default:"";
-    uses = [];
-    expressions = [];
-  }
+  { edits; record = Option.value record ~default:""; uses = []; expressions = [] }
 
-let use t span text =
-  t.uses <- { edit = Edits.replace t.edits span ""; text } :: t.uses
-
+let use t span text = t.uses <- { edit = Edits.replace t.edits span ""; text } :: t.uses
 let expression t span = t.expressions <- span :: t.expressions
 
 let smallest_around ~first ~last ~default spans =

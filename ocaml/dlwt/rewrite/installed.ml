@@ -36,8 +36,7 @@ let ocamlfind args =
   let command = Array.of_list ("ocamlfind" :: args) in
   match Unix.open_process_args_full "ocamlfind" command (environment ()) with
   | exception Unix.Unix_error (e, _, _) ->
-      Problem.stop nowhere "cannot run ocamlfind (%s); install it"
-        (Unix.error_message e)
+      Problem.stop nowhere "cannot run ocamlfind (%s); install it" (Unix.error_message e)
   | (out, _, err) as process ->
       let lines = In_channel.input_all out |> String.split_on_char '\n' in
       let _ = In_channel.input_all err in
@@ -65,8 +64,7 @@ let version_in_meta directory =
     In_channel.with_open_text meta In_channel.input_all
     |> String.split_on_char '\n'
     |> List.find_map (fun line ->
-           if String.starts_with ~prefix:"version" (String.trim line) then
-             quoted line
+           if String.starts_with ~prefix:"version" (String.trim line) then quoted line
            else None)
   with
   | Some version -> version
@@ -79,8 +77,7 @@ let contains text file =
   | source ->
       let n = String.length text in
       let rec go i =
-        i + n <= String.length source
-        && (String.sub source i n = text || go (i + 1))
+        i + n <= String.length source && (String.sub source i n = text || go (i + 1))
       in
       go 0
 
@@ -88,8 +85,8 @@ let find () =
   match directory_of "lwt" ~with_file:"lwt.ml" with
   | None ->
       Problem.stop nowhere
-        "no Lwt with its sources (lwt.ml) was found: install the package lwt \
-         (opam) or liblwt-ocaml-dev (Debian)"
+        "no Lwt with its sources (lwt.ml) was found: install the package lwt (opam) or \
+         liblwt-ocaml-dev (Debian)"
   | Some directory ->
       let unix_directory = directory / "unix" in
       if not (Sys.file_exists (unix_directory / "lwt_unix.ml")) then
@@ -110,6 +107,5 @@ let find () =
           (match directory_of "lwt_ppx" ~with_file:"ppx_lwt.ml" with
           | Some d -> [ d / "ppx_lwt.ml"; d / "ppx_lwt.mli" ]
           | None -> []);
-        libev =
-          contains "_HAVE_LIBEV = true" (unix_directory / "lwt_features.ml");
+        libev = contains "_HAVE_LIBEV = true" (unix_directory / "lwt_features.ml");
       }

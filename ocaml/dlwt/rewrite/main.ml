@@ -8,9 +8,7 @@ let rewrite ~directory ~version path =
   let file = Filename.basename path in
   let spec = Spec.load ~directory ~version ~file in
   let result =
-    Source.read path
-    |> Patch.apply ~file:path spec
-    |> Transform.apply ~file:path spec
+    Source.read path |> Patch.apply ~file:path spec |> Transform.apply ~file:path spec
   in
   Spec.report_unused ~file spec;
   Problem.exit_if_any ();

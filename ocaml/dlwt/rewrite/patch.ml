@@ -37,9 +37,7 @@ let apply_one ~file source rule =
   let text, other = Spec.payload rule in
   let item = Spec.name rule in
   let spans = Hashtbl.find_all (spans_of_items ~file source) item in
-  match
-    List.sort_uniq compare (List.concat_map (occurrences source text) spans)
-  with
+  match List.sort_uniq compare (List.concat_map (occurrences source text) spans) with
   | [] ->
       (* Spec.report_unused says so *)
       source
@@ -54,9 +52,8 @@ let apply_one ~file source rule =
       ^ String.make missing_lines '\n'
       ^ String.sub source stop (String.length source - stop)
   | l ->
-      Problem.stop (Spec.place rule)
-        "`within %s': the text %S occurs %d times in %s" item text
-        (List.length l) file
+      Problem.stop (Spec.place rule) "`within %s': the text %S occurs %d times in %s" item
+        text (List.length l) file
 
 let apply ~file (spec : Spec.t) source =
   List.fold_left (apply_one ~file) source spec.within

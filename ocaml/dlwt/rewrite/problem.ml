@@ -1,9 +1,7 @@
 type place = { file : string; line : int }
 
 let problems : (place * string) list ref = ref []
-
-let at place =
-  Printf.ksprintf (fun text -> problems := (place, text) :: !problems)
+let at place = Printf.ksprintf (fun text -> problems := (place, text) :: !problems)
 
 let of_location (loc : Location.t) =
   { file = loc.loc_start.pos_fname; line = loc.loc_start.pos_lnum }

@@ -1,6 +1,5 @@
-(** What is wrong with a rewrite: collected, so that one run shows everything,
-    and reported the way the compiler does, so that dune and editors find the
-    place. *)
+(** What is wrong with a rewrite: collected, so that one run shows everything, and
+    reported the way the compiler does, so that dune and editors find the place. *)
 
 type place = { file : string; line : int }
 
@@ -13,5 +12,5 @@ val stop : place -> ('a, unit, string, 'b) format4 -> 'a
 val of_location : Location.t -> place
 
 val exit_if_any : unit -> unit
-(** Prints the problems to [stderr] in order of file and line, and exits with
-    code 1 if there are any. *)
+(** Prints the problems to [stderr] in order of file and line, and exits with code 1 if
+    there are any. *)

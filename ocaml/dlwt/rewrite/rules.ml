@@ -2,9 +2,8 @@ let check_version ~spec (lwt : Installed.t) =
   let place, known = Spec.known_versions ~directory:spec in
   if not (List.exists (fun v -> Spec.version_matches v lwt.version) known) then
     Problem.stop place
-      "Lwt %s is installed, in %s, and dlwt has been checked with %s only. \
-       Install one of those versions, or add this one here, build, and review \
-       what the audit says"
+      "Lwt %s is installed, in %s, and dlwt has been checked with %s only. Install one \
+       of those versions, or add this one here, build, and review what the audit says"
       lwt.version
       (Filename.dirname lwt.unix_directory)
       (String.concat ", " known)
@@ -25,9 +24,7 @@ let rule ~version file =
 (* Without lwt_ppx an empty one: [let%lwt] is then an extension that nobody
    knows. *)
 let ppx_rules = function
-  | [] ->
-      "(rule (write-file ppx_lwt.ml \"\"))\n\
-       (rule (write-file ppx_lwt.mli \"\"))\n"
+  | [] -> "(rule (write-file ppx_lwt.ml \"\"))\n(rule (write-file ppx_lwt.mli \"\"))\n"
   | files ->
       List.map
         (fun file ->
@@ -41,15 +38,11 @@ let write_file name text =
 let write ~spec =
   let lwt = Installed.find () in
   check_version ~spec lwt;
-  let rules files =
-    String.concat "\n" (List.map (rule ~version:lwt.version) files)
-  in
+  let rules files = String.concat "\n" (List.map (rule ~version:lwt.version) files) in
   write_file "core.inc" (rules lwt.core);
   write_file "unix.inc" (rules lwt.unix);
   write_file "ppx.inc" (ppx_rules lwt.ppx);
-  write_file "cflags.sexp"
-    (Printf.sprintf "(-O2 %S)" ("-I" ^ lwt.unix_directory));
+  write_file "cflags.sexp" (Printf.sprintf "(-O2 %S)" ("-I" ^ lwt.unix_directory));
   write_file "clibs.sexp"
-    (Printf.sprintf "(%S -llwt_unix_stubs%s -lpthread)"
-       ("-L" ^ lwt.unix_directory)
+    (Printf.sprintf "(%S -llwt_unix_stubs%s -lpthread)" ("-L" ^ lwt.unix_directory)
        (if lwt.libev then " -lev" else ""))

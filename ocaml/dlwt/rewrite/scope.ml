@@ -9,8 +9,7 @@ type t = {
   spec : Spec.t;
   edits : Edits.t;
   frame : Frame.t;
-  mutable keys : Names.t;
-      (** names that stand for a key, a cell or a slot here *)
+  mutable keys : Names.t;  (** names that stand for a key, a cell or a slot here *)
   mutable defined : Names.t;  (** those whose definition was seen *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
@@ -26,8 +25,7 @@ let problem t (loc : Location.t) =
     t.source;
   Problem.at { file = t.file; line = !line }
 
-let around ?rank t loc before after =
-  Edits.around ?rank t.edits (span loc) before after
+let around ?rank t loc before after = Edits.around ?rank t.edits (span loc) before after
 
 let deeper t visit =
   t.depth <- t.depth + 1;
@@ -46,24 +44,18 @@ let define t name =
   t.keys <- Names.add name t.keys;
   t.defined <- Names.add name t.defined
 
-let is_cell_or_slot t name =
-  Spec.mem t.spec.cells name || Spec.mem t.spec.slots name
+let is_cell_or_slot t name = Spec.mem t.spec.cells name || Spec.mem t.spec.slots name
 
 let keyed_kind t name =
   List.find_map
     (fun r ->
       match Spec.payload r with
-      | (Spec.Local | Eager | Inherited) as kind when Spec.name r = name ->
-          Some kind
+      | (Spec.Local | Eager | Inherited) as kind when Spec.name r = name -> Some kind
       | _ -> None)
     t.spec.values
 
 (* What an expression that is just a name stands for. *)
-type meaning =
-  | Cell of string
-  | Slot of string
-  | Key of string
-  | Qualified of string
+type meaning = Cell of string | Slot of string | Key of string | Qualified of string
 
 let meaning t e =
   match e.pexp_desc with
@@ -80,8 +72,8 @@ let meaning t e =
 let check_not_initialising t loc name =
   if t.depth = 0 then
     problem t loc
-      "%s is read while the module is being initialised: every domain would \
-       get the initial domain's value"
+      "%s is read while the module is being initialised: every domain would get the \
+       initial domain's value"
       name
 
 let getter t name =
@@ -102,7 +94,8 @@ let create ~file ~source spec =
     source;
     spec;
     edits;
-    frame = Frame.create edits ~record:(Option.map (fun c -> c.Spec.text) spec.Spec.record);
+    frame =
+      Frame.create edits ~record:(Option.map (fun c -> c.Spec.text) spec.Spec.record);
     keys = Names.empty;
     defined = Names.empty;
     depth = 0;

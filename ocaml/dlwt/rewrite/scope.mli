@@ -1,5 +1,5 @@
-(** Where the rewriting of a file is: its specification, its edits so far, and what names stand for
-    in the code that is being visited. *)
+(** Where the rewriting of a file is: its specification, its edits so far, and what names
+    stand for in the code that is being visited. *)
 
 open Parsetree
 
@@ -9,7 +9,8 @@ type t = private {
   spec : Spec.t;
   edits : Edits.t;
   frame : Frame.t;
-  mutable keys : Bindings.Names.t;  (** names that stand for a key, a cell or a slot here *)
+  mutable keys : Bindings.Names.t;
+      (** names that stand for a key, a cell or a slot here *)
   mutable defined : Bindings.Names.t;  (** those whose definition was seen *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
@@ -48,12 +49,9 @@ val is_cell_or_slot : t -> string -> bool
 val keyed_kind : t -> string -> Spec.kind option
 (** If it is to become a key. *)
 
-(** What an expression that is just a name stands for; cells and slots with their field. *)
-type meaning =
-  | Cell of string
-  | Slot of string
-  | Key of string
-  | Qualified of string
+(** What an expression that is just a name stands for; cells and slots with their field.
+*)
+type meaning = Cell of string | Slot of string | Key of string | Qualified of string
 
 val meaning : t -> expression -> meaning option
 

@@ -16,7 +16,7 @@ type t = {
   record : code option;
   cells : string rule list;
   slots : string rule list;
-  guarded : string list;
+  guarded : unit rule list;
   replace : code rule list;
   remove : unit rule list;
   before : code rule list;
@@ -72,9 +72,7 @@ let find_all rules name =
       else None)
     rules
 
-let find rules name =
-  match find_all rules name with [] -> None | p :: _ -> Some p
-
+let find rules name = match find_all rules name with [] -> None | p :: _ -> Some p
 let mem rules name = List.exists (fun r -> r.name = name) rules
 
 (* ---------------------------------------------------------------- tokens *)
@@ -99,32 +97,22 @@ let tokens file source =
       | '\n' -> go (pos + 1) (line + 1) ((End_of_line, line) :: acc)
       | '#' -> go (find_newline pos) line acc
       | '\\' -> go (find_newline pos + 1) (line + 1) acc
-      | _ when starts_with opening source pos ->
-          text (pos + 2) (pos + 2) line line acc
+      | _ when starts_with opening source pos -> text (pos + 2) (pos + 2) line line acc
       | _ -> word pos pos line acc
   and find_newline pos =
-    match String.index_from_opt source pos '\n' with
-    | Some i -> i
-    | None -> length
+    match String.index_from_opt source pos '\n' with Some i -> i | None -> length
   and text start pos first line acc =
     if pos >= length then
-      Problem.stop
-        { Problem.file; line = first }
-        "this %s is never closed" opening
+      Problem.stop { Problem.file; line = first } "this %s is never closed" opening
     else if starts_with closing source pos then
-      go (pos + 2) line
-        ((Text (String.sub source start (pos - start)), first) :: acc)
-    else
-      text start (pos + 1) first
-        (if source.[pos] = '\n' then line + 1 else line)
-        acc
+      go (pos + 2) line ((Text (String.sub source start (pos - start)), first) :: acc)
+    else text start (pos + 1) first (if source.[pos] = '\n' then line + 1 else line) acc
   and word start pos line acc =
     if
       pos >= length
       || List.mem source.[pos] [ ' '; '\t'; '\n' ]
       || starts_with opening source pos
-    then
-      go pos line ((Word (String.sub source start (pos - start)), line) :: acc)
+    then go pos line ((Word (String.sub source start (pos - start)), line) :: acc)
     else word start (pos + 1) line acc
   in
   go 0 1 []
@@ -143,14 +131,11 @@ let iter_directives spec_file ~init ~f =
     | [] -> acc
     | (End_of_line, _) :: rest -> go acc section rest
     | (Text _, line) :: _ ->
-        Problem.stop { file = spec_file; line }
-          "code without a directive before it"
+        Problem.stop { file = spec_file; line } "code without a directive before it"
     | (Word "file", _) :: (Word f, _) :: rest -> go acc (f, "any") rest
     | (Word "version", _) :: (Word v, _) :: rest -> go acc (fst section, v) rest
     | (Word d, line) :: rest ->
-        let acc, rest =
-          f acc section { Problem.file = spec_file; line } d rest
-        in
+        let acc, rest = f acc section { Problem.file = spec_file; line } d rest in
         go acc section rest
   in
   go init ("", "any") (tokens spec_file (read_file spec_file))
@@ -168,9 +153,7 @@ let directive spec where d tokens =
     | _ -> bad "code in « »"
   in
   let word = function (Word w, _) :: rest -> (w, rest) | _ -> bad "a name" in
-  let rule name payload =
-    { name; payload; directive = d; where; used = false }
-  in
+  let rule name payload = { name; payload; directive = d; where; used = false } in
   let named ?(payload = ()) tokens =
     let names, rest = words [] tokens in
     if names = [] then bad "a list of names";
@@ -179,8 +162,7 @@ let directive spec where d tokens =
   let values kind =
     let names, rest = words [] tokens in
     if names = [] then bad "a list of names";
-    ( { spec with values = spec.values @ List.map (fun n -> rule n kind) names },
-      rest )
+    ({ spec with values = spec.values @ List.map (fun n -> rule n kind) names }, rest)
   in
   let with_code add =
     let name, rest = word tokens in
@@ -208,9 +190,7 @@ let directive spec where d tokens =
       ({ spec with record = Some code }, rest)
   | "cell" -> pair (fun r -> { spec with cells = r :: spec.cells })
   | "slot" -> pair (fun r -> { spec with slots = r :: spec.slots })
-  | "guarded" ->
-      let names, rest = words [] tokens in
-      ({ spec with guarded = spec.guarded @ names }, rest)
+  | "guarded" -> list (fun l -> { spec with guarded = spec.guarded @ l })
   | "replace" -> with_code (fun r -> { spec with replace = r :: spec.replace })
   | "remove" -> list (fun l -> { spec with remove = spec.remove @ l })
   | "before" -> with_code (fun r -> { spec with before = spec.before @ [ r ] })
@@ -223,8 +203,7 @@ let directive spec where d tokens =
       let a, rest = text rest in
       let b, rest = text rest in
       ({ spec with within = spec.within @ [ rule name (a.text, b.text) ] }, rest)
-  | "primitive" ->
-      pair (fun r -> { spec with primitives = r :: spec.primitives })
+  | "primitive" -> pair (fun r -> { spec with primitives = r :: spec.primitives })
   | "deref" -> with_code (fun r -> { spec with derefs = r :: spec.derefs })
   | "field" -> pair (fun r -> { spec with fields = r :: spec.fields })
   | "rebind" ->
@@ -233,8 +212,7 @@ let directive spec where d tokens =
       let functions, rest = words [] rest in
       ( {
           spec with
-          rebind =
-            spec.rebind @ List.map (fun f -> rule f (parameter, via)) functions;
+          rebind = spec.rebind @ List.map (fun f -> rule f (parameter, via)) functions;
         },
         rest )
   | "qualified" -> list (fun l -> { spec with qualified = spec.qualified @ l })
@@ -256,8 +234,7 @@ let load ~directory ~version ~file =
           if f = "" then Problem.stop where "%s: no file named before this" d
           else
             let changed, rest = directive spec where d rest in
-            if f = file && (v = "any" || version_matches v version) then
-              (changed, rest)
+            if f = file && (v = "any" || version_matches v version) then (changed, rest)
             else (spec, rest)))
     empty (spec_files directory)
 
@@ -275,8 +252,8 @@ let report_unused ~file spec =
     List.iter
       (fun r ->
         if not r.used then
-          Problem.at r.where "`%s %s' finds nothing to apply to in %s"
-            r.directive r.name file)
+          Problem.at r.where "`%s %s' finds nothing to apply to in %s" r.directive r.name
+            file)
       rules
   in
   check spec.values;
@@ -284,6 +261,7 @@ let report_unused ~file spec =
   check spec.export;
   check spec.cells;
   check spec.slots;
+  check spec.guarded;
   check spec.replace;
   check spec.remove;
   check spec.before;

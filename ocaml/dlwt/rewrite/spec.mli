@@ -1,28 +1,25 @@
-(** The specification: what is per-domain in each file of Lwt, what is reviewed
-    as shared by all domains, and which code is replaced.
+(** The specification: what is per-domain in each file of Lwt, what is reviewed as shared
+    by all domains, and which code is replaced.
 
-    A specification is a text of words, of code between [«] and [»], and of
-    comments from [#] to the end of the line. A list of words ends with its
-    line; a backslash before the end of the line continues it. Sections:
+    A specification is a text of words, of code between [«] and [»], and of comments from
+    [#] to the end of the line. A list of words ends with its line; a backslash before the
+    end of the line continues it. Sections:
 
-    - [file F]: what follows is about the file [F], such as [lwt.ml] or
-      [lwt.mli];
-    - [version V]: ... and only for Lwt versions that begin with [V] ([5.9],
-      [6]); [version any] ends that.
+    - [file F]: what follows is about the file [F], such as [lwt.ml] or [lwt.mli];
+    - [version V]: ... and only for Lwt versions that begin with [V] ([5.9], [6]);
+      [version any] ends that.
 
     Values of a module:
     - [local X...]: each domain has its own, made at first use;
-    - [eager X...]: the same, made by [Domain.spawn], so reading it is cheaper:
-      for values that cost nothing to make and do not depend on the domain;
-    - [inherited X...]: a [ref] with a setting; a new domain starts with a copy
-      of its parent's;
-    - [created X «code»]: run [code] when a domain's [X] is made; it is named
-      [v] there;
+    - [eager X...]: the same, made by [Domain.spawn], so reading it is cheaper: for values
+      that cost nothing to make and do not depend on the domain;
+    - [inherited X...]: a [ref] with a setting; a new domain starts with a copy of its
+      parent's;
+    - [created X «code»]: run [code] when a domain's [X] is made; it is named [v] there;
     - [shared X...]: reviewed; one for all domains is right;
     - [export X...]: the module's public [X] is the initial domain's.
 
-    The one record that holds the state of a module, which each function reads
-    once:
+    The one record that holds the state of a module, which each function reads once:
     - [record «expression»]: how to get the calling domain's;
     - [cell X FIELD]: the reference [X] becomes a mutable field;
     - [slot X FIELD]: the value [X] becomes a field;
@@ -30,18 +27,15 @@
 
     Code:
     - [replace X «code»], [remove X...], [before X «code»], [after X «code»],
-      [append «code»], where [X] is what a structure item binds: a value or
-      exception by its name, or [type:t], [module:M], or [()] for a [let] that
-      binds nothing;
-    - [within X «text» «other»]: a text that occurs once in the items that bind
-      [X];
+      [append «code»], where [X] is what a structure item binds: a value or exception by
+      its name, or [type:t], [module:M], or [()] for a [let] that binds nothing;
+    - [within X «text» «other»]: a text that occurs once in the items that bind [X];
     - [primitive P Q]: the external [P] becomes [Q];
     - [deref X «code»]: in place of [!X], where [X] may be qualified;
     - [field F VIA]: [e.F] becomes [(VIA e).F];
-    - [rebind P VIA F...]: the functions [F], which have a parameter [P], start
-      with [let P = VIA P in];
-    - [qualified M.X...]: [M.X] is a key that another module or a functor's
-      argument made.
+    - [rebind P VIA F...]: the functions [F], which have a parameter [P], start with
+      [let P = VIA P in];
+    - [qualified M.X...]: [M.X] is a key that another module or a functor's argument made.
 
     In signatures:
     - [keyed X...]: the value's type is that of a key;
@@ -49,8 +43,8 @@
     - [hide X...]: no declaration. *)
 
 type 'a rule
-(** Something said about a name. It must apply somewhere, or {!report_unused}
-    complains. *)
+(** Something said about a name. It must apply somewhere, or {!report_unused} complains.
+*)
 
 val place : 'a rule -> Problem.place
 
@@ -66,7 +60,7 @@ type t = {
   record : code option;
   cells : string rule list;
   slots : string rule list;
-  guarded : string list;
+  guarded : unit rule list;
   replace : code rule list;
   remove : unit rule list;
   before : code rule list;

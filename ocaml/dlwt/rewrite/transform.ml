@@ -5,9 +5,7 @@ open Scope
 (* ---------------------------------------------------------- module values *)
 
 let default = Ast_iterator.default_iterator
-
-let type_of_key t (typ : core_type) =
-  around t typ.ptyp_loc "(" (") " ^ runtime ^ ".key")
+let type_of_key t (typ : core_type) = around t typ.ptyp_loc "(" (") " ^ runtime ^ ".key")
 
 (* let x = e  ==>  let x = Dlwt_rt.key (fun () -> e) *)
 let make_key t (it : Ast_iterator.iterator) kind name b =
@@ -44,8 +42,7 @@ let is_new_key t b =
         match meaning t b.pvb_expr with Some (Key _) -> true | _ -> false
       in
       match keyed_kind t name with
-      | Some kind when (not (Names.mem name t.defined)) || is_alias () ->
-          Some (name, kind)
+      | Some kind when (not (Names.mem name t.defined)) || is_alias () -> Some (name, kind)
       | _ -> None)
 
 let shared t name =
@@ -62,10 +59,9 @@ let shared t name =
 let audit t loc name =
   if not (shared t name) then
     problem t loc
-      "the value `%s' of this module can hold state, and the specification \
-       does not say whose it is. Say `local %s', `eager %s' or `inherited %s' \
-       if each domain needs its own, `shared %s' if you have checked that one \
-       for all domains is right"
+      "the value `%s' of this module can hold state, and the specification does not say \
+       whose it is. Say `local %s', `eager %s' or `inherited %s' if each domain needs \
+       its own, `shared %s' if you have checked that one for all domains is right"
       name name name name name
 
 let audit_binding t b =
@@ -79,8 +75,7 @@ let rebind t name b =
       let parameter, via = Spec.payload rule in
       let takes_parameter p =
         match p.pparam_desc with
-        | Pparam_val (_, _, pattern) ->
-            Names.mem parameter (pattern_names pattern)
+        | Pparam_val (_, _, pattern) -> Names.mem parameter (pattern_names pattern)
         | Pparam_newtype _ -> false
       in
       let rec body e =
@@ -88,8 +83,7 @@ let rebind t name b =
         | Pexp_function (params, _, Pfunction_body e)
           when List.exists takes_parameter params ->
             Some e
-        | Pexp_constraint (e, _) | Pexp_newtype (_, e) | Pexp_poly (e, _) ->
-            body e
+        | Pexp_constraint (e, _) | Pexp_newtype (_, e) | Pexp_poly (e, _) -> body e
         | _ -> None
       in
       match body b.pvb_expr with
@@ -107,15 +101,11 @@ let values t (it : Ast_iterator.iterator) rec_flag bindings =
     (fun (name, _) ->
       List.iter (fun r -> if Spec.name r = name then Spec.use r) t.spec.values)
     keys;
-  let others =
-    Names.diff (value_names bindings) (Names.of_list (List.map fst keys))
-  in
+  let others = Names.diff (value_names bindings) (Names.of_list (List.map fst keys)) in
   if rec_flag = Asttypes.Recursive then hide t others;
   List.iter
     (fun b ->
-      match
-        Option.bind (pattern_name b.pvb_pat) (fun n -> List.assoc_opt n keys)
-      with
+      match Option.bind (pattern_name b.pvb_pat) (fun n -> List.assoc_opt n keys) with
       | Some kind -> make_key t it kind (Option.get (pattern_name b.pvb_pat)) b
       | None ->
           audit_binding t b;
@@ -144,8 +134,7 @@ let primitive t v =
           let n = String.length quoted in
           let rec find i =
             if i + n > stop then
-              problem t v.pval_loc
-                "cannot find the name of the primitive %s here" p
+              problem t v.pval_loc "cannot find the name of the primitive %s here" p
             else if String.sub t.source i n = quoted then
               ignore (Edits.replace t.edits (i, i + n) ("\"" ^ other ^ "\""))
             else find (i + 1)
@@ -163,12 +152,10 @@ let structure_item t (it : Ast_iterator.iterator) item =
     ignore (Edits.replace t.edits (start, stop) (text ^ back_to loc.loc_end))
   in
   List.iter
-    (fun code ->
-      Edits.insert t.edits start (inserted code ^ back_to loc.loc_start))
+    (fun code -> Edits.insert t.edits start (inserted code ^ back_to loc.loc_start))
     (all t.spec.before);
   List.iter
-    (fun code ->
-      Edits.insert t.edits stop (inserted code ^ back_to loc.loc_end))
+    (fun code -> Edits.insert t.edits stop (inserted code ^ back_to loc.loc_end))
     (all t.spec.after);
   let newly_cell n = is_cell_or_slot t n && not (Names.mem n t.defined) in
   match all t.spec.replace with
@@ -185,8 +172,7 @@ let structure_item t (it : Ast_iterator.iterator) item =
         | Pstr_primitive v -> primitive t v
         | Pstr_value (rec_flag, bindings) -> values t it rec_flag bindings
         | Pstr_module { pmb_name = { txt = Some name; _ }; pmb_expr; _ } ->
-            if not (stateless_module pmb_expr || shared t name) then
-              audit t loc name;
+            if not (stateless_module pmb_expr || shared t name) then audit t loc name;
             default.structure_item it item
         | _ -> default.structure_item it item)
 
@@ -229,9 +215,7 @@ let iterator t =
 (* Cells that were defined count as used even if nothing reads them. *)
 let use_defined t =
   let mark rules =
-    List.iter
-      (fun r -> if Names.mem (Spec.name r) t.defined then Spec.use r)
-      rules
+    List.iter (fun r -> if Names.mem (Spec.name r) t.defined then Spec.use r) rules
   in
   mark t.spec.cells;
   mark t.spec.slots

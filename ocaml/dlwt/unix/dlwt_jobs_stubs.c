@@ -2,20 +2,22 @@
 
    A job is its domain's until it has been given to the pool; from then on the
    domain's mailbox lock protects it. When its domain has ended before it is
-   done, the pool frees it. */
+   done, it is abandoned: it may hold GC roots, which only its result function
+   removes, so the next domain that starts a job calls that and forgets what it
+   returns. */
 
 #include "dlwt.h"
 #include "lwt_unix.h"
-#include <caml/fail.h>
+#include <caml/alloc.h>
 #include <caml/memory.h>
 #include <caml/signals.h>
-#include <caml/unixsupport.h>
 #include <pthread.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static lwt_unix_job last; /* of the queue, which is circular; NULL if it is empty */
 static int queued, idle, threads, max_threads = 1000;
+static lwt_unix_job abandoned; /* linked by next; written under the lock */
 
 static void push(lwt_unix_job job) {
   if (last == NULL)
@@ -47,7 +49,10 @@ static void execute(lwt_unix_job job) {
   job->worker(job);
   box = dlwt_mailbox_lock(owner, &saved);
   if (box == NULL) {
-    lwt_unix_free_job(job);
+    pthread_mutex_lock(&lock);
+    job->next = abandoned;
+    __atomic_store_n(&abandoned, job, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&lock);
     return;
   }
   job->state = LWT_UNIX_JOB_STATE_DONE;
@@ -82,7 +87,7 @@ static void run_here(lwt_unix_job job) {
 CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
   lwt_unix_job job = *(lwt_unix_job *)Data_custom_val(v_job);
   sigset_t saved;
-  int error = 0, here = Int_val(v_method) == LWT_UNIX_ASYNC_METHOD_NONE;
+  int here = Int_val(v_method) == LWT_UNIX_ASYNC_METHOD_NONE;
   job->state = LWT_UNIX_JOB_STATE_PENDING;
   job->fast = 1;
   job->notification_id = Long_val(v_address);
@@ -90,7 +95,7 @@ CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
     run_here(job);
     return Val_true;
   }
-  lwt_unix_mutex_init(&job->mutex); /* lwt_unix_free_job destroys it */
+  lwt_unix_mutex_init(&job->mutex); /* the job's result function destroys it */
   job->async_method = Int_val(v_method);
   pthread_mutex_lock(&lock);
   if (queued < idle) {
@@ -99,9 +104,9 @@ CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
   } else if (threads < max_threads) {
     /* The pool gets no signals: they are for domains. */
     dlwt_block_signals(&saved);
-    error = lwt_unix_launch_thread(work_for_ever, job);
+    here = lwt_unix_launch_thread(work_for_ever, job) != 0;
     dlwt_restore_signals(&saved);
-    if (error == 0) threads++;
+    if (!here) threads++;
   } else
     here = 1;
   pthread_mutex_unlock(&lock);
@@ -110,11 +115,20 @@ CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
     run_here(job);
     return Val_true;
   }
-  if (error != 0) {
-    lwt_unix_free_job(job);
-    caml_unix_error(error, "launch_thread", Nothing);
-  }
   return Val_false;
+}
+
+/* One of the jobs whose domains ended before they were done. */
+CAMLprim value dlwt_jobs_take_abandoned(value unit) {
+  lwt_unix_job job;
+  (void)unit;
+  if (__atomic_load_n(&abandoned, __ATOMIC_ACQUIRE) == NULL) return Val_none;
+  pthread_mutex_lock(&lock);
+  job = abandoned;
+  if (job != NULL) __atomic_store_n(&abandoned, job->next, __ATOMIC_RELEASE);
+  pthread_mutex_unlock(&lock);
+  if (job == NULL) return Val_none;
+  return caml_alloc_some(lwt_unix_alloc_job(job));
 }
 
 /* Whether the job is done; if not, the address will be notified. */
@@ -135,7 +149,7 @@ CAMLprim value dlwt_jobs_check(value v_job, value v_address) {
 void dlwt_jobs_after_fork(void) {
   pthread_mutex_init(&lock, NULL);
   pthread_cond_init(&work, NULL);
-  last = NULL;
+  last = abandoned = NULL;
   queued = idle = threads = 0;
 }
 

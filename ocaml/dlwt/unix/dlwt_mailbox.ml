@@ -58,13 +58,7 @@ let key =
       let base, fd = open_mailbox () in
       let notifiers = Table.create 16 in
       let t =
-        {
-          base;
-          notifiers;
-          last = 0;
-          event = watch base notifiers fd;
-          closed = false;
-        }
+        { base; notifiers; last = 0; event = watch base notifiers fd; closed = false }
       in
       (* The process closes the initial domain's. *)
       if not (Dlwt_rt.is_main ()) then
@@ -103,9 +97,8 @@ let address () =
   if t.closed then
     failwith
       (Printf.sprintf
-         "Lwt: domain %d is ending and its loop has been shut down; an exit \
-          action that needs Lwt must be registered after Lwt's first use in \
-          the domain"
+         "Lwt: domain %d is ending and its loop has been shut down; an exit action that \
+          needs Lwt must be registered after Lwt's first use in the domain"
          (Dlwt_rt.domain ()));
   t.base
 

@@ -1,7 +1,7 @@
-(** Notifications: how another thread, another domain or a signal reaches a
-    domain's loop. Each domain has a mailbox that its engine watches; the number
-    of a notification says which mailbox it goes to.
-    [Lwt_unix.make_notification] and its companions are these functions. *)
+(** Notifications: how another thread, another domain or a signal reaches a domain's loop.
+    Each domain has a mailbox that its engine watches; the number of a notification says
+    which mailbox it goes to. [Lwt_unix.make_notification] and its companions are these
+    functions. *)
 
 type id = int
 
@@ -18,8 +18,8 @@ val call : id -> unit
 (** Runs the handler now; {!send}s if it is another domain's. *)
 
 val send : id -> unit
-(** Has the handler run by its domain's loop. Callable anywhere. If that
-    domain's Lwt has ended, nothing happens. *)
+(** Has the handler run by its domain's loop. Callable anywhere. If that domain's Lwt has
+    ended, nothing happens. *)
 
 val address : unit -> id
 (** A number that stands for the calling domain's mailbox and for no handler.
@@ -27,8 +27,7 @@ val address : unit -> id
     @raise Failure if the domain is ending and its mailbox has been closed. *)
 
 val dropped : unit -> int
-(** How many notifications the process has sent to mailboxes that were closed.
-*)
+(** How many notifications the process has sent to mailboxes that were closed. *)
 
 val after_fork : unit -> unit
 (** Starts anew in a forked child. *)

@@ -256,6 +256,7 @@ CAMLprim value dlwt_mailbox_after_fork(value v_address) {
   box->fd = fd;
   box->length = 0;
   box->woken = 0;
+  memset(box->signals, 0, sizeof box->signals);
   dlwt_jobs_after_fork();
   return Val_int(fd);
 }

@@ -6,12 +6,8 @@ type redirection =
   | `FD_move of Unix.file_descr ]
 
 external spawn :
-  string ->
-  string array ->
-  string array option ->
-  string option ->
-  int array ->
-  int = "dlwt_process_spawn"
+  string -> string array -> string array option -> string option -> int array -> int
+  = "dlwt_process_spawn"
 
 (* Numbers as in dlwt_process_stubs.c. *)
 let encode : redirection -> int list = function
@@ -21,7 +17,15 @@ let encode : redirection -> int list = function
   | `FD_copy fd -> [ 3; Dlwt_fd.number fd ]
   | `FD_move fd -> [ 4; Dlwt_fd.number fd ]
 
+(* C would cut them. *)
+let refuse_nul s =
+  if String.contains s '\000' then raise (Unix.Unix_error (Unix.EINVAL, "spawn", s))
+
 let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
+  refuse_nul program;
+  Array.iter refuse_nul arguments;
+  Option.iter (Array.iter refuse_nul) environment;
+  Option.iter refuse_nul cwd;
   spawn program arguments environment cwd
     (Array.of_list (List.concat_map encode [ stdin; stdout; stderr ]))
 
@@ -35,7 +39,7 @@ let fork () =
   with Failure reason ->
     failwith
       (Printf.sprintf
-         "Lwt_unix.fork: %s. A process that has had a second domain cannot \
-          fork: fork before the first Domain.spawn, or start a program with \
-          Lwt_process or Lwt_unix.system, which do not need it"
+         "Lwt_unix.fork: %s. A process that has had a second domain cannot fork: fork \
+          before the first Domain.spawn, or start a program with Lwt_process or \
+          Lwt_unix.system, which do not need it"
          reason)

@@ -1,5 +1,5 @@
-(** Processes, without OCaml's [fork]: that is refused in a process that has had
-    a second domain. *)
+(** Processes, without OCaml's [fork]: that is refused in a process that has had a second
+    domain. *)
 
 type redirection =
   [ `Keep
@@ -18,10 +18,9 @@ val spawn :
   string array ->
   string array option ->
   int
-(** [spawn program arguments environment] starts a process and returns its
-    number. As in stock Lwt, a program that cannot be executed shows as exit
-    code 127, and the parent's copies of [`FD_move] descriptors are left to the
-    caller. *)
+(** [spawn program arguments environment] starts a process and returns its number. As in
+    stock Lwt, a program that cannot be executed shows as exit code 127, and the parent's
+    copies of [`FD_move] descriptors are left to the caller. *)
 
 val shell : string -> int
 (** [shell command] starts [/bin/sh -c command]. *)

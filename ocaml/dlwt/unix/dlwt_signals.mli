@@ -1,6 +1,6 @@
-(** Signals by domain: every domain that has set a notification for a signal
-    gets it. When a domain ends, its subscriptions do; the last one gives the
-    signal back its default action.
+(** Signals by domain: every domain that has set a notification for a signal gets it. When
+    a domain ends, its subscriptions do; the last one gives the signal back its default
+    action.
 
     [forwarded] says that the domain's engine catches the signal itself. *)
 

@@ -13,9 +13,7 @@ external hide : 'a -> cell = "%identity"
 external reveal : cell -> 'a = "%identity"
 
 let direct = true
-
-let index_of (key : 'a Domain.DLS.key) : int =
-  Obj.obj (Obj.field (Obj.repr key) 0)
+let index_of (key : 'a Domain.DLS.key) : int = Obj.obj (Obj.field (Obj.repr key) 0)
 
 (* The marker of a cell without a value. *)
 let none =
@@ -32,8 +30,8 @@ let none =
   in
   if not known then
     failwith
-      "dlwt: Domain.DLS is not laid out as it was when dlwt was built; rebuild \
-       dlwt with this OCaml";
+      "dlwt: Domain.DLS is not laid out as it was when dlwt was built; rebuild dlwt with \
+       this OCaml";
   (table ()).(index_of empty)
 
 let of_key key = { index = index_of key; key }
@@ -47,11 +45,24 @@ let make_eager init =
   ignore (Domain.DLS.get key);
   of_key key
 
-let[@inline never] slow t = Domain.DLS.get t.key
+(* In a domain that is being started, the table is not there yet, or too short,
+   or has the marker: see the interface. *)
+let is_set t =
+  let table = table () in
+  Obj.is_block (Obj.repr table)
+  && t.index < Array.length table
+  && Array.unsafe_get table t.index != none
+
+let[@inline never] slow t =
+  if Obj.is_block (Obj.repr (table ())) then Domain.DLS.get t.key
+  else
+    failwith
+      "dlwt: a finaliser or a signal handler has used Lwt in a domain that is just being \
+       started; have it send a notification instead"
 
 let[@inline always] get t =
   let table = table () in
-  if t.index < Array.length table then
+  if Obj.is_block (Obj.repr table) && t.index < Array.length table then
     let v = Array.unsafe_get table t.index in
     if v != none then reveal v else slow t
   else slow t

@@ -15,18 +15,14 @@ let index (key : 'a Domain.DLS.key) =
    there before the child's first read. *)
 let layout_is_known () =
   let eager =
-    Domain.DLS.new_key
-      ~split_from_parent:(fun r -> ref (!r + 1))
-      (fun () -> ref 7)
+    Domain.DLS.new_key ~split_from_parent:(fun r -> ref (!r + 1)) (fun () -> ref 7)
   in
   let lazy_ = Domain.DLS.new_key (fun () -> ref 8) in
   ignore (Domain.DLS.get eager);
   let before = Array.to_list (table ()) in
   match (index eager, index lazy_) with
   | Some e, Some l
-    when l = e + 1
-         && Array.length (table ()) > l
-         && List.nth_opt before l <> None ->
+    when l = e + 1 && Array.length (table ()) > l && List.nth_opt before l <> None ->
       let none = List.nth before l in
       let here key i = (table ()).(i) == hide (Domain.DLS.get key) in
       let parent = (table ()).(e) in

@@ -1,0 +1,17 @@
+//! What only the compiler can see to be a reference.
+
+use ocaml_lwt_interop::func;
+
+type Text = &'static str;
+
+#[func]
+pub fn alias(text: Text) -> isize {
+    text.len() as isize
+}
+
+#[func(sync)]
+pub fn nested(text: Option<Text>) -> bool {
+    text.is_some()
+}
+
+fn main() {}
