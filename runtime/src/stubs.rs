@@ -113,7 +113,10 @@ unsafe extern "C" fn lwt_interop_executor_open(id: RawValue, batch: RawValue) ->
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     // SAFETY: OCaml called.
-    unsafe { Local::close() };
+    unsafe {
+        Local::close();
+        hooks::free_roots();
+    }
     UNIT
 }
 
