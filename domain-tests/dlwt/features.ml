@@ -10,13 +10,6 @@ let timers () =
       check "a timer does not fire early" (Unix.gettimeofday () -. start >= delay -. 0.002))
   |> Lwt.join
 
-let order_of_timers () =
-  let seen = ref [] in
-  [ 0.03; 0.01; 0.02 ]
-  |> List.map (fun delay -> Lwt_unix.sleep delay >|= fun () -> seen := delay :: !seen)
-  |> Lwt.join
-  >|= fun () -> check "timers fire in order" (!seen = [ 0.03; 0.02; 0.01 ])
-
 let cancelled p =
   Lwt.catch
     (fun () -> p >|= fun _ -> false)
@@ -236,7 +229,6 @@ let raw_notification () =
 let all =
   [
     ("timers", timers);
-    ("order of timers", order_of_timers);
     ("cancel", cancel);
     ("timeout", timeout);
     ("pauses", pauses);

@@ -56,6 +56,22 @@ let exit_while_main_is_busy () =
       done;
       Lwt.return_unit )
 
+(* The other way round: other domains are not waited for. *)
+let exit_in_initial_domain () =
+  let running = Atomic.make false in
+  let _child =
+    spawn_running (fun () ->
+        Atomic.set running true;
+        forever ())
+  in
+  while not (Atomic.get running) do
+    Domain.cpu_relax ()
+  done;
+  Lwt_main.run
+    ( Lwt.pause () >>= fun () ->
+      ignore (Lwt_io.print "buffered in the initial domain\n");
+      exit 6 )
+
 let end_of_child () =
   Domain.join
     (spawn_running (fun () ->
@@ -135,6 +151,7 @@ let programs =
     ("exit-in-child", exit_in_child);
     ("exit-in-joined-child", exit_in_joined_child);
     ("exit-while-main-is-busy", exit_while_main_is_busy);
+    ("exit-in-initial-domain", exit_in_initial_domain);
     ("end-of-child", end_of_child);
     ("async-exception", async_exception);
     ("fork-after-spawn", fork_after_spawn);

@@ -139,7 +139,7 @@ let idle_workers () =
 let only_promises () = ignore (Lwt.bind (fst (Lwt.wait ())) Lwt.return)
 let failing_run () = try Lwt_main.run (Lwt.fail Exit) with Exit -> ()
 
-(* A job that is not done when its domain ends is freed by the pool. *)
+(* A job that is not done when its domain ends does not keep the pool. *)
 let abandoned_jobs () =
   let fifo = Filename.temp_file "dlwt" ".fifo" in
   Sys.remove fifo;
@@ -158,6 +158,66 @@ let abandoned_jobs () =
   Sys.remove fifo;
   (* the pool works on *)
   Lwt_main.run (Lwt_unix.stat "/" >|= ignore)
+
+(* It would wait for ever, and the domain's end for it. *)
+let thread_that_waits_for_the_loop () =
+  let answer = Atomic.make "" in
+  let number =
+    elsewhere (fun () ->
+        let waiting = Atomic.make false in
+        let ask () =
+          match
+            Lwt_preemptive.run_in_main (fun () ->
+                Atomic.set waiting true;
+                fst (Lwt.wait ()))
+          with
+          | () -> ()
+          | exception Failure text -> Atomic.set answer text
+        in
+        Lwt.async (Lwt_preemptive.detach ask);
+        let rec turn () =
+          if Atomic.get waiting then Lwt.return_unit else Lwt_unix.sleep 0.001 >>= turn
+        in
+        Lwt_main.run (turn ());
+        domain ())
+  in
+  check (Atomic.get answer)
+    (contains (Atomic.get answer) ~part:(Printf.sprintf "the loop of domain %d" number))
+
+(* With all its threads busy, the pool lets the caller do the job. *)
+let full_pool () =
+  let size = Lwt_unix.pool_size () in
+  Lwt_unix.set_pool_size 0;
+  let used () = Lwt_main.run (Lwt_list.map_p (fun _ -> Lwt_unix.stat "/") [ 1; 2; 3 ]) in
+  let here = used () and there = elsewhere used in
+  Lwt_unix.set_pool_size size;
+  check "same answers" (here = there);
+  Alcotest.(check int) "as before" size (Lwt_unix.pool_size ())
+
+let engines () =
+  let mine = Lwt_engine.get () in
+  elsewhere (fun () ->
+      check "its own" (Lwt_engine.get () != mine);
+      Lwt_engine.set (new Lwt_engine.select);
+      let set = Lwt_engine.get () in
+      Lwt_main.run (Lwt_unix.sleep 0.001 >>= fun () -> Lwt_unix.stat "/" >|= ignore);
+      check "the one it has set" (Lwt_engine.get () == set);
+      elsewhere (fun () -> check "not inherited" (Lwt_engine.get () != set)));
+  check "mine is untouched" (Lwt_engine.get () == mine)
+
+(* Takes more than a second: Lwt_timeout counts in seconds. *)
+let timeouts () =
+  on_domains 2 (fun () ->
+      let p, w = Lwt.wait () in
+      let handled = ref None in
+      Lwt_timeout.set_exn_handler (fun exn -> handled := Some (exn, domain ()));
+      Lwt_timeout.start (Lwt_timeout.create 1 (fun () -> raise Exit));
+      let t = Lwt_timeout.create 1 (fun () -> Lwt.wakeup w ()) in
+      Lwt_timeout.start t;
+      Lwt_timeout.stop t;
+      Lwt_timeout.start t;
+      p >>= Lwt.pause >|= fun () ->
+      check "each has its own handler" (!handled = Some (Exit, domain ())))
 
 (* ------------------------------------------------ exceptions nobody awaits *)
 
@@ -201,6 +261,10 @@ let () =
           case "Lwt works up to priority 79" lwt_works_until_80;
           case "an action that raises" exit_action_that_raises;
           case "hooks of the loop" hooks_are_separate;
+          case "engines" engines;
+          case "a full pool" full_pool;
+          case "a thread that waits for the loop" thread_that_waits_for_the_loop;
+          case "Lwt_timeout" timeouts;
           case "abandoned jobs" abandoned_jobs;
           case "the hook for exceptions" own_hook_first;
         ] );

@@ -159,6 +159,32 @@ let idle_descriptor_moves () =
   elsewhere (fun () ->
       Lwt_main.run (Lwt_unix.close input >>= fun () -> Lwt_unix.close output))
 
+(* One domain accepts, another serves. *)
+let handed_over_connection () =
+  let socket = Lwt_unix.socket ~cloexec:true Unix.PF_INET Unix.SOCK_STREAM 0 in
+  let serve connection () =
+    Lwt_main.run
+      (let ic = Lwt_io.of_fd ~mode:Lwt_io.input ~close:Lwt.return connection in
+       let oc = Lwt_io.of_fd ~mode:Lwt_io.output connection in
+       Lwt_io.read_line ic >>= fun line ->
+       Lwt_io.write_line oc (Printf.sprintf "%s from %d" line (domain ())) >>= fun () ->
+       Lwt_io.close ic >>= fun () -> Lwt_io.close oc >|= domain)
+  in
+  Lwt_main.run
+    ( Lwt_unix.bind socket (Unix.ADDR_INET (Unix.inet_addr_loopback, 0)) >>= fun () ->
+      Lwt_unix.listen socket 1;
+      let client =
+        Lwt_io.with_connection (Lwt_unix.getsockname socket) (fun (ic, oc) ->
+            Lwt_io.write_line oc "hello" >>= fun () -> Lwt_io.read_line ic)
+      in
+      Lwt_unix.accept ~cloexec:true socket >>= fun (connection, _) ->
+      Lwt.pause () >>= fun () ->
+      let server = Domain.spawn (serve connection) in
+      client >>= fun line ->
+      let number = Domain.join server in
+      check_string "answer" ~expected:(Printf.sprintf "hello from %d" number) line;
+      Lwt_unix.close socket )
+
 let channel () =
   let ic, oc = Lwt_io.pipe ~cloexec:true () in
   let line = Lwt_io.read_line ic in
@@ -224,6 +250,7 @@ let () =
         [
           case "in use: refused" busy_descriptor;
           case "idle: moves" idle_descriptor_moves;
+          case "a connection is handed over" handed_over_connection;
           case "channel" channel;
         ] );
       ( "collected when the domain has ended",

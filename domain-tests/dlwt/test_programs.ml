@@ -50,6 +50,10 @@ let exit_in_joined_child () =
 let exit_while_main_is_busy () =
   ignore (ends "exit-while-main-is-busy" ~code:5 ~out:[ "buffered in the child" ] ())
 
+let exit_in_initial_domain () =
+  ignore
+    (ends "exit-in-initial-domain" ~code:6 ~out:[ "buffered in the initial domain" ] ())
+
 let end_of_child () =
   ignore
     (ends "end-of-child" ~code:0
@@ -96,6 +100,7 @@ let () =
           case "in a child, the initial domain in its loop" exit_in_child;
           case "in a child that is being joined" exit_in_joined_child;
           case "in a child, the initial domain busy" exit_while_main_is_busy;
+          case "in the initial domain" exit_in_initial_domain;
           case "the end of a child flushes" end_of_child;
           case "an exception that nobody awaits" async_exception;
         ] );

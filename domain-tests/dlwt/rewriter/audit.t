@@ -149,6 +149,7 @@ Every entry of the specification must find something.
   > file empty.ml
   > local gone
   > shared also_gone
+  > guarded no_field
   > created gone «ignore v»
   > replace g «let g = 1»
   > remove h
@@ -166,24 +167,26 @@ Every entry of the specification must find something.
   File "spec/empty.spec", line 3:
   Error: dlwt: `shared also_gone' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 4:
-  Error: dlwt: `created gone' finds nothing to apply to in empty.ml
+  Error: dlwt: `guarded no_field' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 5:
-  Error: dlwt: `replace g' finds nothing to apply to in empty.ml
+  Error: dlwt: `created gone' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 6:
-  Error: dlwt: `remove h' finds nothing to apply to in empty.ml
+  Error: dlwt: `replace g' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 7:
-  Error: dlwt: `before i' finds nothing to apply to in empty.ml
+  Error: dlwt: `remove h' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 8:
-  Error: dlwt: `within f' finds nothing to apply to in empty.ml
+  Error: dlwt: `before i' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 9:
-  Error: dlwt: `primitive old_primitive' finds nothing to apply to in empty.ml
+  Error: dlwt: `within f' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 10:
-  Error: dlwt: `deref M.hook' finds nothing to apply to in empty.ml
+  Error: dlwt: `primitive old_primitive' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 11:
-  Error: dlwt: `field name' finds nothing to apply to in empty.ml
+  Error: dlwt: `deref M.hook' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 12:
-  Error: dlwt: `rebind f' finds nothing to apply to in empty.ml
+  Error: dlwt: `field name' finds nothing to apply to in empty.ml
   File "spec/empty.spec", line 13:
+  Error: dlwt: `rebind f' finds nothing to apply to in empty.ml
+  File "spec/empty.spec", line 14:
   Error: dlwt: `qualified M.x' finds nothing to apply to in empty.ml
   [1]
 

@@ -72,9 +72,12 @@ type exit_actions = {
 
 let exit_actions = eager_key (fun () -> { pending = []; registered = false })
 
+(* A daemon may have closed its stderr; that keeps no action from running. *)
 let report priority exn =
-  Printf.eprintf "dlwt: domain %d: the exit action of priority %d raised %s\n%!"
-    (domain ()) priority (Printexc.to_string exn)
+  try
+    Printf.eprintf "dlwt: domain %d: the exit action of priority %d raised %s\n%!"
+      (domain ()) priority (Printexc.to_string exn)
+  with Sys_error _ -> ()
 
 (* An action may register others: look again after each. *)
 let rec run_exit_actions ~up_to =
@@ -126,4 +129,8 @@ let start () =
   let started = get started in
   if not !started then (
     started := true;
-    List.iter (fun f -> f ()) (List.rev (Atomic.get starters)))
+    (* Should one fail, for want of descriptors perhaps, the next run tries again. *)
+    try List.iter (fun f -> f ()) (List.rev (Atomic.get starters))
+    with exn ->
+      started := false;
+      raise exn)

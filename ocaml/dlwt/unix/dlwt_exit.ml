@@ -4,18 +4,24 @@ let in_loop = Atomic.make false
 
 let running run p =
   if Dlwt_rt.is_main () then (
-    Atomic.set in_loop true;
-    Fun.protect ~finally:(fun () -> Atomic.set in_loop false) (fun () -> run p))
+    let before = Atomic.exchange in_loop true in
+    Fun.protect ~finally:(fun () -> Atomic.set in_loop before) (fun () -> run p))
   else run p
 
 (* Requests are numbered; an answer is for all up to its number. *)
 let asked = Atomic.make 0
 let answered = Atomic.make 0
 
+(* The hooks run a loop, which delivers further requests: those wait for the
+   first to be done. *)
+let serving = ref false
+
 let serve () =
-  let number = Atomic.get asked in
-  Dlwt_rt.run_exit_actions ~up_to:Dlwt_rt.hooks_priority;
-  Atomic.set answered number
+  if not !serving then (
+    serving := true;
+    Dlwt_rt.run_exit_actions ~up_to:Dlwt_rt.hooks_priority;
+    serving := false;
+    Atomic.set answered (Atomic.get asked))
 
 let request = Dlwt_mailbox.make serve
 
@@ -28,7 +34,10 @@ let ask_main () =
     Unix.sleepf 0.002
   done
 
-(* Domains that end without [exit] do not come here. *)
-let () =
-  Stdlib.at_exit (fun () ->
-      if (not (Dlwt_rt.is_main ())) && Atomic.get in_loop then ask_main ())
+(* Domains that end without [exit] do not come here. OCaml calls each function
+   once in a process: be there for the next domain that exits, too. *)
+let rec on_exit () =
+  Stdlib.at_exit on_exit;
+  if (not (Dlwt_rt.is_main ())) && Atomic.get in_loop then ask_main ()
+
+let () = Stdlib.at_exit on_exit

@@ -57,9 +57,13 @@ let key =
   Dlwt_rt.key (fun () ->
       let base, fd = open_mailbox () in
       let notifiers = Table.create 16 in
-      let t =
-        { base; notifiers; last = 0; event = watch base notifiers fd; closed = false }
+      let event =
+        try watch base notifiers fd
+        with exn ->
+          close_mailbox base;
+          raise exn
       in
+      let t = { base; notifiers; last = 0; event; closed = false } in
       (* The process closes the initial domain's. *)
       if not (Dlwt_rt.is_main ()) then
         Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);

@@ -22,12 +22,20 @@ let refuse_nul s =
   if String.contains s '\000' then raise (Unix.Unix_error (Unix.EINVAL, "spawn", s))
 
 let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
-  refuse_nul program;
-  Array.iter refuse_nul arguments;
-  Option.iter (Array.iter refuse_nul) environment;
-  Option.iter refuse_nul cwd;
-  spawn program arguments environment cwd
-    (Array.of_list (List.concat_map encode [ stdin; stdout; stderr ]))
+  let redirections = [ stdin; stdout; stderr ] in
+  try
+    refuse_nul program;
+    Array.iter refuse_nul arguments;
+    Option.iter (Array.iter refuse_nul) environment;
+    Option.iter refuse_nul cwd;
+    spawn program arguments environment cwd
+      (Array.of_list (List.concat_map encode redirections))
+  with exn ->
+    (* They were given away, and nobody took them. *)
+    List.iter
+      (function `FD_move fd -> ( try Unix.close fd with Unix.Unix_error _ -> ()) | _ -> ())
+      redirections;
+    raise exn
 
 let shell command =
   spawn ~stdin:`Keep ~stdout:`Keep ~stderr:`Keep "/bin/sh"

@@ -40,12 +40,14 @@ static int system_number(value v_signum) {
 
 CAMLprim value dlwt_signals_set(value v_signum, value v_address, value forwarded) {
   struct sigaction action;
-  int signum = system_number(v_signum), error = 0;
+  int signum = system_number(v_signum), error = 0, again;
   intnat address = Long_val(v_address);
   pthread_mutex_lock(&lock);
+  /* The same notification again: reinstall_signal_handler. */
+  again = targets[signum][DLWT_SLOT(address)] == address;
   if (DLWT_SLOT(address) >= slots_used) slots_used = DLWT_SLOT(address) + 1;
   targets[signum][DLWT_SLOT(address)] = address;
-  if (!Bool_val(forwarded)) {
+  if (!Bool_val(forwarded) && (again || !installed[signum])) {
     action.sa_handler = on_signal;
     action.sa_flags = SA_ONSTACK;
     sigemptyset(&action.sa_mask);
@@ -67,8 +69,11 @@ static void forget(int signum, int slot) {
   for (i = 0; i < slots_used; i++)
     if (targets[signum][i] != 0) return;
   if (installed[signum]) {
+    struct sigaction now;
     installed[signum] = 0;
-    signal(signum, SIG_DFL);
+    /* Somebody may have put a handler on top of ours. */
+    if (sigaction(signum, NULL, &now) == 0 && now.sa_handler == on_signal)
+      signal(signum, SIG_DFL);
   }
 }
 
