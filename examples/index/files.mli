@@ -13,5 +13,5 @@ type content =
   | Repaired of string  (** was not UTF-8: a space took the place of each bad sequence *)
   | Binary  (** has a zero byte in its first 8 KiB; not read any further *)
 
-val read : string -> (content, string) result Lwt.t
-(** The content of a file, or why it cannot be read. *)
+val read : string array -> (content, string) result array Lwt.t
+(** The contents of some files, or why they cannot be read. *)

@@ -31,45 +31,48 @@ let minor_heap_words = 1 lsl 20
 
 let nothing = { files = 0; bytes = 0; words = 0; repaired = 0; binary = 0 }
 
+let add_text tally text ~words ~repaired =
+  {
+    tally with
+    files = tally.files + 1;
+    bytes = tally.bytes + String.length text;
+    words = tally.words + words;
+    repaired = (tally.repaired + if repaired then 1 else 0);
+  }
+
 let work progress queue ~send () =
   Gc.set { (Gc.get ()) with minor_heap_size = minor_heap_words };
   let counts = Counts.create () in
   let tally = ref nothing and unreadable = ref [] in
   let count ~repaired text =
-    let words = Words.count counts text in
-    let { files; bytes; words = so_far; _ } = !tally in
-    let bytes = bytes + String.length text in
-    let repaired = !tally.repaired + if repaired then 1 else 0 in
-    tally := { !tally with files = files + 1; bytes; words = so_far + words; repaired };
-    Progress.file_done progress ~bytes:(String.length text);
-    if Counts.size counts < words_to_send then Lwt.return_unit else send counts
+    tally := add_text !tally text ~words:(Words.count counts text) ~repaired;
+    String.length text
   in
-  let index path =
-    let* content =
-      Lwt.catch
-        (fun () -> Files.read path)
-        (function
-          | Lwt.Canceled -> Lwt.fail Lwt.Canceled
-          | e -> Lwt.return_error (Printexc.to_string e))
+  let index path content =
+    let bytes =
+      match content with
+      | Ok (Files.Text text) -> count ~repaired:false text
+      | Ok (Repaired text) -> count ~repaired:true text
+      | Ok Binary ->
+          tally := { !tally with binary = !tally.binary + 1 };
+          0
+      | Error why ->
+          unreadable := (path, why) :: !unreadable;
+          0
     in
-    match content with
-    | Ok (Text text) -> count ~repaired:false text
-    | Ok (Repaired text) -> count ~repaired:true text
-    | Ok Binary ->
-        tally := { !tally with binary = !tally.binary + 1 };
-        Progress.file_done progress ~bytes:0;
-        Lwt.return_unit
-    | Error why ->
-        unreadable := (path, why) :: !unreadable;
-        Progress.file_done progress ~bytes:0;
-        Lwt.return_unit
+    Progress.file_done progress ~bytes
   in
   let rec batches () =
     let* batch = Work_queue.take queue in
     match batch with
     | None -> Lwt.return_unit
     | Some paths ->
-        let* () = Lwt.join (List.map index (Array.to_list paths)) in
+        let* contents = Files.read paths in
+        Array.iter2 index paths contents;
+        (* Whatever else the domain has to do comes before the next batch. *)
+        let* () =
+          if Counts.size counts < words_to_send then Lwt.pause () else send counts
+        in
         batches ()
   in
   let* () = Lwt.join (List.init batches_at_a_time (fun _ -> batches ())) in
@@ -78,10 +81,8 @@ let work progress queue ~send () =
 
 (* ---- the shards: domain [i] of the pool owns one part of the words and their total counts *)
 
-let most_frequent (w1, n1) (w2, n2) =
-  match Int.compare n2 n1 with 0 -> String.compare w1 w2 | order -> order
-
 let by_word (w1, _) (w2, _) = String.compare w1 w2
+let by_count (_, n1) (_, n2) = Int.compare n2 n1
 let first n list = List.filteri (fun i _ -> i < n) list
 
 (* Sends counts to the domains that own the words. They give no answer but that they are done:
@@ -95,10 +96,11 @@ let send_to_owners pool shards counts =
 
 let finish_shard shard ~top () =
   let words = Counts.to_array shard in
-  Array.stable_sort most_frequent words;
-  let top = Array.to_list (Array.sub words 0 (min top (Array.length words))) in
   Array.stable_sort by_word words;
-  Lwt.return (words, top)
+  let ranking = Array.copy words in
+  (* Words that are equally frequent stay in their order. *)
+  Array.stable_sort by_count ranking;
+  Lwt.return (words, Array.to_list (Array.sub ranking 0 (min top (Array.length ranking))))
 
 (* ---- all of it *)
 
@@ -137,11 +139,11 @@ let run_on pool progress ~top roots =
   (* With nobody left to take from the queue, listing would wait for ever. *)
   Lwt.on_failure working (fun _ -> Lwt.cancel listing);
   let* unlisted = listing and* worked = working in
-  let* shards = each (fun i -> finish_shard shards.(i) ~top) in
+  let* finished = each (fun i -> finish_shard shards.(i) ~top) in
   let seconds = Unix.gettimeofday () -. start in
   let stats = List.map2 difference (List.map Handle.stats handles) stats_before in
   let tallies, unreadable = List.split worked in
-  let sorted (words, _) = Array.to_seq words in
+  let parts, tops = List.split finished in
   Lwt.return
     {
       domains =
@@ -150,15 +152,17 @@ let run_on pool progress ~top roots =
           handles
           (List.combine (nothing :: tallies) stats);
       unreadable = unlisted @ List.concat unreadable;
-      index = List.fold_left (Seq.sorted_merge by_word) Seq.empty (List.map sorted shards);
-      distinct = List.fold_left (fun n (words, _) -> n + Array.length words) 0 shards;
-      top = first top (List.sort most_frequent (List.concat_map snd shards));
+      index =
+        List.fold_left (Seq.sorted_merge by_word) Seq.empty (List.map Array.to_seq parts);
+      distinct = List.fold_left (fun n words -> n + Array.length words) 0 parts;
+      top = first top (List.stable_sort by_count (List.sort by_word (List.concat tops)));
       seconds;
     }
 
 let run progress ~domains ~top roots =
   let pool =
     try Pool.create ~domains ()
-    with Failure why -> failwith (Printf.sprintf "%d domains cannot be started: %s" domains why)
+    with Failure why ->
+      failwith (Printf.sprintf "%d domains cannot be started: %s" domains why)
   in
   Lwt.finalize (fun () -> run_on pool progress ~top roots) (fun () -> Pool.shutdown pool)

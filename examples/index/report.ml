@@ -59,7 +59,7 @@ let summary (r : Indexer.result) =
     ([ "id"; "files"; "text"; "polls"; "messages in"; "messages out"; "wake-ups"; "busy" ]
     :: List.map domain r.domains)
 
-let comparison runs =
+let comparison ~rounds runs =
   let _, (base : Indexer.result) = List.hd runs in
   let row (domains, (r : Indexer.result)) =
     [
@@ -69,7 +69,7 @@ let comparison runs =
       Printf.sprintf "%.2f x" (base.seconds /. r.seconds);
     ]
   in
-  heading "Comparison";
+  heading (Printf.sprintf "Comparison, best of %d" rounds);
   table ([ "domains"; "wall time"; "speed"; "speed-up" ] :: List.map row runs)
 
 let shown = 10

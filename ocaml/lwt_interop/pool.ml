@@ -71,7 +71,15 @@ let start () =
         Once.fill born (Ok (handle, { active = 0; draining = false; stop }));
         Lwt_main.run stopped
   in
-  let domain = Domain.spawn body in
+  let domain =
+    try Domain.spawn body
+    with Failure why ->
+      failwith
+        (Printf.sprintf
+           "Lwt_interop.Pool.create: OCaml refuses another domain: %s. It allows 128 at a \
+            time, unless OCAMLRUNPARAM=d=N says more"
+           why)
+  in
   match Once.wait born with
   | Ok (handle, service) -> { domain; handle; load = Atomic.make 0; service; ended }
   | Error e ->

@@ -1,6 +1,9 @@
 //! OCaml strings that need not be text.
 
 use ocaml::{FromValue, ToValue, Value};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// An OCaml `string` or `bytes`, copied. A Rust `String` as an argument panics on what is not
 /// UTF-8, and a `Vec<u8>` is an OCaml `int array`.
@@ -24,6 +27,19 @@ impl From<Vec<u8>> for Bytes {
 impl From<Bytes> for Vec<u8> {
     fn from(bytes: Bytes) -> Self {
         bytes.0
+    }
+}
+
+/// A path, whose bytes need not be UTF-8 either.
+impl From<Bytes> for PathBuf {
+    fn from(bytes: Bytes) -> Self {
+        OsString::from_vec(bytes.0).into()
+    }
+}
+
+impl From<PathBuf> for Bytes {
+    fn from(path: PathBuf) -> Self {
+        Bytes(path.into_os_string().into_vec())
     }
 }
 

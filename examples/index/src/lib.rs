@@ -2,13 +2,12 @@
 //!
 //! `files.mli` declares these functions for OCaml.
 
-mod bytes;
 mod content;
 mod walk;
 
-use bytes::Bytes;
 use content::Content;
-use ocaml_lwt_interop::{OCamlAsyncFunc, func};
+use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, func};
+use std::path::PathBuf;
 use tokio::sync::mpsc;
 use walk::Unreadable;
 
@@ -23,7 +22,7 @@ pub async fn list_files(
     take: OCamlAsyncFunc<(Vec<Bytes>,), ()>,
 ) -> Result<Vec<Unreadable>, Error> {
     let (send, mut batches) = mpsc::channel(4);
-    let roots = roots.into_iter().map(Bytes::into_path).collect();
+    let roots = roots.into_iter().map(PathBuf::from).collect();
     // When this function ends early, by an error or because OCaml cancels its promise, `batches` is
     // dropped, and that ends the walk.
     let walk = tokio::task::spawn_blocking(move || walk::walk(roots, &send));
@@ -33,14 +32,11 @@ pub async fn list_files(
     Ok(walk.await?)
 }
 
-/// Reads a file.
-///
-/// It takes one trip to tokio's blocking pool; `tokio::fs::File` would take one for each system call.
-#[func]
-pub async fn read_text(path: Bytes) -> Result<Content, String> {
-    let path = path.into_path();
-    match tokio::task::spawn_blocking(move || Content::read(&path)).await {
-        Ok(content) => content.map_err(|e| e.to_string()),
-        Err(e) => Err(e.to_string()),
-    }
+/// Reads some files, in one trip to tokio's blocking pool. (`tokio::fs::File` would take a trip for
+/// each system call, which is worth it for files that are long, or not on a disk.)
+#[func(raise)]
+pub async fn read_files(paths: Vec<Bytes>) -> Result<Vec<Result<Content, String>>, Error> {
+    let read = |path: Bytes| Content::read(&PathBuf::from(path)).map_err(|e| e.to_string());
+    let read_all = move || paths.into_iter().map(read).collect();
+    Ok(tokio::task::spawn_blocking(read_all).await?)
 }

@@ -1,7 +1,7 @@
 //! Finding files.
 
-use crate::bytes::Bytes;
-use std::path::PathBuf;
+use ocaml_lwt_interop::Bytes;
+use std::path::{Path, PathBuf};
 use std::{fs, io, mem};
 use tokio::sync::mpsc::Sender;
 
@@ -56,11 +56,11 @@ impl Walk<'_> {
         self.flush()
     }
 
-    fn entries(&mut self, dir: &PathBuf, entries: fs::ReadDir) -> Result<(), Unwanted> {
+    fn entries(&mut self, dir: &Path, entries: fs::ReadDir) -> Result<(), Unwanted> {
         for entry in entries {
             match entry.and_then(|e| Ok((e.path(), e.file_type()?))) {
                 Ok((path, kind)) => self.found(path, kind)?,
-                Err(e) => self.unreadable(dir.clone(), e),
+                Err(e) => self.unreadable(dir.into(), e),
             }
         }
         Ok(())
@@ -87,6 +87,8 @@ impl Walk<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.send.blocking_send(mem::take(&mut self.batch)).map_err(|_| Unwanted)
+        self.send
+            .blocking_send(mem::take(&mut self.batch))
+            .map_err(|_| Unwanted)
     }
 }
