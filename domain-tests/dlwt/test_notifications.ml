@@ -129,6 +129,25 @@ let handler_that_raises () =
   Dlwt_mailbox.stop bad;
   Dlwt_mailbox.stop good
 
+(* As [exit] does. What the hooks wait for has come in together with what ran
+   them. *)
+let handler_that_runs_the_loop () =
+  Domain.join
+    (Domain.spawn (fun () ->
+         let p, w = Lwt.wait () in
+         let q, v = Lwt.wait () in
+         let first =
+           Dlwt_mailbox.make (fun () ->
+               Dlwt_rt.run_exit_actions ~up_to:Dlwt_rt.hooks_priority;
+               Lwt.wakeup_later v ())
+         in
+         let second = Dlwt_mailbox.make (fun () -> Lwt.wakeup_later w ()) in
+         Lwt_main.at_exit (fun () -> p);
+         Dlwt_mailbox.send first;
+         Dlwt_mailbox.send second;
+         Lwt_main.run q;
+         check "the hook ran" (Lwt.state p = Lwt.Return ())))
+
 let once_and_stop_and_set () =
   let count = ref 0 in
   let once = Lwt_unix.make_notification ~once:true (fun () -> incr count) in
@@ -209,6 +228,7 @@ let () =
           case "a burst" burst;
           case "dead owner, reused slot" dead_owner_and_reused_slot;
           case "a handler that raises" handler_that_raises;
+          case "a handler that runs the loop" handler_that_runs_the_loop;
           case "once, stop, set" once_and_stop_and_set;
         ] );
       ( "signals",

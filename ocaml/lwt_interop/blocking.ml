@@ -20,15 +20,15 @@ let run f =
   let job () =
     (not (Atomic.get cancelled))
     && begin
-      let outcome = try Ok (f ()) with e -> Error e in
-      let settle () =
-        match outcome with
-        | Ok v -> Lwt.wakeup_later u v
-        | Error e -> Lwt.wakeup_later_exn u e
-      in
-      ignore (Executor.post home { run = settle; abandon = ignore } : bool);
-      true
-    end
+         let outcome = try Ok (f ()) with e -> Error e in
+         let settle () =
+           match outcome with
+           | Ok v -> Lwt.wakeup_later u v
+           | Error e -> Lwt.wakeup_later_exn u e
+         in
+         ignore (Executor.post home { run = settle; abandon = ignore } : bool);
+         true
+       end
   in
   Lwt.on_cancel p (fun () -> Atomic.set cancelled true);
   Mutex.protect mutex (fun () -> Queue.add job queue);

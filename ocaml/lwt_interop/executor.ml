@@ -230,6 +230,8 @@ let wrong_thread state =
 (* [in_loop]: the calling thread runs the domain's loop. Otherwise it is trusted to be the one that
    will if it is the domain's first. *)
 let executor ?(in_loop = false) () =
+  (* A finaliser or a signal handler, in a domain that is just being started. *)
+  if not (Dlwt_rt.is_ready ()) then wrong_thread Absent;
   let state = Dlwt_rt.get_eager key in
   match !state with
   | Running t ->

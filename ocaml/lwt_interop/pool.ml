@@ -76,8 +76,8 @@ let start () =
     with Failure why ->
       failwith
         (Printf.sprintf
-           "Lwt_interop.Pool.create: OCaml refuses another domain: %s. It allows 128 at a \
-            time, unless OCAMLRUNPARAM=d=N says more"
+           "Lwt_interop.Pool.create: OCaml refuses another domain: %s. It allows 128 at \
+            a time, unless OCAMLRUNPARAM=d=N says more"
            why)
   in
   match Once.wait born with

@@ -26,6 +26,7 @@ let eager_key init =
 
 let[@inline always] get key = Dlwt_slot.get key
 let[@inline always] get_eager key = Dlwt_slot.get_eager key
+let is_set key = Dlwt_slot.is_set key
 let is_main () = Domain.is_main_domain ()
 let domain () = (Domain.self () :> int)
 

@@ -25,6 +25,10 @@ val eager_key : (unit -> 'a) -> 'a key
 val get : 'a key -> 'a
 (** The calling domain's value. *)
 
+val is_set : 'a key -> bool
+(** Whether the calling domain has made its value. On an OCaml whose tables are unknown:
+    always. *)
+
 val get_eager : 'a key -> 'a
 (** The calling domain's value of a key made by {!eager_key}: two loads.
 

@@ -24,8 +24,9 @@ val get_eager : 'a t -> 'a
 (** Like {!get} without any test. Only for a cell made by {!make_eager}. *)
 
 val is_set : 'a t -> bool
-(** Whether the calling domain has its value of a cell made by {!make_eager}.
+(** Whether the calling domain has its value. The portable implementation cannot tell and
+    says yes.
 
-    It has, except in one case: the runtime may run finalisers of domains that have ended,
-    and signal handlers, in a new domain before [Domain.spawn] has given it its values.
-    {!get_eager} must not be called then. *)
+    Of a cell made by {!make_eager} it has it, except in one case: the runtime may run
+    finalisers of domains that have ended, and signal handlers, in a new domain before
+    [Domain.spawn] has given it its values. {!get_eager} must not be called then. *)

@@ -3,9 +3,9 @@ let patience = 2.
 let in_loop = Atomic.make false
 
 let running run p =
-  if Dlwt_rt.is_main () then (
+  if Dlwt_rt.is_main () then
     let before = Atomic.exchange in_loop true in
-    Fun.protect ~finally:(fun () -> Atomic.set in_loop before) (fun () -> run p))
+    Fun.protect ~finally:(fun () -> Atomic.set in_loop before) (fun () -> run p)
   else run p
 
 (* Requests are numbered; an answer is for all up to its number. *)

@@ -21,6 +21,7 @@ type t = {
   notifiers : notifier Table.t;
   mutable last : int;  (** the last number given out *)
   mutable event : Lwt_engine.event;
+  pending : id Queue.t;  (** received and not yet run *)
   mutable closed : bool;
 }
 
@@ -35,18 +36,25 @@ let run notifiers id =
       if once then Table.remove notifiers id;
       handler ()
 
-(* A handler that raises must not lose the notifications after it. *)
-let rec deliver notifiers ids i =
-  if i < Array.length ids then
-    match run notifiers ids.(i) with
-    | () -> deliver notifiers ids (i + 1)
-    | exception exn ->
-        let backtrace = Printexc.get_raw_backtrace () in
-        deliver notifiers ids (i + 1);
-        Printexc.raise_with_backtrace exn backtrace
+(* The ids of a batch are taken one by one: a handler may run the loop itself, as
+   [exit] does for the hooks of [Lwt_main.at_exit], and what it waits for there
+   may be further on in the batch. A handler that raises must not lose the ones
+   after it. *)
+let rec run_pending notifiers pending =
+  match Queue.take_opt pending with
+  | None -> ()
+  | Some id -> (
+      match run notifiers id with
+      | () -> run_pending notifiers pending
+      | exception exn ->
+          let backtrace = Printexc.get_raw_backtrace () in
+          run_pending notifiers pending;
+          Printexc.raise_with_backtrace exn backtrace)
 
-let watch base notifiers fd =
-  Lwt_engine.on_readable fd (fun _ -> deliver notifiers (receive base) 0)
+let watch base notifiers pending fd =
+  Lwt_engine.on_readable fd (fun _ ->
+      Array.iter (fun id -> Queue.add id pending) (receive base);
+      run_pending notifiers pending)
 
 let close t =
   t.closed <- true;
@@ -57,13 +65,14 @@ let key =
   Dlwt_rt.key (fun () ->
       let base, fd = open_mailbox () in
       let notifiers = Table.create 16 in
+      let pending = Queue.create () in
       let event =
-        try watch base notifiers fd
+        try watch base notifiers pending fd
         with exn ->
           close_mailbox base;
           raise exn
       in
-      let t = { base; notifiers; last = 0; event; closed = false } in
+      let t = { base; notifiers; last = 0; event; pending; closed = false } in
       (* The process closes the initial domain's. *)
       if not (Dlwt_rt.is_main ()) then
         Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
@@ -96,6 +105,12 @@ let call id =
   let t = mine () in
   if is_own t id then run t.notifiers id else send id
 
+let run_received () =
+  let t = mine () in
+  run_pending t.notifiers t.pending
+
+let is_open () = Dlwt_rt.is_set key && not (mine ()).closed
+
 let address () =
   let t = mine () in
   if t.closed then
@@ -109,4 +124,5 @@ let address () =
 let after_fork () =
   let t = mine () in
   Lwt_engine.stop_event t.event;
-  t.event <- watch t.base t.notifiers (reopen t.base)
+  Queue.clear t.pending;
+  t.event <- watch t.base t.notifiers t.pending (reopen t.base)

@@ -26,6 +26,13 @@ val address : unit -> id
 
     @raise Failure if the domain is ending and its mailbox has been closed. *)
 
+val is_open : unit -> bool
+(** Whether the calling domain has a mailbox: it has used Lwt, and is not ending. *)
+
+val run_received : unit -> unit
+(** Runs the handlers of the batch in which the caller is one. To be called before such a
+    handler runs the loop itself. *)
+
 val dropped : unit -> int
 (** How many notifications the process has sent to mailboxes that were closed. *)
 

@@ -33,7 +33,8 @@ let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
   with exn ->
     (* They were given away, and nobody took them. *)
     List.iter
-      (function `FD_move fd -> ( try Unix.close fd with Unix.Unix_error _ -> ()) | _ -> ())
+      (function
+        | `FD_move fd -> ( try Unix.close fd with Unix.Unix_error _ -> ()) | _ -> ())
       redirections;
     raise exn
 
