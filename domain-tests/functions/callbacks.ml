@@ -138,12 +138,17 @@ let foreign_promises () =
         match e with
         | Invalid_argument text ->
             Expect.contains what ~part:(Printf.sprintf "domain %d" id) text;
-            Expect.contains what ~part:(Printf.sprintf "domain %d" (Domain.self () :> int)) text;
+            Expect.contains what
+              ~part:(Printf.sprintf "domain %d" (Domain.self () :> int))
+              text;
             Lwt.return_unit
         | e -> raise e
       in
       let* () = refused "a foreign promise" (Rust.await_promise p) in
-      let* () = refused "a function that uses one" (Rust.call_async (fun _ -> Lwt.map String.length p) 1) in
+      let* () =
+        refused "a function that uses one"
+          (Rust.call_async (fun _ -> Lwt.map String.length p) 1)
+      in
       refused "a function that returns one" (Rust.call_all (fun _ _ -> p) 3))
 
 let cases ~scale =
@@ -151,7 +156,7 @@ let cases ~scale =
     case "functions" values;
     case "functions that raise" raising;
     case "nested calls" nested;
-    case "functions that return promises" (async (max 10 (1_000 / scale)));
+    case "functions that return promises" (async (scaled ~scale 1_000));
     case "functions whose promises are rejected" async_raising;
     case "functions that perform effects" effects;
     case "Rust gives up waiting for a function" given_up;

@@ -46,8 +46,7 @@ let conversions () =
   let* () = check_entry (Rust.Circle 1.) in
   check_entry (Rust.Rectangle (1., 2.))
 
-let big_values () =
-  let n = 300_000 in
+let big_values n () =
   let* s, floats, _ = Rust.structured n in
   Expect.int "a long string" n (String.length s);
   Expect.int "a long array" n (Array.length floats);
@@ -172,14 +171,14 @@ let cases ~scale =
     case "a call that is ready at once" ready_at_once;
     case "a call that is pending" pending;
     case "conversions" conversions;
-    case "big values" big_values;
+    case "big values" (big_values (scaled ~scale 300_000));
     case "any arity" arity;
     case "a value keeps its identity" identity;
     case "Result as result and as exception" results;
     case "synchronous functions" synchronous;
     case "where a call runs" where;
-    case "10,000 calls in flight" (in_flight (10_000 / scale));
-    case "a chain of 100,000 calls" (chain (100_000 / scale));
+    case "10,000 calls in flight" (in_flight (scaled ~scale 10_000));
+    case "a chain of 100,000 calls" (chain (scaled ~scale 100_000));
     case "tasks of the domain" local_tasks;
     case "Lwt's events have their turn" fairness;
   ]

@@ -119,12 +119,12 @@ let counted () =
 let cases ~scale =
   [
     case "Lwt.cancel drops the future" cancel;
-    case "1,000 cancelled at once" (many (1_000 / scale));
+    case "1,000 cancelled at once" (many (scaled ~scale 1_000));
     case "Lwt.pick drops the loser" pick;
     case "with_timeout drops the future" timeout;
     case "cancelling on tokio" on_tokio;
     case "cancelling what has ended" after_the_end;
-    case "cancelled while its outcome is on the way" (too_late (1_000 / scale));
+    case "cancelled while its outcome is on the way" (too_late (scaled ~scale 1_000));
     case "cancelled within its own poll" within_its_own_poll;
     alone "cancelled calls are settled" counted;
   ]

@@ -67,7 +67,7 @@ let cases ~scale =
     case "blocking functions" blocking;
     case "timers, tasks and sockets in a domain's task" in_a_task;
     case "tokio in a stub" in_a_stub;
-    case "a storm of wake-ups" (storm (10_000 / scale));
-    case "tokio, one at a time" (one_at_a_time (1_000 / scale));
-    case "tokio, 5,000 at once" (at_once (5_000 / scale));
+    case "a storm of wake-ups" (storm (scaled ~scale 10_000));
+    case "tokio, one at a time" (one_at_a_time (scaled ~scale 1_000));
+    case "tokio, 5,000 at once" (at_once (scaled ~scale 5_000));
   ]

@@ -119,5 +119,5 @@ let cases ~scale =
     case "through OCaml" (and_goes_on through_ocaml);
     case "in a cancelled call's destructor" (and_goes_on in_a_cancelled_one);
     case "on another domain" (and_goes_on on_another_domain);
-    case "many at once" (and_goes_on (many (300 / scale)));
+    case "many at once" (and_goes_on (many (scaled ~scale 300)));
   ]

@@ -148,11 +148,11 @@ let cases ~scale =
   [
     case "Rust awaits" awaited;
     case "Rust awaits what is rejected" awaited_rejected;
-    case "1,000 await one promise" (many_waiters (1_000 / scale));
+    case "1,000 await one promise" (many_waiters (scaled ~scale 1_000));
     case "Rust gives up waiting" given_up;
     case "cancelled while Rust awaits it" cancelled_while_awaited;
     case "Rust's promises" made;
     case "Rust's promises, rejected" made_and_rejected;
     case "resolved after it was cancelled" cancelled_meanwhile;
-    case "keys that are taken again" (reused_keys (100 / scale));
+    case "keys that are taken again" (reused_keys (scaled ~scale 100));
   ]

@@ -33,11 +33,13 @@ let from_rust () =
   Expect.int "OCaml from Rust" 10 n;
   let* e = Expect.rejected "raising" (Rust.on_lane (fun () -> failwith "on the lane")) in
   (match e with
-  | Lwt_interop.Rust_error { message; _ } -> Expect.contains "its text" ~part:"on the lane" message
+  | Lwt_interop.Rust_error { message; _ } ->
+      Expect.contains "its text" ~part:"on the lane" message
   | e -> raise e);
   let* e = Expect.rejected "a panic" (Rust.panics_on_lane ()) in
   (match e with
-  | Lwt_interop.Rust_error { message; _ } -> Expect.contains "its text" ~part:"on the lane" message
+  | Lwt_interop.Rust_error { message; _ } ->
+      Expect.contains "its text" ~part:"on the lane" message
   | e -> raise e);
   let* n = Rust.on_lane (fun () -> 1) in
   Expect.int "the lane goes on" 1 n;
@@ -114,7 +116,9 @@ let others_go_on () =
 let domain_0_joins () =
   let n =
     on_domain (fun () ->
-        let* all = Lwt.all (List.init 20 (fun i -> Blocking.run (fun () -> i + self ()))) in
+        let* all =
+          Lwt.all (List.init 20 (fun i -> Blocking.run (fun () -> i + self ())))
+        in
         Lwt.return (List.fold_left ( + ) 0 all))
   in
   Expect.int "their sum" 190 n

@@ -16,8 +16,13 @@ let create () =
   with_pool ~domains:3 (fun pool ->
       Expect.int "size" 3 (Pool.size pool);
       let ids = List.init 3 (fun i -> Handle.id (Pool.handle pool i)) in
-      Expect.int "different domains" 4 (List.length (List.sort_uniq compare (self () :: ids)));
-      let* seen = Lwt_list.mapi_p (fun i _ -> Pool.spawn_on pool i (fun () -> Lwt.return (self ()))) ids in
+      Expect.int "different domains" 4
+        (List.length (List.sort_uniq compare (self () :: ids)));
+      let* seen =
+        Lwt_list.mapi_p
+          (fun i _ -> Pool.spawn_on pool i (fun () -> Lwt.return (self ())))
+          ids
+      in
       Expect.that "each its own" (seen = ids);
       invalid "handle 3" (fun () -> Pool.handle pool 3);
       invalid "handle -1" (fun () -> Pool.handle pool (-1));
@@ -42,7 +47,9 @@ let least_loaded () =
       Lwt.finalize
         (fun () ->
           let* () = go 10 in
-          let more = List.init 3 (fun _ -> Pool.spawn pool (fun () -> Lwt.map self (wait ()))) in
+          let more =
+            List.init 3 (fun _ -> Pool.spawn pool (fun () -> Lwt.map self (wait ())))
+          in
           Atomic.set gate true;
           let* seen = Lwt.all more in
           Expect.that "dealt out" (List.length (List.sort_uniq compare seen) >= 2);
@@ -60,10 +67,16 @@ let map () =
       in
       let* all = Pool.map pool f (List.init n Fun.id) in
       Expect.that "in order" (List.map fst all = List.init n string_of_int);
-      Expect.int "on all domains" 2 (List.length (List.sort_uniq compare (List.map snd all)));
+      Expect.int "on all domains" 2
+        (List.length (List.sort_uniq compare (List.map snd all)));
       let* none = Pool.map pool f [] in
       Expect.that "none" (none = []);
-      let* e = Expect.rejected "one fails" (Pool.map pool (fun i -> if i = 3 then failwith "three" else Lwt.return i) [ 1; 2; 3; 4 ]) in
+      let* e =
+        Expect.rejected "one fails"
+          (Pool.map pool
+             (fun i -> if i = 3 then failwith "three" else Lwt.return i)
+             [ 1; 2; 3; 4 ])
+      in
       Expect.that "its exception" (e = Failure "three");
       Lwt.return_unit)
 
@@ -124,7 +137,8 @@ let from_within () =
       let rec fib n =
         if n < 2 then Lwt.return n
         else
-          let* a = Pool.spawn pool (fun () -> fib (n - 1)) and* b = Pool.spawn pool (fun () -> fib (n - 2)) in
+          let* a = Pool.spawn pool (fun () -> fib (n - 1))
+          and* b = Pool.spawn pool (fun () -> fib (n - 2)) in
           Lwt.return (a + b)
       in
       let* n = fib 12 in
@@ -137,20 +151,30 @@ let run () =
     Lwt_interop.run ~domains:2 (fun () ->
         let pool = Pool.default () in
         Expect.int "its size" 2 (Pool.size pool);
-        let* there = Pool.spawn pool (fun () -> Lwt.return (Pool.size (Pool.default ()))) in
+        let* there =
+          Pool.spawn pool (fun () -> Lwt.return (Pool.size (Pool.default ())))
+        in
         invalid "within" (fun () -> Lwt_interop.run Lwt.return);
         Lwt.return there)
   in
   Expect.int "the value" 2 n;
   invalid "no pool any more" Pool.default;
-  let e = Expect.raised "rejected" (fun () -> Lwt_interop.run ~domains:1 (fun () -> Lwt.fail Exit)) in
+  let e =
+    Expect.raised "rejected" (fun () ->
+        Lwt_interop.run ~domains:1 (fun () -> Lwt.fail Exit))
+  in
   Expect.that "its exception" (e = Exit);
-  let e = Expect.raised "raised" (fun () -> Lwt_interop.run ~domains:1 (fun () -> raise Exit)) in
+  let e =
+    Expect.raised "raised" (fun () -> Lwt_interop.run ~domains:1 (fun () -> raise Exit))
+  in
   Expect.that "its exception" (e = Exit);
   invalid "bad" (fun () -> Lwt_interop.run ~domains:0 Lwt.return);
   Expect.int "again" 3 (Lwt_interop.run ~domains:1 (fun () -> Lwt.return 3));
   (* On a domain other than the first. *)
-  let n = Domain.join (Domain.spawn (fun () -> Lwt_interop.run ~domains:1 (fun () -> Rust.ready_add 1 2))) in
+  let n =
+    Domain.join
+      (Domain.spawn (fun () -> Lwt_interop.run ~domains:1 (fun () -> Rust.ready_add 1 2)))
+  in
   Expect.int "on another domain" 3 n
 
 let suites =
@@ -165,4 +189,8 @@ let suites =
          case "cancelled" cancelled;
          case "from within" from_within;
        ])
-  @ [ ("pool: all", [ plain "more domains than OCaml allows" too_many; plain "Lwt_interop.run" run ]) ]
+  @ [
+      ( "pool: all",
+        [ plain "more domains than OCaml allows" too_many; plain "Lwt_interop.run" run ]
+      );
+    ]

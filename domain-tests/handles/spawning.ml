@@ -19,7 +19,11 @@ let values () =
             Lwt.return mine)
       in
       Expect.that "the same value" (same == mine);
-      let* answer = Handle.spawn handle (fun () -> Lwt_io.with_temp_file (fun (f, o) -> Lwt.map (fun () -> f) (Lwt_io.write o "x"))) in
+      let* answer =
+        Handle.spawn handle (fun () ->
+            Lwt_io.with_temp_file (fun (f, o) ->
+                Lwt.map (fun () -> f) (Lwt_io.write o "x")))
+      in
       Expect.that "with Lwt_io" (answer <> "");
       Lwt.return_unit)
 
@@ -28,7 +32,9 @@ let exceptions () =
       let mine = Own (ref 1) in
       let* e = Expect.rejected "raised" (Handle.spawn handle (fun () -> raise mine)) in
       Expect.that "the very exception" (e == mine);
-      let* e = Expect.rejected "rejected" (Handle.spawn handle (fun () -> Lwt.fail mine)) in
+      let* e =
+        Expect.rejected "rejected" (Handle.spawn handle (fun () -> Lwt.fail mine))
+      in
       Expect.that "the very exception, rejected" (e == mine);
       let later () =
         let* () = Lwt.pause () in
@@ -54,7 +60,10 @@ let to_self () =
   let* n = p in
   Expect.int "the value" 7 n;
   Expect.that "not before the caller is done" (!order = [ "spawned"; "caller" ]);
-  let rec deep k = if k = 0 then Lwt.return 0 else Lwt.map succ (Handle.spawn me (fun () -> deep (k - 1))) in
+  let rec deep k =
+    if k = 0 then Lwt.return 0
+    else Lwt.map succ (Handle.spawn me (fun () -> deep (k - 1)))
+  in
   let* depth = deep 100 in
   Expect.int "nested" 100 depth;
   Lwt.return_unit
@@ -118,7 +127,8 @@ let order () =
       let seen = ref [] in
       let n = 10_000 in
       for i = 1 to n do
-        if not (Handle.post handle (fun () -> seen := i :: !seen)) then Expect.failf "refused"
+        if not (Handle.post handle (fun () -> seen := i :: !seen)) then
+          Expect.failf "refused"
       done;
       let* all = Handle.spawn handle (fun () -> Lwt.return (List.rev !seen)) in
       Expect.that "in order" (all = List.init n succ);
@@ -170,7 +180,10 @@ let never_slept_on () =
     in
     go 0
   in
-  let background = List.init 2 (fun _ -> ignore (Handle.post other.handle (fun () -> Lwt.async busy) : bool)) in
+  let background =
+    List.init 2 (fun _ ->
+        ignore (Handle.post other.handle (fun () -> Lwt.async busy) : bool))
+  in
   ignore (background : unit list);
   on_domains 3 (fun _ ->
       let rec go n =
@@ -190,7 +203,10 @@ let both_ways () =
   let handles = Array.init n (fun _ -> Atomic.make None) and done_ = Atomic.make 0 in
   on_domains n (fun i ->
       Atomic.set handles.(i) (Some (Handle.current ()));
-      let* () = Expect.eventually (fun () -> Array.for_all (fun h -> Atomic.get h <> None) handles) in
+      let* () =
+        Expect.eventually (fun () ->
+            Array.for_all (fun h -> Atomic.get h <> None) handles)
+      in
       let handle k = Option.get (Atomic.get handles.(k mod n)) in
       (* From domain to domain, and back again. *)
       let rec hop k =
@@ -230,7 +246,9 @@ let raising_posts () =
 (* A hook that raises ends the loop, not the messages behind it. *)
 let raising_hook () =
   let mine = Own (ref 0) in
-  let ready = Atomic.make None and posted = Atomic.make false and first = Atomic.make false in
+  let ready = Atomic.make None
+  and posted = Atomic.make false
+  and first = Atomic.make false in
   let domain =
     Domain.spawn (fun () ->
         let h = Handle.current () in
@@ -274,7 +292,9 @@ let from_a_thread () =
           ()
       in
       Thread.join thread;
-      Expect.contains "spawn is refused" ~part:(Printf.sprintf "domain %d" (self ())) (Atomic.get refused);
+      Expect.contains "spawn is refused"
+        ~part:(Printf.sprintf "domain %d" (self ()))
+        (Atomic.get refused);
       let* () = Handle.spawn handle Lwt.return in
       Expect.int "post works" id (Atomic.get got);
       Lwt.return_unit)
@@ -283,7 +303,9 @@ let counters () =
   with_other (fun { handle; _ } ->
       let before = Handle.stats handle in
       let mine = Handle.stats (Handle.current ()) in
-      let* () = Lwt_list.iter_s (fun () -> Handle.spawn handle Lwt.return) (List.init 10 ignore) in
+      let* () =
+        Lwt_list.iter_s (fun () -> Handle.spawn handle Lwt.return) (List.init 10 ignore)
+      in
       let after = Handle.stats handle in
       Expect.int "messages in" 10 (after.messages_in - before.messages_in);
       let mine' = Handle.stats (Handle.current ()) in

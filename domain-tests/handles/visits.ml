@@ -24,7 +24,8 @@ let to_another () =
       in
       let* () = go 1 in
       let* all = Lwt.all (List.init 1000 (fun _ -> Rust.visit id)) in
-      Expect.that "a thousand at once, in order" (List.mapi (fun i _ -> (id, 101 + i)) all = all);
+      Expect.that "a thousand at once, in order"
+        (List.mapi (fun i _ -> (id, 101 + i)) all = all);
       Lwt.return_unit)
 
 let from_elsewhere () =
@@ -94,7 +95,10 @@ let each_to_each () =
         Lwt_list.iter_p
           (fun k ->
             let id = Atomic.get ids.(k mod n) in
-            let* seen = if k mod 2 = 0 then Lwt.map fst (Rust.visit id) else Rust.visit_from_tokio id in
+            let* seen =
+              if k mod 2 = 0 then Lwt.map fst (Rust.visit id)
+              else Rust.visit_from_tokio id
+            in
             Expect.int "the domain" id seen;
             Lwt.return_unit)
           (List.init 1000 Fun.id)

@@ -149,6 +149,7 @@ pub fn lengths(map: BTreeMap<String, String>) -> BTreeMap<String, Int> {
 
 /// Twelve arguments.
 #[func]
+#[allow(clippy::too_many_arguments)]
 pub fn twelve(
     a: Int,
     b: Int,
@@ -187,7 +188,8 @@ pub fn use_tokio(ms: Int) -> Result<String, Error> {
         let (mut peer, _) = listener.accept().await?;
         let mut buffer = [0; 5];
         peer.read_exact(&mut buffer).await?;
-        peer.write_all(&buffer.map(|b| b.to_ascii_uppercase())).await
+        peer.write_all(&buffer.map(|b| b.to_ascii_uppercase()))
+            .await
     });
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(b"hello").await?;
@@ -221,7 +223,6 @@ pub fn storm(n: Int) -> Int {
     sum
 }
 
-
 /// A failure on tokio, with its cause.
 #[func(tokio, raise)]
 pub async fn connect_nowhere() -> Result<(), Failed> {
@@ -251,4 +252,10 @@ impl std::error::Error for Failed {
 #[func(blocking, raise)]
 pub fn read_nothing(path: String) -> Result<String, std::io::Error> {
     std::fs::read_to_string(path)
+}
+
+/// Blocks a thread of tokio's blocking pool.
+#[func(blocking)]
+pub fn sleep_blocking(ms: Int) {
+    std::thread::sleep(Duration::from_millis(ms as u64));
 }

@@ -56,7 +56,9 @@ pub fn visit_from_tokio(id: Int) -> Result<Int, String> {
         future::yield_now().await;
         here()
     });
-    task.map_err(|e| e.to_string())?.await.map_err(|e| e.to_string())
+    task.map_err(|e| e.to_string())?
+        .await
+        .map_err(|e| e.to_string())
 }
 
 /// The same on a thread that nobody knows: a task, and a call that is waited for.
@@ -66,7 +68,9 @@ pub fn visit_from_thread(id: Int) -> Result<(Int, Int), Error> {
     let (tx, rx) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let both = || {
-            let task = target.spawn(|| async { here() }).map_err(|e| e.to_string())?;
+            let task = target
+                .spawn(|| async { here() })
+                .map_err(|e| e.to_string())?;
             let first = future::block_on(task).map_err(|e| e.to_string())?;
             let second = target
                 .call_blocking(|t| t.domain_id() as Int)
@@ -99,7 +103,9 @@ pub fn call_blocking_here() -> (String, String) {
             let told = e.to_string();
             match e {
                 // Somewhere else the work can still be done.
-                CallError::WouldBlockDomain { work, .. } => (told, with_token(work).unwrap_or_default()),
+                CallError::WouldBlockDomain { work, .. } => {
+                    (told, with_token(work).unwrap_or_default())
+                }
                 _ => (told, String::new()),
             }
         }
@@ -248,7 +254,8 @@ pub fn ask_at_thread_end() {
     struct Asks;
     impl Drop for Asks {
         fn drop(&mut self) {
-            let told = with_token(|_| ()).map_or_else(|e| e.to_string(), |()| "there was a token".to_owned());
+            let told = with_token(|_| ())
+                .map_or_else(|e| e.to_string(), |()| "there was a token".to_owned());
             if let Ok(mut answers) = ANSWERS.lock() {
                 answers.push(told);
             }
@@ -263,21 +270,25 @@ static ANSWERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// What [`ask_at_thread_end`] was told so far.
 #[func(sync)]
 pub fn answers_at_thread_end() -> Vec<String> {
-    ANSWERS.lock().map(|mut a| std::mem::take(&mut *a)).unwrap_or_default()
+    ANSWERS
+        .lock()
+        .map(|mut a| std::mem::take(&mut *a))
+        .unwrap_or_default()
 }
 
 /// A panic on another domain: in the factory (0), in the task (1), in a closure (2).
 #[func]
 pub fn panic_elsewhere(id: Int, where_: Int) -> String {
-    let spawned = find(id).and_then(|target| {
-        let spawned = match where_ {
-            0 => target
-                .spawn(|| -> future::Ready<()> { panic!("in the factory") })
-                .map_err(|e| e.to_string()),
-            1 => target.spawn(|| async { panic!("in the task") }).map_err(|e| e.to_string()),
-            _ => target.call(|_| panic!("in the closure")).map_err(|e| e.to_string()),
-        };
-        spawned
+    let spawned = find(id).and_then(|target| match where_ {
+        0 => target
+            .spawn(|| -> future::Ready<()> { panic!("in the factory") })
+            .map_err(|e| e.to_string()),
+        1 => target
+            .spawn(|| async { panic!("in the task") })
+            .map_err(|e| e.to_string()),
+        _ => target
+            .call(|_| panic!("in the closure"))
+            .map_err(|e| e.to_string()),
     });
     match spawned {
         Ok(task) => text(task.await),

@@ -112,7 +112,6 @@ pub fn futures_alive(tag: Int) -> Int {
     count(tag, 0)
 }
 
-
 /// Never ready; its destructor panics.
 #[func]
 pub fn never_bomb(tag: Int) {

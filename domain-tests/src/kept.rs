@@ -29,6 +29,12 @@ pub fn kept(n: Int) -> Result<Option<String>, Error> {
     Ok(Some(text))
 }
 
+/// Keeps it no more.
+#[func(sync)]
+pub fn forget(n: Int) {
+    kept_values().remove(&n);
+}
+
 /// Drops a value elsewhere: on a plain thread (0), a tokio worker (1), tokio's blocking pool (2),
 /// the domain with this id (3). Done when it is dropped.
 #[func(raise)]

@@ -2,8 +2,11 @@
 
 use crate::{Error, Int};
 use futures_lite::future;
+use ocaml::ToValue;
 use ocaml_lwt_interop::domain::with_token;
-use ocaml_lwt_interop::{OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, func};
+use ocaml_lwt_interop::{
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, TokenError, func,
+};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,10 +32,17 @@ pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
     future::or(waiting, timeout).await
 }
 
+fn new_promise<T>() -> Result<(Promise<T>, Resolver<T>), TokenError>
+where
+    T: ToValue + Send + 'static,
+{
+    with_token(Promise::new)?
+}
+
 /// A promise that another thread fulfils.
 #[func(sync)]
 pub fn promise_from_thread(text: String) -> Promise<String> {
-    let (promise, resolver) = with_token(|t| Promise::new(t)).flatten().expect("a stub has a token");
+    let (promise, resolver) = new_promise().expect("a stub has a token");
     std::thread::spawn(move || {
         let _ = resolver.resolve(text);
     });
@@ -42,7 +52,7 @@ pub fn promise_from_thread(text: String) -> Promise<String> {
 /// A promise whose resolver is dropped.
 #[func(sync)]
 pub fn promise_dropped() -> Promise<String> {
-    let (promise, resolver) = with_token(|t| Promise::<String>::new(t)).flatten().expect("a stub has a token");
+    let (promise, resolver) = new_promise::<String>().expect("a stub has a token");
     drop(resolver);
     promise
 }
@@ -50,7 +60,7 @@ pub fn promise_dropped() -> Promise<String> {
 /// A promise that is rejected.
 #[func(sync)]
 pub fn promise_rejected(why: String) -> Promise<String> {
-    let (promise, resolver) = with_token(|t| Promise::<String>::new(t)).flatten().expect("a stub has a token");
+    let (promise, resolver) = new_promise::<String>().expect("a stub has a token");
     let _ = resolver.reject(why);
     promise
 }
@@ -83,7 +93,6 @@ pub fn call_async(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> 
 pub fn call_unit(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {
     Ok(f.call(())?.await?)
 }
-
 
 /// Awaits both at once; when the second is there first, the first is cancelled if `cancel` says so.
 #[func]
@@ -125,7 +134,7 @@ fn take(tag: Int) -> Result<Resolver<String>, Error> {
 /// A promise whose resolver is kept for [`resolve_kept`].
 #[func(sync)]
 pub fn promise_kept(tag: Int) -> Promise<String> {
-    let (promise, resolver) = with_token(Promise::new).flatten().expect("a stub has a token");
+    let (promise, resolver) = new_promise().expect("a stub has a token");
     RESOLVERS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -156,7 +165,9 @@ pub fn reject_kept(tag: Int, why: String) -> Result<bool, Error> {
 #[func(sync, raise)]
 pub fn drop_kept(tag: Int) -> Result<(), Error> {
     let resolver = take(tag)?;
-    std::thread::spawn(move || drop(resolver)).join().map_err(|_| "panicked")?;
+    std::thread::spawn(move || drop(resolver))
+        .join()
+        .map_err(|_| "panicked")?;
     Ok(())
 }
 
@@ -166,14 +177,17 @@ pub fn pass_exception(p: Promise<()>) -> Result<Promise<()>, Error> {
     let Err(exception) = p.await else {
         return Err("it was fulfilled".into());
     };
-    let (promise, resolver) = with_token(Promise::<()>::new).flatten()?;
+    let (promise, resolver) = new_promise::<()>()?;
     let _ = tokio::spawn(async move { resolver.reject(exception) }).await?;
     Ok(promise)
 }
 
+/// One argument of each kind that there is, and some more.
+type Seven = (Int, f64, String, bool, Int, Int, Vec<Int>);
+
 /// Calls a function with seven arguments.
 #[func(raise)]
-pub fn call_seven(f: OCamlFunc<(Int, f64, String, bool, Int, Int, Vec<Int>), String>) -> Result<String, Error> {
+pub fn call_seven(f: OCamlFunc<Seven, String>) -> Result<String, Error> {
     let args = (1, 2.5, "c".to_owned(), true, 5, 6, vec![7, 8]);
     Ok(with_token(|t| f.call(t, args))??)
 }

@@ -35,27 +35,28 @@ let on_pool f =
        (fun () -> Lwt_interop.Pool.spawn_on pool 0 f)
        (fun () -> Lwt_interop.Pool.shutdown pool))
 
-let suites cases =
+let suites ?(several = [ 2; 4 ]) cases =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
-  let single =
+  let one =
     [
       ("Domain 0", fun f -> Lwt_main.run (f ()));
       ("a domain", on_domain);
       ("a pool's domain", on_pool);
     ]
   in
-  let several =
-    List.map
-      (fun n -> (Printf.sprintf "%d domains" n, fun f -> on_domains n (fun _ -> f ())))
-      [ 2; 4 ]
+  let at_once n =
+    (Printf.sprintf "%d domains" n, fun f -> on_domains n (fun _ -> f ()))
   in
-  let place cases (place, run) =
-    (place, List.map (fun c -> plain c.name (fun () -> run c.body)) cases)
+  let place cases (name, run) =
+    (name, List.map (fun c -> plain c.name (fun () -> run c.body)) cases)
   in
-  List.map (place cases) single
-  @ List.map (place (List.filter (fun c -> not c.alone) cases)) several
+  List.map (place cases) one
+  @ List.map
+      (fun n -> place (List.filter (fun c -> not c.alone) cases) (at_once n))
+      several
 
+let scaled ~scale n = max 6 (n / scale)
 let next_tag = Atomic.make 1
 let tag () = Atomic.fetch_and_add next_tag 1
 

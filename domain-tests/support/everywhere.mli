@@ -9,9 +9,10 @@ val case : string -> (unit -> unit Lwt.t) -> case
 val alone : string -> (unit -> unit Lwt.t) -> case
 (** It looks at the state of the process, so it runs in one domain at a time. *)
 
-val suites : case list -> (string * unit Alcotest.test_case list) list
-(** On Domain 0, on a domain that [Domain.spawn] made, on a pool's, and on two and four
-    domains at once. *)
+val suites :
+  ?several:int list -> case list -> (string * unit Alcotest.test_case list) list
+(** On Domain 0, on a domain that [Domain.spawn] made, on a pool's, and on [several]
+    domains at once: two, and four. *)
 
 val plain : string -> (unit -> unit) -> unit Alcotest.test_case
 (** A test that sees to its domains itself. *)
@@ -22,6 +23,9 @@ val on_domains : int -> (int -> unit Lwt.t) -> unit
 
 val on_domain : (unit -> 'a Lwt.t) -> 'a
 (** Runs in the loop of a new domain, and waits for its end without a loop. *)
+
+val scaled : scale:int -> int -> int
+(** How often, where everything is done [scale] times less often, but still some times. *)
 
 val tag : unit -> int
 (** A number for Rust's counters and tables that no other caller gets. *)
@@ -41,7 +45,8 @@ type other = {
 }
 
 val other : ?before_end:(unit -> unit) -> unit -> other
-(** A new domain that is in its loop. [before_end] is called there, at the end, out of the loop. *)
+(** A new domain that is in its loop. [before_end] is called there, at the end, out of the
+    loop. *)
 
 val with_other : (other -> 'a Lwt.t) -> 'a Lwt.t
 (** For the time of a function. *)

@@ -53,6 +53,7 @@ external where_am_i : unit -> (int * bool) Lwt.t = "where_am_i"
 external on_tokio : string -> (string * string) Lwt.t = "on_tokio"
 external connect_nowhere : unit -> unit Lwt.t = "connect_nowhere"
 external sum_blocking : int array -> int Lwt.t = "sum_blocking"
+external sleep_blocking : int -> unit Lwt.t = "sleep_blocking"
 external read_nothing : string -> string Lwt.t = "read_nothing"
 external use_tokio : int -> string Lwt.t = "use_tokio"
 external tokio_in_stub : unit -> bool = "tokio_in_stub"
@@ -130,6 +131,7 @@ external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
 
 external keep : int -> string -> unit = "keep"
 external kept : int -> string option = "kept"
+external forget : int -> unit = "forget"
 external drop_elsewhere : 'a -> int -> int -> unit Lwt.t = "drop_elsewhere"
 
 external drop_exception_elsewhere : unit Lwt.t -> string Lwt.t

@@ -1,0 +1,177 @@
+(* The functions once more, and values that Rust keeps, while everything moves. *)
+
+open Lwt.Syntax
+open Everywhere
+
+let collect n =
+  if n mod 61 = 0 then Gc.compact ()
+  else if n mod 7 = 0 then Gc.full_major ()
+  else Gc.minor ()
+
+(* Between two turns of every domain's loop. *)
+let () =
+  Dlwt_rt.each_domain (fun () ->
+      let n = ref 0 in
+      let turn () =
+        incr n;
+        collect !n
+      in
+      ignore (Lwt_main.Enter_iter_hooks.add_last turn : Lwt_main.Enter_iter_hooks.hook);
+      ignore (Lwt_main.Leave_iter_hooks.add_first turn : Lwt_main.Leave_iter_hooks.hook))
+
+let text i = String.init (1 + (i mod 50)) (fun k -> Char.chr (97 + ((i + k) mod 26)))
+
+let kept () =
+  let first = 1000 * tag () in
+  for i = 0 to 99 do
+    Rust.keep (first + i) (text i)
+  done;
+  Gc.full_major ();
+  Gc.compact ();
+  let check i = Expect.that "what was kept" (Rust.kept (first + i) = Some (text i)) in
+  for i = 0 to 99 do
+    check i;
+    if i mod 25 = 0 then collect (7 * i)
+  done;
+  let* () =
+    with_other (fun { handle; _ } ->
+        Lwt_interop.Handle.spawn handle (fun () ->
+            for i = 0 to 99 do
+              check i
+            done;
+            Lwt.return_unit))
+  in
+  let kept_before = (Lwt_interop.totals ()).roots in
+  for i = 0 to 99 do
+    (* Each replaces another, which is dropped. *)
+    Rust.keep (first + i) (text (i + 1))
+  done;
+  Gc.full_major ();
+  for i = 0 to 99 do
+    Expect.that "the new one" (Rust.kept (first + i) = Some (text (i + 1)));
+    Rust.forget (first + i)
+  done;
+  Expect.int "kept no more" (kept_before - 100) (Lwt_interop.totals ()).roots;
+  Lwt.return_unit
+
+(* Whether the collector may have a value back. *)
+let released what f =
+  let weak = Weak.create 1 in
+  let* () =
+    let value = Bytes.make 100 'x' in
+    Weak.set weak 0 (Some value);
+    f value
+  in
+  let rec go n =
+    Gc.full_major ();
+    if not (Weak.check weak 0) then Lwt.return_unit
+    else if n = 0 then Expect.failf "%s: the value is still kept" what
+    else
+      let* () = Lwt.pause () in
+      go (n - 1)
+  in
+  go 100
+
+let dropped_elsewhere () =
+  with_other (fun { id; _ } ->
+      let drop where value = Rust.drop_elsewhere value where id in
+      let* () = released "on a thread" (drop 0) in
+      let* () = released "on tokio" (drop 1) in
+      let* () = released "on tokio's blocking pool" (drop 2) in
+      let* () = released "on another domain" (drop 3) in
+      let* () =
+        Lwt_list.iter_p
+          (fun i -> Rust.drop_elsewhere (text i) (i mod 4) id)
+          (List.init 200 Fun.id)
+      in
+      let* told = Rust.drop_exception_elsewhere (Lwt.fail (Failure "dropped")) in
+      Expect.contains "an exception" ~part:"dropped" told;
+      Lwt.return_unit)
+
+let not_kept () =
+  let* () = released "an argument" (fun value -> Lwt.map ignore (Rust.hold value 3)) in
+  let* () =
+    released "an argument that is not used" (fun value ->
+        Lwt.map ignore (Rust.hold value 0))
+  in
+  let* () =
+    released "a callback" (fun value ->
+        Lwt.map ignore (Rust.call_async (fun i -> Lwt.return (i + Bytes.length value)) 3))
+  in
+  let* () =
+    released "an exception" (fun value ->
+        Lwt.catch
+          (fun () ->
+            Lwt.map ignore
+              (Rust.call_async (fun _ -> raise (Failure (Bytes.to_string value))) 1))
+          (fun _ -> Lwt.return_unit))
+  in
+  let* () =
+    released "what a cancelled call held" (fun value ->
+        let p = Rust.hold value 1_000_000 in
+        let* (_ : string) = Rust.yield_n 3 "" in
+        Lwt.cancel p;
+        Lwt.return_unit)
+  in
+  released "a promise" (fun value ->
+      let p, _ = Lwt.task () in
+      let* (_ : bool) =
+        Rust.await_briefly (Lwt.map (fun () -> ignore (Bytes.length value)) p) 1
+      in
+      Lwt.return_unit)
+
+(* Structures that are made while everything moves. *)
+let graphs () =
+  let check i =
+    let entry =
+      {
+        Rust.name = text i;
+        size = i;
+        tags = List.init 20 text;
+        shape = Rust.Rectangle (1.5, 2.5);
+      }
+    in
+    let* tagged = Rust.tagged entry (text (i + 7)) in
+    Expect.that "an entry" (tagged = { entry with tags = entry.tags @ [ text (i + 7) ] });
+    let map = List.init 20 (fun k -> (Printf.sprintf "%02d" k, text (i + k))) in
+    let* lengths = Rust.lengths map in
+    Expect.that "a map" (lengths = List.map (fun (k, v) -> (k, String.length v)) map);
+    let* s, floats, option = Rust.structured (20 + i) in
+    Expect.that "a tuple"
+      (s = String.make (20 + i) 'x'
+      && Array.length floats = 20 + i
+      && option = Some (string_of_int (20 + i)));
+    Lwt.return_unit
+  in
+  Lwt_list.iter_p check (List.init 50 Fun.id)
+
+let own =
+  [
+    alone "values that Rust keeps" kept;
+    case "values dropped elsewhere" dropped_elsewhere;
+    case "values that nobody keeps" not_kept;
+    case "structures" graphs;
+  ]
+
+(* A domain that does nothing else. *)
+let collecting f =
+  let stop = Atomic.make false in
+  let collector =
+    Domain.spawn (fun () ->
+        let n = ref 0 in
+        while not (Atomic.get stop) do
+          incr n;
+          collect !n;
+          ignore (Sys.opaque_identity (List.init 100 text) : string list);
+          Unix.sleepf 0.001
+        done)
+  in
+  Fun.protect f ~finally:(fun () ->
+      Atomic.set stop true;
+      Domain.join collector)
+
+let () =
+  collecting (fun () ->
+      Alcotest.run "gc" ~and_exit:false
+        (suites ~several:[ 2 ] (Cases.all ~scale:400 @ own)
+        @ [ ("at the end", [ settled () ]) ]))

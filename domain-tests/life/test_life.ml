@@ -1,0 +1,172 @@
+(* Domains come and go, and leave nothing behind. *)
+
+open Lwt.Syntax
+open Everywhere
+module Handle = Lwt_interop.Handle
+
+let descriptors () = Array.length (Sys.readdir "/proc/self/fd")
+
+let field text name =
+  String.split_on_char '\n' text
+  |> List.find_map (fun line ->
+         match String.index_opt line ':' with
+         | Some i when String.sub line 0 i = name ->
+             Some (String.trim (String.sub line (i + 1) (String.length line - i - 1)))
+         | _ -> None)
+  |> Option.get
+
+let status name =
+  let text = In_channel.with_open_text "/proc/self/status" In_channel.input_all in
+  Scanf.sscanf (field text name) "%d" Fun.id
+
+let threads () = status "Threads"
+
+(* A domain is joined before its thread has ended. *)
+let no_more_threads before = Expect.eventually_blocking (fun () -> threads () <= before)
+
+(* In kB. *)
+let resident () =
+  Gc.full_major ();
+  status "VmRSS"
+
+(* What a domain does in its short life; Domain 0 is in its loop meanwhile. *)
+let live i () =
+  let me = (Domain.self () :> int) in
+  let* n = Rust.ready_add i 1 in
+  Expect.int "ready" (i + 1) n;
+  let* text = Rust.yield_n 2 "pending" in
+  Expect.string "pending" "pending" text;
+  let* text, _ = Rust.on_tokio "tokio" in
+  Expect.string "tokio" "tokio" text;
+  let* seen, _ = Rust.visit 0 in
+  Expect.int "Domain 0" 0 seen;
+  let* seen, _ = Rust.where_am_i () in
+  Expect.int "itself" me seen;
+  (* And something that its end cuts short. *)
+  ignore (Rust.never 0 : unit Lwt.t);
+  ignore (Rust.never_tokio 0 : unit Lwt.t);
+  Lwt.return_unit
+
+let cycle home i =
+  let ended, u = Lwt.wait () in
+  let domain =
+    Domain.spawn (fun () ->
+        Fun.protect
+          (fun () -> Lwt_main.run (live i ()))
+          ~finally:(fun () ->
+            ignore (Handle.post home (fun () -> Lwt.wakeup_later u ()) : bool)))
+  in
+  let* () = ended in
+  Domain.join domain;
+  Lwt.return_unit
+
+let rec cycles home n =
+  if n = 0 then Lwt.return_unit
+  else Lwt.bind (cycle home n) (fun () -> cycles home (n - 1))
+
+let no_traces () =
+  let home = Handle.current () in
+  Lwt_main.run
+    (let* () = cycles home 1000 in
+     let fds = descriptors () and before = threads () and memory = resident () in
+     let* () = cycles home 1000 in
+     Expect.int "descriptors" fds (descriptors ());
+     no_more_threads before;
+     let grown = resident () - memory in
+     Printf.printf "memory after 1000 domains: %d kB; after 2000: %d kB more\n%!" memory
+       grown;
+     (* The executor of one domain takes more than 8 kB. *)
+     Expect.that (Printf.sprintf "1000 domains more took %d kB" grown) (grown < 4_000);
+     Expect.that "Rust knows the domain that lives" (Rust.known_domains () = [| 0 |]);
+     Expect.eventually (fun () -> Rust.futures_alive 0 = 0))
+
+let several_at_a_time () =
+  let home = Handle.current () in
+  let fds = descriptors () in
+  Lwt_main.run (Lwt_list.iter_p (cycle home) (List.init 60 Fun.id));
+  Lwt_main.run (Lwt_list.iter_p (cycle home) (List.init 60 Fun.id));
+  Expect.int "descriptors" fds (descriptors ())
+
+let nested () =
+  (* Each starts the next, and ends before it. *)
+  let rec go n =
+    if n > 0 then begin
+      let next = Domain.spawn (fun () -> go (n - 1)) in
+      Lwt_main.run (Lwt.map ignore (Rust.on_tokio ""));
+      Domain.join next
+    end
+  in
+  go 50
+
+let pools () =
+  let fds = descriptors () and before = threads () in
+  for _ = 1 to 50 do
+    Lwt_interop.run ~domains:3 (fun () ->
+        let* all =
+          Lwt_interop.Pool.map (Lwt_interop.Pool.default ()) (Rust.ready_add 1)
+            (List.init 10 Fun.id)
+        in
+        Expect.that "all" (all = List.init 10 succ);
+        Lwt.return_unit)
+  done;
+  Expect.int "descriptors" fds (descriptors ());
+  no_more_threads before
+
+(* The lane's threads go away when there is nothing to do, and come back. *)
+let lane () =
+  let jobs () =
+    Lwt_main.run
+      (Lwt.join
+         (List.init 8 (fun _ -> Lwt_interop.Blocking.run (fun () -> Unix.sleepf 0.001))))
+  in
+  let before = threads () in
+  jobs ();
+  Expect.eventually_blocking (fun () -> threads () <= before + 1);
+  jobs ()
+
+(* Signals are for OCaml's threads: ours block them all. *)
+let signals () =
+  Lwt_main.run (Lwt.map ignore (Rust.on_tokio ""));
+  Lwt_main.run (Rust.sleep_blocking 1);
+  Lwt_main.run (Lwt_interop.Blocking.run ignore);
+  let seen = ref 0 in
+  let check task =
+    match
+      In_channel.with_open_text
+        (Printf.sprintf "/proc/self/task/%s/status" task)
+        In_channel.input_all
+    with
+    | exception Sys_error _ -> () (* it has ended *)
+    | text ->
+        let field = field text in
+        (* Linux keeps 15 letters of a name. *)
+        if String.starts_with ~prefix:"lwt-interop-" (field "Name") then begin
+          incr seen;
+          let blocked = Scanf.sscanf (field "SigBlk") "%Lx" Fun.id in
+          List.iter
+            (fun signal ->
+              let bit = Int64.(logand (shift_right_logical blocked (signal - 1)) 1L) in
+              Expect.that
+                (Printf.sprintf "signal %d is blocked in %s" signal (field "Name"))
+                (bit = 1L))
+            [ 1; 2; 10; 14; 15; 17; 28 ]
+        end
+  in
+  Array.iter check (Sys.readdir "/proc/self/task");
+  Expect.that "tokio's threads and the lane's were seen" (!seen >= 3)
+
+let () =
+  Rust.watch "" 0;
+  Alcotest.run "life"
+    [
+      ( "life",
+        [
+          plain "2000 domains" no_traces;
+          plain "120 domains, 60 at a time" several_at_a_time;
+          plain "50 domains, each from the one before" nested;
+          plain "50 pools" pools;
+          plain "the lane's threads" lane;
+          plain "signals" signals;
+        ] );
+      ("at the end", [ settled () ]);
+    ]
