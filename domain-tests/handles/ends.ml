@@ -44,9 +44,6 @@ let queued () =
   run
     (other.leave ();
      let spawned = Handle.spawn other.handle (fun () -> Lwt.return ()) in
-     let* () = Lwt.choose [ spawned; Lwt_unix.sleep 0.01 ] in
-     (* It may have come in before the domain left. *)
-     let spawned = Handle.spawn other.handle (fun () -> Lwt.return ()) in
      let call = Rust.call_there other.id in
      let visit = Rust.visit_never (tag ()) other.id false in
      let from_tokio = Rust.visit_never_from_tokio (tag ()) other.id in

@@ -77,17 +77,19 @@ type other = {
 
 let other ?(before_end = ignore) () =
   let born = Atomic.make None and may_end = Atomic.make false in
+  let out = Atomic.make false in
   let body () =
     let left, u = Lwt.wait () in
     Atomic.set born (Some (Lwt_interop.Handle.current (), left, u));
     Lwt_main.run left;
+    Atomic.set out true;
     Expect.eventually_blocking (fun () -> Atomic.get may_end);
     before_end ()
   in
   let domain = Domain.spawn body in
   Expect.eventually_blocking (fun () -> Atomic.get born <> None);
   let handle, left, u = Option.get (Atomic.get born) in
-  let leave () =
+  let ask_to_leave () =
     ignore
       (Lwt_interop.Handle.post handle (fun () ->
            if Lwt.is_sleeping left then Lwt.wakeup_later u ())
@@ -96,11 +98,14 @@ let other ?(before_end = ignore) () =
   {
     handle;
     id = Lwt_interop.Handle.id handle;
-    leave;
+    leave =
+      (fun () ->
+        ask_to_leave ();
+        Expect.eventually_blocking (fun () -> Atomic.get out));
     end_ =
       (fun () ->
         Atomic.set may_end true;
-        leave ());
+        ask_to_leave ());
     join = (fun () -> Domain.join domain);
   }
 

@@ -39,7 +39,7 @@ val settled : unit -> unit Alcotest.test_case
 type other = {
   handle : Lwt_interop.Handle.t;
   id : int;
-  leave : unit -> unit;  (** Asks it to leave its loop. Any thread. *)
+  leave : unit -> unit;  (** Has it leave its loop, and waits until it has. *)
   end_ : unit -> unit;  (** Asks it to end, which it does once it has left its loop. *)
   join : unit -> unit;  (** Waits for its end, without a loop. *)
 }
