@@ -173,7 +173,10 @@ let join_loop t state =
         f ();
         before ())
   in
-  let event = Lwt_engine.on_readable t.wake_fd (fun _ -> Raw.clear_wake ()) in
+  let event =
+    Lwt_engine.on_readable t.wake_fd (fun event ->
+        if not (Raw.clear_wake ()) then Lwt_engine.stop_event event)
+  in
   undo_later (fun () -> Lwt_engine.stop_event event);
   let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);

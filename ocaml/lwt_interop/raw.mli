@@ -46,8 +46,9 @@ val tick : Batch.t -> Batch.t
 val park : unit -> bool
 (** Whether the loop may sleep: there is nothing to do. *)
 
-val clear_wake : unit -> unit
-(** Makes the descriptor unreadable again. *)
+val clear_wake : unit -> bool
+(** Makes the descriptor unreadable again. [false] in the child of a fork: it is the
+    parent's. *)
 
 val cancel_call : int -> unit
 (** OCaml has cancelled the promise of this call. *)

@@ -2,6 +2,7 @@
 
 use crate::callbacks::Callbacks;
 use crate::domain::post;
+use crate::error::TokenError;
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::{self, RawValue, Root};
 use crate::local::{self, Call, Local};
@@ -80,6 +81,10 @@ const NOT_INITIALISED: &CStr =
     c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
     yet: add it to the libraries of the executable, and call Rust after it";
 
+const FORKED: &CStr = c"ocaml-lwt-interop: this process was forked from one that had called Rust, \
+    and has none of its threads: fork before the first call into Rust, or start a program instead \
+    (Lwt_process)";
+
 /// Runs the body of an exported function.
 ///
 /// # Safety
@@ -101,6 +106,9 @@ unsafe fn enter<const N: usize>(
         return Err(Raise::Failure(NOT_INITIALISED));
     };
     if local::with_owner(|_| ()).is_none() {
+        if let TokenError::Forked { .. } = local::no_executor() {
+            return Err(Raise::Failure(FORKED));
+        }
         // SAFETY: the caller's.
         unsafe { callbacks.attach()? };
     }

@@ -58,10 +58,7 @@ pub fn spawn_local<T: 'static>(
         local.executor.spawn(joined.run(future)).detach();
         handle
     });
-    spawned.ok_or_else(|| match local::former_domain() {
-        Some(domain) => TokenError::DomainTerminated { domain },
-        None => TokenError::NotADomainThread,
-    })
+    spawned.ok_or_else(local::no_executor)
 }
 
 impl Domain {

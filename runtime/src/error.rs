@@ -20,6 +20,11 @@ pub enum TokenError {
         /// The domain.
         domain: u64,
     },
+    /// The process is the child of a fork; the executor and tokio's threads are the parent's.
+    Forked {
+        /// The domain.
+        domain: u64,
+    },
 }
 
 impl fmt::Display for TokenError {
@@ -42,6 +47,11 @@ impl fmt::Display for TokenError {
             TokenError::DomainTerminated { domain } => write!(
                 f,
                 "domain {domain} has terminated its executor: the OCaml runtime cannot be used through it any more"
+            ),
+            TokenError::Forked { domain } => write!(
+                f,
+                "this process was forked from the one that has the executor of domain {domain}, and has none of \
+                 its threads: fork before the first call into Rust, or start a program instead (Lwt_process)"
             ),
         }
     }

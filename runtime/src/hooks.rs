@@ -1,4 +1,4 @@
-//! What the OCaml runtime tells of its domains' lives.
+//! What the OCaml runtime, and the C library, tell of the lives of domains and processes.
 //!
 //! **The first thread of a domain** is the one that its loop is expected on; the runtime's
 //! initialisation hook is the only place to learn which one it is.
@@ -96,6 +96,11 @@ unsafe extern "C" fn initialized() {
     FIRST.set(true);
 }
 
+/// Called by the C library in the child of a fork, on the only thread that there is.
+unsafe extern "C" fn forked() {
+    crate::local::leave_to_parent();
+}
+
 /// Called by the runtime at a domain's end, on its first thread.
 unsafe extern "C" fn terminated() {
     // SAFETY: the runtime called.
@@ -131,6 +136,8 @@ pub(crate) unsafe fn install() {
                 .map_or(std::ptr::null_mut(), |hook| hook as *mut c_void);
             INITIALIZE.store(before, Ordering::Release);
             caml_domain_initialize_hook = Some(initialized);
+            // It fails only for want of memory; then a forked child hangs where it would be refused.
+            libc::pthread_atfork(None, None, Some(forked));
         }
     });
 }

@@ -71,6 +71,9 @@ enum Role {
     Owner(NonNull<Local>),
     /// It owned this domain, which has ended.
     Former(u64),
+    /// It is the copy, in a forked process, of the thread that owns this domain. tokio's threads
+    /// have no copies, and the descriptors are the parent's as well.
+    Forked(u64),
 }
 
 thread_local! {
@@ -102,6 +105,7 @@ pub(crate) fn with_entered<R>(f: impl FnOnce(&Local) -> R) -> Result<R, TokenErr
             Ok(f(local))
         }
         Role::Former(domain) => Err(TokenError::DomainTerminated { domain }),
+        Role::Forked(domain) => Err(TokenError::Forked { domain }),
         Role::Stranger => Err(TokenError::NotADomainThread),
     }
 }
@@ -125,12 +129,23 @@ pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R) ->
     })
 }
 
-/// The domain that this thread owned before it ended.
-pub(crate) fn former_domain() -> Option<u64> {
+/// Why this thread, which owns no executor, has none.
+pub(crate) fn no_executor() -> TokenError {
     match ROLE.try_with(Cell::get) {
-        Ok(Role::Former(id)) => Some(id),
-        _ => None,
+        Ok(Role::Former(domain)) => TokenError::DomainTerminated { domain },
+        Ok(Role::Forked(domain)) => TokenError::Forked { domain },
+        _ => TokenError::NotADomainThread,
     }
+}
+
+/// In a process that has just been forked: the executor stays with the parent.
+pub(crate) fn leave_to_parent() {
+    let _ = ROLE.try_with(|role| {
+        if let Role::Owner(local) = role.get() {
+            // SAFETY: as in `with_owner`; the child has a copy of the memory.
+            role.set(Role::Forked(unsafe { local.as_ref() }.shared.id));
+        }
+    });
 }
 
 impl Local {

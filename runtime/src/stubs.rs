@@ -139,11 +139,11 @@ extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
     ffi::bool(local::with_owner(Local::park).unwrap_or(true))
 }
 
-/// `clear_wake : unit -> unit` (noalloc): the loop has seen its descriptor.
+/// `clear_wake : unit -> bool` (noalloc): the loop has seen its descriptor. `false` in the child of
+/// a fork, which must not take the parent's wake-up.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
-    local::with_owner(|local| local.shared.clear_wake());
-    UNIT
+    ffi::bool(local::with_owner(|local| local.shared.clear_wake()).is_some())
 }
 
 /// `cancel_call : int -> unit` (noalloc): the promise of this call has been cancelled.

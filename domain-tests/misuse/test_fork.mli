@@ -1,0 +1,1 @@
+(** What a forked process may do: a program of its own. *)
