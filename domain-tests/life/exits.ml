@@ -60,7 +60,9 @@ let scenario = function
   | "child" ->
       occupy ();
       Lwt_main.run
-        (let* () = under_way () in
+        ((* The rest runs in the loop. *)
+         let* () = Lwt.pause () in
+         let* () = under_way () in
          in_a_child 3;
          forever ())
   | "child, no loop" ->
