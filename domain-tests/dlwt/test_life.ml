@@ -243,6 +243,17 @@ let own_hook_first () =
   Alcotest.(check int) "the process's, here" 2 (List.length !process);
   Alcotest.(check int) "not the other domain's" 1 (List.length !mine)
 
+(* The worker may not have seen its task yet when the domain ends. *)
+let last_task () =
+  let ran = Atomic.make 0 in
+  for _ = 1 to 20 do
+    elsewhere (fun () ->
+        Lwt_main.run
+          (ignore (Lwt_preemptive.detach (fun () -> Atomic.incr ran) () : unit Lwt.t);
+           Lwt.return_unit))
+  done;
+  Alcotest.(check int) "all ran" 20 (Atomic.get ran)
+
 let case name f = Alcotest.test_case name `Quick f
 
 let () =
@@ -264,6 +275,7 @@ let () =
           case "engines" engines;
           case "a full pool" full_pool;
           case "a thread that waits for the loop" thread_that_waits_for_the_loop;
+          case "a task that was detached last" last_task;
           case "Lwt_timeout" timeouts;
           case "abandoned jobs" abandoned_jobs;
           case "the hook for exceptions" own_hook_first;

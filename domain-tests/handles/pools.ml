@@ -58,6 +58,13 @@ let least_loaded () =
           Atomic.set gate true;
           Lwt.return_unit))
 
+(* A function that gives back a promise of another domain has ended all the same. *)
+let foreign_promise () =
+  with_pool ~domains:1 (fun pool ->
+      let p, _ = Lwt.wait () in
+      let* e = Expect.rejected "refused" (Pool.spawn pool (fun () -> p)) in
+      match e with Invalid_argument _ -> Pool.shutdown pool | e -> raise e)
+
 let map () =
   with_pool ~domains:2 (fun pool ->
       let n = 500 in
@@ -184,6 +191,7 @@ let suites =
        [
          case "create" create;
          case "spawn picks the least loaded" least_loaded;
+         case "a promise of another domain" foreign_promise;
          case "map" map;
          case "shutdown" shut_down;
          case "cancelled" cancelled;

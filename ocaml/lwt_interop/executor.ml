@@ -158,6 +158,8 @@ let terminate t state () =
   let quietly f x = try f x with _ -> () in
   t.stop ();
   Raw.executor_close ();
+  (* The loop may have run on another thread than the domain's first, which ends it. *)
+  Raw.close_handle t.handle.raw;
   List.iter (fun job -> quietly job.abandon ()) jobs;
   Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
   expecting_termination (fun () ->

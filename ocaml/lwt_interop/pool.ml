@@ -12,12 +12,16 @@ let drain s () =
 let serve s f () =
   s.active <- s.active + 1;
   let p = try f () with e -> Lwt.fail e in
-  let finished _ =
+  let finished () =
     s.active <- s.active - 1;
     end_if_drained s
   in
-  Lwt.on_any p finished finished;
-  p
+  (* A promise of another domain refuses callbacks. *)
+  match Lwt.on_any p (fun _ -> finished ()) (fun _ -> finished ()) with
+  | () -> p
+  | exception e ->
+      finished ();
+      Lwt.fail e
 
 type worker = {
   domain : unit Domain.t;

@@ -68,6 +68,10 @@ val notify : handle -> unit
 (** Tells the domain that there is something in its inbox. *)
 
 val is_alive : handle -> bool
+
+val close_handle : handle -> unit
+(** The domain has ended: messages go back to their senders. *)
+
 val stats : handle -> int array
 val totals : unit -> int array
 val lane_submit : unit -> bool

@@ -96,14 +96,16 @@ impl Lane {
     /// The life of a thread.
     fn serve(&self) {
         if !ffi::register_thread() {
-            // There is no memory for it. Jobs that no other thread will come to are dropped, which
-            // their senders notice.
+            // There is no memory for it. Jobs of Rust's that no other thread will come to are
+            // dropped, which their senders notice; OCaml's wait for the next thread.
             let mut state = self.state();
             state.threads -= 1;
-            let stranded = match state.threads {
-                0 => std::mem::take(&mut state.queue),
-                _ => VecDeque::new(),
-            };
+            let mut stranded = VecDeque::new();
+            if state.threads == 0 {
+                let queue = std::mem::take(&mut state.queue);
+                (state.queue, stranded) =
+                    queue.into_iter().partition(|job| matches!(job, Job::OCaml));
+            }
             drop(state);
             contain_quietly(|| drop(stranded));
             return;

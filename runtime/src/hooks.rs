@@ -43,6 +43,11 @@ pub(crate) fn is_first_thread() -> bool {
     FIRST.get()
 }
 
+/// Whether the calling thread's domain has ended.
+pub(crate) fn has_ended() -> bool {
+    ENDED.get()
+}
+
 /// Gives back the memory of an ending domain's roots, 16 kB, if all of them are gone.
 ///
 /// boxroot frees a pool of roots when its last one is deleted, but not the pool that a domain takes

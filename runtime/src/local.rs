@@ -158,6 +158,10 @@ impl Local {
     /// OCaml called, on the thread that runs the domain's loop, which owns no executor;
     /// `array` is as [`Batch::new`] wants it.
     pub(crate) unsafe fn open(id: u64, array: RawValue) -> io::Result<Arc<Shared>> {
+        if with_owner(|_| ()).is_some() {
+            // OCaml has not taken note of it yet: a signal handler or a finaliser ran in between.
+            return Err(io::Error::other("it is just being made"));
+        }
         crate::panic::remember_origins();
         let tokio = crate::tokio_rt::runtime()?;
         let shared = Arc::new(Shared::new(id)?);

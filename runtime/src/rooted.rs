@@ -1,12 +1,14 @@
 //! OCaml values that Rust keeps.
 
 use crate::ffi::{RawValue, Root};
+use crate::hooks;
 use crate::metrics;
 use crate::owned::assert_owned;
 use crate::token::RuntimeToken;
 use ocaml::{FromValue, ToValue};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 /// In a type that concerns `T`s but holds none, and must not leave its domain: not `Send`.
 pub(crate) type Homebound<T> = PhantomData<(fn() -> T, *mut ())>;
@@ -16,7 +18,7 @@ pub(crate) type Homebound<T> = PhantomData<(fn() -> T, *mut ())>;
 /// It may be sent to and dropped on any thread; to look at it takes a token. It counts in
 /// [`Totals::roots`](crate::metrics::Totals).
 pub struct Rooted<T = ocaml::Value> {
-    root: Root,
+    root: ManuallyDrop<Root>,
     /// Holds no `T`, and gives none without a token.
     _type: PhantomData<fn() -> T>,
 }
@@ -46,7 +48,7 @@ impl<T> Rooted<T> {
     pub(crate) fn from_root(root: Root) -> Self {
         metrics::thread().roots_created.add(1);
         Rooted {
-            root,
+            root: ManuallyDrop::new(root),
             _type: PhantomData,
         }
     }
@@ -77,6 +79,13 @@ impl<T> Rooted<T> {
 impl<T> Drop for Rooted<T> {
     fn drop(&mut self) {
         metrics::thread().roots_dropped.add(1);
+        // A thread-local value of a domain that has ended: OCaml still takes the thread for one that
+        // holds a lock, and so would boxroot, beside the domain that scans the root now. The value is
+        // kept for good instead.
+        if !hooks::has_ended() {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.root) }
+        }
     }
 }
 

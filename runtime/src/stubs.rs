@@ -215,6 +215,15 @@ unsafe extern "C" fn lwt_interop_is_alive(block: RawValue) -> RawValue {
     ffi::bool(unsafe { handle(block) }.is_alive())
 }
 
+/// `close_handle : handle -> unit`: the domain has ended. Does nothing if its executor was closed by
+/// the thread that owned it, which need not have been the domain's first.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_close_handle(block: RawValue) -> RawValue {
+    // SAFETY: as above; OCaml keeps the handle reachable.
+    unsafe { handle(block) }.close();
+    UNIT
+}
+
 /// `stats : handle -> int array`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_stats(block: RawValue) -> RawValue {
