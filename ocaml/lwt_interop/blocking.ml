@@ -21,11 +21,7 @@ let run f =
     (not (Atomic.get cancelled))
     && begin
          let outcome = try Ok (f ()) with e -> Error e in
-         let settle () =
-           match outcome with
-           | Ok v -> Lwt.wakeup_later u v
-           | Error e -> Lwt.wakeup_later_exn u e
-         in
+         let settle () = Lwt.wakeup_later_result u outcome in
          ignore (Executor.post home { run = settle; abandon = ignore } : bool);
          true
        end

@@ -22,21 +22,18 @@ let run_here ~reply ~started f =
       | () -> started (fun () -> Lwt.cancel p)
       | exception e -> finish (Error e))
 
-let resolve u = function
-  | Ok v -> Lwt.wakeup_later u v
-  | Error e -> Lwt.wakeup_later_exn u e
-
 let spawn ?(settled = ignore) (target : Executor.handle) f =
   let home = Executor.current () in
   let p, u = Lwt.task () in
   (* Used at home only. *)
   let is_settled = ref false in
-  let settle outcome =
+  let settle_by how =
     if not !is_settled then (
       is_settled := true;
       settled ();
-      resolve u outcome)
+      how ())
   in
+  let settle outcome = settle_by (fun () -> Lwt.wakeup_later_result u outcome) in
   (* If home has ended nobody waits any more. *)
   let reply outcome =
     ignore
@@ -51,9 +48,7 @@ let spawn ?(settled = ignore) (target : Executor.handle) f =
   in
   if Executor.post target { run; abandon = (fun () -> reply (gone ())) } then
     Lwt.on_cancel p (fun () ->
-        if not !is_settled then (
-          is_settled := true;
-          settled ());
+        settle_by ignore;
         let run () =
           cancelled := true;
           !cancel_work ()

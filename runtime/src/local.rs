@@ -104,9 +104,7 @@ pub(crate) fn with_entered<R>(f: impl FnOnce(&Local) -> R) -> Result<R, TokenErr
             }
             Ok(f(local))
         }
-        Role::Former(domain) => Err(TokenError::DomainTerminated { domain }),
-        Role::Forked(domain) => Err(TokenError::Forked { domain }),
-        Role::Stranger => Err(TokenError::NotADomainThread),
+        _ => Err(no_executor()),
     }
 }
 
@@ -254,7 +252,7 @@ impl Local {
         }
         // SAFETY: the caller's.
         let batch = unsafe { self.batch.swap(spare) };
-        if left_over || polls >= POLLS_PER_TICK || !self.batch.is_empty() || batch.is_some() {
+        if left_over || !self.batch.is_empty() || batch.is_some() {
             // The loop must not sleep before it has looked again.
             self.shared.wake();
         }
