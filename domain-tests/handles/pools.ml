@@ -116,6 +116,62 @@ let shut_down () =
   Expect.that "its domains have ended" (not (Handle.is_alive (Pool.handle pool 0)));
   Lwt.return_unit
 
+(* What takes longer than the deadline is cancelled; what does not care ends with its domain. *)
+let deadline () =
+  let pool = Pool.create ~domains:2 () in
+  let tag = tag () in
+  let stubborn = Pool.spawn_on pool 0 (fun () -> fst (Lwt.wait ())) in
+  let rust = Pool.spawn_on pool 1 (fun () -> Rust.never tag) in
+  let cleaned = Atomic.make false in
+  let with_cleanup () =
+    Lwt.finalize
+      (fun () -> fst (Lwt.task ()))
+      (fun () ->
+        let* (_ : string) = Rust.yield_n 3 "" in
+        let* () = Lwt_unix.sleep 0.001 in
+        Atomic.set cleaned true;
+        Lwt.return_unit)
+  in
+  let cleanup = Pool.spawn_on pool 1 with_cleanup in
+  let quick = Pool.spawn pool (fun () -> Rust.ready_add 1 2) in
+  let* n = quick in
+  Expect.int "what was quick" 3 n;
+  let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
+  let slow = Pool.shutdown pool in
+  let* () = Pool.shutdown ~deadline:0.01 ~grace:0.2 pool in
+  let* () = Expect.cancelled "the Rust call" rust in
+  Expect.int "its future is dropped" 0 (Rust.futures_alive tag);
+  let* () = Expect.cancelled "what cleans up" cleanup in
+  Expect.that "it cleaned up" (Atomic.get cleaned);
+  let* e = Expect.rejected "what does not care" stubborn in
+  Expect.that "its domain is gone"
+    (e = Lwt_interop.Domain_terminated (Handle.id (Pool.handle pool 0)));
+  let* () = slow in
+  Pool.shutdown ~deadline:0. pool
+
+let deadline_not_reached () =
+  let pool = Pool.create ~domains:1 () in
+  let gate = Atomic.make false in
+  let work = Pool.spawn pool (fun () -> Expect.eventually (fun () -> Atomic.get gate)) in
+  let ended = Pool.shutdown ~deadline:100. pool in
+  (* Only the waiting ends. *)
+  let other = Pool.shutdown pool in
+  Lwt.cancel other;
+  let* () = Expect.cancelled "waiting" other in
+  Expect.that "it goes on" (Lwt.is_sleeping ended);
+  Atomic.set gate true;
+  let* () = ended in
+  let* () = work in
+  let bad what f =
+    match Expect.raised what f with
+    | Invalid_argument text -> Expect.contains what ~part:what text
+    | e -> raise e
+  in
+  bad "deadline" (fun () -> Pool.shutdown ~deadline:(-1.) pool);
+  bad "deadline" (fun () -> Pool.shutdown ~deadline:Float.nan pool);
+  bad "grace" (fun () -> Pool.shutdown ~grace:(-1.) pool);
+  Lwt.return_unit
+
 let cancelled () =
   with_pool ~domains:1 (fun pool ->
       let tag = tag () in
@@ -194,6 +250,8 @@ let suites =
          case "a promise of another domain" foreign_promise;
          case "map" map;
          case "shutdown" shut_down;
+         case "shutdown with a deadline" deadline;
+         case "shutdown before the deadline" deadline_not_reached;
          case "cancelled" cancelled;
          case "from within" from_within;
        ])

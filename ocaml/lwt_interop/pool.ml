@@ -1,27 +1,50 @@
 exception Shut_down
 
-(* What goes on in a domain of the pool; used there only. *)
-type service = { mutable active : int; mutable draining : bool; stop : unit Lwt.u }
+(* What goes on in a domain of the pool; used there only. [active] has what cancels each function
+   that is under way. *)
+type service = {
+  active : (int, unit -> unit) Hashtbl.t;
+  mutable started : int;
+  mutable draining : bool;
+  stopped : unit Lwt.t;
+  stop : unit Lwt.u;
+}
 
-let end_if_drained s = if s.draining && s.active = 0 then Lwt.wakeup_later s.stop ()
+let new_service () =
+  let stopped, stop = Lwt.wait () in
+  { active = Hashtbl.create 16; started = 0; draining = false; stopped; stop }
+
+let leave s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
+let end_if_drained s = if s.draining && Hashtbl.length s.active = 0 then leave s
 
 let drain s () =
   s.draining <- true;
   end_if_drained s
 
 let serve s f () =
-  s.active <- s.active + 1;
+  let number = s.started in
+  s.started <- number + 1;
+  Hashtbl.add s.active number ignore;
   let p = try f () with e -> Lwt.fail e in
   let finished () =
-    s.active <- s.active - 1;
+    Hashtbl.remove s.active number;
     end_if_drained s
   in
+  if Lwt.is_sleeping p then Hashtbl.replace s.active number (fun () -> Lwt.cancel p);
   (* A promise of another domain refuses callbacks. *)
   match Lwt.on_any p (fun _ -> finished ()) (fun _ -> finished ()) with
   | () -> p
   | exception e ->
       finished ();
       Lwt.fail e
+
+(* What does not end although it is cancelled ends with the domain. *)
+let cancel_all s grace () =
+  drain s ();
+  let cancels = Hashtbl.fold (fun _ cancel all -> cancel :: all) s.active [] in
+  List.iter (fun cancel -> try cancel () with _ -> ()) cancels;
+  if Lwt.is_sleeping s.stopped then
+    Lwt.on_success (Lwt_unix.sleep grace) (fun () -> leave s)
 
 type worker = {
   domain : unit Domain.t;
@@ -71,9 +94,9 @@ let start () =
     | handle ->
         Dlwt_rt.at_domain_exit ~priority:last (fun () ->
             ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
-        let stopped, stop = Lwt.wait () in
-        Once.fill born (Ok (handle, { active = 0; draining = false; stop }));
-        Lwt_main.run stopped
+        let service = new_service () in
+        Once.fill born (Ok (handle, service));
+        Lwt_main.run service.stopped
   in
   let domain =
     try Domain.spawn body
@@ -136,24 +159,47 @@ let spawn t f =
 
 let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
 
-let shutdown t =
-  match t.shutdown with
-  | Some p -> p
-  | None ->
-      let open Lwt.Syntax in
-      let stop worker =
-        (* What was sent before is run before: messages keep their order. *)
-        let* () =
-          if Handle.post worker.handle (drain worker.service) then worker.ended
-          else Lwt.return_unit
-        in
-        (* The domain has nothing left to do but to give back its memory. *)
-        Domain.join worker.domain;
-        Lwt.return_unit
-      in
-      let p = Lwt.join (List.map stop (Array.to_list t.workers)) in
-      t.shutdown <- Some p;
-      p
+let tell_all t f =
+  Array.iter
+    (fun w -> ignore (Handle.post w.handle (fun () -> f w.service) : bool))
+    t.workers
+
+let shut_down t =
+  let open Lwt.Syntax in
+  (* What was sent before is run before: messages keep their order. *)
+  tell_all t (fun service -> drain service ());
+  let join worker =
+    let* () = worker.ended in
+    (* The domain has nothing left to do but to give back its memory. *)
+    Domain.join worker.domain;
+    Lwt.return_unit
+  in
+  Lwt.join (List.map join (Array.to_list t.workers))
+
+let shutdown ?deadline ?(grace = 1.) t =
+  let check what seconds =
+    if not (seconds >= 0.) then
+      invalid_arg
+        (Printf.sprintf "Lwt_interop.Pool.shutdown: a %s of %g seconds" what seconds)
+  in
+  Option.iter (check "deadline") deadline;
+  check "grace" grace;
+  let p =
+    match t.shutdown with
+    | Some p -> p
+    | None ->
+        let p = shut_down t in
+        t.shutdown <- Some p;
+        p
+  in
+  let cancel_after seconds =
+    let timer = Lwt_unix.sleep seconds in
+    Lwt.on_success timer (fun () -> tell_all t (fun s -> cancel_all s grace ()));
+    Lwt.on_termination p (fun () -> Lwt.cancel timer)
+  in
+  if Lwt.is_sleeping p then Option.iter cancel_after deadline;
+  (* Several may wait for it. *)
+  Lwt.protected p
 
 let current : t option Atomic.t = Atomic.make None
 

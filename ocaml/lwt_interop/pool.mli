@@ -33,9 +33,19 @@ val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
 val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
 (** Like [Lwt_list.map_p], with the elements dealt out to the domains. *)
 
-val shutdown : t -> unit Lwt.t
-(** Takes no more work, waits for what is under way, and ends the domains. Called again,
-    it waits for the same end. To be called on the domain that created the pool. *)
+val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
+(** Takes no more work, waits for what is under way, and ends the domains.
+
+    What is still under way after [deadline] seconds is cancelled, as [Lwt.cancel] does
+    it; what does not end although it is cancelled is given [grace] seconds (1 unless told
+    otherwise) to clean up, then its domain ends and whoever waits for it gets
+    {!Errors.Domain_terminated}. Without [deadline] it waits for as long as it takes. A
+    function that computes cannot be stopped: its domain ends when it returns.
+
+    Called again, it waits for the same end, and the earlier deadline holds. Cancelling
+    the promise only ends the waiting. To be called on the domain that created the pool.
+
+    @raise Invalid_argument if [deadline] or [grace] is negative or not a number. *)
 
 (** {1 The program's pool} *)
 
