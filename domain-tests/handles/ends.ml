@@ -103,13 +103,23 @@ let rejected_too_late () =
   Rust.drop_kept tag
 
 let waiting_for_others () =
-  let tag = tag () in
+  let tag = tag () and told = Atomic.make [] in
   let other = other () in
-  on_domain (fun () ->
-      ignore (Rust.visit_never tag other.id false : string Lwt.t);
-      ignore (Handle.spawn other.handle (fun () -> Rust.never tag) : unit Lwt.t);
-      ignore (Lwt_interop.Blocking.run (fun () -> Unix.sleepf 0.01) : unit Lwt.t);
-      Expect.eventually (fun () -> Rust.futures_alive tag = 2));
+  let id =
+    on_domain (fun () ->
+        let learn p =
+          Lwt.on_failure p (fun e -> Atomic.set told (e :: Atomic.get told))
+        in
+        learn (Rust.visit_never tag other.id false);
+        learn (Handle.spawn other.handle (fun () -> Rust.never tag));
+        learn (Lwt_interop.Blocking.run (fun () -> Unix.sleepf 0.01));
+        let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 2) in
+        Lwt.return (Domain.self () :> int))
+  in
+  Expect.int "all were told" 3 (List.length (Atomic.get told));
+  List.iter
+    (fun e -> Expect.that "its own end" (e = Lwt_interop.Domain_terminated id))
+    (Atomic.get told);
   (* The other domain keeps what it was given, and answers to nobody. *)
   run
     (let* seen, _ = Rust.visit other.id in

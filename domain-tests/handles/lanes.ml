@@ -95,6 +95,70 @@ let cancelled_while_running () =
   Expect.int "the lane goes on" 6 n;
   Lwt.return_unit
 
+(* As many as there are places, while no thread is free. *)
+let fill_queue () =
+  let rec go jobs =
+    match Blocking.try_submit ignore with Some job -> go (job :: jobs) | None -> jobs
+  in
+  go []
+
+let waits_for_a_place () =
+  let* jobs, open_gate = fill () in
+  let queued = fill_queue () in
+  Expect.int "places" 256 (List.length queued);
+  let ran = Atomic.make 0 in
+  let count () = Atomic.fetch_and_add ran 1 in
+  let first = Blocking.submit count in
+  let cancelled = Blocking.submit count in
+  let last = Blocking.submit count in
+  let run = Blocking.run count in
+  let* () = Lwt_unix.sleep 0.002 in
+  Expect.that "they wait" (List.for_all Lwt.is_sleeping [ first; cancelled; last ]);
+  Lwt.cancel cancelled;
+  let* () = Expect.cancelled "it" cancelled in
+  open_gate ();
+  let* first = first in
+  let* last = last in
+  let* () = Lwt.join (jobs @ queued) in
+  let* n = first in
+  let* m = last in
+  let* o = run in
+  Expect.that "in turn, but for the one that was cancelled"
+    (List.sort compare [ n; m; o ] = [ 0; 1; 2 ]);
+  let* free = Blocking.submit count in
+  let* n = free in
+  Expect.int "a place at once" 3 n;
+  Lwt.return_unit
+
+let waits_for_a_place_in_rust () =
+  let* jobs, open_gate = fill () in
+  let* places, sum, cancelled, ran = Rust.fill_lane open_gate in
+  Expect.int "places" 256 places;
+  Expect.int "cancelled" 1 cancelled;
+  Expect.int "the others, and the one that waited" (100 + places - 2) sum;
+  Expect.int "of the dropped ones" 0 ran;
+  Lwt.join jobs
+
+let domain_ends () =
+  let* jobs, open_gate = fill () in
+  let ran = Atomic.make false and told = Atomic.make None in
+  let other = other () in
+  let posted =
+    Lwt_interop.Handle.post other.handle (fun () ->
+        let job = Blocking.run (fun () -> Atomic.set ran true) in
+        Lwt.on_failure job (fun e -> Atomic.set told (Some e)))
+  in
+  Expect.that "posted" posted;
+  other.end_ ();
+  other.join ();
+  Expect.that "its promise"
+    (Atomic.get told = Some (Lwt_interop.Domain_terminated other.id));
+  open_gate ();
+  let* () = Lwt.join jobs in
+  let* () = Blocking.run ignore in
+  Expect.that "it did not run" (not (Atomic.get ran));
+  Lwt.return_unit
+
 let others_go_on () =
   let* jobs, open_gate = fill () in
   let* () =
@@ -148,5 +212,8 @@ let suites =
          alone "cancelled in the queue" cancelled_in_the_queue;
          alone "cancelled while it runs" cancelled_while_running;
          alone "others go on" others_go_on;
+         alone "submit waits for a place" waits_for_a_place;
+         alone "Rust waits for a place" waits_for_a_place_in_rust;
+         alone "the domain ends before the function starts" domain_ends;
        ])
   @ [ ("lane: all", [ plain "Domain 0 has no loop" domain_0_joins ]) ]

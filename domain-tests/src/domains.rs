@@ -7,7 +7,8 @@ use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, blocking, func};
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 fn here() -> Int {
     domain::current().map_or(-1, |d| d.id() as Int)
@@ -299,18 +300,52 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 /// Calls an OCaml function on the blocking lane of Domain 0.
 #[func(raise)]
 pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
-    let job = blocking::run(move |token| {
+    let called = blocking::run(move |token| {
         let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
         f.call(token, ()).map_err(|e| e.to_string())
-    })?;
-    Ok(job.await??)
+    });
+    Ok(called.await??)
 }
 
 /// A panic on the blocking lane.
 #[func(raise)]
 pub fn panics_on_lane() -> Result<(), JoinError> {
-    match blocking::run(|_| panic!("on the lane")) {
-        Ok(job) => job.await,
-        Err(_) => Ok(()),
+    blocking::run(|_| panic!("on the lane")).await
+}
+
+/// Fills the lane's queue, whose threads are blocked until the function opens the gate. Returns
+/// how many places there were, what the closures that had one came to, how many of them were
+/// cancelled, and how many ran of those whose futures were dropped.
+#[func(raise)]
+pub fn fill_lane(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), Error> {
+    let ran = Arc::new(AtomicUsize::new(0));
+    let dropped = || {
+        let ran = ran.clone();
+        blocking::run(move |_| ran.fetch_add(1, Ordering::Relaxed))
+    };
+    // This one had a place, the other one waits for one.
+    let mut queued = Box::pin(dropped());
+    assert!(future::poll_once(&mut queued).await.is_none());
+    let mut jobs = Vec::new();
+    while let Ok(job) = blocking::try_submit(|_| 1) {
+        jobs.push(job?);
     }
+    let mut waiting = Box::pin(dropped());
+    assert!(future::poll_once(&mut waiting).await.is_none());
+    let mut late = Box::pin(blocking::submit(|_| 100));
+    assert!(future::poll_once(&mut late).await.is_none());
+    drop((queued, waiting));
+    jobs[7].cancel();
+    domain::with_token(|token| open_gate.call(token, ()))??;
+    let places = 1 + jobs.len();
+    let (mut sum, mut cancelled) = (late.await?.await?, 0);
+    for job in jobs {
+        match job.await {
+            Ok(n) => sum += n,
+            Err(JoinError::Cancelled) => cancelled += 1,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let ran = ran.load(Ordering::Relaxed);
+    Ok((places as Int, sum, cancelled, ran as Int))
 }

@@ -126,6 +126,7 @@ external answers_at_thread_end : unit -> string array = "answers_at_thread_end"
 external panic_elsewhere : int -> int -> string Lwt.t = "panic_elsewhere"
 external on_lane : (unit -> int) -> int Lwt.t = "on_lane"
 external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
+external fill_lane : (unit -> unit) -> (int * int * int * int) Lwt.t = "fill_lane"
 
 (** {1 Values that Rust keeps} *)
 

@@ -160,9 +160,9 @@ let terminate t state () =
   Raw.executor_close ();
   (* The loop may have run on another thread than the domain's first, which ends it. *)
   Raw.close_handle t.handle.raw;
-  List.iter (fun job -> quietly job.abandon ()) jobs;
-  Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
   expecting_termination (fun () ->
+      List.iter (fun job -> quietly job.abandon ()) jobs;
+      Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
       Array.iter
         (function Nobody -> () | Pending u -> quietly (Lwt.wakeup_later_exn u) gone)
         t.promises)

@@ -23,9 +23,10 @@ val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
     gets the value or the exception of [f]'s. Both cross domains, so they should be
     immutable, or not used by the sender any more; promises stay where they are.
 
-    Cancelling it cancels what [f] returned. If the domain ends first, the promise is
-    rejected with {!Errors.Domain_terminated}. A domain that is not in [Lwt_main.run] at
-    the moment runs [f] when it is next. *)
+    Cancelling it cancels what [f] returned. If either domain ends first, the promise is
+    rejected with {!Errors.Domain_terminated}, which names the one that ended; if it was
+    the caller's, [f] goes on. A domain that is not in [Lwt_main.run] at the moment runs
+    [f] when it is next. *)
 
 val post : t -> (unit -> unit) -> bool
 (** [post domain f] runs [f] in the loop of [domain], without an answer. [false] if the

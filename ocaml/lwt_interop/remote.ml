@@ -26,15 +26,17 @@ let spawn ?(settled = ignore) (target : Executor.handle) f =
   let home = Executor.current () in
   let p, u = Lwt.task () in
   (* Used at home only. *)
-  let is_settled = ref false in
+  let is_settled = ref false and forget = ref ignore in
   let settle_by how =
     if not !is_settled then (
       is_settled := true;
+      !forget ();
       settled ();
       how ())
   in
   let settle outcome = settle_by (fun () -> Lwt.wakeup_later_result u outcome) in
-  (* If home has ended nobody waits any more. *)
+  forget := Executor.while_alive (fun gone -> settle (Error gone));
+  (* If home has ended, nobody waits any more. *)
   let reply outcome =
     ignore
       (Executor.post home { run = (fun () -> settle outcome); abandon = ignore } : bool)

@@ -15,14 +15,26 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many OCaml calls block at the same time; more wait in the queue.
 const MAX_THREADS: usize = 4;
 /// How long a thread waits for work before it ends.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
+/// How many closures of Rust's wait for a thread before [`submit`] waits. OCaml's have as many
+/// places, in `ocaml/lwt_interop/blocking.ml`.
+pub const PLACES: usize = 256;
+
+static FREE: Semaphore = Semaphore::const_new(PLACES);
+
+type Place = SemaphorePermit<'static>;
+
 enum Job {
-    Rust(Box<dyn FnOnce(&RuntimeToken<'_>) + Send>),
+    Rust {
+        place: Place,
+        run: Box<dyn FnOnce(&RuntimeToken<'_>) + Send>,
+    },
     /// The next of the closures that OCaml keeps in a queue of its own.
     OCaml,
 }
@@ -43,23 +55,80 @@ struct Lane {
 static LANE: Lazy<Lane> = Lazy::new(Lane::default);
 
 /// Runs `f` on a thread of Domain 0 that may block: OCaml code that it calls may wait for
-/// files, locks or other processes, and Domain 0's own loop goes on meanwhile. Any thread,
-/// never blocks itself; at most four such calls run at a time, the others queue.
+/// files, locks or other processes, and Domain 0's own loop goes on meanwhile. May be awaited
+/// anywhere. At most four such closures run at a time; the others queue, first come first served,
+/// and more than [`PLACES`] wait until they have a place in the queue.
 ///
 /// The token is that of Domain 0 but not of its loop, so promises cannot be made with it.
+/// Dropping the future keeps `f` from starting; once started, `f` runs to its end.
 ///
 /// # Errors
-/// No thread could be started, and none is running.
-pub fn run<F, T>(f: F) -> io::Result<JoinHandle<T>>
+/// `f` panicked, or no thread could be started for it.
+pub async fn run<F, T>(f: F) -> Result<T, JoinError>
 where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (handle, joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
-    LANE.submit(Job::Rust(Box::new(move |token| {
-        joined.report(contain(|| f(token)).map_err(JoinError::Panicked));
-    })))?;
-    Ok(handle)
+    struct CancelOnDrop<T>(JoinHandle<T>);
+    impl<T> Drop for CancelOnDrop<T> {
+        fn drop(&mut self) {
+            self.0.cancel();
+        }
+    }
+    let mut job = CancelOnDrop(submit(f).await?);
+    (&mut job.0).await
+}
+
+/// Like [`run`], but waits only until `f` has a place in the queue: who produces work waits for
+/// it before the next. The handle yields the value; [`JoinHandle::cancel`] keeps `f` from
+/// starting.
+///
+/// # Errors
+/// No thread could be started, and none is running.
+pub async fn submit<F, T>(f: F) -> Result<JoinHandle<T>, JoinError>
+where
+    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let place = FREE.acquire().await.expect("never closed");
+    enter(place, f)
+}
+
+/// Like [`submit`] where there is a place at once. Any thread, never blocks.
+///
+/// # Errors
+/// The queue is full, and `f` comes back; or no thread could be started, and none is running.
+pub fn try_submit<F, T>(f: F) -> Result<Result<JoinHandle<T>, JoinError>, F>
+where
+    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match FREE.try_acquire() {
+        Ok(place) => Ok(enter(place, f)),
+        Err(_) => Err(f),
+    }
+}
+
+fn enter<F, T>(place: Place, f: F) -> Result<JoinHandle<T>, JoinError>
+where
+    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (handle, mut joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
+    let job = Job::Rust {
+        place,
+        run: Box::new(move |token| {
+            let outcome = match joined.is_cancelled() {
+                true => Err(JoinError::Cancelled),
+                false => contain(|| f(token)).map_err(JoinError::Panicked),
+            };
+            joined.report(outcome);
+        }),
+    };
+    match LANE.submit(job) {
+        Ok(()) => Ok(handle),
+        Err(e) => Err(JoinError::NotStarted { why: e.to_string() }),
+    }
 }
 
 /// Lets the lane run the next closure of OCaml's own queue.
@@ -114,7 +183,10 @@ impl Lane {
             // SAFETY: the thread is registered, and holds the lock only in here.
             unsafe {
                 ffi::with_lock(|| match job {
-                    Job::Rust(f) => contain_quietly(|| f(&RuntimeToken::on_lane())),
+                    Job::Rust { place, run } => {
+                        drop(place);
+                        contain_quietly(|| run(&RuntimeToken::on_lane()));
+                    }
                     Job::OCaml => {
                         if let Some(callbacks) = Callbacks::get() {
                             callbacks.blocking_next();

@@ -96,6 +96,11 @@ pub enum JoinError {
     Panicked(Panic),
     /// It was cancelled.
     Cancelled,
+    /// The operating system has no thread for it.
+    NotStarted {
+        /// What the system said.
+        why: String,
+    },
 }
 
 impl fmt::Display for JoinError {
@@ -106,6 +111,9 @@ impl fmt::Display for JoinError {
             }
             JoinError::Panicked(panic) => panic.fmt(f),
             JoinError::Cancelled => write!(f, "the task was cancelled"),
+            JoinError::NotStarted { why } => {
+                write!(f, "no thread could be started for the task: {why}")
+            }
         }
     }
 }

@@ -65,6 +65,11 @@ impl<T> Joined<T> {
         }
     }
 
+    /// Whether the handle has asked for it.
+    pub(crate) fn is_cancelled(&mut self) -> bool {
+        self.cancelled.try_recv().is_ok()
+    }
+
     /// Reports what was computed at once.
     pub(crate) fn report(self, result: Result<T, JoinError>) {
         report(self.outcome, result);
