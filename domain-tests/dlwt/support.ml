@@ -30,6 +30,10 @@ let resident () =
   |> List.find_map (fun line -> Scanf.sscanf_opt line "VmRSS: %d" Fun.id)
   |> Option.get
 
+external allocated : unit -> int = "dlwt_test_allocated"
+
+let busy_threads () = Lwt_unix.thread_count () - Lwt_unix.thread_waiting_count ()
+
 let refused ~what ?owner f =
   match f () with
   | exception Invalid_argument text ->

@@ -18,6 +18,12 @@ val descriptors : unit -> int
 val resident : unit -> int
 (** Resident memory, kB. *)
 
+val allocated : unit -> int
+(** What C has allocated and not freed, in bytes. *)
+
+val busy_threads : unit -> int
+(** How many threads of Lwt's pool have a system call. *)
+
 val refused : what:string -> ?owner:int -> (unit -> 'a) -> unit
 (** Checks that the call raises [Invalid_argument] whose text names this domain and, if
     given, the owner. *)

@@ -1,23 +1,27 @@
 /* The pool of threads that run Lwt's blocking system calls for all domains.
 
-   A job is its domain's until it has been given to the pool; from then on the
-   domain's mailbox lock protects it. When its domain has ended before it is
-   done, it is abandoned: it may hold GC roots, which only its result function
-   removes, so the next domain that starts a job calls that and forgets what it
-   returns. */
+   Who has a job, and who frees it: it is its domain's until it is started, and
+   again from when it is marked as done; in between it is the pool's, which
+   never frees it, because it may hold GC roots that only its result function
+   removes. That function is called once: by its domain, or, when that has ended
+   first, by whoever takes the job from the list in dlwt_jobs.ml. */
 
 #include "dlwt.h"
 #include "lwt_unix.h"
-#include <caml/alloc.h>
-#include <caml/memory.h>
+#include <caml/mlvalues.h>
 #include <caml/signals.h>
 #include <pthread.h>
 
+/* What the pool does when a job is done, in its field [fast]. */
+enum when_done { NOTIFY, NOTHING, COUNT };
+
+/* Protects what follows, and state, fast and notification_id of every job that
+   the pool has. Held for a few instructions; no signal handler takes it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static lwt_unix_job last; /* of the queue, which is circular; NULL if it is empty */
 static int queued, idle, threads, max_threads = 1000;
-static lwt_unix_job abandoned; /* linked by next; written under the lock */
+static int left_done; /* left by their domains, and done since; read without the lock */
 
 static void push(lwt_unix_job job) {
   if (last == NULL)
@@ -41,25 +45,17 @@ static lwt_unix_job pop(void) {
 }
 
 static void execute(lwt_unix_job job) {
-  sigset_t saved;
-  intnat notify;
-  /* Of the same mailbox as the address that dlwt_check_job may put there. */
-  intnat owner = __atomic_load_n(&job->notification_id, __ATOMIC_RELAXED);
-  struct dlwt_mailbox *box;
+  intnat notify = 0;
   job->worker(job);
-  box = dlwt_mailbox_lock(owner, &saved);
-  if (box == NULL) {
-    pthread_mutex_lock(&lock);
-    job->next = abandoned;
-    __atomic_store_n(&abandoned, job, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&lock);
-    return;
-  }
+  pthread_mutex_lock(&lock);
+  if (job->fast == NOTIFY)
+    notify = job->notification_id;
+  else if (job->fast == COUNT)
+    __atomic_store_n(&left_done, left_done + 1, __ATOMIC_RELAXED);
   job->state = LWT_UNIX_JOB_STATE_DONE;
-  notify = job->fast ? 0 : job->notification_id;
-  dlwt_mailbox_unlock(box, &saved);
-  /* The job is its domain's again. */
-  dlwt_send(notify);
+  pthread_mutex_unlock(&lock);
+  /* The job is not ours any more. */
+  if (notify != 0) dlwt_send(notify);
 }
 
 static void *work_for_ever(void *first) {
@@ -76,27 +72,17 @@ static void *work_for_ever(void *first) {
   return NULL;
 }
 
-static void run_here(lwt_unix_job job) {
-  job->async_method = LWT_UNIX_ASYNC_METHOD_NONE;
-  caml_enter_blocking_section_no_pending();
-  job->worker(job);
-  caml_leave_blocking_section();
-}
+static lwt_unix_job job_of(value v_job) { return *(lwt_unix_job *)Data_custom_val(v_job); }
 
-/* Whether the job is already done. */
-CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
-  lwt_unix_job job = *(lwt_unix_job *)Data_custom_val(v_job);
+/* Hands a job to the pool, if that has a thread for it. */
+CAMLprim value dlwt_jobs_start(value v_job) {
+  lwt_unix_job job = job_of(v_job);
   sigset_t saved;
-  int here = Int_val(v_method) == LWT_UNIX_ASYNC_METHOD_NONE;
+  int started = 1;
   job->state = LWT_UNIX_JOB_STATE_PENDING;
-  job->fast = 1;
-  job->notification_id = Long_val(v_address);
-  if (here) {
-    run_here(job);
-    return Val_true;
-  }
+  job->fast = NOTHING;
   lwt_unix_mutex_init(&job->mutex); /* the job's result function destroys it */
-  job->async_method = Int_val(v_method);
+  job->async_method = LWT_UNIX_ASYNC_METHOD_DETACH;
   pthread_mutex_lock(&lock);
   if (queued < idle) {
     push(job);
@@ -104,52 +90,68 @@ CAMLprim value dlwt_jobs_start(value v_job, value v_method, value v_address) {
   } else if (threads < max_threads) {
     /* The pool gets no signals: they are for domains. */
     dlwt_block_signals(&saved);
-    here = lwt_unix_launch_thread(work_for_ever, job) != 0;
+    started = lwt_unix_launch_thread(work_for_ever, job) == 0;
     dlwt_restore_signals(&saved);
-    if (!here) threads++;
+    if (started) threads++;
   } else
-    here = 1;
+    started = 0;
   pthread_mutex_unlock(&lock);
-  if (here) {
-    lwt_unix_mutex_destroy(&job->mutex);
-    run_here(job);
-    return Val_true;
-  }
-  return Val_false;
+  if (!started) lwt_unix_mutex_destroy(&job->mutex);
+  return Val_bool(started);
 }
 
-/* One of the jobs whose domains ended before they were done. */
-CAMLprim value dlwt_jobs_take_abandoned(value unit) {
-  lwt_unix_job job;
-  (void)unit;
-  if (__atomic_load_n(&abandoned, __ATOMIC_ACQUIRE) == NULL) return Val_none;
-  pthread_mutex_lock(&lock);
-  job = abandoned;
-  if (job != NULL) __atomic_store_n(&abandoned, job->next, __ATOMIC_RELEASE);
-  pthread_mutex_unlock(&lock);
-  if (job == NULL) return Val_none;
-  return caml_alloc_some(lwt_unix_alloc_job(job));
+/* Runs a job in its own domain. Nothing of OCaml's is used after the blocking
+   section: the job is C's memory, and what it has in OCaml's heap are roots. */
+CAMLprim value dlwt_jobs_run_here(value v_job) {
+  lwt_unix_job job = job_of(v_job);
+  job->async_method = LWT_UNIX_ASYNC_METHOD_NONE;
+  /* A signal handler that raised here would lose the job. */
+  caml_enter_blocking_section_no_pending();
+  job->worker(job);
+  caml_leave_blocking_section();
+  return Val_unit;
 }
 
-/* Whether the job is done; if not, the address will be notified. */
-CAMLprim value dlwt_jobs_check(value v_job, value v_address) {
-  lwt_unix_job job = *(lwt_unix_job *)Data_custom_val(v_job);
-  sigset_t saved;
+/* Whether the job is done; if not, says what to do when it is. */
+static int is_done(lwt_unix_job job, enum when_done then, intnat notify) {
   int done;
-  struct dlwt_mailbox *box = dlwt_mailbox_lock(Long_val(v_address), &saved);
-  /* The domain's Lwt has ended: the job may have been freed. */
-  if (box == NULL) return Val_false;
-  job->fast = 0;
-  __atomic_store_n(&job->notification_id, Long_val(v_address), __ATOMIC_RELAXED);
+  pthread_mutex_lock(&lock);
   done = job->state == LWT_UNIX_JOB_STATE_DONE;
-  dlwt_mailbox_unlock(box, &saved);
+  if (!done) {
+    job->fast = then;
+    job->notification_id = notify;
+  }
+  pthread_mutex_unlock(&lock);
+  return done;
+}
+
+CAMLprim value dlwt_jobs_check(value v_job, value v_address) {
+  return Val_bool(is_done(job_of(v_job), NOTIFY, Long_val(v_address)));
+}
+
+CAMLprim value dlwt_jobs_leave(value v_job) {
+  return Val_bool(is_done(job_of(v_job), COUNT, 0));
+}
+
+/* Whether a job that was left is done now, and no longer counted. */
+CAMLprim value dlwt_jobs_take_left(value v_job) {
+  int done;
+  pthread_mutex_lock(&lock);
+  done = job_of(v_job)->state == LWT_UNIX_JOB_STATE_DONE;
+  if (done) __atomic_store_n(&left_done, left_done - 1, __ATOMIC_RELAXED);
+  pthread_mutex_unlock(&lock);
   return Val_bool(done);
+}
+
+CAMLprim value dlwt_jobs_left_done(value unit) {
+  (void)unit;
+  return Val_int(__atomic_load_n(&left_done, __ATOMIC_RELAXED));
 }
 
 void dlwt_jobs_after_fork(void) {
   pthread_mutex_init(&lock, NULL);
   pthread_cond_init(&work, NULL);
-  last = abandoned = NULL;
+  last = NULL;
   queued = idle = threads = 0;
 }
 

@@ -7,7 +7,7 @@ external send : id -> unit = "dlwt_mailbox_send"
 external dropped : unit -> int = "dlwt_mailbox_dropped"
 external reopen : id -> Unix.file_descr = "dlwt_mailbox_after_fork"
 
-type notifier = { handler : unit -> unit; once : bool }
+type notifier = { handler : unit -> unit; once : bool; at_close : unit -> unit }
 
 module Table = Hashtbl.Make (struct
   type t = id
@@ -32,7 +32,7 @@ let is_own t id = id land lnot number_mask = t.base
 let run notifiers id =
   match Table.find_opt notifiers id with
   | None -> ()
-  | Some { handler; once } ->
+  | Some { handler; once; _ } ->
       if once then Table.remove notifiers id;
       handler ()
 
@@ -58,6 +58,9 @@ let watch base notifiers pending fd =
 
 let close t =
   t.closed <- true;
+  let left = Table.fold (fun _ notifier left -> notifier :: left) t.notifiers [] in
+  Table.reset t.notifiers;
+  List.iter (fun notifier -> notifier.at_close ()) left;
   Lwt_engine.stop_event t.event;
   close_mailbox t.base
 
@@ -85,11 +88,11 @@ let rec free_id t number =
   let id = t.base lor (number land number_mask) in
   if id = t.base || Table.mem t.notifiers id then free_id t (number + 1) else id
 
-let make ?(once = false) handler =
+let make ?(once = false) ?(at_close = ignore) handler =
   let t = mine () in
   let id = free_id t (t.last + 1) in
   t.last <- id land number_mask;
-  Table.add t.notifiers id { handler; once };
+  Table.add t.notifiers id { handler; once; at_close };
   id
 
 let stop id =
@@ -110,6 +113,11 @@ let run_received () =
   run_pending t.notifiers t.pending
 
 let is_open () = Dlwt_rt.is_set key && not (mine ()).closed
+
+let can_open () =
+  match mine () with
+  | t -> not t.closed
+  | exception (Unix.Unix_error _ | Failure _) -> false
 
 let address () =
   let t = mine () in

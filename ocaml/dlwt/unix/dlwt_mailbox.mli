@@ -5,8 +5,9 @@
 
 type id = int
 
-val make : ?once:bool -> (unit -> unit) -> id
-(** A notification of the calling domain. *)
+val make : ?once:bool -> ?at_close:(unit -> unit) -> (unit -> unit) -> id
+(** A notification of the calling domain. If it is still there when the domain closes its
+    mailbox, [at_close] is called: the handler will not be any more. It must not raise. *)
 
 val stop : id -> unit
 (** Forgets it. Does nothing for another domain's. *)
@@ -28,6 +29,10 @@ val address : unit -> id
 
 val is_open : unit -> bool
 (** Whether the calling domain has a mailbox: it has used Lwt, and is not ending. *)
+
+val can_open : unit -> bool
+(** Opens the calling domain's mailbox if need be. False if it has been closed, or if that
+    fails, for want of descriptors perhaps. *)
 
 val run_received : unit -> unit
 (** Runs the handlers of the batch in which the caller is one. To be called before such a
