@@ -21,6 +21,37 @@ let encode : redirection -> int list = function
 let refuse_nul s =
   if String.contains s '\000' then raise (Unix.Unix_error (Unix.EINVAL, "spawn", s))
 
+(* Children whose domains have ended. Changed with the lock, which a process is
+   started with as well: its number may be that of an orphan that something else
+   has waited for. *)
+let orphans : int list Atomic.t = Atomic.make []
+let lock = Mutex.create ()
+
+let is_there pid =
+  match Unix.waitpid [ WNOHANG ] pid with
+  | number, _ -> number = 0
+  | exception Unix.Unix_error _ -> false
+
+let change_orphans f = Atomic.set orphans (f (Atomic.get orphans))
+
+let reap () =
+  if Atomic.get orphans <> [] then
+    Mutex.protect lock (fun () -> change_orphans (List.filter is_there))
+
+let abandon pids =
+  (* others ask for any child of the process *)
+  let pids = List.filter (fun pid -> pid > 0) pids in
+  if pids <> [] then (
+    Mutex.protect lock (fun () -> change_orphans (List.rev_append pids));
+    reap ())
+
+let start program arguments environment cwd redirections =
+  reap ();
+  Mutex.protect lock (fun () ->
+      let pid = spawn program arguments environment cwd redirections in
+      change_orphans (List.filter (( <> ) pid));
+      pid)
+
 let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
   let redirections = [ stdin; stdout; stderr ] in
   try
@@ -28,7 +59,7 @@ let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
     Array.iter refuse_nul arguments;
     Option.iter (Array.iter refuse_nul) environment;
     Option.iter refuse_nul cwd;
-    spawn program arguments environment cwd
+    start program arguments environment cwd
       (Array.of_list (List.concat_map encode redirections))
   with exn ->
     (* They were given away, and nobody took them. *)

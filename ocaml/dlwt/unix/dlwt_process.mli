@@ -25,5 +25,13 @@ val spawn :
 val shell : string -> int
 (** [shell command] starts [/bin/sh -c command]. *)
 
+val abandon : int list -> unit
+(** Children that their domain waits for no longer, because it ends. They are waited for
+    when a domain is told of a child's end, when a process is started and here, so that
+    they do not stay as zombies. Numbers that stand for several children are left out. *)
+
+val reap : unit -> unit
+(** Waits for those of them that have ended. *)
+
 val fork : unit -> int
 (** [Unix.fork], which says what to do instead when it is refused. *)
