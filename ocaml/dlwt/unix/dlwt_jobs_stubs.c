@@ -44,26 +44,24 @@ static lwt_unix_job pop(void) {
   return job;
 }
 
-static void execute(lwt_unix_job job) {
-  intnat notify = 0;
-  job->worker(job);
-  pthread_mutex_lock(&lock);
-  if (job->fast == NOTIFY)
-    notify = job->notification_id;
-  else if (job->fast == COUNT)
-    __atomic_store_n(&left_done, left_done + 1, __ATOMIC_RELAXED);
+/* With the lock. The job is not the pool's any more. Returns whom to notify. */
+static intnat mark_done(lwt_unix_job job) {
   job->state = LWT_UNIX_JOB_STATE_DONE;
-  pthread_mutex_unlock(&lock);
-  /* The job is not ours any more. */
-  if (notify != 0) dlwt_send(notify);
+  if (job->fast == COUNT) __atomic_store_n(&left_done, left_done + 1, __ATOMIC_RELAXED);
+  return job->fast == NOTIFY ? job->notification_id : 0;
 }
 
 static void *work_for_ever(void *first) {
   lwt_unix_job job = first;
   for (;;) {
-    execute(job);
+    intnat notify;
+    job->worker(job);
     pthread_mutex_lock(&lock);
+    notify = mark_done(job);
     idle++;
+    pthread_mutex_unlock(&lock);
+    if (notify != 0) dlwt_send(notify);
+    pthread_mutex_lock(&lock);
     while (last == NULL) pthread_cond_wait(&work, &lock);
     idle--;
     job = pop();
@@ -180,7 +178,12 @@ CAMLprim value dlwt_jobs_thread_count(value unit) {
   return Val_int(locked_read(&threads));
 }
 
+/* A queued job has a thread that will be awake soon: it does not wait. */
 CAMLprim value dlwt_jobs_thread_waiting_count(value unit) {
+  int n;
   (void)unit;
-  return Val_int(locked_read(&idle));
+  pthread_mutex_lock(&lock);
+  n = idle - queued;
+  pthread_mutex_unlock(&lock);
+  return Val_int(n);
 }
