@@ -1,13 +1,15 @@
 //! A table of things in flight, whose keys are never mistaken for one another.
 
 /// Names an entry of a [`Slots`] table. A key that is used after its entry was
-/// removed finds nothing, even if the place has been taken again.
+/// removed finds nothing, even if the place has been taken again: no key is ever
+/// given out twice.
 ///
 /// As an OCaml `int` it is `generation << 32 | index`: 30 bits and 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(u64);
 
-const GENERATION_MASK: u32 = 0x3fff_ffff;
+/// A place that was taken this many times and once more is not used again.
+const LAST_GENERATION: u32 = 0x3fff_ffff;
 
 impl Key {
     fn new(index: u32, generation: u32) -> Self {
@@ -46,7 +48,8 @@ struct Entry<T> {
 }
 
 /// A growable table with generation-checked keys. Insertion and removal take
-/// constant time; the place freed last is used first.
+/// constant time; the place freed last is used first. A place whose generations are
+/// used up stays empty, which costs its memory: a few bytes for 2^30 insertions.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     entries: Vec<Entry<T>>,
@@ -105,9 +108,11 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get_mut(key)?;
         let entry = &mut self.entries[key.index()];
-        entry.generation = (entry.generation + 1) & GENERATION_MASK;
         let old = std::mem::replace(&mut entry.slot, Slot::Free { next: self.free });
-        self.free = key.index() as u32;
+        if entry.generation < LAST_GENERATION {
+            entry.generation += 1;
+            self.free = key.index() as u32;
+        }
         self.len -= 1;
         match old {
             Slot::Full(value) => Some(value),
@@ -147,35 +152,143 @@ mod tests {
 
     #[test]
     fn keys_survive_the_trip_through_an_ocaml_int() {
-        let k = Key::new(u32::MAX - 1, GENERATION_MASK);
+        let k = Key::new(u32::MAX - 1, LAST_GENERATION);
         assert!(k.to_int() >= 0);
         assert!(k.to_int() < 1 << 62, "fits 63 bits");
         assert_eq!(Key::from_int(k.to_int()), k);
     }
 
-    proptest! {
-        /// Against a map: the same entries are found, whatever the order.
-        #[test]
-        fn behaves_like_a_map(ops in proptest::collection::vec((any::<bool>(), any::<usize>()), 0..200)) {
-            let mut slots = Slots::new();
-            let mut model: HashMap<Key, usize> = HashMap::new();
-            let mut ever: Vec<Key> = Vec::new();
-            for (insert, n) in ops {
-                if insert || ever.is_empty() {
-                    let k = slots.insert(n);
-                    prop_assert!(model.insert(k, n).is_none());
-                    ever.push(k);
-                } else {
-                    let k = ever[n % ever.len()];
-                    prop_assert_eq!(slots.remove(k), model.remove(&k));
-                }
-                prop_assert_eq!(slots.len(), model.len());
+    /// A table whose free places have served this often already, and the first keys to them.
+    fn worn(places: usize, generation: u32) -> (Slots<usize>, Vec<Key>) {
+        let mut slots = Slots::new();
+        let keys: Vec<Key> = (0..places).map(|_| slots.insert(0)).collect();
+        for key in &keys {
+            slots.remove(*key);
+        }
+        for entry in &mut slots.entries {
+            entry.generation = generation;
+        }
+        (slots, keys)
+    }
+
+    #[test]
+    fn a_place_whose_generations_are_used_up_is_not_used_again() {
+        let (mut s, first) = worn(1, LAST_GENERATION);
+        let last = s.insert(1);
+        assert_eq!((last.index(), last.generation()), (0, LAST_GENERATION));
+        assert_eq!(s.remove(last), Some(1));
+        assert_eq!(s.remove(last), None);
+        assert_eq!(s.remove(first[0]), None);
+        let next = s.insert(2);
+        assert_eq!(next.index(), 1, "a place of its own");
+        assert_eq!(s.get_mut(last), None);
+        assert_eq!(s.drain(), [2]);
+    }
+
+    /// A table beside a map of what is in it, and every key there ever was.
+    #[derive(Default)]
+    struct Model {
+        present: HashMap<Key, usize>,
+        ever: Vec<Key>,
+    }
+
+    impl Model {
+        fn insert(&mut self, slots: &mut Slots<usize>, value: usize) {
+            let key = slots.insert(value);
+            assert!(!self.ever.contains(&key), "given out twice: {key:?}");
+            self.ever.push(key);
+            self.present.insert(key, value);
+        }
+
+        fn remove(&mut self, slots: &mut Slots<usize>, key: Key) {
+            assert_eq!(slots.remove(key), self.present.remove(&key));
+        }
+
+        /// Every key finds its own entry, or nothing.
+        fn check(&self, slots: &mut Slots<usize>) {
+            assert_eq!(slots.len(), self.present.len());
+            for key in &self.ever {
+                assert_eq!(slots.get_mut(*key).copied(), self.present.get(key).copied());
             }
+        }
+
+        fn drain(&mut self, slots: &mut Slots<usize>) {
             let mut rest = slots.drain();
-            let mut expected: Vec<usize> = model.into_values().collect();
+            let mut expected: Vec<usize> = self.present.drain().map(|(_, v)| v).collect();
             rest.sort();
             expected.sort();
-            prop_assert_eq!(rest, expected);
+            assert_eq!(rest, expected);
+        }
+    }
+
+    /// Every sequence of `LENGTH` operations: insert, drain, remove any key there ever was. A
+    /// place has `left` generations left at the start.
+    #[test]
+    fn every_short_history_behaves_like_a_map() {
+        const LENGTH: usize = 7;
+        fn histories(so_far: &mut Vec<usize>, places: usize, left: u32) -> usize {
+            let (mut slots, ever) = worn(places, LAST_GENERATION - left);
+            let mut model = Model {
+                ever,
+                ..Model::default()
+            };
+            for (i, op) in so_far.iter().enumerate() {
+                match op {
+                    0 => model.insert(&mut slots, i),
+                    1 => model.drain(&mut slots),
+                    n => {
+                        let key = model.ever[n - 2];
+                        model.remove(&mut slots, key);
+                    }
+                }
+            }
+            model.check(&mut slots);
+            if so_far.len() == LENGTH {
+                return 1;
+            }
+            (0..model.ever.len() + 2)
+                .map(|op| {
+                    so_far.push(op);
+                    let tried = histories(so_far, places, left);
+                    so_far.pop();
+                    tried
+                })
+                .sum()
+        }
+        let mut tried = 0;
+        for places in 0..3 {
+            for left in 0..2 {
+                tried += histories(&mut Vec::new(), places, left);
+            }
+        }
+        assert!(tried > 100_000, "{tried} histories");
+    }
+
+    proptest! {
+        /// Against a map: the same entries are found, whatever the order, and however worn the
+        /// places are at the start.
+        #[test]
+        fn behaves_like_a_map(
+            places in 0..4usize,
+            left in 0..3u32,
+            ops in proptest::collection::vec((0..8u8, any::<usize>()), 0..200),
+        ) {
+            let (mut slots, ever) = worn(places, LAST_GENERATION - left);
+            let mut model = Model { ever, ..Model::default() };
+            for (op, n) in ops {
+                match op {
+                    0 if n % 16 == 0 => model.drain(&mut slots),
+                    0..=3 => model.insert(&mut slots, n),
+                    _ if model.ever.is_empty() => model.insert(&mut slots, n),
+                    _ => {
+                        let key = model.ever[n % model.ever.len()];
+                        model.remove(&mut slots, key);
+                    }
+                }
+                prop_assert_eq!(slots.len(), model.present.len());
+            }
+            model.check(&mut slots);
+            model.drain(&mut slots);
         }
     }
 }
