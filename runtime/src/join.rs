@@ -2,11 +2,11 @@
 
 use crate::error::JoinError;
 use crate::panic::{Contained, contain_quietly};
+use crate::sync::oneshot;
 use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::sync::oneshot;
 
 /// The outcome of a task, to be awaited anywhere: on a domain, on tokio, or on any
 /// other executor.
@@ -159,5 +159,146 @@ mod tests {
             Err(JoinError::Panicked(p)) => assert_eq!(p.message, "ouch"),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[cfg(all(test, loom_model))]
+mod models {
+    use super::*;
+    use crate::inbox::{Bell, Inbox};
+    use loom::cell::UnsafeCell;
+    use loom::future::block_on;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// Notes that it is dropped, where loom sees who may know.
+    struct Guard(Arc<UnsafeCell<bool>>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.with_mut(|dropped| {
+                // SAFETY: loom refuses what is not ordered with each look.
+                assert!(!unsafe { dropped.replace(true) }, "dropped twice")
+            });
+        }
+    }
+
+    fn guard() -> (Guard, Arc<UnsafeCell<bool>>) {
+        let dropped = Arc::new(UnsafeCell::new(false));
+        (Guard(dropped.clone()), dropped)
+    }
+
+    fn is_dropped(guard: &UnsafeCell<bool>) -> bool {
+        // SAFETY: loom refuses a look that is not ordered with the change.
+        guard.with(|dropped| unsafe { *dropped })
+    }
+
+    /// A cancellation and a task's end: one wins, and whoever waits finds the work dropped.
+    #[test]
+    fn loom_cancelling_races_completion() {
+        loom::model(|| {
+            let (guard, dropped) = guard();
+            let (mut handle, joined) = pair::<Arc<u8>>(1);
+            let task = thread::spawn(move || {
+                block_on(joined.run(async move {
+                    let _guard = guard;
+                    future::yield_now().await;
+                    Arc::new(7)
+                }));
+            });
+            handle.cancel();
+            handle.cancel();
+            match block_on(handle) {
+                Ok(value) => assert_eq!(*value, 7),
+                Err(e) => assert_eq!(e, JoinError::Cancelled),
+            }
+            assert!(is_dropped(&dropped), "told before the work was dropped");
+            task.join().unwrap();
+        });
+    }
+
+    /// A handle that is dropped, whenever that is, leaves the task alone; what nobody takes is
+    /// dropped, which loom tells by the `Arc`.
+    #[test]
+    fn loom_a_detached_task_goes_on() {
+        loom::model(|| {
+            let (guard, dropped) = guard();
+            let (handle, joined) = pair::<Arc<u8>>(1);
+            let task = thread::spawn(move || {
+                let mut value = None;
+                block_on(joined.run(async {
+                    let _guard = guard;
+                    future::yield_now().await;
+                    value.insert(Arc::new(7)).clone()
+                }));
+                assert!(value.is_some(), "stopped half-way");
+            });
+            drop(handle);
+            task.join().unwrap();
+            assert!(is_dropped(&dropped));
+        });
+    }
+
+    /// A task that is dropped before or after its first poll, as at a domain's end, tells so.
+    #[test]
+    fn loom_a_dropped_task_tells_who_waits() {
+        for polls in 0..2 {
+            loom::model(move || {
+                let (guard, dropped) = guard();
+                let (handle, joined) = pair::<()>(3);
+                let task = thread::spawn(move || {
+                    let mut task = Box::pin(joined.run(async move {
+                        let _guard = guard;
+                        future::pending::<()>().await;
+                    }));
+                    for _ in 0..polls {
+                        assert!(block_on(future::poll_once(&mut task)).is_none());
+                    }
+                });
+                assert_eq!(block_on(handle), Err(JoinError::Terminated { domain: 3 }));
+                task.join().unwrap();
+                assert!(is_dropped(&dropped));
+            });
+        }
+    }
+
+    struct Silent;
+
+    impl Bell for Silent {
+        fn ring(&self) {}
+        fn silence(&self) {}
+    }
+
+    /// Work that is sent to a domain that ends: it comes back, or the handle tells what became
+    /// of it. Never both, never neither.
+    #[test]
+    fn loom_work_comes_back_or_its_handle_tells() {
+        loom::model(|| {
+            let inbox = Arc::new(Inbox::<Joined<u8>, _>::new(Silent));
+            let sender = {
+                let inbox = inbox.clone();
+                thread::spawn(move || {
+                    let (handle, joined) = pair(5);
+                    match inbox.send(joined) {
+                        Err(back) => {
+                            back.report(Ok(1));
+                            assert_eq!(block_on(handle), Ok(1), "it is whole");
+                            None
+                        }
+                        Ok(_) => Some(block_on(handle)),
+                    }
+                })
+            };
+            let ran = inbox.receive().map(|joined| joined.report(Ok(7))).is_some();
+            inbox.close(drop);
+            match sender.join().unwrap() {
+                Some(Ok(7)) => assert!(ran),
+                Some(outcome) => {
+                    assert_eq!(outcome, Err(JoinError::Terminated { domain: 5 }));
+                    assert!(!ran);
+                }
+                None => assert!(!ran),
+            }
+        });
     }
 }

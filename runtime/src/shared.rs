@@ -1,16 +1,16 @@
 //! The part of a domain that every thread may touch: its inbox and its wake-up.
 
+use crate::eventfd::Eventfd;
+use crate::inbox::{Bell, Inbox};
 use crate::local::Local;
 use crate::metrics::DomainCounters;
 use crate::panic::contain_quietly;
-use crate::signal::Signal;
 use crate::token::RuntimeToken;
-use concurrent_queue::ConcurrentQueue;
 use once_cell::sync::Lazy;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,81 +37,56 @@ impl<F: FnOnce(&Local, &RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
 /// What other threads know of a domain.
 pub(crate) struct Shared {
     pub(crate) id: u64,
-    inbox: ConcurrentQueue<Box<dyn Message>>,
-    signal: Signal,
-    /// Wakes the loop from its wait. Behind a lock so that no one writes to a number
-    /// that was closed and is something else by now; taken only to wake a sleeper,
-    /// where the system call costs far more. `None` once the domain has ended.
-    eventfd: Mutex<Option<OwnedFd>>,
+    inbox: Inbox<Box<dyn Message>, Eventfd>,
     pub(crate) counters: DomainCounters,
 }
 
 impl Shared {
     /// The shared part of a new executor, not yet known to anyone.
     pub(crate) fn new(id: u64) -> io::Result<Self> {
-        // SAFETY: no pointers are passed.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor was just made and has no other owner.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Shared {
             id,
-            inbox: ConcurrentQueue::unbounded(),
-            signal: Signal::new(),
-            eventfd: Mutex::new(Some(fd)),
+            inbox: Inbox::new(Eventfd::new()?),
             counters: DomainCounters::new(),
         })
     }
 
-    fn eventfd(&self) -> MutexGuard<'_, Option<OwnedFd>> {
-        self.eventfd.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The descriptor that becomes readable when a sleeping loop is woken.
     pub(crate) fn raw_fd(&self) -> Option<i32> {
-        self.eventfd().as_ref().map(AsRawFd::as_raw_fd)
+        self.inbox.with_bell(AsRawFd::as_raw_fd)
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        !self.inbox.is_closed()
+        self.inbox.is_open()
     }
 
     /// Tells the loop that there is work. Any thread; a system call only if the loop
     /// sleeps and nobody has woken it yet.
     pub(crate) fn wake(&self) {
-        if self.signal.raise()
-            && let Some(fd) = &*self.eventfd()
-        {
+        self.note_wake(self.inbox.wake());
+    }
+
+    fn note_wake(&self, rang: bool) {
+        if rang {
             self.counters.wakeups.fetch_add(1, Ordering::Relaxed);
-            let one = 1u64.to_ne_bytes();
-            // SAFETY: eight readable bytes, and a descriptor that the guard keeps open.
-            // It cannot block, and it fails only if the counter is at its limit,
-            // when the loop is about to wake anyway.
-            unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
         }
     }
 
     /// Makes the descriptor unreadable again. The owner, when its loop saw it.
     pub(crate) fn clear_wake(&self) {
-        if let Some(fd) = &*self.eventfd() {
-            let mut count = [0u8; 8];
-            // SAFETY: eight writable bytes, and a descriptor that the guard keeps open.
-            unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-        }
+        let _ = self.inbox.with_bell(Bell::silence);
     }
 
-    /// See [`Signal::take`]. The owner.
+    /// See [`Inbox::take_news`]. The owner.
     pub(crate) fn take_news(&self) -> bool {
         self.counters.awake();
-        self.signal.take()
+        self.inbox.take_news()
     }
 
-    /// See [`Signal::park`]. The owner.
+    /// See [`Inbox::park`]. The owner.
     #[must_use]
     pub(crate) fn park(&self) -> bool {
-        let parked = self.signal.park();
+        let parked = self.inbox.park();
         if parked {
             self.counters.sleep();
         }
@@ -121,15 +96,15 @@ impl Shared {
     /// Sends a message. Any thread, never blocks. If the domain is gone the message
     /// comes back.
     pub(crate) fn send<M: Message + 'static>(&self, message: M) -> Result<(), M> {
-        match self.inbox.push(Box::new(message)) {
-            Ok(()) => {
+        match self.inbox.send(Box::new(message)) {
+            Ok(rang) => {
                 self.note_message();
-                self.wake();
+                self.note_wake(rang);
                 Ok(())
             }
             Err(refused) => {
-                let any = refused.into_inner().into_any();
-                Err(*any.downcast::<M>().expect("the message that was pushed"))
+                let any = refused.into_any();
+                Err(*any.downcast::<M>().expect("the message that was sent"))
             }
         }
     }
@@ -141,18 +116,15 @@ impl Shared {
     }
 
     pub(crate) fn receive(&self) -> Option<Box<dyn Message>> {
-        self.inbox.pop().ok()
+        self.inbox.receive()
     }
 
     /// Ends the domain: later messages go back to their senders, those that were not
     /// yet received are dropped, the descriptor is closed. The owner.
     pub(crate) fn close(&self) {
-        self.inbox.close();
-        while let Some(message) = self.receive() {
-            contain_quietly(|| drop(message));
-        }
+        self.inbox
+            .close(|message| contain_quietly(|| drop(message)));
         registry().remove(&self.id);
-        *self.eventfd() = None;
     }
 }
 

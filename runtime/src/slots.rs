@@ -68,7 +68,7 @@ impl<T> Slots<T> {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom_model)))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -1,6 +1,34 @@
-//! Atomics: the standard library's, or loom's when the models run.
+//! What threads share: the standard library's, `concurrent-queue`'s and tokio's, or loom's and
+//! stand-ins made with it when the models run.
+
+#[cfg(not(loom_model))]
+mod real {
+    pub(crate) use concurrent_queue::ConcurrentQueue as Queue;
+    pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use tokio::sync::oneshot;
+}
+#[cfg(not(loom_model))]
+pub(crate) use real::*;
 
 #[cfg(loom_model)]
-pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
-#[cfg(not(loom_model))]
-pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
+mod modelled {
+    mod queue;
+
+    pub(crate) mod oneshot;
+    pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+    /// Runs a model of three threads, of which there are too many runs to try each: those in which
+    /// no more than three times a thread is stopped where it could go on. `LOOM_MAX_PREEMPTIONS`
+    /// asks for another number.
+    #[cfg(test)]
+    pub(crate) fn model_of_three(f: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = builder.preemption_bound.or(Some(3));
+        builder.check(f);
+    }
+    pub(crate) use queue::Queue;
+}
+#[cfg(loom_model)]
+pub(crate) use modelled::*;

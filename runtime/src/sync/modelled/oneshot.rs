@@ -1,0 +1,100 @@
+//! In place of `tokio::sync::oneshot`, which loom cannot see into.
+
+use loom::sync::{Arc, Mutex};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+struct State<T> {
+    value: Option<T>,
+    waiter: Option<Waker>,
+    /// No value will come any more.
+    sent: bool,
+    /// Nobody waits any more.
+    closed: bool,
+}
+
+type Shared<T> = Arc<Mutex<State<T>>>;
+
+pub(crate) struct Sender<T>(Shared<T>);
+
+pub(crate) struct Receiver<T>(Shared<T>);
+
+/// The sender was dropped.
+#[derive(Debug)]
+pub(crate) struct Dropped;
+
+pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let state = Arc::new(Mutex::new(State {
+        value: None,
+        waiter: None,
+        sent: false,
+        closed: false,
+    }));
+    (Sender(state.clone()), Receiver(state))
+}
+
+impl<T> Sender<T> {
+    /// The value comes back if nobody waits for it.
+    pub(crate) fn send(self, value: T) -> Result<(), T> {
+        let mut state = self.0.lock().unwrap();
+        if state.closed {
+            drop(state);
+            return Err(value);
+        }
+        state.value = Some(value);
+        Ok(())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let waiter = {
+            let mut state = self.0.lock().unwrap();
+            state.sent = true;
+            state.waiter.take()
+        };
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, Dropped>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.0.lock().unwrap();
+        if state.sent {
+            return Poll::Ready(state.value.take().ok_or(Dropped));
+        }
+        let old = state.waiter.replace(cx.waker().clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let (value, waiter) = {
+            let mut state = self.0.lock().unwrap();
+            state.closed = true;
+            (state.value.take(), state.waiter.take())
+        };
+        drop((value, waiter));
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender")
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver")
+    }
+}
