@@ -1,6 +1,7 @@
 module Handle = Handle
 module Pool = Pool
 module Blocking = Blocking
+module Channel = Channel
 
 type panic = Errors.panic = {
   message : string;

@@ -16,6 +16,7 @@
 module Handle = Handle
 module Pool = Pool
 module Blocking = Blocking
+module Channel = Channel
 
 val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
 (** {!Pool.run}: a Lwt loop with a pool of domains at its side, {!Pool.default}. *)
