@@ -32,10 +32,12 @@ let domain () = (Domain.self () :> int)
 
 (* ---------------------------------------------------------------- owners *)
 
-type owner = { mutable id : int; mutable ended : bool }
+type owner = { mutable id : int; ended : bool Atomic.t }
+
+let new_owner () = { id = -1; ended = Atomic.make false }
 
 (* The parent makes the record, so the child fills in its number later. *)
-let owner_key = eager_key (fun () -> { id = -1; ended = false })
+let owner_key = eager_key new_owner
 
 (* The oldest key is the owner's. *)
 let is_ready () = Dlwt_slot.is_set owner_key && !newest_is_set ()
@@ -49,11 +51,12 @@ let[@inline always] self () =
   if owner.id >= 0 then owner else name owner
 
 let[@inline always] is_self owner = owner == get_eager owner_key
-let has_ended owner = owner.ended
+let has_ended owner = Atomic.get owner.ended
 let owner_domain owner = owner.id
 
 let owner_name owner =
-  Printf.sprintf "domain %d%s" owner.id (if owner.ended then " (which has ended)" else "")
+  Printf.sprintf "domain %d%s" owner.id
+    (if has_ended owner then " (which has ended)" else "")
 
 let foreign owner what =
   Invalid_argument
@@ -62,7 +65,8 @@ let foreign owner what =
         that made it: use it there, and send a message to the other domain."
        what (owner_name owner) (domain ()))
 
-let refuse owner what = raise (foreign owner what)
+let[@inline never] refuse owner what = raise (foreign owner what)
+let[@inline always] check owner what = if not (is_self owner) then refuse owner what
 
 (* ------------------------------------------------------------------ exit *)
 
@@ -95,7 +99,7 @@ let rec run_exit_actions ~up_to =
 
 let end_of_domain () =
   run_exit_actions ~up_to:max_int;
-  (self ()).ended <- true
+  Atomic.set (self ()).ended true
 
 let hooks_priority = 10
 
@@ -103,12 +107,38 @@ let hooks_priority = 10
    domain's actions are for that domain alone. *)
 let () = Stdlib.at_exit (fun () -> if is_main () then end_of_domain ())
 
-let at_domain_exit ~priority f =
-  let actions = get_eager exit_actions in
-  actions.pending <- (priority, f) :: actions.pending;
+(* The others learn from it that the domain has ended. *)
+let tell_end actions =
   if not actions.registered then (
     actions.registered <- true;
     if not (is_main ()) then Domain.at_exit end_of_domain)
+
+let at_domain_exit ~priority f =
+  let actions = get_eager exit_actions in
+  actions.pending <- (priority, f) :: actions.pending;
+  tell_end actions
+
+(* ---------------------------------------------------------------- claims *)
+
+type claim = owner Atomic.t
+
+let nobody = new_owner ()
+let unclaimed () = Atomic.make nobody
+let[@inline always] is_mine claim = is_self (Atomic.get claim)
+
+let rec claim t ~idle what =
+  let owner = Atomic.get t in
+  if owner == nobody || (has_ended owner && idle ()) then (
+    tell_end (get_eager exit_actions);
+    let claimed = Atomic.compare_and_set t owner (self ()) in
+    (* another domain was first *)
+    if not claimed then claim t ~idle what)
+  else if not (is_self owner) then
+    invalid_arg
+      (Printf.sprintf
+         "%s belongs to %s, which was the first to use it, and was used in domain %d. \
+          Make one for each domain, or send a message to the domain that uses it."
+         what (owner_name owner) (domain ()))
 
 (* ----------------------------------------------------------------- start *)
 

@@ -103,3 +103,26 @@ val foreign : owner -> string -> exn
 
 val refuse : owner -> string -> 'a
 (** Raises {!foreign}. *)
+
+val check : owner -> string -> unit
+(** {!refuse}s if the caller {!is_self} not. *)
+
+(** {1 Claims}
+
+    Whose a structure is that nothing ties to the domain which makes it, such as a mutex:
+    the first domain's that uses it. Module-level ones are often made in one domain and
+    used in another. *)
+
+type claim
+
+val unclaimed : unit -> claim
+(** Nobody's so far. *)
+
+val is_mine : claim -> bool
+
+val claim : claim -> idle:(unit -> bool) -> string -> unit
+(** Makes it the calling domain's, if it is nobody's, or if its domain has ended and left
+    the structure [idle].
+
+    @raise Invalid_argument
+      if it belongs to another domain; the message begins with the text and names both. *)

@@ -31,6 +31,7 @@ let item_names item =
   | Pstr_primitive v -> [ v.pval_name.txt ]
   | Pstr_exception { ptyexn_constructor = c; _ } -> [ c.pext_name.txt ]
   | Pstr_type (_, types) -> List.map (fun t -> "type:" ^ t.ptype_name.txt) types
+  | Pstr_class classes -> List.map (fun c -> "class:" ^ c.pci_name.txt) classes
   | Pstr_module { pmb_name = { txt = Some name; _ }; _ } -> [ "module:" ^ name ]
   | _ -> []
 

@@ -13,7 +13,7 @@ val value_names : value_binding list -> Names.t
 
 val item_names : structure_item -> string list
 (** What a specification calls a structure item: the values it binds, [()] if it is a
-    [let] that binds none, or [type:t], [module:M]. *)
+    [let] that binds none, or [type:t], [class:c], [module:M]. *)
 
 val longident : Longident.t -> string
 (** [M.x]; [""] for what has no such name. *)
