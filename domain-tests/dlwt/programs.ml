@@ -32,12 +32,14 @@ let exit_in_child () =
 
 (* The same while the initial domain waits in Domain.join. *)
 let exit_in_joined_child () =
+  ignore (Lwt_io.print "buffered in the initial domain\n");
+  ignore (Lwt_io.eprint "error in the initial domain\n");
   Domain.join
     (spawn_running (fun () ->
          ignore (Lwt_io.print "buffered in the child\n");
          exit 4))
 
-(* ... and while it computes inside its loop: it cannot answer. *)
+(* ... and while it computes inside its loop: it cannot answer, but what it has buffered is seen. *)
 let exit_while_main_is_busy () =
   let started = Atomic.make false in
   let _child =
@@ -50,6 +52,7 @@ let exit_while_main_is_busy () =
   in
   Lwt_main.run
     ( Lwt.pause () >>= fun () ->
+      ignore (Lwt_io.print "buffered in the initial domain\n");
       Atomic.set started true;
       while true do
         Domain.cpu_relax ()

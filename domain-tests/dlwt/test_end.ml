@@ -278,6 +278,29 @@ let the_others_are_left_alone () =
       Lwt_main.run (Lwt_unix.sleep 0.001);
       children () = [])
 
+(* ------------------------------------------------------------------ output *)
+
+(* A full pipe that does not block: more than fits in is written nevertheless. *)
+let slow_reader () =
+  let input, output = pipe () in
+  Unix.set_nonblock output;
+  let text = Bytes.init 300_000 (fun i -> Char.chr (i land 127)) in
+  let reader =
+    Domain.spawn (fun () -> In_channel.input_all (Unix.in_channel_of_descr input))
+  in
+  Dlwt_exit.write_all output text;
+  Unix.close output;
+  check "all came through" (Domain.join reader = Bytes.to_string text);
+  Unix.close input
+
+let nobody_reads () =
+  let input, output = pipe () in
+  Unix.close input;
+  let old = Sys.signal Sys.sigpipe Signal_ignore in
+  Dlwt_exit.write_all output (Bytes.make 10 'x');
+  Sys.set_signal Sys.sigpipe old;
+  Unix.close output
+
 let case name f = Alcotest.test_case name `Quick f
 
 let () =
@@ -299,5 +322,10 @@ let () =
           case "the end of the domain waits for those that have ended" the_end_reaps;
           case "the next start of a process does" the_next_start_reaps;
           case "those of a living domain are its own" the_others_are_left_alone;
+        ] );
+      ( "the initial domain's output at exit",
+        [
+          case "is written to a full pipe as well" slow_reader;
+          case "a closed pipe does no harm" nobody_reads;
         ] );
     ]

@@ -44,11 +44,14 @@ let exit_in_child () =
          ]
        ())
 
+let both_buffers = [ "buffered in the child"; "buffered in the initial domain" ]
+
 let exit_in_joined_child () =
-  ignore (ends "exit-in-joined-child" ~code:4 ~out:[ "buffered in the child" ] ())
+  let { err; _ } = ends "exit-in-joined-child" ~code:4 ~out:both_buffers () in
+  check err (contains err ~part:"error in the initial domain")
 
 let exit_while_main_is_busy () =
-  ignore (ends "exit-while-main-is-busy" ~code:5 ~out:[ "buffered in the child" ] ())
+  ignore (ends "exit-while-main-is-busy" ~code:5 ~out:both_buffers ())
 
 let exit_in_initial_domain () =
   ignore

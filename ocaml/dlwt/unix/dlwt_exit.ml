@@ -26,18 +26,40 @@ let serve () =
 let request = Dlwt_mailbox.make serve
 
 (* The process is ending: looking every few milliseconds is simplest. *)
-let ask_main () =
+let main_has_answered () =
   let number = Atomic.fetch_and_add asked 1 + 1 in
   Dlwt_mailbox.send request;
   let until = Unix.gettimeofday () +. patience in
-  while Atomic.get answered < number && Unix.gettimeofday () < until do
-    Unix.sleepf 0.002
-  done
+  let rec wait () =
+    Atomic.get answered >= number
+    || Unix.gettimeofday () < until
+       &&
+       (Unix.sleepf 0.002;
+        wait ())
+  in
+  wait ()
+
+(* Written by the initial domain, while it is alone. *)
+let last_resorts : (unit -> unit) list Atomic.t = Atomic.make []
+let last_resort f = Atomic.set last_resorts (f :: Atomic.get last_resorts)
 
 (* Domains that end without [exit] do not come here. OCaml calls each function
    once in a process: be there for the next domain that exits, too. *)
 let rec on_exit () =
   Stdlib.at_exit on_exit;
-  if (not (Dlwt_rt.is_main ())) && Atomic.get in_loop then ask_main ()
+  if not (Dlwt_rt.is_main () || (Atomic.get in_loop && main_has_answered ())) then
+    List.iter (fun f -> f ()) (Atomic.get last_resorts)
 
 let () = Stdlib.at_exit on_exit
+
+let write_all fd text =
+  let length = Bytes.length text in
+  let rec from start =
+    if start < length then
+      match Unix.single_write fd text start (length - start) with
+      | n -> from (start + n)
+      | exception Unix.Unix_error (EINTR, _, _) -> from start
+      | exception Unix.Unix_error ((EAGAIN | EWOULDBLOCK), _, _) -> (
+          match Unix.select [] [ fd ] [] patience with _, [], _ -> () | _ -> from start)
+  in
+  try from 0 with Unix.Unix_error _ -> ()
