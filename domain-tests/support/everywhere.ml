@@ -65,7 +65,8 @@ let settled () =
       (* What was dropped on tokio's threads may take a moment. *)
       Expect.eventually_blocking (fun () ->
           let t = Lwt_interop.totals () in
-          t.calls_started = t.calls_settled && t.roots = 0))
+          t.calls_started = t.calls_settled
+          && (t.roots, t.slots, t.tasks, t.messages) = (0, 0, 0, 0)))
 
 type other = {
   handle : Lwt_interop.Handle.t;

@@ -19,12 +19,43 @@ let run = Pool.run
 type totals = {
   calls_started : int;
   calls_settled : int;
-  roots : int;
   late_completions : int;
+  roots : int;
+  slots : int;
+  tasks : int;
+  messages : int;
+  tokio_tasks : int;
+  domains : int;
+  lane_threads : int;
+  lane_queue : int;
 }
 
 let totals () =
   match Raw.totals () with
-  | [| calls_started; calls_settled; roots; late_completions |] ->
-      { calls_started; calls_settled; roots; late_completions }
+  | [|
+   calls_started;
+   calls_settled;
+   late_completions;
+   roots;
+   slots;
+   tasks;
+   messages;
+   tokio_tasks;
+   domains;
+   lane_threads;
+   lane_queue;
+  |] ->
+      {
+        calls_started;
+        calls_settled;
+        late_completions;
+        roots;
+        slots;
+        tasks;
+        messages;
+        tokio_tasks;
+        domains;
+        lane_threads;
+        lane_queue;
+      }
   | _ -> assert false

@@ -46,9 +46,20 @@ exception Wrong_thread of string
 type totals = {
   calls_started : int;  (** calls of Rust functions that were not ready at once *)
   calls_settled : int;  (** those that are settled, in whatever way *)
-  roots : int;  (** OCaml values that Rust values keep alive *)
   late_completions : int;  (** outcomes that came too late, after a cancellation *)
+  roots : int;  (** OCaml values that Rust values keep alive *)
+  slots : int;
+      (** places taken in the domains' tables of what is in flight: calls until their
+          promises are settled, promises that Rust waits for *)
+  tasks : int;  (** Rust tasks of the domains' executors *)
+  messages : int;  (** from Rust, which domains have not yet looked at *)
+  tokio_tasks : int;  (** tasks on tokio, the program's own included *)
+  domains : int;  (** that have an executor *)
+  lane_threads : int;  (** of {!Blocking}; one ends after five idle seconds *)
+  lane_queue : int;  (** jobs that wait for one of them *)
 }
 
 val totals : unit -> totals
-(** Of all domains. Exact once they are quiet. *)
+(** Of all domains. Exact once they are quiet. When nothing is left of what a program did,
+    as many calls are settled as were started, and the fields from [roots] to
+    [tokio_tasks] are 0, but for what the program keeps on purpose. *)

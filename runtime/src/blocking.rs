@@ -136,6 +136,12 @@ pub(crate) fn run_ocaml() -> io::Result<()> {
     LANE.submit(Job::OCaml)
 }
 
+/// The threads that there are, and the jobs that wait for one.
+pub(crate) fn occupancy() -> (usize, usize) {
+    let state = LANE.state();
+    (state.threads, state.queue.len())
+}
+
 impl Lane {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

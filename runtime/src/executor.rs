@@ -1,6 +1,7 @@
 //! The Rust side of a domain's scheduler: `async_executor::LocalExecutor`, ticked by
 //! the domain's Lwt loop.
 
+use crate::metrics::Alive;
 use crate::panic::contain;
 use crate::shared::Shared;
 use async_executor::{LocalExecutor, Task};
@@ -9,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 /// Tells a domain's loop that its executor has tasks to poll.
 struct LoopWaker(Arc<Shared>);
@@ -62,6 +63,10 @@ impl Executor {
     /// Adds a task; it is polled by a later tick. `future` contains its own panics.
     /// After `close` the future is dropped at once, which cancels the task.
     pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
+        let future = Counted {
+            future,
+            _alive: Alive::new(),
+        };
         match self.tasks() {
             Some(tasks) => tasks.spawn(future),
             None => LocalExecutor::new().spawn(future),
@@ -109,6 +114,22 @@ impl Executor {
         let tasks = self.tasks.take();
         drop(self.sentinel.take());
         drop(tasks);
+    }
+}
+
+/// A task's future, which counts in [`Totals::tasks`](crate::metrics::Totals::tasks).
+struct Counted<F> {
+    future: F,
+    _alive: Alive,
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the field is pinned when the whole is: nothing here moves it, and `Counted` has
+        // no destructor of its own.
+        unsafe { self.map_unchecked_mut(|counted| &mut counted.future) }.poll(cx)
     }
 }
 

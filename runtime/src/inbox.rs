@@ -76,6 +76,11 @@ impl<M, B: Bell> Inbox<M, B> {
         self.queue.pop().ok()
     }
 
+    /// How many messages wait. Any thread.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Later messages go back to their senders, those that were not yet received to `drop`; the
     /// bell is closed. The owner.
     pub(crate) fn close(&self, drop: impl FnMut(M)) {

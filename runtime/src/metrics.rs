@@ -1,5 +1,8 @@
 //! Counters that each thread keeps for itself, and that any thread may sum up.
 
+use crate::blocking;
+use crate::shared::registry;
+use crate::tokio_rt;
 use once_cell::sync::Lazy;
 use std::cell::Cell;
 use std::panic::catch_unwind;
@@ -29,6 +32,10 @@ pub(crate) struct ThreadCounters {
     pub(crate) roots_created: Counter,
     pub(crate) roots_dropped: Counter,
     pub(crate) late_completions: Counter,
+    pub(crate) slots_taken: Counter,
+    pub(crate) slots_freed: Counter,
+    pub(crate) tasks_made: Counter,
+    pub(crate) tasks_dropped: Counter,
 }
 
 static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
@@ -50,8 +57,26 @@ pub(crate) fn thread() -> &'static ThreadCounters {
     })
 }
 
+/// One that counts in [`Totals::tasks`] for as long as it is there.
+pub(crate) struct Alive(());
+
+impl Alive {
+    pub(crate) fn new() -> Self {
+        thread().tasks_made.add(1);
+        Alive(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        thread().tasks_dropped.add(1);
+    }
+}
+
 /// Totals of the whole process. Each number is exact once the threads that change
-/// it are quiet.
+/// it are quiet. When nothing is left of what a program did, as many calls are settled as were
+/// started, `domains` are those whose loops still serve, and the fields from `roots` to
+/// `tokio_tasks` are 0 but for what the program keeps on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
@@ -60,10 +85,28 @@ pub struct Totals {
     /// Those of them that have been settled: a value, an exception, cancelled, or
     /// their domain's end.
     pub calls_settled: u64,
-    /// OCaml values that Rust values of this crate keep alive.
-    pub roots: u64,
     /// Completions that came for something that was settled before; dropped.
     pub late_completions: u64,
+    /// OCaml values that [`Rooted`](crate::Rooted) and what is made of it keep alive: promises,
+    /// functions, exceptions.
+    pub roots: u64,
+    /// Places taken in the domains' tables of what is in flight: a call from OCaml until its promise
+    /// is settled, a promise that Rust waits for until it has been told.
+    pub slots: u64,
+    /// Tasks of the domains' executors that have not been dropped: of calls, of
+    /// [`Domain::spawn`](crate::Domain::spawn) and of
+    /// [`spawn_local`](crate::domain::spawn_local).
+    pub tasks: u64,
+    /// Messages that a domain has not yet looked at.
+    pub messages: u64,
+    /// Tasks on tokio, the program's own included.
+    pub tokio_tasks: u64,
+    /// Domains that have an executor.
+    pub domains: u64,
+    /// Threads of the blocking lane; one ends when it has had nothing to do for five seconds.
+    pub lane_threads: u64,
+    /// Jobs that wait for one of them.
+    pub lane_queue: u64,
 }
 
 /// Sums up what all threads have counted. Any thread.
@@ -71,15 +114,31 @@ pub fn totals() -> Totals {
     let sum = |f: fn(&ThreadCounters) -> &Counter| -> u64 {
         THREADS.iter().chain([&*OTHERS]).map(|t| f(t).get()).sum()
     };
-    // A root may be dropped on another thread than it was made on: read the drops first,
-    // so that the difference never goes below zero.
-    let dropped = sum(|t| &t.roots_dropped);
+    // A root may be dropped on another thread than it was made on: read the ends first, so that
+    // no difference is below zero.
+    let difference = |starts, ends| {
+        let ended = sum(ends);
+        sum(starts).saturating_sub(ended)
+    };
     let settled = sum(|t| &t.calls_settled);
+    let (domains, messages) = {
+        let domains = registry();
+        let messages: usize = domains.values().map(|domain| domain.waiting()).sum();
+        (domains.len(), messages)
+    };
+    let (lane_threads, lane_queue) = blocking::occupancy();
     Totals {
         calls_started: sum(|t| &t.calls_started),
         calls_settled: settled,
-        roots: sum(|t| &t.roots_created).saturating_sub(dropped),
         late_completions: sum(|t| &t.late_completions),
+        roots: difference(|t| &t.roots_created, |t| &t.roots_dropped),
+        slots: difference(|t| &t.slots_taken, |t| &t.slots_freed),
+        tasks: difference(|t| &t.tasks_made, |t| &t.tasks_dropped),
+        messages: messages as u64,
+        tokio_tasks: tokio_rt::alive_tasks() as u64,
+        domains: domains as u64,
+        lane_threads: lane_threads as u64,
+        lane_queue: lane_queue as u64,
     }
 }
 

@@ -119,6 +119,11 @@ impl Shared {
         self.inbox.receive()
     }
 
+    /// How many messages wait. Any thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
+
     /// Ends the domain: later messages go back to their senders, those that were not
     /// yet received are dropped, the descriptor is closed. The owner.
     pub(crate) fn close(&self) {

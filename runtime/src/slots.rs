@@ -1,5 +1,7 @@
 //! A table of things in flight, whose keys are never mistaken for one another.
 
+use crate::metrics;
+
 /// Names an entry of a [`Slots`] table. A key that is used after its entry was
 /// removed finds nothing, even if the place has been taken again: no key is ever
 /// given out twice.
@@ -50,6 +52,7 @@ struct Entry<T> {
 /// A growable table with generation-checked keys. Insertion and removal take
 /// constant time; the place freed last is used first. A place whose generations are
 /// used up stays empty, which costs its memory: a few bytes for 2^30 insertions.
+/// What is in it counts in [`Totals::slots`](metrics::Totals::slots).
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     entries: Vec<Entry<T>>,
@@ -75,6 +78,7 @@ impl<T> Slots<T> {
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
         self.len += 1;
+        metrics::thread().slots_taken.add(1);
         if self.free == NONE {
             let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 entries");
             assert_ne!(index, NONE, "fewer than 2^32 entries");
@@ -114,6 +118,7 @@ impl<T> Slots<T> {
             self.free = key.index() as u32;
         }
         self.len -= 1;
+        metrics::thread().slots_freed.add(1);
         match old {
             Slot::Full(value) => Some(value),
             Slot::Free { .. } => unreachable!("checked above"),
@@ -130,6 +135,12 @@ impl<T> Slots<T> {
             .map(|(i, e)| Key::new(i as u32, e.generation))
             .collect();
         keys.into_iter().filter_map(|k| self.remove(k)).collect()
+    }
+}
+
+impl<T> Drop for Slots<T> {
+    fn drop(&mut self) {
+        metrics::thread().slots_freed.add(self.len as u64);
     }
 }
 

@@ -251,8 +251,15 @@ unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
         ints(&[
             t.calls_started as isize,
             t.calls_settled as isize,
-            t.roots as isize,
             t.late_completions as isize,
+            t.roots as isize,
+            t.slots as isize,
+            t.tasks as isize,
+            t.messages as isize,
+            t.tokio_tasks as isize,
+            t.domains as isize,
+            t.lane_threads as isize,
+            t.lane_queue as isize,
         ])
     }
 }

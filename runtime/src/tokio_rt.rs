@@ -38,6 +38,11 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     })
 }
 
+/// How many tasks there are. Does not start the runtime.
+pub(crate) fn alive_tasks() -> usize {
+    RUNTIME.get().map_or(0, |rt| rt.metrics().num_alive_tasks())
+}
+
 /// Blocks all signals for the calling thread; returns the mask that it had.
 pub(crate) fn block_signals() -> libc::sigset_t {
     let mut all = MaybeUninit::uninit();

@@ -71,6 +71,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.tail.load(Ordering::Relaxed) / ONE - self.head.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn close(&self) -> bool {
         self.tail.fetch_or(CLOSED, Ordering::Relaxed) & CLOSED == 0
     }

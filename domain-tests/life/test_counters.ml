@@ -1,0 +1,136 @@
+(* What [Lwt_interop.totals] says while something is under way, and afterwards. *)
+
+open Lwt.Syntax
+open Everywhere
+
+let totals = Lwt_interop.totals
+
+(* [during before now] holds once [start] has been called, and all is as before after [stop]. *)
+let comes_and_goes ~during ~start ~stop () =
+  (* In the loop, so that the domain has its executor. *)
+  let* () = Lwt.pause () in
+  let before = totals () in
+  let* started = start () in
+  let* () = Expect.eventually (fun () -> during before (totals ())) in
+  let* () = stop started in
+  Expect.eventually (fun () ->
+      let t = totals () in
+      t.calls_started = t.calls_settled
+      && { t with calls_started = 0; calls_settled = 0; lane_threads = 0 }
+         = { before with calls_started = 0; calls_settled = 0; lane_threads = 0 })
+
+let cancel p =
+  Lwt.cancel p;
+  Lwt.return_unit
+
+let call =
+  comes_and_goes
+    ~during:(fun b t ->
+      t.calls_started = b.calls_started + 1
+      && t.calls_settled = b.calls_settled
+      && t.slots = b.slots + 1
+      && t.tasks = b.tasks + 1)
+    ~start:(fun () -> Lwt.return (Rust.never 0))
+    ~stop:cancel
+
+let tokio =
+  comes_and_goes
+    ~during:(fun b t -> t.slots = b.slots + 1 && t.tokio_tasks = b.tokio_tasks + 1)
+    ~start:(fun () -> Lwt.return (Rust.never_tokio 0))
+    ~stop:cancel
+
+(* A call and its task, the promise, and the place where its outcome will be. *)
+let wait =
+  comes_and_goes
+    ~during:(fun b t ->
+      t.slots = b.slots + 2 && t.tasks = b.tasks + 1 && t.roots = b.roots + 1)
+    ~start:(fun () ->
+      let p, u = Lwt.wait () in
+      let call = Rust.await_promise p in
+      Lwt.return (u, call))
+    ~stop:(fun (u, call) ->
+      Lwt.wakeup u "";
+      Lwt.map ignore call)
+
+let root =
+  comes_and_goes
+    ~during:(fun b t -> t.roots = b.roots + 1)
+    ~start:(fun () ->
+      let n = tag () in
+      Rust.keep n "kept";
+      Lwt.return n)
+    ~stop:(fun n ->
+      Rust.forget n;
+      Lwt.return_unit)
+
+let domain =
+  comes_and_goes
+    ~during:(fun b t -> t.domains = b.domains + 1)
+    ~start:(fun () -> Lwt.return (other ()))
+    ~stop:(fun other ->
+      other.end_ ();
+      other.join ();
+      Lwt.return_unit)
+
+(* To a domain that is not in its loop. *)
+let message =
+  comes_and_goes
+    ~during:(fun b t -> t.messages = b.messages + 1)
+    ~start:(fun () ->
+      let other = other () in
+      other.leave ();
+      Lwt.return (other, Rust.call_there other.id))
+    ~stop:(fun (other, call) ->
+      other.end_ ();
+      other.join ();
+      Lwt.map ignore call)
+
+let lane =
+  comes_and_goes
+    ~during:(fun b t -> t.lane_threads = 4 && t.lane_queue = b.lane_queue + 2)
+    ~start:(fun () ->
+      let gate = Atomic.make false in
+      let job () = Expect.eventually_blocking (fun () -> Atomic.get gate) in
+      Lwt.return (gate, List.init 6 (fun _ -> Lwt_interop.Blocking.run job)))
+    ~stop:(fun (gate, jobs) ->
+      Atomic.set gate true;
+      Lwt.join jobs)
+
+let lane_at_rest () = Expect.eventually_blocking (fun () -> (totals ()).lane_threads = 0)
+
+(* What it leaves behind is its end's to put away. *)
+let ended () =
+  let before = totals () in
+  on_domain (fun () ->
+      ignore (Rust.never 0 : unit Lwt.t);
+      ignore (Rust.await_promise (fst (Lwt.wait ())) : string Lwt.t);
+      ignore (Rust.visit_never 0 (Domain.self () :> int) false : string Lwt.t);
+      let* () = Expect.eventually (fun () -> (totals ()).tasks = before.tasks + 4) in
+      Expect.that "slots" ((totals ()).slots >= before.slots + 4);
+      Lwt.return_unit);
+  let t = totals () in
+  Expect.int "slots" before.slots t.slots;
+  Expect.int "tasks" before.tasks t.tasks;
+  Expect.int "roots" before.roots t.roots;
+  Expect.int "domains" before.domains t.domains
+
+let () =
+  Alcotest.run "counters"
+    (suites ~several:[]
+       [
+         alone "a call counts until it is settled" call;
+         alone "a call on tokio counts its task" tokio;
+         alone "a promise that Rust waits for takes a slot" wait;
+         alone "a kept value is a root" root;
+         alone "a domain counts while it has an executor" domain;
+         alone "a message counts until it is looked at" message;
+         alone "the lane counts its threads and its queue" lane;
+       ]
+    @ [
+        ( "at the end",
+          [
+            plain "an ended domain leaves nothing to count" ended;
+            plain "an idle lane has no threads" lane_at_rest;
+            settled ();
+          ] );
+      ])

@@ -1,0 +1,1 @@
+(** Counters that go up and down with what they count. *)
