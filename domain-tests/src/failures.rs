@@ -88,9 +88,19 @@ pub(crate) struct Counted(Int);
 
 fn count(tag: Int, change: Int) -> Int {
     let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    let n = alive.entry(tag).or_default();
-    *n += change;
-    *n
+    let n = alive.get(&tag).copied().unwrap_or(0) + change;
+    if n == 0 {
+        alive.remove(&tag);
+    } else {
+        alive.insert(tag, n);
+    }
+    n
+}
+
+/// How many there are of all.
+pub(crate) fn all_counted() -> Int {
+    let alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    alive.values().sum()
 }
 
 impl Counted {

@@ -4,29 +4,28 @@ use crate::{Error, Int};
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{OCamlException, Promise, Rooted, func};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-static KEPT: Mutex<BTreeMap<Int, Rooted<String>>> = Mutex::new(BTreeMap::new());
+static KEPT: Mutex<BTreeMap<Int, Arc<Rooted<String>>>> = Mutex::new(BTreeMap::new());
 
-fn kept_values() -> MutexGuard<'static, BTreeMap<Int, Rooted<String>>> {
+fn kept_values() -> MutexGuard<'static, BTreeMap<Int, Arc<Rooted<String>>>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps a value under a number.
 #[func(sync)]
 pub fn keep(n: Int, value: Rooted<String>) {
-    kept_values().insert(n, value);
+    kept_values().insert(n, Arc::new(value));
 }
 
 /// The value under a number, whichever domain asks.
 #[func(sync, raise)]
 pub fn kept(n: Int) -> Result<Option<String>, Error> {
-    // No lock is held while OCaml converts: the value leaves the table meanwhile.
-    let value = kept_values().remove(&n);
-    let Some(value) = value else { return Ok(None) };
-    let text = with_token(|t| value.get(t))?;
-    kept_values().insert(n, value);
-    Ok(Some(text))
+    // No lock is held while OCaml converts.
+    let value = kept_values().get(&n).cloned();
+    Ok(value
+        .map(|value| with_token(|t| value.get(t)))
+        .transpose()?)
 }
 
 /// Keeps it no more.

@@ -5,6 +5,7 @@ mod domains;
 mod failures;
 mod kept;
 mod promises;
+mod stress;
 mod watch;
 
 /// The error type of functions that fail in several ways.

@@ -6,6 +6,7 @@ val that : string -> bool -> unit
 val int : string -> int -> int -> unit
 val string : string -> string -> string -> unit
 val contains : string -> part:string -> string -> unit
+val is_part : string -> part:string -> bool
 
 val rejected : string -> 'a Lwt.t -> exn Lwt.t
 (** The exception of a promise. *)

@@ -1,0 +1,26 @@
+module Handle = Lwt_interop.Handle
+
+let places = Array.init 8 (fun _ -> Atomic.make None)
+let next = Atomic.make 0
+let main = ref None
+
+let home () =
+  match !main with
+  | Some handle -> handle
+  | None ->
+      let handle = Handle.current () in
+      main := Some handle;
+      handle
+
+let add handle =
+  let i = Atomic.fetch_and_add next 1 mod Array.length places in
+  Atomic.set places.(i) (Some handle)
+
+let mortal choice = Atomic.get places.(Choice.int choice (Array.length places))
+
+let any choice =
+  match mortal choice with
+  | Some handle when not (Choice.chance choice 8) -> handle
+  | _ -> home ()
+
+let clear () = Array.iter (fun place -> Atomic.set place None) places
