@@ -47,18 +47,20 @@ let live i () =
   ignore (Rust.never_tokio 0 : unit Lwt.t);
   Lwt.return_unit
 
-let cycle home i =
+let cycle_of home f =
   let ended, u = Lwt.wait () in
   let domain =
     Domain.spawn (fun () ->
         Fun.protect
-          (fun () -> Lwt_main.run (live i ()))
+          (fun () -> Lwt_main.run (f ()))
           ~finally:(fun () ->
             ignore (Handle.post home (fun () -> Lwt.wakeup_later u ()) : bool)))
   in
   let* () = ended in
   Domain.join domain;
   Lwt.return_unit
+
+let cycle home i = cycle_of home (live i)
 
 let rec cycles home n =
   if n = 0 then Lwt.return_unit
@@ -79,6 +81,34 @@ let no_traces () =
      Expect.that (Printf.sprintf "1000 domains more took %d kB" grown) (grown < 4_000);
      Expect.that "Rust knows the domain that lives" (Rust.known_domains () = [| 0 |]);
      Expect.eventually (fun () -> Rust.futures_alive 0 = 0))
+
+external allocated : unit -> int = "stress_allocated"
+
+(* Each domain keeps a value that the next one, which did not make its root, drops. *)
+let outlived () =
+  let home = Handle.current () in
+  let first = 1_000_000 in
+  let rec go i n =
+    if i = n then Lwt.return_unit
+    else
+      let keeps () =
+        Rust.keep (first + i) "kept";
+        if i > 0 then Rust.forget (first + i - 1);
+        Lwt.return_unit
+      in
+      Lwt.bind (cycle_of home keeps) (fun () -> go (i + 1) n)
+  in
+  Lwt_main.run
+    (let* () = go 0 200 in
+     Gc.full_major ();
+     let before = allocated () in
+     let* () = go 200 600 in
+     Gc.full_major ();
+     Rust.forget (first + 599);
+     let grown = (allocated () - before) / 1024 in
+     (* One pool of roots takes 16 kB; some wait for their turn. *)
+     Expect.that (Printf.sprintf "400 domains took %d kB" grown) (grown < 1_600);
+     Lwt.return_unit)
 
 let several_at_a_time () =
   let home = Handle.current () in
@@ -162,6 +192,7 @@ let () =
       ( "life",
         [
           plain "2000 domains" no_traces;
+          plain "roots that outlive their domains give back their memory" outlived;
           plain "120 domains, 60 at a time" several_at_a_time;
           plain "50 domains, each from the one before" nested;
           plain "50 pools" pools;

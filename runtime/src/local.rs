@@ -4,6 +4,7 @@ use crate::batch::{Batch, Kind};
 use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
+use crate::hooks::Reclaimed;
 use crate::metrics;
 use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
@@ -57,6 +58,7 @@ pub(crate) struct Local {
     calls: RefCell<Slots<Call>>,
     waits: RefCell<Slots<Wait>>,
     batch: Batch,
+    reclaimed: Reclaimed,
     /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
     depth: Cell<u32>,
     /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll
@@ -170,6 +172,7 @@ impl Local {
             waits: RefCell::new(Slots::new()),
             // SAFETY: the caller's.
             batch: unsafe { Batch::new(array) },
+            reclaimed: Reclaimed::new(),
             depth: Cell::new(0),
             _tokio: tokio.enter(),
         });
@@ -250,6 +253,8 @@ impl Local {
                 }
             }
         }
+        // SAFETY: the caller's; what this domain keeps is rooted.
+        unsafe { self.reclaimed.look() };
         // SAFETY: the caller's.
         let batch = unsafe { self.batch.swap(spare) };
         if left_over || !self.batch.is_empty() || batch.is_some() {
