@@ -1,0 +1,3 @@
+(** A domain that is sent messages by two others, and ended by one of them. *)
+
+val tests : QCheck.Test.t list

@@ -1,0 +1,306 @@
+module Handle = Lwt_interop.Handle
+
+(* What a function that is sent does. *)
+type work = Value | Pauses of int | Raises | Never
+
+type step =
+  | Spawn of int * work  (** on this target *)
+  | Spawn_cancelled of int * work * int  (** after so many pauses *)
+  | Post of int
+  | Is_alive of int
+  | Pause of int
+  | Spin of int
+
+(* The targets serve, each until it has been given so much, or to the end. *)
+type scenario = { targets : int option list; callers : (Crew.life * step list) list }
+
+(* ---- scenarios *)
+
+let show_work = function
+  | Value -> "value"
+  | Pauses n -> Printf.sprintf "pauses %d" n
+  | Raises -> "raises"
+  | Never -> "never"
+
+let show_step = function
+  | Spawn (t, w) -> Printf.sprintf "spawn %d %s" t (show_work w)
+  | Spawn_cancelled (t, w, n) ->
+      Printf.sprintf "spawn %d %s cancelled %d" t (show_work w) n
+  | Post t -> Printf.sprintf "post %d" t
+  | Is_alive t -> Printf.sprintf "is_alive %d" t
+  | Pause n -> Printf.sprintf "pause %d" n
+  | Spin n -> Printf.sprintf "spin %d" n
+
+let show s =
+  let target = function None -> "stays" | Some n -> Printf.sprintf "serves %d" n in
+  let caller (life, steps) =
+    Printf.sprintf "\n  %s: %s" (Crew.show_life life)
+      (String.concat ", " (List.map show_step steps))
+  in
+  Printf.sprintf "targets: %s%s"
+    (String.concat ", " (List.map target s.targets))
+    (String.concat "" (List.map caller s.callers))
+
+let gen =
+  let open QCheck.Gen in
+  let few = int_range 1 4 in
+  let work =
+    frequency
+      [
+        (4, return Value);
+        (4, map (fun n -> Pauses n) few);
+        (1, return Raises);
+        (1, return Never);
+      ]
+  in
+  let* targets = list_size (int_range 1 2) (option ~ratio:0.6 (int_range 1 25)) in
+  let target = int_bound (List.length targets - 1) in
+  let step =
+    frequency
+      [
+        (8, map2 (fun t w -> Spawn (t, w)) target work);
+        (3, map3 (fun t w n -> Spawn_cancelled (t, w, n)) target work (int_range 0 3));
+        (6, map (fun t -> Post t) target);
+        (2, map (fun t -> Is_alive t) target);
+        (4, map (fun n -> Pause n) few);
+        (3, map (fun n -> Spin n) (int_range 1 2000));
+      ]
+  in
+  let* callers =
+    list_size (int_range 1 3) (pair Crew.gen_life (list_size (int_range 0 20) step))
+  in
+  return { targets; callers }
+
+let shrink s =
+  let open QCheck.Iter in
+  let caller (life, steps) = map (fun l -> (life, l)) (QCheck.Shrink.list_spine steps) in
+  map (fun callers -> { s with callers }) (QCheck.Shrink.list ~shrink:caller s.callers)
+
+(* ---- targets *)
+
+exception Own of int * int
+
+type target = {
+  serves : int option;
+  handle : Handle.t;
+  domain : unit Domain.t;
+  left : unit Lwt.t;
+  leave : unit Lwt.u;
+  (* Used there until it has ended: who sent what was run, and its number; last first. *)
+  mutable ran : (int * int) list;
+}
+
+let start serves =
+  let born = Atomic.make None in
+  let body () =
+    let left, leave = Lwt.wait () in
+    Atomic.set born (Some (Handle.current (), left, leave));
+    Lwt_main.run left
+  in
+  let domain = Domain.spawn body in
+  Crew.wait_until (fun () -> Option.is_some (Atomic.get born));
+  let handle, left, leave = Option.get (Atomic.get born) in
+  { serves; handle; domain; left; leave; ran = [] }
+
+let leave t () = if Lwt.is_sleeping t.left then Lwt.wakeup_later t.leave ()
+
+let stop t =
+  ignore (Handle.post t.handle (leave t) : bool);
+  Domain.join t.domain
+
+(* Where it runs is checked by the one who sent it. *)
+let ran t message =
+  t.ran <- message :: t.ran;
+  match t.serves with Some n when List.length t.ran >= n -> leave t () | _ -> ()
+
+(* ---- callers *)
+
+type operation = {
+  target : target;
+  number : int;
+  work : work;
+  cancelled : bool;
+  result : (int * int) Watched.t;
+}
+
+(* Last first. *)
+type caller = {
+  name : int;
+  life : Crew.life;
+  mutable id : int;
+  mutable sent : int;
+  operations : operation list Atomic.t;
+  (* Posts: to whom, their number, whether they were taken. *)
+  mutable posts : (target * int * bool) list;
+  mutable found_dead : target list;
+  mutable surprises : string list;
+}
+
+let caller name (life, _) =
+  {
+    name;
+    life;
+    id = -1;
+    sent = 0;
+    operations = Atomic.make [];
+    posts = [];
+    found_dead = [];
+    surprises = [];
+  }
+
+let next c =
+  c.sent <- c.sent + 1;
+  c.sent
+
+(* The value says which domain it was. *)
+let spawn c target work ~cancelled =
+  let number = next c in
+  let value () = (number, (Domain.self () :> int)) in
+  let f () =
+    ran target (c.name, number);
+    match work with
+    | Value -> Lwt.return (value ())
+    | Pauses n -> Lwt.map value (Crew.pauses n)
+    | Raises -> raise (Own (c.name, number))
+    | Never -> fst (Lwt.task ())
+  in
+  let p = Handle.spawn target.handle f in
+  let o = { target; number; work; cancelled; result = Watched.promise p } in
+  Atomic.set c.operations (o :: Atomic.get c.operations);
+  p
+
+let found_dead c target = c.found_dead <- target :: c.found_dead
+let surprise c text = c.surprises <- text :: c.surprises
+
+let perform targets c step =
+  let target i = List.nth targets i in
+  match step with
+  | Spawn (t, work) ->
+      ignore (spawn c (target t) work ~cancelled:false : _ Lwt.t);
+      Lwt.return_unit
+  | Spawn_cancelled (t, work, n) ->
+      Crew.cancel_after n (spawn c (target t) work ~cancelled:true);
+      Lwt.return_unit
+  | Post t ->
+      let t = target t and number = next c in
+      let taken = Handle.post t.handle (fun () -> ran t (c.name, number)) in
+      c.posts <- (t, number, taken) :: c.posts;
+      if taken && List.memq t c.found_dead then surprise c "a dead domain took a message";
+      if not taken then found_dead c t;
+      Lwt.return_unit
+  | Is_alive t ->
+      let t = target t in
+      let alive = Handle.is_alive t.handle in
+      if alive && List.memq t c.found_dead then surprise c "a dead domain is alive";
+      if not alive then found_dead c t;
+      Lwt.return_unit
+  | Pause n -> Crew.pauses n
+  | Spin n ->
+      Crew.spin n;
+      Lwt.return_unit
+
+(* ---- what has to hold *)
+
+let operations callers =
+  List.concat_map (fun c -> List.map (fun o -> (c, o)) (Atomic.get c.operations)) callers
+
+(* Who waits, waits for ever by its own fault. *)
+let all_served callers () =
+  List.for_all
+    (fun (_, o) -> o.work = Never || Option.is_some (Watched.result o.result))
+    (operations callers)
+
+let all_settled callers () =
+  List.for_all
+    (fun (_, o) -> Option.is_some (Watched.result o.result))
+    (operations callers)
+
+let check_operation (c, o) =
+  let name = Printf.sprintf "spawn %d of %d" o.number c.name in
+  let runs = List.length (List.filter (( = ) (c.name, o.number)) o.target.ran) in
+  let id = Handle.id o.target.handle in
+  if runs > 1 then Model.fail "%s: ran %d times" name runs;
+  match (Watched.final name o.result, o.work) with
+  | Ok (number, domain), (Value | Pauses _) ->
+      if number <> o.number then Model.fail "%s: the value of %d" name number;
+      if domain <> id then Model.fail "%s: ran on %d, not on %d" name domain id;
+      if runs <> 1 then Model.fail "%s: it did not run" name
+  | Error (Own (n, k)), Raises when (n, k) = (c.name, o.number) ->
+      if runs <> 1 then Model.fail "%s: it did not run" name
+  | Error (Lwt_interop.Domain_terminated there), _ when there = id ->
+      if o.target.serves = None && o.work <> Never then
+        Model.fail "%s: the domain had not ended" name
+  | Error (Lwt_interop.Domain_terminated here), _ when here = c.id && c.life = Crew.Leaves
+    ->
+      ()
+  | Error Lwt.Canceled, _ when o.cancelled -> ()
+  | Error e, _ -> Model.fail "%s: %s" name (Printexc.to_string e)
+  | Ok _, _ -> Model.fail "%s: has a value" name
+
+(* What was run of a caller's messages is the beginning of them, in their order. Those that were
+   cancelled before they were run may be missing. *)
+let check_order callers t =
+  List.iter
+    (fun c ->
+      let ran =
+        List.rev
+          (List.filter_map (fun (n, k) -> if n = c.name then Some k else None) t.ran)
+      in
+      if List.sort_uniq compare ran <> ran then
+        Model.fail "the messages of %d were run in the order %s" c.name
+          (String.concat ", " (List.map string_of_int ran));
+      let last = List.fold_left max 0 ran in
+      List.iter
+        (fun (target, number, taken) ->
+          if target == t then (
+            let run = List.mem number ran in
+            let must = taken && (t.serves = None || number < last) in
+            if run && not taken then
+              Model.fail "post %d of %d: refused, and run" number c.name;
+            if must && not run then
+              Model.fail "post %d of %d: taken, and not run" number c.name))
+        c.posts)
+    callers
+
+let holds s =
+  let targets = List.map start s.targets in
+  let callers = List.mapi caller s.callers in
+  let part c (life, steps) =
+    ( life,
+      fun () ->
+        c.id <- (Domain.self () :> int);
+        Lwt_list.iter_s (perform targets c) steps )
+  in
+  let crew = Crew.muster (List.map2 part callers s.callers) in
+  let rounds = 100 + (2 * List.length (operations callers)) in
+  let stopped = ref false in
+  let stop_all () =
+    if not !stopped then (
+      stopped := true;
+      List.iter stop targets)
+  in
+  Fun.protect
+    ~finally:(fun () ->
+      stop_all ();
+      Crew.dismiss crew)
+    (fun () ->
+      let also =
+        List.map (fun t -> t.handle) (List.filter (fun t -> t.serves = None) targets)
+      in
+      (* Those that end may not have been given enough for that. *)
+      List.iter (fun t -> if t.serves <> None then stop t) targets;
+      if not (Crew.settles crew ~also ~rounds (all_served callers)) then
+        Model.fail "somebody waits for a domain that has done it";
+      stop_all ();
+      if not (Crew.settles crew ~rounds (all_settled callers)) then
+        Model.fail "somebody waits for a domain that has ended");
+  List.iter (fun c -> List.iter (Model.fail "caller %d: %s" c.name) c.surprises) callers;
+  List.iter (Model.fail "nobody handled %s") (Crew.hooked crew);
+  List.iter check_operation (operations callers);
+  List.iter (check_order callers) targets;
+  List.iter
+    (fun t -> if Handle.is_alive t.handle then Model.fail "a dead domain is alive")
+    targets
+
+let tests =
+  [ Crew.test ~count:60 ~name:"Handle: domains come and go" ~show ~shrink gen holds ]

@@ -1,0 +1,3 @@
+(** Domains that send work to domains, while these and those end. *)
+
+val tests : QCheck.Test.t list

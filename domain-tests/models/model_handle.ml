@@ -1,0 +1,1 @@
+let () = Model.run (Handle_calls.tests @ Handle_storm.tests)

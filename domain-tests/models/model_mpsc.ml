@@ -1,0 +1,72 @@
+(* The queue of messages to a domain. *)
+
+module Spec = struct
+  type cmd = Push of int | Is_empty | Take_all | Close
+
+  let show_cmd = function
+    | Push x -> Printf.sprintf "push %d" x
+    | Is_empty -> "is_empty"
+    | Take_all -> "take_all"
+    | Close -> "close"
+
+  (* Newest first. *)
+  type state = Open of int list | Closed
+  type sut = int Mpsc.t
+
+  let push = QCheck.Gen.(map (fun x -> Push x) small_nat)
+
+  let producer (_ : state) =
+    QCheck.make ~print:show_cmd QCheck.Gen.(frequency [ (4, push); (1, return Is_empty) ])
+
+  let arb_cmd (_ : state) =
+    QCheck.make ~print:show_cmd
+      QCheck.Gen.(
+        frequency
+          [ (6, push); (2, return Is_empty); (4, return Take_all); (1, return Close) ])
+
+  let init_state = Open []
+  let init_sut = Mpsc.create
+  let cleanup _ = ()
+  let precond _ _ = true
+
+  let next_state cmd state =
+    match (cmd, state) with
+    | Push x, Open l -> Open (x :: l)
+    | Take_all, Open _ -> Open []
+    | Close, _ -> Closed
+    | (Push _ | Is_empty | Take_all), _ -> state
+
+  let run cmd q =
+    let open STM in
+    match cmd with
+    | Push x -> Res (bool, Mpsc.push q x)
+    | Is_empty -> Res (bool, Mpsc.is_empty q)
+    | Take_all -> Res (list int, Mpsc.take_all q)
+    | Close -> Res (list int, Mpsc.close q)
+
+  let contents = function Open l -> List.rev l | Closed -> []
+
+  let postcond cmd state res =
+    let open STM in
+    match (cmd, res) with
+    | Push _, Res ((Bool, _), pushed) -> pushed = (state <> Closed)
+    | Is_empty, Res ((Bool, _), empty) -> empty = (contents state = [])
+    | (Take_all | Close), Res ((List Int, _), l) -> l = contents state
+    | _ -> false
+end
+
+module Sequential = STM_sequential.Make (Spec)
+module Parallel = STM_domain.Make (Spec)
+
+(* One domain takes, the other pushes. *)
+let parallel =
+  QCheck.Test.make ~retries:10 ~count:(Model.count 40)
+    ~name:"Mpsc: pushes race with its consumer"
+    (Parallel.arb_triple_asym 15 12 Spec.arb_cmd Spec.arb_cmd Spec.producer)
+    (Model.repeated 20 Parallel.agree_prop_par_asym)
+
+let () =
+  Model.run
+    [
+      Sequential.agree_test ~count:(Model.count 500) ~name:"Mpsc: in one domain"; parallel;
+    ]

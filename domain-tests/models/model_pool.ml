@@ -1,0 +1,1 @@
+let () = Model.run Pool_storm.tests
