@@ -3,27 +3,35 @@ open Everywhere
 
 let alive tag what n = Expect.int what n (Rust.futures_alive tag)
 
-(* The loop polls and drops tasks before it sleeps, and after it has slept. *)
-let next_iteration () =
-  let* () = Lwt.pause () in
-  Lwt.pause ()
-
 let cancel () =
   let tag = tag () in
   let p = Rust.never tag in
   alive tag "a future" 1;
   (* Before it has been polled as a task. *)
   Lwt.cancel p;
-  let* () = Expect.cancelled "the promise" p in
-  let* () = next_iteration () in
   alive tag "no future" 0;
+  let* () = Expect.cancelled "the promise" p in
   (* And after. *)
   let p = Rust.never tag in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel p;
-  let* () = next_iteration () in
   alive tag "no future, again" 0;
   Expect.cancelled "the promise, again" p
+
+let locks () =
+  let p = Rust.never_locked () in
+  Expect.that "held" (not (Rust.lock_is_free ()));
+  Lwt.cancel p;
+  Expect.that "free" (Rust.lock_is_free ());
+  (* Also where somebody queues for it. *)
+  let first = Rust.never_locked () and second = Rust.never_locked () in
+  let* (_ : string) = Rust.yield_n 3 "" in
+  Lwt.cancel first;
+  let* (_ : string) = Rust.yield_n 3 "" in
+  Expect.that "the next one has it" (not (Rust.lock_is_free ()));
+  Lwt.cancel second;
+  Expect.that "free again" (Rust.lock_is_free ());
+  Lwt_list.iter_p (Expect.cancelled "each") [ p; first; second ]
 
 let many n () =
   let tag = tag () in
@@ -31,16 +39,14 @@ let many n () =
   alive tag "futures" n;
   let* (_ : string) = Rust.yield_n 3 "" in
   List.iter Lwt.cancel promises;
-  let* () = Lwt_list.iter_p (Expect.cancelled "each") promises in
-  (* A loop's turn has a budget. *)
-  Expect.eventually (fun () -> Rust.futures_alive tag = 0)
+  alive tag "none" 0;
+  Lwt_list.iter_p (Expect.cancelled "each") promises
 
 let pick () =
   let tag = tag () in
   let winner = Rust.yield_n 5 "winner" in
   let* text = Lwt.pick [ winner; Lwt.map (fun () -> "never") (Rust.never tag) ] in
   Expect.string "the one that is ready" "winner" text;
-  let* () = next_iteration () in
   alive tag "the loser" 0;
   Lwt.return_unit
 
@@ -50,7 +56,6 @@ let timeout () =
     Expect.rejected "too long" (Lwt_unix.with_timeout 0.005 (fun () -> Rust.never tag))
   in
   Expect.that "Timeout" (e = Lwt_unix.Timeout);
-  let* () = next_iteration () in
   alive tag "the future" 0;
   Lwt.return_unit
 
@@ -120,6 +125,7 @@ let cases ~scale =
   [
     case "Lwt.cancel drops the future" cancel;
     case "1,000 cancelled at once" (many (scaled ~scale 1_000));
+    case "locks that a cancelled future holds are free" locks;
     case "Lwt.pick drops the loser" pick;
     case "with_timeout drops the future" timeout;
     case "cancelling on tokio" on_tokio;

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 fn here() -> Int {
     domain::current().map_or(-1, |d| d.id() as Int)
@@ -348,4 +349,56 @@ pub fn fill_lane(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), E
     }
     let ran = ran.load(Ordering::Relaxed);
     Ok((places as Int, sum, cancelled, ran as Int))
+}
+
+fn burn(microseconds: Int) {
+    let end = Instant::now() + Duration::from_micros(microseconds as u64);
+    while Instant::now() < end {
+        std::hint::spin_loop();
+    }
+}
+
+/// Keeps the thread busy.
+#[func(sync)]
+pub fn spin(microseconds: Int) {
+    burn(microseconds);
+}
+
+thread_local! {
+    static UNITS: Cell<Int> = const { Cell::new(0) };
+}
+
+fn unit(microseconds: Int) {
+    burn(microseconds);
+    UNITS.set(UNITS.get() + 1);
+}
+
+/// How many units of work this domain has done.
+#[func(sync)]
+pub fn units() -> Int {
+    UNITS.get()
+}
+
+/// A task that is always ready, for so many polls.
+#[func]
+pub fn always_ready(polls: Int, microseconds: Int) {
+    for _ in 0..polls {
+        future::yield_now().await;
+        unit(microseconds);
+    }
+}
+
+/// Sends messages to this domain from a thread of its own, all before the first is received.
+#[func(raise)]
+pub fn flood(messages: Int, microseconds: Int) -> Result<(), Error> {
+    let home = domain::current().ok_or("no domain")?;
+    let sent = std::thread::spawn(move || {
+        let send = |_| home.call(move |_| unit(microseconds)).ok();
+        (0..messages).map(send).collect::<Option<Vec<_>>>()
+    });
+    let calls = sent.join().expect("sending does not panic");
+    for call in calls.ok_or("the domain has ended")? {
+        call.await?;
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{JoinError, OCamlFunc, func};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Panics: 0 in the stub, 1 in a poll, 2 in a destructor, 3 while the result is converted.
 #[func]
@@ -79,6 +79,24 @@ pub fn never(tag: Int) {
 pub async fn never_tokio(tag: Int) {
     let _counted = Counted::new(tag);
     future::pending::<()>().await;
+}
+
+thread_local! {
+    /// This domain's own.
+    static LOCK: Arc<tokio::sync::Mutex<()>> = Arc::default();
+}
+
+/// Never ready, and holds a lock.
+#[func]
+pub fn never_locked() {
+    let _guard = LOCK.with(Arc::clone).lock_owned().await;
+    future::pending::<()>().await;
+}
+
+/// Whether the lock is free.
+#[func(sync)]
+pub fn lock_is_free() -> bool {
+    LOCK.with(|lock| lock.try_lock().is_ok())
 }
 
 static ALIVE: Mutex<BTreeMap<Int, Int>> = Mutex::new(BTreeMap::new());

@@ -70,6 +70,8 @@ external panics_over_exception : (unit -> unit) -> unit Lwt.t = "panics_over_exc
 external takes_even : int -> int Lwt.t = "takes_even"
 external fails_to_fail : unit -> unit Lwt.t = "fails_to_fail"
 external never : int -> unit Lwt.t = "never"
+external never_locked : unit -> unit Lwt.t = "never_locked"
+external lock_is_free : unit -> bool = "lock_is_free"
 external never_tokio : int -> unit Lwt.t = "never_tokio"
 external never_bomb : int -> unit Lwt.t = "never_bomb"
 external never_bomb_tokio : int -> unit Lwt.t = "never_bomb_tokio"
@@ -127,6 +129,10 @@ external panic_elsewhere : int -> int -> string Lwt.t = "panic_elsewhere"
 external on_lane : (unit -> int) -> int Lwt.t = "on_lane"
 external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
 external fill_lane : (unit -> unit) -> (int * int * int * int) Lwt.t = "fill_lane"
+external spin : int -> unit = "spin"
+external units : unit -> int = "units"
+external always_ready : int -> int -> unit Lwt.t = "always_ready"
+external flood : int -> int -> unit Lwt.t = "flood"
 
 (** {1 Values that Rust keeps} *)
 

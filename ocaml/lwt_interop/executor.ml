@@ -11,8 +11,12 @@ type t = {
   thread : int;
   mutable keys : int array;
   mutable promises : pending array;
-  (* Rust fills one batch while the loop works on another; [None] while it does. *)
-  mutable spare : Raw.Batch.t option;
+  (* Messages that are taken from the inbox, but not yet run. *)
+  mutable todo : job list;
+  (* Rust fills one batch while the loop works on another. *)
+  mutable batch : Raw.Batch.t;
+  mutable entries : int;
+  mutable next_entry : int;
   (* Called with [Domain_terminated] when the domain ends. *)
   watchers : (int, exn -> unit) Hashtbl.t;
   mutable next_watcher : int;
@@ -89,53 +93,87 @@ let perform t entry =
       (* A promise of another domain is not ours to cancel. *)
       try Lwt.cancel p with Invalid_argument _ -> ())
 
-(* [attempt_all body] is [body attempt]. What [attempt] lets fail keeps nothing else from running;
-   the first exception of those that Lwt lets through comes out at the end. *)
-let attempt_all body =
-  let first = ref None in
-  body (fun f x ->
-      try f x
-      with e ->
-        let bt = Printexc.get_raw_backtrace () in
-        if Option.is_none !first then first := Some (e, bt));
+(* What fails keeps nothing else from running; the first exception of those that Lwt lets through
+   comes out at the end of the round. *)
+type failure = (exn * Printexc.raw_backtrace) option ref
+
+let attempt (first : failure) f x =
+  try f x
+  with e ->
+    let bt = Printexc.get_raw_backtrace () in
+    if Option.is_none !first then first := Some (e, bt)
+
+let raise_first (first : failure) =
   Option.iter (fun (e, bt) -> Printexc.raise_with_backtrace e bt) !first
 
-let spare t =
-  match t.spare with
-  | Some b ->
-      t.spare <- None;
-      b
-  | None -> Raw.Batch.create ()
+(* The same number as in runtime/src/turn.rs, which has the reasons. *)
+let chunk = 32
 
-(* A chain of calls is served without going through the loop each time, but not for ever: the
-   loop's own events come after this many rounds. *)
-let rounds = 8
+let next_job t =
+  let jobs = match t.todo with [] -> Mpsc.take_all t.handle.inbox | jobs -> jobs in
+  match jobs with
+  | [] -> None
+  | job :: rest ->
+      t.todo <- rest;
+      Some job
 
-let rec drain t n =
-  let jobs = Mpsc.take_all t.handle.inbox in
-  if jobs <> [] then
-    attempt_all (fun attempt -> List.iter (fun job -> attempt job.run ()) jobs);
-  let spare = spare t in
-  let batch = Raw.tick spare in
-  let idle = batch == spare in
-  if not idle then
-    Fun.protect
-      ~finally:(fun () -> t.spare <- Some batch)
-      (fun () ->
-        attempt_all (fun attempt ->
-            for i = 0 to Raw.Batch.length batch - 1 do
-              attempt (perform t) (Raw.Batch.take batch i)
-            done))
-  else t.spare <- Some batch;
-  if n > 1 && not (idle && Mpsc.is_empty t.handle.inbox) then drain t (n - 1)
+let rec run_jobs t failure n =
+  match next_job t with
+  | None -> ()
+  | Some job ->
+      attempt failure job.run ();
+      if Raw.spend () && n < chunk then run_jobs t failure (n + 1)
 
-let after_wait t () = drain t rounds
+let has_entries t = t.next_entry < t.entries
+
+let has_jobs t =
+  match t.todo with [] -> not (Mpsc.is_empty t.handle.inbox) | _ :: _ -> true
+
+let perform_entry t failure =
+  let i = t.next_entry in
+  t.next_entry <- i + 1;
+  attempt failure (perform t) (Raw.Batch.take t.batch i)
+
+let rec perform_entries t failure =
+  if has_entries t then (
+    perform_entry t failure;
+    if Raw.spend () then perform_entries t failure)
+
+let tick t failure =
+  let spare = if t.batch == Raw.Batch.none then Raw.Batch.create () else t.batch in
+  (* A task may call [exit], whose hooks run the loop, which ticks as well. *)
+  t.batch <- Raw.Batch.none;
+  let filled = Raw.tick spare in
+  while has_entries t do
+    perform_entry t failure
+  done;
+  t.batch <- filled;
+  t.next_entry <- 0;
+  t.entries <- (if filled == spare then 0 else Raw.Batch.length filled)
+
+(* A chunk of each kind. *)
+let round t =
+  let failure = ref None in
+  run_jobs t failure 1;
+  if not (has_entries t) then tick t failure;
+  perform_entries t failure;
+  raise_first failure
+
+(* A chain of calls is served without going through the loop each time, while the turn lasts. *)
+let rec drain t =
+  round t;
+  if (has_jobs t || has_entries t || Raw.has_work ()) && not (Raw.turn_is_over ()) then
+    drain t
+
+let after_wait t () =
+  Raw.begin_turn ();
+  drain t
 
 (* Lwt decides whether it sleeps by whether there are paused promises. *)
 let before_wait t () =
   (* In this order: a message that comes after the first look is news to the second. *)
-  if not (Mpsc.is_empty t.handle.inbox && Raw.park ()) then (
-    drain t rounds;
+  if has_jobs t || has_entries t || not (Raw.park ()) then (
+    if not (Raw.turn_is_over ()) then drain t;
     ignore (Lwt.pause () : unit Lwt.t))
 
 (* ---- the executor's life *)
@@ -154,7 +192,8 @@ let expecting_termination f =
 let terminate t state () =
   let gone = Errors.Domain_terminated t.handle.id in
   state := Ended t.handle.id;
-  let jobs = Mpsc.close t.handle.inbox in
+  let jobs = t.todo @ Mpsc.close t.handle.inbox in
+  t.todo <- [];
   let quietly f x = try f x with _ -> () in
   t.stop ();
   Raw.executor_close ();
@@ -200,7 +239,10 @@ let attach state =
           thread = Thread.id (Thread.self ());
           keys = [||];
           promises = [||];
-          spare = None;
+          todo = [];
+          batch = Raw.Batch.none;
+          entries = 0;
+          next_entry = 0;
           watchers = Hashtbl.create 16;
           next_watcher = 0;
           stop = ignore;

@@ -6,10 +6,14 @@ external executor_open : int -> Obj.t array -> (handle * int, string) result
 external init : unit -> unit = "lwt_interop_init"
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close : unit -> unit = "lwt_interop_executor_close"
+external begin_turn : unit -> unit = "lwt_interop_begin_turn" [@@noalloc]
+external turn_is_over : unit -> bool = "lwt_interop_turn_is_over" [@@noalloc]
+external spend : unit -> bool = "lwt_interop_spend" [@@noalloc]
+external has_work : unit -> bool = "lwt_interop_has_work" [@@noalloc]
 external tick : Obj.t array -> Obj.t array = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
 external clear_wake : unit -> bool = "lwt_interop_clear_wake" [@@noalloc]
-external cancel_call : int -> unit = "lwt_interop_cancel_call" [@@noalloc]
+external cancel_call : int -> unit = "lwt_interop_cancel_call"
 external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
 external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
 external settle_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
@@ -27,6 +31,7 @@ module Batch = struct
   let capacity = 256
   let fields = 3
   let nothing = Obj.repr 0
+  let none : t = [||]
   let create () = Array.make (1 + (fields * capacity)) nothing
   let length (b : t) : int = Obj.obj b.(0)
 

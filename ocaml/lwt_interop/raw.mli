@@ -13,6 +13,9 @@ module Batch : sig
   type t
   (** What a tick found for the loop to do: see [runtime/src/batch.rs]. *)
 
+  val none : t
+  (** Where there is none. *)
+
   val create : unit -> t
   val length : t -> int
 
@@ -39,9 +42,21 @@ val executor_open : int -> Batch.t -> (handle * Unix.file_descr, string) result
 
 val executor_close : unit -> unit
 
+val begin_turn : unit -> unit
+(** The loop has come back from its wait. *)
+
+val turn_is_over : unit -> bool
+(** Whether Lwt's own events are due: see [runtime/src/turn.rs]. *)
+
+val spend : unit -> bool
+(** The loop has done a unit of work. Whether the turn goes on. *)
+
+val has_work : unit -> bool
+(** Whether {!tick} would find something to do. *)
+
 val tick : Batch.t -> Batch.t
-(** Takes messages and polls tasks, within a budget. Returns the argument if nothing was
-    completed; otherwise what was, and Rust keeps the argument. *)
+(** Takes a chunk of messages and polls a chunk of tasks. Returns the argument if nothing
+    was completed; otherwise what was, and Rust keeps the argument. *)
 
 val park : unit -> bool
 (** Whether the loop may sleep: there is nothing to do. *)
@@ -51,7 +66,7 @@ val clear_wake : unit -> bool
     parent's. *)
 
 val cancel_call : int -> unit
-(** OCaml has cancelled the promise of this call. *)
+(** OCaml has cancelled the promise of this call: its Rust future is dropped. *)
 
 val release_call : int -> unit
 (** OCaml has taken the outcome of this call: its key may be used again. *)

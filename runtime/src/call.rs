@@ -5,15 +5,16 @@ use crate::domain::post;
 use crate::error::TokenError;
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::{self, RawValue, Root};
-use crate::local::{self, Call, Local};
+use crate::local::{self, Call, HeldWork, Local, Work};
 use crate::panic::{Contained, Panic, contain, contain_quietly};
 use crate::settle::settle;
 use crate::slots::Key;
 use crate::token::RuntimeToken;
 use ocaml::{ToValue, Value};
+use pin_project_lite::pin_project;
 use std::error::Error;
 use std::ffi::CStr;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -173,9 +174,48 @@ fn new_call<W>(
     }
 }
 
-enum First<F> {
+pin_project! {
+    /// The future of a call, with what its output means.
+    struct Body<F: Future, T> {
+        // `None` once it is ready: its destructor has run before the call is settled.
+        #[pin]
+        future: Option<F>,
+        outcome: fn(F::Output) -> Outcome<T>,
+    }
+}
+
+impl<F: Future, T> Body<F, T> {
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.project().future.as_pin_mut();
+        future.expect("polled after completion").poll(cx)
+    }
+}
+
+impl<F: Future, T: ToValue> Work for Body<F, T> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        local: &Local,
+        token: &RuntimeToken<'_>,
+        key: Key,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let output = match contain(|| self.as_mut().poll_future(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
+        };
+        let mut body = self.project();
+        // A panic of the destructor is one of the call's.
+        let dropped = contain(|| body.future.set(None));
+        let output = output.and_then(|output| dropped.map(|()| output));
+        settle(local, token, key, to_result(output, *body.outcome));
+        Poll::Ready(())
+    }
+}
+
+enum First<B> {
     Settled(Result<Value, Failure>),
-    Pending(Pin<Box<F>>),
+    Pending(Pin<Box<B>>),
 }
 
 /// `#[func]`: polls the future once; if it is ready the promise is, too. Otherwise it goes on
@@ -197,35 +237,31 @@ where
     unsafe {
         finish(enter(args, |local, token, callbacks, args| {
             let first = contain(|| {
-                let mut future = Box::pin(start(args));
-                // A future that is not ready is polled again, as a task, with a waker of its
-                // own, so a wake-up that this one misses is not lost.
-                match future
+                let future = Some(start(args));
+                let mut body = Box::pin(Body { future, outcome });
+                // A future that is not ready is polled again, as a task, with a waker of its own,
+                // so a wake-up that this one misses is not lost.
+                match body
                     .as_mut()
-                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .poll_future(&mut Context::from_waker(Waker::noop()))
                 {
                     Poll::Ready(output) => {
-                        drop(future);
+                        drop(body);
                         First::Settled(outcome(output).0.map(|v| v.to_value(token.runtime())))
                     }
-                    Poll::Pending => First::Pending(future),
+                    Poll::Pending => First::Pending(body),
                 }
             });
             match first {
                 Ok(First::Settled(result)) => settled(token, callbacks, result),
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
-                Ok(First::Pending(future)) => {
-                    // Made outside of the block, which may be dropped before it starts.
-                    let work = Contained::new(future);
-                    let (key, promise, work) = new_call(local, callbacks, work)?;
-                    let task = local.executor.spawn(async move {
-                        let output = work.await;
-                        let result = to_result(output, outcome);
-                        let _ = local::with_entered(|local| {
-                            settle(local, &RuntimeToken::new(local), key, result);
-                        });
-                    });
-                    local.attend_call(key, Call::Task(task));
+                Ok(First::Pending(body)) => {
+                    let (key, promise, work) = new_call(local, callbacks, HeldWork::new(body))?;
+                    let task = local.executor.spawn(poll_fn(move |cx| {
+                        local::with_entered(|local| local.poll_call(key, cx))
+                            .unwrap_or(Poll::Ready(()))
+                    }));
+                    local.attend_call(key, Call::Task { work, task });
                     // Since it was made nothing has allocated on the OCaml heap.
                     Ok(promise)
                 }

@@ -185,7 +185,13 @@ where
     T: Send + 'static,
 {
     fn deliver(self: Box<Self>, local: &Local, _token: &RuntimeToken<'_>) {
-        let Spawn { factory, joined } = *self;
+        let Spawn {
+            factory,
+            mut joined,
+        } = *self;
+        if joined.is_cancelled() {
+            return joined.report(Err(JoinError::Cancelled));
+        }
         match contain(factory) {
             Ok(future) => local.executor.spawn(joined.run(future)).detach(),
             Err(panic) => joined.report(Err(JoinError::Panicked(panic))),
@@ -208,7 +214,10 @@ where
     T: Send + 'static,
 {
     fn deliver(self: Box<Self>, _local: &Local, token: &RuntimeToken<'_>) {
-        let Call { f, joined } = *self;
+        let Call { f, mut joined } = *self;
+        if joined.is_cancelled() {
+            return joined.report(Err(JoinError::Cancelled));
+        }
         joined.report(contain(|| f(token)).map_err(JoinError::Panicked));
     }
 

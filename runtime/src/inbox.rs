@@ -65,6 +65,11 @@ impl<M, B: Bell> Inbox<M, B> {
         self.signal.take()
     }
 
+    /// See [`Signal::has_news`]. The owner.
+    pub(crate) fn has_news(&self) -> bool {
+        self.signal.has_news()
+    }
+
     /// See [`Signal::park`]. The owner.
     #[must_use]
     pub(crate) fn park(&self) -> bool {

@@ -70,6 +70,7 @@ mod stubs;
 mod sync;
 mod token;
 mod tokio_rt;
+mod turn;
 
 pub use bytes::Bytes;
 pub use domain::Domain;

@@ -10,25 +10,52 @@ use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
 use crate::slots::{Key, Slots};
 use crate::token::RuntimeToken;
+use crate::turn::Turn;
 use async_executor::Task;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
 
-/// How many tasks a tick polls, and how long it goes on, before Lwt's own events get
-/// their turn. Both are checked; what is left over is done in the next iteration.
-const POLLS_PER_TICK: usize = 256;
-const TIME_PER_TICK: Duration = Duration::from_millis(1);
-/// How many messages a tick takes from the inbox.
-const MESSAGES_PER_TICK: usize = 256;
+/// What is behind a call, and settles it.
+pub(crate) trait Work {
+    /// Settles call `key` when it is ready. Panics of the user's code are contained.
+    fn poll(
+        self: Pin<&mut Self>,
+        local: &Local,
+        token: &RuntimeToken<'_>,
+        key: Key,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>;
+}
+
+/// Work that can be taken out to be polled or dropped; its destructor does not panic.
+pub(crate) struct HeldWork(Option<Pin<Box<dyn Work>>>);
+
+impl HeldWork {
+    pub(crate) fn new(work: Pin<Box<impl Work + 'static>>) -> Self {
+        HeldWork(Some(work))
+    }
+
+    fn take(&mut self) -> Option<Self> {
+        self.0.take().map(|work| HeldWork(Some(work)))
+    }
+}
+
+impl Drop for HeldWork {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            contain_quietly(|| drop(work));
+        }
+    }
+}
 
 /// A promise that OCaml waits for, and how to stop the work behind it.
 pub(crate) enum Call {
-    /// A task of this domain's executor.
-    Task(Task<()>),
+    /// A task of this domain's executor, which polls `work`.
+    Task { work: HeldWork, task: Task<()> },
     /// A task on tokio.
     Tokio(tokio::task::AbortHandle),
     /// A `Resolver` somewhere, or a call whose task is just being made.
@@ -59,6 +86,7 @@ pub(crate) struct Local {
     waits: RefCell<Slots<Wait>>,
     batch: Batch,
     reclaimed: Reclaimed,
+    pub(crate) turn: Turn,
     /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
     depth: Cell<u32>,
     /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll
@@ -173,6 +201,7 @@ impl Local {
             // SAFETY: the caller's.
             batch: unsafe { Batch::new(array) },
             reclaimed: Reclaimed::new(),
+            turn: Turn::new(),
             depth: Cell::new(0),
             _tokio: tokio.enter(),
         });
@@ -218,41 +247,28 @@ impl Local {
         // called from Rust has started: the process ends, and takes the memory along.
     }
 
-    /// Does what there is to do, within its budget, and returns the completions for OCaml,
-    /// `None` if there are none.
+    /// Does a chunk of what there is to do, and returns the completions for OCaml, `None` if
+    /// there are none.
     ///
     /// # Safety
     /// OCaml called, and `spare` holds an array as [`Batch::new`] wants it. The result is
     /// unrooted.
     pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: &Root) -> Option<RawValue> {
         self.shared.take_news();
-        let mut left_over = false;
-        let mut messages = 0;
-        while let Some(message) = self.shared.receive() {
-            contain_quietly(|| message.deliver(self, token));
-            messages += 1;
-            if messages == MESSAGES_PER_TICK {
-                left_over = true;
-                break;
+        let more_messages = self.turn.chunk(|| {
+            let message = self.shared.receive();
+            let received = message.is_some();
+            if let Some(message) = message {
+                contain_quietly(|| message.deliver(self, token));
             }
-        }
-        let mut polls = 0;
-        let mut started = None;
-        while !self.batch.is_full() {
-            if !self.executor.tick() {
-                break;
-            }
-            polls += 1;
-            self.shared.counters.polls.add(1);
-            // Looking at the clock costs as much as a short poll.
-            if polls % 16 == 0 {
-                let started = started.get_or_insert_with(Instant::now);
-                if polls >= POLLS_PER_TICK || started.elapsed() >= TIME_PER_TICK {
-                    left_over = true;
-                    break;
-                }
-            }
-        }
+            received
+        });
+        let more_tasks = self.turn.chunk(|| {
+            let polled = !self.batch.is_full() && self.executor.tick();
+            self.shared.counters.polls.add(u64::from(polled));
+            polled
+        });
+        let left_over = more_messages || more_tasks || self.batch.is_full();
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe { self.reclaimed.look() };
         // SAFETY: the caller's.
@@ -267,6 +283,11 @@ impl Local {
     /// Announces that the loop will sleep. `false` if there is something to do first.
     pub(crate) fn park(&self) -> bool {
         self.batch.is_empty() && self.executor.is_asleep() && self.shared.park()
+    }
+
+    /// Whether there is something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.batch.is_empty() && self.executor.is_asleep()) || self.shared.has_news()
     }
 
     // ---- calls: OCaml waits for Rust
@@ -302,7 +323,7 @@ impl Local {
             Some(call) => std::mem::replace(call, Call::Settled),
         };
         metrics::thread().calls_settled.add(1);
-        if let Call::Task(task) = call {
+        if let Call::Task { task, .. } = call {
             // It is this very task that completes.
             task.detach();
         }
@@ -310,6 +331,26 @@ impl Local {
         unsafe { self.batch.push(key, kind, value) };
         self.shared.wake();
         true
+    }
+
+    /// Polls the work of a call. The table does not hold it meanwhile: the work may cancel its
+    /// own call.
+    pub(crate) fn poll_call(&self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        let held = match self.calls.borrow_mut().get_mut(key) {
+            Some(Call::Task { work, .. }) => work.take(),
+            _ => None,
+        };
+        let Some(mut held) = held else {
+            return Poll::Ready(());
+        };
+        let work = held.0.as_mut().expect("taken whole");
+        let polled = work.as_mut().poll(self, &RuntimeToken::new(self), key, cx);
+        if polled.is_pending()
+            && let Some(Call::Task { work, .. }) = self.calls.borrow_mut().get_mut(key)
+        {
+            work.0 = held.0.take();
+        }
+        polled
     }
 
     /// Whether a call is still waited for.
@@ -326,8 +367,8 @@ impl Local {
         debug_assert!(matches!(call, None | Some(Call::Settled)));
     }
 
-    /// OCaml has cancelled the promise: stops the work. The future is dropped by the next
-    /// tick, which comes before the loop sleeps.
+    /// OCaml has cancelled the promise: stops the work. A future of this domain's is dropped
+    /// before this returns, or at the end of the poll that is under way.
     pub(crate) fn cancel_call(&self, key: Key) {
         let call = self.calls.borrow_mut().remove(key);
         match call {
@@ -438,7 +479,7 @@ impl Local {
 impl Call {
     fn stop(self) {
         match self {
-            Call::Task(task) => drop(task),
+            Call::Task { work, task } => drop((work, task)),
             Call::Tokio(handle) => handle.abort(),
             Call::Unattended | Call::Settled => {}
         }

@@ -83,6 +83,11 @@ impl Shared {
         self.inbox.take_news()
     }
 
+    /// See [`Inbox::has_news`]. The owner.
+    pub(crate) fn has_news(&self) -> bool {
+        self.inbox.has_news()
+    }
+
     /// See [`Inbox::park`]. The owner.
     #[must_use]
     pub(crate) fn park(&self) -> bool {

@@ -48,6 +48,11 @@ impl Signal {
         self.0.swap(IDLE, Ordering::AcqRel) == NEWS
     }
 
+    /// Whether there is news. A hint: what it is based on is seen only after [`take`](Self::take).
+    pub(crate) fn has_news(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == NEWS
+    }
+
     /// Announces that the loop will sleep. Returns `false` if it must not,
     /// because there is news. Only the owner calls it.
     #[must_use]

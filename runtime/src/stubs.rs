@@ -120,7 +120,36 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     UNIT
 }
 
-/// `tick : Batch.t -> Batch.t`: messages and tasks within a budget. The result is the batch of
+/// `begin_turn : unit -> unit` (noalloc): the loop has come back from its wait.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_begin_turn(_unit: RawValue) -> RawValue {
+    local::with_owner(|local| local.turn.begin());
+    UNIT
+}
+
+/// `turn_is_over : unit -> bool` (noalloc): Lwt's own events are due.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_turn_is_over(_unit: RawValue) -> RawValue {
+    ffi::bool(local::with_owner(|local| local.turn.is_over()).unwrap_or(true))
+}
+
+/// `spend : unit -> bool` (noalloc): the loop has done a unit of work. Whether it may go on.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
+    let may_go_on = local::with_owner(|local| {
+        local.turn.spend();
+        !local.turn.is_over()
+    });
+    ffi::bool(may_go_on.unwrap_or(false))
+}
+
+/// `has_work : unit -> bool` (noalloc): whether a tick would find something to do.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_has_work(_unit: RawValue) -> RawValue {
+    ffi::bool(local::with_owner(Local::has_work).unwrap_or(false))
+}
+
+/// `tick : Batch.t -> Batch.t`: a chunk of messages and of tasks. The result is the batch of
 /// completions; it is the argument itself if there are none, and otherwise the argument is
 /// filled next.
 #[unsafe(no_mangle)]
@@ -146,10 +175,12 @@ extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
     ffi::bool(local::with_owner(|local| local.shared.clear_wake()).is_some())
 }
 
-/// `cancel_call : int -> unit` (noalloc): the promise of this call has been cancelled.
+/// `cancel_call : int -> unit`: the promise of this call has been cancelled. Destructors of the
+/// user's run.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
-    local::with_owner(|local| local.cancel_call(Key::from_int(ffi::int_val(key))));
+unsafe extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
+    // SAFETY: OCaml called.
+    unsafe { local::enter(|local, _token| local.cancel_call(Key::from_int(ffi::int_val(key)))) };
     UNIT
 }
 

@@ -61,6 +61,12 @@ impl<T> Drop for Sender<T> {
     }
 }
 
+impl<T> Receiver<T> {
+    pub(crate) fn try_recv(&mut self) -> Result<T, Dropped> {
+        self.0.lock().unwrap().value.take().ok_or(Dropped)
+    }
+}
+
 impl<T> Future for Receiver<T> {
     type Output = Result<T, Dropped>;
 
