@@ -104,11 +104,14 @@ pub fn stress_futures() -> Int {
     crate::failures::all_counted()
 }
 
-/// Bytes that `malloc` has given out and not got back.
+/// Bytes that `malloc` has given out and not got back. What it has got back it gives to the system.
 #[func(sync)]
 pub fn stress_allocated() -> Int {
-    // SAFETY: it only reads the allocator's own state, under its locks.
-    let info = unsafe { libc::mallinfo2() };
+    // SAFETY: both see to the allocator's own state only, under its locks.
+    let info = unsafe {
+        libc::malloc_trim(0);
+        libc::mallinfo2()
+    };
     (info.uordblks + info.hblkhd) as Int
 }
 

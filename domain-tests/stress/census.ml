@@ -55,4 +55,5 @@ type memory = { resident : int; allocated : int }
 
 let memory () =
   Gc.compact ();
-  { resident = status "VmRSS"; allocated = Native.allocated () / 1024 }
+  let allocated = Native.allocated () / 1024 in
+  { resident = status "VmRSS"; allocated }
