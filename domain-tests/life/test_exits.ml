@@ -1,30 +1,77 @@
 (* How a process ends: its exit code, and what it had printed. *)
 
 (* A minute is for ever. *)
-let patience = "60"
+let patience = 60
 
-let run scenario =
+(* Starts the scenario; if [signal] is given, sends it once the scenario has said that all is under
+   way. *)
+let run ?signal scenario =
   let out, into = Unix.pipe ~cloexec:true () in
+  let told, tell = Unix.pipe ~cloexec:true () in
   let null = Unix.openfile "/dev/null" [ Unix.O_RDWR; Unix.O_CLOEXEC ] 0 in
-  let args = [| "timeout"; "-s"; "KILL"; patience; "./exits.exe"; scenario |] in
-  let pid = Unix.create_process "timeout" args null into null in
-  Unix.close into;
-  Unix.close null;
+  let stderr = if Option.is_some signal then tell else null in
+  let pid =
+    Unix.create_process "./exits.exe" [| "./exits.exe"; scenario |] null into stderr
+  in
+  List.iter Unix.close [ into; tell; null ];
+  let hangs = ref false in
+  let kill _ =
+    hangs := true;
+    Unix.kill pid Sys.sigkill
+  in
+  Sys.set_signal Sys.sigalrm (Signal_handle kill);
+  ignore (Unix.alarm patience : int);
+  let said = Unix.in_channel_of_descr told in
+  Option.iter
+    (fun signal ->
+      match In_channel.input_line said with
+      | Some "ready" -> Unix.kill pid signal
+      | Some text -> Alcotest.failf "it was not ready, but said %s" text
+      | None -> Alcotest.fail "it ended before it was ready")
+    signal;
   let text = In_channel.input_all (Unix.in_channel_of_descr out) in
+  let rec wait () =
+    try snd (Unix.waitpid [] pid) with Unix.Unix_error (EINTR, _, _) -> wait ()
+  in
+  let status = wait () in
+  ignore (Unix.alarm 0 : int);
   Unix.close out;
-  match snd (Unix.waitpid [] pid) with
-  | Unix.WEXITED 137 | Unix.WSIGNALED _ ->
-      Alcotest.failf "it did not end in %s s, or was killed" patience
-  | Unix.WEXITED code -> (code, text)
-  | Unix.WSTOPPED _ -> Alcotest.fail "it was stopped"
+  Unix.close told;
+  if !hangs then Alcotest.failf "it did not end in %d s" patience;
+  (status, text)
 
 let hooks = "begun at_exit Lwt_main.at_exit"
 
-let case ?(prints = Some hooks) scenario ~code =
-  Alcotest.test_case scenario `Quick (fun () ->
-      let found, text = run scenario in
-      Alcotest.(check int) "exit code" code found;
+let describe = function
+  | Unix.WEXITED code -> Printf.sprintf "exit code %d" code
+  | Unix.WSIGNALED signal when signal = Sys.sigint -> "killed by SIGINT"
+  | Unix.WSIGNALED signal when signal = Sys.sigterm -> "killed by SIGTERM"
+  | Unix.WSIGNALED signal -> Printf.sprintf "killed by OCaml's signal %d" signal
+  | Unix.WSTOPPED _ -> "stopped"
+
+let test ?(prints = Some hooks) ?signal ~name scenario expected =
+  Alcotest.test_case name `Quick (fun () ->
+      let status, text = run ?signal scenario in
+      Alcotest.(check string) "end" (describe expected) (describe status);
       Option.iter (fun prints -> Alcotest.(check string) "output" prints text) prints)
+
+let case ?prints scenario ~code = test ?prints ~name:scenario scenario (Unix.WEXITED code)
+
+let signals =
+  let both ?prints scenario status =
+    List.map
+      (fun (name, signal) ->
+        test ?prints ~signal ~name:(name ^ ", " ^ scenario) scenario (status signal))
+      [ ("SIGINT", Sys.sigint); ("SIGTERM", Sys.sigterm) ]
+  in
+  List.concat
+    [
+      (* Nobody is asked, so nothing has to be flushed. *)
+      both ~prints:None "a signal's default action" (fun signal -> WSIGNALED signal);
+      both "a handler of Sys.signal that exits" (fun _ -> WEXITED 9);
+      both "a handler of Lwt_unix.on_signal that exits" (fun _ -> WEXITED 9);
+      both "a handler of Lwt_unix.on_signal that ends the loop" (fun _ -> WEXITED 0);
+    ]
 
 let () =
   Alcotest.run "exits"
@@ -39,8 +86,13 @@ let () =
           case "signal" ~code:0;
           case "exit" ~code:5;
           case "exception" ~code:2;
+          case "a domain's exception, joined" ~code:2;
+          case "a domain's exception, not joined" ~code:0;
+          case "an exception of a message" ~code:2;
           case "child" ~code:3;
           case "child, no loop" ~code:3 ~prints:None;
+          case "exit on a pool's domain" ~code:8;
+          case "exit on a systhread" ~code:8;
           case "callback" ~code:6;
           case "callback in a task" ~code:6;
           case "callback from the loop" ~code:6;
@@ -49,4 +101,5 @@ let () =
           case "rust at exit" ~code:0
             ~prints:(Some "begun rust at exit at_exit Lwt_main.at_exit");
         ] );
+      ("signals", signals);
     ]

@@ -105,7 +105,11 @@ let hooks_priority = 10
 
 (* Whoever calls [exit] runs the functions of [Stdlib.at_exit]; the initial
    domain's actions are for that domain alone. *)
-let () = Stdlib.at_exit (fun () -> if is_main () then end_of_domain ())
+let left_running = ref false
+let leave_running () = left_running := true
+
+let () =
+  Stdlib.at_exit (fun () -> if is_main () && not !left_running then end_of_domain ())
 
 (* The others learn from it that the domain has ended. *)
 let tell_end actions =

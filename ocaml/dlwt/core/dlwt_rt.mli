@@ -76,6 +76,10 @@ val run_exit_actions : up_to:int -> unit
 (** Runs the calling domain's exit actions of priorities up to that one, once and for all.
 *)
 
+val leave_running : unit -> unit
+(** In the initial domain, when the process exits: its exit actions are not run, since
+    another of its threads is in the loop, which nothing may be taken from. *)
+
 (** {1 Owners} *)
 
 type owner

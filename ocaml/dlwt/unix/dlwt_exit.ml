@@ -1,11 +1,14 @@
 (* How long a busy initial domain is waited for, in seconds. *)
 let patience = 2.
-let in_loop = Atomic.make false
+
+(* The thread that runs the initial domain's loop, if there is one. *)
+let loop = Atomic.make None
+let me () = Thread.id (Thread.self ())
 
 let running run p =
   if Dlwt_rt.is_main () then
-    let before = Atomic.exchange in_loop true in
-    Fun.protect ~finally:(fun () -> Atomic.set in_loop before) (fun () -> run p)
+    let before = Atomic.exchange loop (Some (me ())) in
+    Fun.protect ~finally:(fun () -> Atomic.set loop before) (fun () -> run p)
   else run p
 
 (* Requests are numbered; an answer is for all up to its number. *)
@@ -47,8 +50,11 @@ let last_resort f = Atomic.set last_resorts (f :: Atomic.get last_resorts)
    once in a process: be there for the next domain that exits, too. *)
 let rec on_exit () =
   Stdlib.at_exit on_exit;
-  if not (Dlwt_rt.is_main () || (Atomic.get in_loop && main_has_answered ())) then
-    List.iter (fun f -> f ()) (Atomic.get last_resorts)
+  let loop = Atomic.get loop in
+  let elsewhere = Option.fold loop ~none:false ~some:(( <> ) (me ())) in
+  if Dlwt_rt.is_main () && elsewhere then Dlwt_rt.leave_running ();
+  if (elsewhere && not (main_has_answered ())) || not (elsewhere || Dlwt_rt.is_main ())
+  then List.iter (fun f -> f ()) (Atomic.get last_resorts)
 
 let () = Stdlib.at_exit on_exit
 
