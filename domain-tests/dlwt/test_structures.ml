@@ -122,7 +122,7 @@ let stream_misuses s push =
     Misuse ("iter", fun () -> Lwt_stream.iter ignore s);
     Misuse ("fold", fun () -> Lwt_stream.fold max s 0);
     Misuse ("clone", fun () -> Lwt_stream.clone s);
-    Misuse ("parse", fun () -> Lwt_stream.parse s Lwt_stream.next);
+    Misuse ("parse", fun () -> Lwt_stream.parse s (fun _ -> Lwt.fail Exit));
     Misuse ("push", fun () -> push (Some 9));
     Misuse ("push None", fun () -> push None);
   ]
@@ -191,13 +191,14 @@ let switch () =
   int "its hook ran once" 1 !off
 
 let timeout () =
-  let t = Lwt_timeout.create 100 ignore in
+  let t = Lwt_timeout.create 100 ignore and idle = Lwt_timeout.create 100 ignore in
   Lwt_timeout.start t;
   wrong "Lwt_timeout"
     [
       Misuse ("start", fun () -> Lwt_timeout.start t);
       Misuse ("stop", fun () -> Lwt_timeout.stop t);
       Misuse ("change", fun () -> Lwt_timeout.change t 50);
+      Misuse ("change, not started", fun () -> Lwt_timeout.change idle 50);
     ];
   Lwt_timeout.stop t
 
@@ -242,6 +243,29 @@ let engine () =
       Misuse ("destroy", fun () -> engine#destroy);
     ];
   Lwt_main.run fired
+
+(* Without events, which would refuse for it. *)
+let idle_engines () =
+  let misuses (engine : Lwt_engine.abstract) =
+    [
+      Misuse ("iter", fun () -> engine#iter false);
+      Misuse
+        ( "transfer",
+          fun () -> engine#transfer (new Lwt_engine.select :> Lwt_engine.abstract) );
+      Misuse ("destroy", fun () -> engine#destroy);
+    ]
+  in
+  let poll =
+    object
+      inherit Lwt_engine.poll_based
+      method private poll _ _ = []
+    end
+  in
+  let select = new Lwt_engine.select in
+  wrong "select" (misuses (select :> Lwt_engine.abstract));
+  wrong "poll" (misuses (poll :> Lwt_engine.abstract));
+  select#iter false;
+  poll#iter false
 
 let signal_handler () =
   let id = Lwt_unix.on_signal Sys.sigusr1 ignore in
@@ -384,6 +408,7 @@ let () =
           case "timeout" timeout;
           case "throttle" throttle;
           case "engine and event" engine;
+          case "idle engines" idle_engines;
           case "signal handler" signal_handler;
         ] );
       ("made in one domain, used in another", for_each made_here_used_there);

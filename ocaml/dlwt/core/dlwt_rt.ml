@@ -149,7 +149,10 @@ let rec claim t ~idle what =
 (* Written by the initial domain before any other exists, or by it alone while
    others read: atomic. *)
 let starters : (unit -> unit) list Atomic.t = Atomic.make []
-let started = key (fun () -> ref (is_main ()))
+
+(* What the calling domain has not run yet; the initial domain has run all. *)
+let to_run =
+  key (fun () -> ref (if is_main () then [] else List.rev (Atomic.get starters)))
 
 let each_domain f =
   if not (is_main ()) then
@@ -161,11 +164,18 @@ let each_domain f =
   Atomic.set starters (f :: Atomic.get starters)
 
 let start () =
-  let started = get started in
-  if not !started then (
-    started := true;
-    (* Should one fail, for want of descriptors perhaps, the next run tries again. *)
-    try List.iter (fun f -> f ()) (List.rev (Atomic.get starters))
-    with exn ->
-      started := false;
-      raise exn)
+  let to_run = get to_run in
+  let rec go () =
+    match !to_run with
+    | [] -> ()
+    | f :: others ->
+        (* it may call [start] itself *)
+        to_run := others;
+        (try f ()
+         with exn ->
+           (* for want of descriptors perhaps: the next call tries again *)
+           to_run := f :: !to_run;
+           raise exn);
+        go ()
+  in
+  go ()

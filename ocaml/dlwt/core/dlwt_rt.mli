@@ -52,7 +52,8 @@ val domain : unit -> int
 val each_domain : (unit -> unit) -> unit
 (** [each_domain f] calls [f] now, and later in every other domain when that domain first
     calls [Lwt_main.run], registers an exit hook with Lwt or makes an output channel, in
-    the order of registration. Meant for module initialisation.
+    the order of registration. If [f] raises, whatever started it does, and the next
+    attempt goes on with [f]. Meant for module initialisation.
 
     @raise Failure outside the initial domain. *)
 

@@ -64,23 +64,22 @@ let close t =
   Lwt_engine.stop_event t.event;
   close_mailbox t.base
 
-let key =
-  Dlwt_rt.key (fun () ->
-      let base, fd = open_mailbox () in
-      let notifiers = Table.create 16 in
-      let pending = Queue.create () in
-      let event =
-        try watch base notifiers pending fd
-        with exn ->
-          close_mailbox base;
-          raise exn
-      in
-      let t = { base; notifiers; last = 0; event; pending; closed = false } in
-      (* The process closes the initial domain's. *)
-      if not (Dlwt_rt.is_main ()) then
-        Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
-      t)
+let open_mine () =
+  let base, fd = open_mailbox () in
+  let notifiers = Table.create 16 in
+  let pending = Queue.create () in
+  let event =
+    try watch base notifiers pending fd
+    with exn ->
+      close_mailbox base;
+      raise exn
+  in
+  let t = { base; notifiers; last = 0; event; pending; closed = false } in
+  (* The process closes the initial domain's. *)
+  if not (Dlwt_rt.is_main ()) then Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
+  t
 
+let key = Dlwt_rt.key (fun () -> Dlwt_shield.run open_mine)
 let mine () = Dlwt_rt.get key
 let () = Dlwt_rt.each_domain (fun () -> ignore (mine ()))
 
