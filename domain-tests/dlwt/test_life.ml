@@ -9,6 +9,16 @@ let elsewhere f = Domain.join (Domain.spawn f)
 (* Registered before any domain is spawned, as libraries do. *)
 let starts = Atomic.make 0
 let () = Dlwt_rt.each_domain (fun () -> Atomic.incr starts)
+let to_fail = Atomic.make 0
+
+let () =
+  Dlwt_rt.each_domain (fun () ->
+      if Atomic.get to_fail > 0 then (
+        Atomic.decr to_fail;
+        raise Exit))
+
+let after_failing = Atomic.make 0
+let () = Dlwt_rt.each_domain (fun () -> Atomic.incr after_failing)
 let counter = Dlwt_rt.eager_key (fun () -> ref 0)
 let lazily = Dlwt_rt.key (fun () -> ref (domain ()))
 let setting = Dlwt_rt.inherited (fun () -> ref "default")
@@ -25,6 +35,19 @@ let each_domain () =
       | exception Failure text ->
           check text (contains text ~part:(Printf.sprintf "domain %d" (domain ())))
       | () -> check "each_domain elsewhere is refused" false)
+
+let start_that_fails () =
+  let before = Atomic.get starts and after = Atomic.get after_failing in
+  Atomic.set to_fail 2;
+  elsewhere (fun () ->
+      for _ = 1 to 2 do
+        match Lwt_main.run Lwt.return_unit with
+        | () -> check "the loop does not run" false
+        | exception Exit -> check "nothing later" (Atomic.get after_failing = after)
+      done;
+      Lwt_main.run (Lwt.pause ()));
+  Alcotest.(check int) "what came before ran once" (before + 1) (Atomic.get starts);
+  Alcotest.(check int) "what came after too" (after + 1) (Atomic.get after_failing)
 
 let keys () =
   incr (Dlwt_rt.get_eager counter);
@@ -267,6 +290,7 @@ let () =
       ( "start",
         [
           case "each_domain" each_domain;
+          case "each_domain, and one of them fails" start_that_fails;
           case "keys" keys;
           case "an eager key made too late" eager_key_too_late;
         ] );
