@@ -57,6 +57,33 @@ let given_up () =
   let* (_ : int) = first in
   Expect.cancelled "the other is cancelled" p
 
+(* What Lwt keeps with a promise must not grow with each wait that was given up. *)
+let given_up_often n () =
+  let p, u = Lwt.wait () in
+  let size () = Obj.reachable_words (Obj.repr p) in
+  let rec glance n =
+    if n = 0 then Lwt.return_unit
+    else
+      let* ready = Rust.glance p (n mod 3) in
+      Expect.that "not yet" (not ready);
+      (* The same wait, cancelled by OCaml. *)
+      let cancelled = Rust.glance p max_int in
+      Lwt.cancel cancelled;
+      let* () = Expect.cancelled "it" cancelled in
+      glance (n - 1)
+  in
+  (* Lwt clears up after some tens of them. *)
+  let* () = glance 100 in
+  let before = size () in
+  let* () = glance n in
+  let after = size () in
+  if after > before + 2_000 then
+    Expect.failf "the promise has grown from %d to %d words" before after;
+  Lwt.wakeup_later u ();
+  let* ready = Rust.glance p 0 in
+  Expect.that "it is ready" ready;
+  Lwt.return_unit
+
 let cancelled_while_awaited () =
   let p, _ = Lwt.task () in
   let answer = Rust.await_promise p in
@@ -150,6 +177,8 @@ let cases ~scale =
     case "Rust awaits what is rejected" awaited_rejected;
     case "1,000 await one promise" (many_waiters (scaled ~scale 1_000));
     case "Rust gives up waiting" given_up;
+    case "a promise does not keep who gave up waiting"
+      (given_up_often (scaled ~scale 1_000));
     case "cancelled while Rust awaits it" cancelled_while_awaited;
     case "Rust's promises" made;
     case "Rust's promises, rejected" made_and_rejected;

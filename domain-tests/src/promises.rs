@@ -32,6 +32,19 @@ pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
     future::or(waiting, timeout).await
 }
 
+/// Waits for so many polls, and gives up.
+#[func]
+pub fn glance(p: Promise<()>, polls: Int) -> bool {
+    let mut waiting = p.into_future();
+    for _ in 0..polls {
+        if future::poll_once(&mut waiting).await.is_some() {
+            return true;
+        }
+        future::yield_now().await;
+    }
+    future::poll_once(waiting).await.is_some()
+}
+
 fn new_promise<T>() -> Result<(Promise<T>, Resolver<T>), TokenError>
 where
     T: ToValue + Send + 'static,

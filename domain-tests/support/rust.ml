@@ -84,6 +84,7 @@ external futures_alive : int -> int = "futures_alive"
 
 external await_promise : string Lwt.t -> string Lwt.t = "await_promise"
 external await_briefly : unit Lwt.t -> int -> bool Lwt.t = "await_briefly"
+external glance : unit Lwt.t -> int -> bool Lwt.t = "glance"
 external first_of : unit Lwt.t -> unit Lwt.t -> bool -> int Lwt.t = "first_of"
 external promise_from_thread : string -> string Lwt.t = "promise_from_thread"
 external promise_dropped : unit -> string Lwt.t = "promise_dropped"

@@ -1,16 +1,19 @@
 type job = { run : unit -> unit; abandon : unit -> unit }
 type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 
-(* The promises that OCaml code waits for, by the index in their call's key. *)
+(* A promise that OCaml code waits for. *)
 type pending = Nobody | Pending : 'a Lwt.u -> pending
+
+(* What ends the wait for a promise that Rust awaits. *)
+type wait = No_wait | Wait of Obj.t Lwt.t
 
 type t = {
   handle : handle;
   (* Readable when the loop is woken. *)
   wake_fd : Unix.file_descr;
   thread : int;
-  mutable keys : int array;
-  mutable promises : pending array;
+  calls : pending Keyed.t;
+  waits : wait Keyed.t;
   (* Messages that are taken from the inbox, but not yet run. *)
   mutable todo : job list;
   (* Rust fills one batch while the loop works on another. *)
@@ -26,56 +29,40 @@ type t = {
 type state = Absent | Running of t | Ended of int
 
 let key : state ref Dlwt_rt.key = Dlwt_rt.eager_key (fun () -> ref Absent)
-let index call = call land 0xffff_ffff
 
 (* ---- promises of calls *)
 
-let forget t call =
-  let i = index call in
-  if t.keys.(i) = call then (
-    t.keys.(i) <- -1;
-    t.promises.(i) <- Nobody)
-
-let rec remember t call u =
-  let i = index call in
-  let size = Array.length t.keys in
-  if i < size then (
-    let pending = Pending u in
-    t.keys.(i) <- call;
-    t.promises.(i) <- pending)
-  else
-    let grown = max (i + 1) (2 * size) in
-    let keys = Array.make grown (-1) and promises = Array.make grown Nobody in
-    (* A signal handler that ran meanwhile may have called Rust, and grown the table. *)
-    if Array.length t.keys = size then (
-      Array.blit t.keys 0 keys 0 size;
-      Array.blit t.promises 0 promises 0 size;
-      t.keys <- keys;
-      t.promises <- promises);
-    remember t call u
-
 (* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
 let claim t call =
-  let i = index call in
-  if i < Array.length t.keys && t.keys.(i) = call then (
-    let p = t.promises.(i) in
-    t.keys.(i) <- -1;
-    t.promises.(i) <- Nobody;
-    Raw.release_call call;
-    p)
-  else Nobody
+  match Keyed.take t.calls call with
+  | Nobody -> Nobody
+  | Pending _ as p ->
+      Raw.release_call call;
+      p
 
 (* ---- promises that Rust waits for *)
 
-let report wait p =
-  let fulfilled v = Raw.settle_wait wait true v
-  and rejected e = Raw.settle_wait wait false (Obj.repr e) in
+(* Lwt keeps a callback until its promise is settled, but for those of [Lwt.protected]. *)
+let report t wait p =
+  let settle is_value outcome =
+    ignore (Keyed.take t.waits wait : wait);
+    Raw.settle_wait wait is_value outcome
+  in
+  let fulfilled v = settle true v and rejected e = settle false (Obj.repr e) in
   match Lwt.state p with
   | Lwt.Return v -> fulfilled v
   | Lwt.Fail e -> rejected e
   | Lwt.Sleep -> (
       (* A promise of another domain refuses callbacks. *)
-      try Lwt.on_any p fulfilled rejected with e -> rejected e)
+      match Lwt.protected p with
+      | exception e -> rejected e
+      | mine ->
+          Keyed.set t.waits wait (Wait mine);
+          Lwt.on_any mine fulfilled rejected)
+
+let forget_wait t wait =
+  (match Keyed.take t.waits wait with No_wait -> () | Wait mine -> Lwt.cancel mine);
+  Raw.release_wait wait
 
 (* ---- the loop *)
 
@@ -88,10 +75,11 @@ let perform t entry =
   | Apply (wait, f) ->
       let p = try f () with e -> Lwt.fail e in
       if Lwt.is_sleeping p then Raw.attach_wait wait p;
-      report wait p
+      report t wait p
   | Cancel p -> (
       (* A promise of another domain is not ours to cancel. *)
       try Lwt.cancel p with Invalid_argument _ -> ())
+  | Forget wait -> forget_wait t wait
 
 (* What fails keeps nothing else from running; the first exception of those that Lwt lets through
    comes out at the end of the round. *)
@@ -202,9 +190,11 @@ let terminate t state () =
   expecting_termination (fun () ->
       List.iter (fun job -> quietly job.abandon ()) jobs;
       Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
-      Array.iter
-        (function Nobody -> () | Pending u -> quietly (Lwt.wakeup_later_exn u) gone)
-        t.promises)
+      let reject = function
+        | Nobody -> ()
+        | Pending u -> quietly (Lwt.wakeup_later_exn u) gone
+      in
+      Keyed.iter reject t.calls)
 
 let join_loop t state =
   let undo_later f =
@@ -237,8 +227,8 @@ let attach state =
           wake_fd;
           handle = { id; raw; inbox = Mpsc.create () };
           thread = Thread.id (Thread.self ());
-          keys = [||];
-          promises = [||];
+          calls = Keyed.create Nobody;
+          waits = Keyed.create No_wait;
           todo = [];
           batch = Raw.Batch.none;
           entries = 0;
@@ -308,9 +298,9 @@ let while_alive f =
 let pending call =
   let t = executor () in
   let p, u = Lwt.task () in
-  remember t call u;
+  Keyed.set t.calls call (Pending u);
   Lwt.on_cancel p (fun () ->
-      forget t call;
+      ignore (Keyed.take t.calls call : pending);
       Raw.cancel_call call);
   p
 
@@ -321,7 +311,7 @@ let wait p wait_key =
   | Lwt.Return v -> Value v
   | Lwt.Fail e -> Exception e
   | Lwt.Sleep ->
-      report wait_key p;
+      report (executor ()) wait_key p;
       Not_yet
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())

@@ -15,6 +15,7 @@ external park : unit -> bool = "lwt_interop_park" [@@noalloc]
 external clear_wake : unit -> bool = "lwt_interop_clear_wake" [@@noalloc]
 external cancel_call : int -> unit = "lwt_interop_cancel_call"
 external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
+external release_wait : int -> unit = "lwt_interop_release_wait" [@@noalloc]
 external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
 external settle_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
 external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
@@ -40,6 +41,7 @@ module Batch = struct
     | Reject of int * exn
     | Apply of int * (unit -> Obj.t Lwt.t)
     | Cancel of Obj.t Lwt.t
+    | Forget of int
 
   (* Rust's block: the closure, then its arguments. *)
   let application (block : Obj.t) () : Obj.t Lwt.t =
@@ -58,7 +60,8 @@ module Batch = struct
     | 0 -> Resolve (key, content)
     | 1 -> Reject (key, Obj.obj content)
     | 2 -> Apply (key, application content)
-    | _ -> Cancel (Obj.obj content)
+    | 3 -> Cancel (Obj.obj content)
+    | _ -> Forget key
 end
 
 let executor_open id batch =

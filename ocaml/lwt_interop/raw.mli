@@ -25,6 +25,7 @@ module Batch : sig
     | Apply of int * (unit -> Obj.t Lwt.t)
         (** call this function and report its promise to this wait *)
     | Cancel of Obj.t Lwt.t
+    | Forget of int  (** nobody waits for this wait's promise any more *)
 
   val take : t -> int -> entry
   (** The entry at an index, which is cleared. *)
@@ -70,6 +71,9 @@ val cancel_call : int -> unit
 
 val release_call : int -> unit
 (** OCaml has taken the outcome of this call: its key may be used again. *)
+
+val release_wait : int -> unit
+(** Nobody waits any more, and OCaml has forgotten it: its key may be used again. *)
 
 val attach_wait : int -> Obj.t Lwt.t -> unit
 (** The function that Rust asked for has returned this promise, which is pending. *)

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Apply = 2,
     /// Cancel the promise that is the value; `key` means nothing.
     Cancel = 3,
+    /// Nobody waits for the promise of wait `key` any more; the value means nothing.
+    Forget = 4,
 }
 
 /// The entries of an array. `ocaml/lwt_interop/batch.ml` has the same number.

@@ -76,6 +76,9 @@ pub(crate) enum Wait {
     Settled(Result<Root, Root>),
     /// Nobody waits any more, and the promise is to be cancelled as soon as there is one.
     Cancelled,
+    /// Nobody waits any more. The key stays taken until OCaml has forgotten it, lest the next
+    /// wait under the same key was forgotten.
+    Dropped,
 }
 
 /// See the module's documentation.
@@ -413,11 +416,15 @@ impl Local {
     pub(crate) unsafe fn attach_wait(&self, key: Key, made: Root) {
         match self.waits.borrow_mut().get_mut(key) {
             Some(Wait::Pending { promise, .. }) => *promise = Some(made),
-            Some(Wait::Cancelled) => {
-                // SAFETY: the caller's; `Cancel` takes a promise.
-                unsafe { self.request(key, Kind::Cancel, made.get()) }
+            Some(wait @ Wait::Cancelled) => {
+                *wait = Wait::Dropped;
+                // SAFETY: the caller's; `Cancel` takes a promise, and `Forget` nothing.
+                unsafe {
+                    self.request(key, Kind::Cancel, made.get());
+                    self.request(key, Kind::Forget, crate::ffi::UNIT);
+                }
             }
-            Some(Wait::Settled(_)) | None => {}
+            Some(Wait::Settled(_) | Wait::Dropped) | None => {}
         }
     }
 
@@ -426,7 +433,8 @@ impl Local {
         let old = {
             let mut waits = self.waits.borrow_mut();
             match waits.get_mut(key) {
-                None => return,
+                // The key of a dropped one is free when OCaml has forgotten it.
+                None | Some(Wait::Dropped) => return,
                 Some(Wait::Cancelled) => waits.remove(key),
                 Some(wait) => Some(std::mem::replace(wait, Wait::Settled(outcome))),
             }
@@ -436,9 +444,28 @@ impl Local {
         }
     }
 
-    pub(crate) fn drop_wait(&self, key: Key) {
+    /// OCaml does not know of this wait, or has forgotten it.
+    pub(crate) fn release_wait(&self, key: Key) {
         let wait = self.waits.borrow_mut().remove(key);
         drop(wait);
+    }
+
+    /// Nobody waits any more. OCaml takes its callback off the promise.
+    pub(crate) fn drop_wait(&self, key: Key) {
+        let old = {
+            let mut waits = self.waits.borrow_mut();
+            match waits.get_mut(key) {
+                // Outside of OCaml's calls there is no lock, and the domain is about to end.
+                Some(wait @ Wait::Pending { .. }) if self.depth.get() > 0 => {
+                    Some(std::mem::replace(wait, Wait::Dropped))
+                }
+                _ => waits.remove(key),
+            }
+        };
+        if matches!(old, Some(Wait::Pending { .. })) && self.depth.get() > 0 {
+            // SAFETY: OCaml has called, so the lock is held; `Forget` takes no value.
+            unsafe { self.request(key, Kind::Forget, crate::ffi::UNIT) };
+        }
     }
 
     /// Nobody waits any more: cancels the promise that OCaml made or will make for this wait.
@@ -446,22 +473,21 @@ impl Local {
     /// # Safety
     /// The domain's lock is held.
     pub(crate) unsafe fn cancel_wait(&self, key: Key) {
-        let old = {
+        let (made, old) = {
             let mut waits = self.waits.borrow_mut();
             match waits.get_mut(key) {
-                Some(wait @ Wait::Pending { promise: None, .. }) => {
-                    Some(std::mem::replace(wait, Wait::Cancelled))
+                Some(Wait::Pending { promise, .. }) if promise.is_some() => (promise.take(), None),
+                Some(wait @ Wait::Pending { .. }) => {
+                    (None, Some(std::mem::replace(wait, Wait::Cancelled)))
                 }
-                _ => waits.remove(key),
+                _ => (None, waits.remove(key)),
             }
         };
-        if let Some(Wait::Pending {
-            promise: Some(promise),
-            ..
-        }) = old
-        {
+        drop(old);
+        if let Some(promise) = made {
             // SAFETY: the caller's; `Cancel` takes a promise.
             unsafe { self.request(key, Kind::Cancel, promise.get()) };
+            self.drop_wait(key);
         }
     }
 

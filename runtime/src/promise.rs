@@ -172,7 +172,7 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
             }
         };
         match now {
-            Some(_) => local.drop_wait(key),
+            Some(_) => local.release_wait(key),
             None => self.state = State::Waiting(key),
         }
         now

@@ -191,6 +191,13 @@ extern "C" fn lwt_interop_release_call(key: RawValue) -> RawValue {
     UNIT
 }
 
+/// `release_wait : int -> unit` (noalloc): OCaml has forgotten this wait, which Rust had dropped.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_release_wait(key: RawValue) -> RawValue {
+    local::with_owner(|local| local.release_wait(Key::from_int(ffi::int_val(key))));
+    UNIT
+}
+
 /// `attach_wait : int -> 'a Lwt.t -> unit`: the function that Rust asked for has returned this
 /// promise, which is pending.
 #[unsafe(no_mangle)]

@@ -1,0 +1,16 @@
+(** Tables that have an entry for a key of Rust's: see [runtime/src/slots.rs]. A key that
+    is not used any more finds nothing, even if its place has been taken again. One
+    domain's. *)
+
+type 'a t
+
+val create : 'a -> 'a t
+(** An empty table; the argument stands for nothing. *)
+
+val set : 'a t -> int -> 'a -> unit
+
+val take : 'a t -> int -> 'a
+(** The entry of a key, which is removed; or nothing. *)
+
+val iter : ('a -> unit) -> 'a t -> unit
+(** Over every entry, and nothing an unknown number of times. *)
