@@ -53,8 +53,8 @@ let rec on_exit () =
   let loop = Atomic.get loop in
   let elsewhere = Option.fold loop ~none:false ~some:(( <> ) (me ())) in
   if Dlwt_rt.is_main () && elsewhere then Dlwt_rt.leave_running ();
-  if (elsewhere && not (main_has_answered ())) || not (elsewhere || Dlwt_rt.is_main ())
-  then List.iter (fun f -> f ()) (Atomic.get last_resorts)
+  let lost = if elsewhere then not (main_has_answered ()) else not (Dlwt_rt.is_main ()) in
+  if lost then List.iter (fun f -> f ()) (Atomic.get last_resorts)
 
 let () = Stdlib.at_exit on_exit
 

@@ -4,7 +4,11 @@
    again from when it is marked as done; in between it is the pool's, which
    never frees it, because it may hold GC roots that only its result function
    removes. That function is called once: by its domain, or, when that has ended
-   first, by whoever takes the job from the list in dlwt_jobs.ml. */
+   first, by whoever takes the job from the list in dlwt_jobs.ml.
+
+   OCaml: a job is C's memory, so a value of it is only asked for the pointer, at the
+   start of a function. No function allocates. Threads of the pool have no
+   domain: they touch no value and no root. */
 
 #include "dlwt.h"
 #include "lwt_unix.h"

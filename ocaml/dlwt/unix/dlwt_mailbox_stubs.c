@@ -1,5 +1,15 @@
 /* Mailboxes: how anything outside a domain's loop tells that loop something.
-   Each has a queue and an eventfd that the domain's engine watches. */
+   Each has a queue and an eventfd that the domain's engine watches.
+
+   OCaml: addresses are immediate; a mailbox holds no value. Two functions
+   allocate, each once, without a lock: open when the mailbox is complete, receive
+   before it empties the queue; what they allocate is filled at once, with
+   immediates. Neither can be left by a signal handler in between.
+
+   Memory: a mailbox stays for ever. Its queue and its eventfd are made by open and
+   given back by close, which only the first caller gets past [alive]; a sender
+   that needs a larger queue swaps it in under the lock and frees the one that it
+   has afterwards, the old or the new. */
 
 #include "dlwt.h"
 #include "lwt_unix.h"

@@ -1,6 +1,10 @@
 /* Creates a process without OCaml's fork, which is refused once a second domain
    has been started. Between fork and exec only async-signal-safe functions are
-   called. */
+   called.
+
+   OCaml: all arguments are copied before anything else; nothing is allocated in
+   OCaml's heap but the exception, when the copies have been freed. The runtime
+   lock is held all the time, so no handler comes in between. */
 
 #define _GNU_SOURCE
 #include "dlwt.h"

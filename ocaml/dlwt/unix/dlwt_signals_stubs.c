@@ -1,4 +1,6 @@
-/* Signals: every domain that has subscribed to one is told. */
+/* Signals: every domain that has subscribed to one is told. Only numbers come from
+   OCaml and go there, and no function allocates but to raise, with the lock
+   given back. */
 
 #define _GNU_SOURCE
 #include "dlwt.h"
