@@ -251,6 +251,26 @@ let iter () =
   Expect.that "the rest stays" (contents c = [ 3 ]);
   Lwt.return_unit
 
+(* There is always another element. *)
+let iter_is_fair () =
+  let c = Channel.create ~capacity:1 in
+  let seen = ref 0 in
+  let f () =
+    incr seen;
+    ignore (Channel.try_send c () : [ `Sent | `Full | `Closed ]);
+    Lwt.return_unit
+  in
+  Expect.that "sent" (Channel.try_send c () = `Sent);
+  let* () = Channel.iter f c
+  and* () =
+    let* () = Lwt.pause () in
+    let* () = Lwt.pause () in
+    Channel.close c;
+    Lwt.return_unit
+  in
+  Expect.that "few elements for each turn of the loop" (!seen <= 4 * 32);
+  Lwt.return_unit
+
 let in_callbacks () =
   let c = Channel.create ~capacity:1 in
   let before = ref true in
@@ -336,6 +356,7 @@ let suites =
       case "a cancelled sender is out, or it was in" cancelled_senders;
       case "pick between channels" picked;
       case "iter" iter;
+      case "iter gives the loop its turns" iter_is_fair;
       case "promises are resolved in the loop, not in the call" in_callbacks;
       case "from a systhread" systhreads;
       alone "in a finaliser, at any time" finalisers;

@@ -301,10 +301,19 @@ let recv c =
   | Drained -> Lwt.return_none
   | Nothing -> wait_to_receive c home
 
-let rec iter f c =
-  let* item = recv c in
-  match item with
-  | None -> Lwt.return_unit
-  | Some x ->
-      let* () = f x in
-      iter f c
+(* Elements that are there already come without a turn of the loop. *)
+let at_a_time = 32
+
+let iter f c =
+  let rec go n =
+    let* item = recv c in
+    match item with
+    | None -> Lwt.return_unit
+    | Some x ->
+        let* () = f x in
+        if n > 1 then go (n - 1)
+        else
+          let* () = Lwt.pause () in
+          go at_a_time
+  in
+  go at_a_time

@@ -10,8 +10,8 @@
     ]}
 
     Any domain may do so, one from [Domain.spawn] as well as one of a {!Pool}. Promises
-    stay in the domain that made them; values move between domains through
-    {!Handle.spawn}. *)
+    stay in the domain that made them; values move between domains through {!Handle.spawn}
+    and {!Channel}. *)
 
 module Handle = Handle
 module Pool = Pool
