@@ -96,17 +96,15 @@ let cancel_after n p =
       Lwt.cancel p;
       Lwt.return_unit)
 
-let patience = 60
+let watch text = Rust.watch text 60
+let unwatch () = Rust.watch "" 0
 
 let test ~count ~name ~show ~shrink gen holds =
-  let watched scenario =
-    Rust.watch (name ^ ": " ^ show scenario) patience;
-    Fun.protect
-      (fun () ->
-        holds scenario;
-        true)
-      ~finally:(fun () -> Rust.watch "" 0)
+  let holds scenario =
+    watch (name ^ ": " ^ show scenario);
+    Fun.protect (fun () -> holds scenario) ~finally:unwatch;
+    true
   in
   QCheck.Test.make ~count:(Model.count count) ~name
     (QCheck.make ~print:show ~shrink gen)
-    (Model.repeated 3 watched)
+    (Model.repeated 3 holds)

@@ -38,6 +38,11 @@ val wait_until : (unit -> bool) -> unit
 
 (** {1 Tests} *)
 
+val watch : string -> unit
+(** Ends the process, and prints the text, unless {!unwatch} is called in time. *)
+
+val unwatch : unit -> unit
+
 val test :
   count:int ->
   name:string ->

@@ -29,13 +29,19 @@ module Spec = struct
           ])
 
   let init_state = Some []
-  let init_sut () = { other = Everywhere.other (); kept = ref [] }
+
+  let init_sut () =
+    Crew.watch "Handle: an answer";
+    { other = Everywhere.other (); kept = ref [] }
 
   let end_ sut =
     sut.other.end_ ();
     sut.other.join ()
 
-  let cleanup = end_
+  let cleanup sut =
+    end_ sut;
+    Crew.unwatch ()
+
   let precond _ _ = true
 
   let next_state cmd state =

@@ -11,8 +11,13 @@ type step =
   | Pause of int
   | Spin of int
 
-(* The targets serve, each until it has been given so much, or to the end. *)
-type scenario = { targets : int option list; callers : (Crew.life * step list) list }
+type target_life =
+  | Stays
+  | Serves of int  (** so many functions, and ends *)
+  | Lingers of int
+      (** the same, but it ends out of its loop, and only when the callers have done *)
+
+type scenario = { targets : target_life list; callers : (Crew.life * step list) list }
 
 (* ---- scenarios *)
 
@@ -32,7 +37,11 @@ let show_step = function
   | Spin n -> Printf.sprintf "spin %d" n
 
 let show s =
-  let target = function None -> "stays" | Some n -> Printf.sprintf "serves %d" n in
+  let target = function
+    | Stays -> "stays"
+    | Serves n -> Printf.sprintf "serves %d" n
+    | Lingers n -> Printf.sprintf "lingers after %d" n
+  in
   let caller (life, steps) =
     Printf.sprintf "\n  %s: %s" (Crew.show_life life)
       (String.concat ", " (List.map show_step steps))
@@ -53,7 +62,16 @@ let gen =
         (1, return Never);
       ]
   in
-  let* targets = list_size (int_range 1 2) (option ~ratio:0.6 (int_range 1 25)) in
+  let enough = int_range 1 25 in
+  let target_life =
+    frequency
+      [
+        (3, return Stays);
+        (3, map (fun n -> Serves n) enough);
+        (2, map (fun n -> Lingers n) enough);
+      ]
+  in
+  let* targets = list_size (int_range 1 2) target_life in
   let target = int_bound (List.length targets - 1) in
   let step =
     frequency
@@ -81,7 +99,7 @@ let shrink s =
 exception Own of int * int
 
 type target = {
-  serves : int option;
+  life : target_life;
   handle : Handle.t;
   domain : unit Domain.t;
   left : unit Lwt.t;
@@ -90,17 +108,20 @@ type target = {
   mutable ran : (int * int) list;
 }
 
-let start serves =
+let start may_end life =
   let born = Atomic.make None in
   let body () =
     let left, leave = Lwt.wait () in
     Atomic.set born (Some (Handle.current (), left, leave));
-    Lwt_main.run left
+    Lwt_main.run left;
+    match life with
+    | Lingers _ -> Crew.wait_until (fun () -> Atomic.get may_end)
+    | Stays | Serves _ -> ()
   in
   let domain = Domain.spawn body in
   Crew.wait_until (fun () -> Option.is_some (Atomic.get born));
   let handle, left, leave = Option.get (Atomic.get born) in
-  { serves; handle; domain; left; leave; ran = [] }
+  { life; handle; domain; left; leave; ran = [] }
 
 let leave t () = if Lwt.is_sleeping t.left then Lwt.wakeup_later t.leave ()
 
@@ -111,7 +132,9 @@ let stop t =
 (* Where it runs is checked by the one who sent it. *)
 let ran t message =
   t.ran <- message :: t.ran;
-  match t.serves with Some n when List.length t.ran >= n -> leave t () | _ -> ()
+  match t.life with
+  | (Serves n | Lingers n) when List.length t.ran >= n -> leave t ()
+  | Stays | Serves _ | Lingers _ -> ()
 
 (* ---- callers *)
 
@@ -228,7 +251,7 @@ let check_operation (c, o) =
   | Error (Own (n, k)), Raises when (n, k) = (c.name, o.number) ->
       if runs <> 1 then Model.fail "%s: it did not run" name
   | Error (Lwt_interop.Domain_terminated there), _ when there = id ->
-      if o.target.serves = None && o.work <> Never then
+      if o.target.life = Stays && o.work <> Never then
         Model.fail "%s: the domain had not ended" name
   | Error (Lwt_interop.Domain_terminated here), _ when here = c.id && c.life = Crew.Leaves
     ->
@@ -254,7 +277,7 @@ let check_order callers t =
         (fun (target, number, taken) ->
           if target == t then (
             let run = List.mem number ran in
-            let must = taken && (t.serves = None || number < last) in
+            let must = taken && (t.life = Stays || number < last) in
             if run && not taken then
               Model.fail "post %d of %d: refused, and run" number c.name;
             if must && not run then
@@ -263,7 +286,8 @@ let check_order callers t =
     callers
 
 let holds s =
-  let targets = List.map start s.targets in
+  let may_end = Atomic.make false in
+  let targets = List.map (start may_end) s.targets in
   let callers = List.mapi caller s.callers in
   let part c (life, steps) =
     ( life,
@@ -272,6 +296,7 @@ let holds s =
         Lwt_list.iter_s (perform targets c) steps )
   in
   let crew = Crew.muster (List.map2 part callers s.callers) in
+  Atomic.set may_end true;
   let rounds = 100 + (2 * List.length (operations callers)) in
   let stopped = ref false in
   let stop_all () =
@@ -285,10 +310,12 @@ let holds s =
       Crew.dismiss crew)
     (fun () ->
       let also =
-        List.map (fun t -> t.handle) (List.filter (fun t -> t.serves = None) targets)
+        List.map
+          (fun t -> t.handle)
+          (List.filter (fun (t : target) -> t.life = Stays) targets)
       in
       (* Those that end may not have been given enough for that. *)
-      List.iter (fun t -> if t.serves <> None then stop t) targets;
+      List.iter (fun (t : target) -> if t.life <> Stays then stop t) targets;
       if not (Crew.settles crew ~also ~rounds (all_served callers)) then
         Model.fail "somebody waits for a domain that has done it";
       stop_all ();
