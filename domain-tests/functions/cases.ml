@@ -7,4 +7,5 @@ let all ~scale =
       Callbacks.cases ~scale;
       Cancelling.cases ~scale;
       Panics.cases ~scale;
+      Direct.cases ~scale;
     ]

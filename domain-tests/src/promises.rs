@@ -101,6 +101,12 @@ pub fn call_async(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> 
     Ok(sum)
 }
 
+/// Calls it once, with a number.
+#[func(raise)]
+pub fn call_async_once(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> {
+    Ok(f.call((n,))?.await?)
+}
+
 /// The same with unit.
 #[func(raise)]
 pub fn call_unit(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {

@@ -104,6 +104,7 @@ external call_seven :
   = "call_seven"
 
 external call_async : (int -> int Lwt.t) -> int -> int Lwt.t = "call_async"
+external call_async_once : (int -> int Lwt.t) -> int -> int Lwt.t = "call_async_once"
 external call_all : (int -> string -> string Lwt.t) -> int -> int Lwt.t = "call_all"
 external call_unit : (unit -> unit Lwt.t) -> unit Lwt.t = "call_unit"
 external call_until : (unit -> unit Lwt.t) -> unit Lwt.t -> int Lwt.t = "call_until"

@@ -1,0 +1,131 @@
+open Everywhere
+
+module Cases (S : Style.S) = struct
+  open S
+
+  let sequence () =
+    spawn (fun () ->
+        for i = 1 to 20 do
+          Expect.int "ready" (i + 1) (await (Rust.ready_add i 1));
+          Expect.string "pending" "x" (await (Rust.yield_n i "x"));
+          let text, _ = await (Rust.on_tokio "tokio") in
+          Expect.string "on tokio" "tokio" text
+        done;
+        Expect.int "on the blocking pool" 6 (await (Rust.sum_blocking [| 1; 2; 3 |]));
+        Expect.int "on the lane" 7 (await (Lwt_interop.Blocking.run (fun () -> 7))))
+
+  let exceptions () =
+    spawn (fun () ->
+        (match await (Rust.checked_div_exn 1 0) with
+        | exception Lwt_interop.Rust_error _ -> ()
+        | (_ : int) -> Expect.failf "an error comes out of await");
+        (match await (Rust.panics 1) with
+        | exception e -> Expect.panicked "a poll" ~message:"in a poll" e
+        | (_ : int) -> Expect.failf "a panic comes out of await");
+        match await (Rust.await_promise (Lwt.fail Exit)) with
+        | exception Exit -> ()
+        | (_ : string) -> Expect.failf "the very exception comes out of await")
+
+  (* OCaml, Rust, OCaml, Rust, OCaml, ... *)
+  let rec nested n =
+    spawn (fun () ->
+        if n = 0 then await (Rust.ready_add 0 0)
+        else 1 + await (Rust.call_async_once (fun n -> nested n) (n - 1)))
+
+  let nested () =
+    spawn (fun () -> Expect.int "each level adds one" 20 (await (nested 20)))
+
+  let many n () =
+    let fiber i =
+      spawn (fun () ->
+          let text = await (Rust.yield_n (i mod 7) (string_of_int i)) in
+          await (Lwt.pause ());
+          int_of_string text
+          + await (Rust.call_async_once (fun i -> Rust.ready_add i 1) i))
+    in
+    spawn (fun () ->
+        let sum = List.fold_left ( + ) 0 (await (Lwt.all (List.init n fiber))) in
+        Expect.int "their sum" (n * n) sum)
+
+  (* Whoever waits is told, so that its finalisers run. *)
+  let cancelled () =
+    let tag = tag () in
+    let call = Rust.never tag and finalised = ref false in
+    let fiber =
+      spawn (fun () ->
+          Fun.protect
+            ~finally:(fun () -> finalised := true)
+            (fun () ->
+              match await call with
+              | exception Lwt.Canceled -> "cancelled"
+              | () -> "ready"))
+    in
+    Expect.int "it waits" 1 (Rust.futures_alive tag);
+    Lwt.cancel call;
+    Expect.int "the future is dropped" 0 (Rust.futures_alive tag);
+    spawn (fun () ->
+        Expect.string "the fiber" "cancelled" (await fiber);
+        Expect.that "its finaliser" !finalised)
+
+  let domain_ends () =
+    let told = Atomic.make None in
+    let other = other () in
+    let posted =
+      Lwt_interop.Handle.post other.handle (fun () ->
+          ignore
+            (spawn (fun () ->
+                 try await (Rust.never 0) with e -> Atomic.set told (Some e))
+              : unit Lwt.t))
+    in
+    Expect.that "posted" posted;
+    other.end_ ();
+    other.join ();
+    Expect.that "the fiber was told"
+      (Atomic.get told = Some (Lwt_interop.Domain_terminated other.id));
+    Lwt.return_unit
+
+  let cases ~scale =
+    let case name f = case (Printf.sprintf "direct style, %s: %s" S.name name) f in
+    [
+      case "one call after the other" sequence;
+      case "exceptions" exceptions;
+      case "functions that Rust calls" nested;
+      case "many fibers" (many (scaled ~scale 300));
+      case "a cancelled call" cancelled;
+      case "the domain ends" domain_ends;
+    ]
+end
+
+(* The loop, and so what it calls for Rust, may run within anybody's handler. *)
+type _ Effect.t += Ask : int Effect.t
+
+let around_the_loop () =
+  let body () =
+    Lwt_main.run
+      (Rust.call_async_once
+         (fun n -> Lwt.return (n + Effect.perform Ask))
+         (Effect.perform Ask))
+  in
+  let handled () =
+    Effect.Deep.try_with body ()
+      {
+        effc =
+          (fun (type a) (e : a Effect.t) ->
+            match e with
+            | Ask ->
+                Some
+                  (fun (k : (a, _) Effect.Deep.continuation) -> Effect.Deep.continue k 21)
+            | _ -> None);
+      }
+  in
+  Expect.int "both were answered" 42 (Domain.join (Domain.spawn handled));
+  Lwt.return_unit
+
+let cases ~scale =
+  let styles = (module Style.By_hand : Style.S) :: Lwts_direct.all in
+  case "effects are handled around the loop" around_the_loop
+  :: List.concat_map
+       (fun (module S : Style.S) ->
+         let module C = Cases (S) in
+         C.cases ~scale)
+       styles
