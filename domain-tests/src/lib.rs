@@ -3,6 +3,7 @@
 mod calls;
 mod domains;
 mod failures;
+mod faults;
 mod kept;
 mod promises;
 mod stress;

@@ -89,14 +89,20 @@ let start () =
   let ended, finished = Lwt.wait () in
   let born = Once.create () in
   let body () =
-    match Handle.current () with
-    | exception e -> Once.fill born (Error e)
-    | handle ->
-        Dlwt_rt.at_domain_exit ~priority:last (fun () ->
-            ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
-        let service = new_service () in
-        Once.fill born (Ok (handle, service));
-        Lwt_main.run service.stopped
+    let is_up = ref false in
+    let up handle service =
+      is_up := true;
+      Once.fill born (Ok (handle, service))
+    in
+    try
+      let handle = Handle.current () in
+      Dlwt_rt.at_domain_exit ~priority:last (fun () ->
+          ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
+      let service = new_service () in
+      (* Once the loop turns it has all that it needs. *)
+      Lwt.on_success (Lwt.pause ()) (fun () -> up handle service);
+      Lwt_main.run service.stopped
+    with e when not !is_up -> Once.fill born (Error e)
   in
   let domain =
     try Domain.spawn body

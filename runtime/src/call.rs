@@ -16,6 +16,7 @@ use std::error::Error;
 use std::ffi::CStr;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// What a function's result means to OCaml.
@@ -301,23 +302,63 @@ pub unsafe fn call_sync<const N: usize, T: ToValue>(
 /// Runs work on tokio, and settles at home.
 fn on_tokio<W, O, T>(
     local: &Local,
+    token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     outcome: fn(O) -> Outcome<T>,
     work: W,
-    spawn: impl FnOnce(W, Completion<O, T>) -> tokio::task::AbortHandle,
+    spawn: impl FnOnce(W, Completion<O, T>) -> Result<tokio::task::AbortHandle, Failure>,
 ) -> Result<RawValue, RawValue>
 where
     O: Send + 'static,
     T: ToValue + Send + 'static,
 {
     let (key, promise, work) = new_call(local, callbacks, work)?;
+    // SAFETY: the token proves the lock.
+    let promise = unsafe { Root::new(promise) };
     let completion = Completion {
         home: local.shared.clone(),
         key,
         outcome,
     };
-    local.attend_call(key, Call::Tokio(spawn(work, completion)));
-    Ok(promise)
+    match spawn(work, completion) {
+        Ok(task) => local.attend_call(key, Call::Tokio(task)),
+        Err(failure) => settle::<T>(local, token, key, Err(failure)),
+    }
+    // SAFETY: as above; the value is rooted until it is returned.
+    Ok(unsafe { promise.get() })
+}
+
+/// Hands `body` to tokio's blocking pool.
+fn spawn_blocking<B, O, T>(
+    body: B,
+    completion: Completion<O, T>,
+) -> Result<tokio::task::AbortHandle, Failure>
+where
+    B: FnOnce() -> O + Send + 'static,
+    O: Send + 'static,
+    T: ToValue + Send + 'static,
+{
+    type Shared<W> = Arc<Mutex<Option<W>>>;
+    fn take<W>(work: &Shared<W>) -> Option<W> {
+        work.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+    let work: Shared<_> = Arc::new(Mutex::new(Some((body, completion))));
+    let job = {
+        let work = work.clone();
+        move || {
+            if let Some((body, completion)) = take(&work) {
+                completion.complete(contain(body));
+            }
+        }
+    };
+    contain(|| shared_tokio().spawn_blocking(job).abort_handle()).map_err(|panic| {
+        // There is no thread for it, and tokio keeps the job for a later one: let it find nothing.
+        contain_quietly(|| drop(take(&work)));
+        Failure::Error {
+            message: format!("tokio's blocking pool: {}", panic.message),
+            sources: Vec::new(),
+        }
+    })
 }
 
 /// Carries an output home.
@@ -364,11 +405,17 @@ where
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(future) => {
                     let work = Contained::new(future);
-                    on_tokio(local, callbacks, outcome, work, |work, completion| {
-                        shared_tokio()
-                            .spawn(async move { completion.complete(work.await) })
-                            .abort_handle()
-                    })
+                    on_tokio(
+                        local,
+                        token,
+                        callbacks,
+                        outcome,
+                        work,
+                        |work, completion| {
+                            let task = async move { completion.complete(work.await) };
+                            Ok(shared_tokio().spawn(task).abort_handle())
+                        },
+                    )
                 }
             }
         }))
@@ -376,7 +423,7 @@ where
 }
 
 /// `#[func(blocking)]`: the body runs on tokio's blocking pool. Cancelling stops it only while
-/// it is queued.
+/// it is queued. Where the pool can have no thread at all the promise is rejected.
 ///
 /// # Safety
 /// As for [`call_async`].
@@ -395,11 +442,7 @@ where
         finish(enter(args, |local, token, callbacks, args| {
             match contain(|| start(args)) {
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
-                Ok(body) => on_tokio(local, callbacks, outcome, body, |body, completion| {
-                    shared_tokio()
-                        .spawn_blocking(move || completion.complete(contain(body)))
-                        .abort_handle()
-                }),
+                Ok(body) => on_tokio(local, token, callbacks, outcome, body, spawn_blocking),
             }
         }))
     }

@@ -1,5 +1,6 @@
 //! The one tokio runtime that all domains share. Its threads know nothing of OCaml.
 
+use crate::panic::contain;
 use once_cell::sync::OnceCell;
 use std::io;
 use std::mem::MaybeUninit;
@@ -22,18 +23,28 @@ pub fn tokio_handle() -> io::Result<Handle> {
     runtime().map(|rt| rt.handle().clone())
 }
 
+fn build() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name("lwt-interop-tokio")
+        .on_thread_start(|| {
+            block_signals();
+        })
+        .enable_all()
+        .build()
+}
+
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     RUNTIME.get_or_try_init(|| {
         // OCaml's signal handlers run on OCaml's threads: new threads inherit the
         // mask of the thread that makes them.
         with_signals_blocked(|| {
-            Builder::new_multi_thread()
-                .thread_name("lwt-interop-tokio")
-                .on_thread_start(|| {
-                    block_signals();
-                })
-                .enable_all()
-                .build()
+            // tokio panics where it cannot have its first thread, and its descriptors are lost: so
+            // that this is rare, a thread of ours is tried before.
+            let first = std::thread::Builder::new().spawn(|| ()).map_err(|e| {
+                io::Error::new(e.kind(), format!("tokio cannot have a thread: {e}"))
+            })?;
+            let _ = first.join();
+            contain(build).unwrap_or_else(|panic| Err(io::Error::other(panic.message)))
         })
     })
 }
