@@ -34,6 +34,23 @@ external allocated : unit -> int = "dlwt_test_allocated"
 
 let busy_threads () = Lwt_unix.thread_count () - Lwt_unix.thread_waiting_count ()
 
+let children () =
+  let child pid =
+    let line file = In_channel.with_open_bin file In_channel.input_all in
+    match line (Printf.sprintf "/proc/%d/stat" pid) with
+    | exception Sys_error _ -> None
+    | stat ->
+        let after_name = String.rindex stat ')' + 2 in
+        Scanf.sscanf
+          (String.sub stat after_name (String.length stat - after_name))
+          "%c %d"
+          (fun state parent ->
+            if parent = Unix.getpid () then Some (pid, state) else None)
+  in
+  Sys.readdir "/proc" |> Array.to_list
+  |> List.filter_map int_of_string_opt
+  |> List.filter_map child
+
 let refused ~what ?owner f =
   match f () with
   | exception Invalid_argument text ->

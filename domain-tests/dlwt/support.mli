@@ -24,6 +24,9 @@ val allocated : unit -> int
 val busy_threads : unit -> int
 (** How many threads of Lwt's pool have a system call. *)
 
+val children : unit -> (int * char) list
+(** The children of this process and their states: Z is a zombie. *)
+
 val refused : what:string -> ?owner:int -> (unit -> 'a) -> unit
 (** Checks that the call raises [Invalid_argument] whose text names this domain and, if
     given, the owner. *)
