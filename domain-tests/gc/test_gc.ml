@@ -3,22 +3,8 @@
 open Lwt.Syntax
 open Everywhere
 
-let collect n =
-  if n mod 61 = 0 then Gc.compact ()
-  else if n mod 7 = 0 then Gc.full_major ()
-  else Gc.minor ()
-
-(* Between two turns of every domain's loop. *)
-let () =
-  Dlwt_rt.each_domain (fun () ->
-      let n = ref 0 in
-      let turn () =
-        incr n;
-        collect !n
-      in
-      ignore (Lwt_main.Enter_iter_hooks.add_last turn : Lwt_main.Enter_iter_hooks.hook);
-      ignore (Lwt_main.Leave_iter_hooks.add_first turn : Lwt_main.Leave_iter_hooks.hook))
-
+let collect = Collector.collect
+let () = Collector.between_turns ()
 let text i = String.init (1 + (i mod 50)) (fun k -> Char.chr (97 + ((i + k) mod 26)))
 
 let kept () =
@@ -153,25 +139,8 @@ let own =
     case "structures" graphs;
   ]
 
-(* A domain that does nothing else. *)
-let collecting f =
-  let stop = Atomic.make false in
-  let collector =
-    Domain.spawn (fun () ->
-        let n = ref 0 in
-        while not (Atomic.get stop) do
-          incr n;
-          collect !n;
-          ignore (Sys.opaque_identity (List.init 100 text) : string list);
-          Unix.sleepf 0.001
-        done)
-  in
-  Fun.protect f ~finally:(fun () ->
-      Atomic.set stop true;
-      Domain.join collector)
-
 let () =
-  collecting (fun () ->
+  Collector.beside (fun () ->
       Alcotest.run "gc" ~and_exit:false
         (suites ~several:[ 2 ] (Cases.all ~scale:400 @ own)
         @ [ ("at the end", [ settled () ]) ]))

@@ -1,6 +1,7 @@
 //! The Rust functions that the tests call from OCaml. `support/rust.ml` declares them.
 
 mod calls;
+mod conversions;
 mod domains;
 mod failures;
 mod faults;

@@ -1,0 +1,59 @@
+(* Prints a module for each type that makes the round: its [external]s, which OCaml has no way to
+   say once for all types. The names are those of [domain-tests/src/conversions.rs]; some types
+   make the round in all ways. *)
+
+let types =
+  [
+    ("int", "int");
+    ("char", "char");
+    ("bool", "bool");
+    ("unit", "unit");
+    ("float", "float");
+    ("int32", "int32");
+    ("int64", "int64");
+    ("text", "string");
+    ("bytes", "string");
+    ("option", "int option option");
+    ("result", "(int, string) result");
+    ("list", "string list");
+    ("ints", "int array");
+    ("floats", "float array");
+    ("array", "string array");
+    ("tuple", "int * float * string");
+    ("map", "(string * float) list");
+    ("point", "Shapes.point");
+    ("tree", "Shapes.tree");
+  ]
+
+let in_all_ways = [ "int"; "float"; "text"; "bytes"; "floats"; "tree" ]
+let functions = [ ("sync", "t -> t"); ("pending", "t -> t Lwt.t") ]
+
+let further =
+  [
+    ("ready", "t -> t Lwt.t");
+    ("tokio", "t -> t Lwt.t");
+    ("blocking", "t -> t Lwt.t");
+    ("root", "t -> t Lwt.t");
+    ("callback", "t -> (t -> t) -> t Lwt.t");
+    ("async_callback", "t -> (t -> t Lwt.t) -> t Lwt.t");
+    ("promise", "t Lwt.t -> t Lwt.t Lwt.t");
+  ]
+
+let signature name ~includes functions =
+  Printf.printf "module type %s = sig\n  %s\n" name includes;
+  List.iter (fun (f, ty) -> Printf.printf "  val %s : %s\n" f ty) functions;
+  print_string "end\n"
+
+let () =
+  signature "Echo" ~includes:"type t" functions;
+  signature "Further" ~includes:"include Echo" further;
+  let declare (name, ty) =
+    Printf.printf "module %s = struct\n  type t = %s\n" (String.capitalize_ascii name) ty;
+    let external_ (f, ty) =
+      Printf.printf "  external %s : %s = \"%s_%s\"\n" f ty name f
+    in
+    List.iter external_ functions;
+    if List.mem name in_all_ways then List.iter external_ further;
+    print_string "end\n"
+  in
+  List.iter declare types

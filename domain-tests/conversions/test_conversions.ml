@@ -1,0 +1,223 @@
+(* What Rust gives back is what it got, bit for bit, however it went there and back. *)
+
+open Lwt.Syntax
+open QCheck2
+
+(* ---- every way there is *)
+
+type 'a way = string * ('a -> 'a Lwt.t)
+
+let ways (type a) (module E : Echoes.Echo with type t = a) : a way list =
+  [ ("sync", fun v -> Lwt.return (E.sync v)); ("pending", E.pending) ]
+
+let all_ways (type a) (module E : Echoes.Further with type t = a) : a way list =
+  ways (module E)
+  @ [
+      ("ready", E.ready);
+      ("tokio", E.tokio);
+      ("blocking", E.blocking);
+      ("root", E.root);
+      ( "callback",
+        fun v ->
+          E.callback v (fun v ->
+              Gc.minor ();
+              v) );
+      ( "asynchronous callback",
+        fun v ->
+          E.async_callback v (fun v ->
+              let+ () = Lwt.pause () in
+              v) );
+      ( "promise",
+        fun v ->
+          let p, u = Lwt.wait () in
+          let back = E.promise p in
+          Lwt.wakeup_later u v;
+          Lwt.bind back Fun.id );
+    ]
+
+(* Equality of floats takes NaN for different, and -0. for 0. Bytes are compared instead, which show
+   the shape in memory as well. *)
+let bytes_of v = Marshal.to_string v [ Marshal.No_sharing ]
+
+let describe v =
+  let bytes = bytes_of v in
+  Printf.sprintf "%d bytes marshalled: %S" (String.length bytes)
+    (String.sub bytes 0 (min 300 (String.length bytes)))
+
+let round_trips name ?(count = 20) ways gen =
+  let returns v (way, f) =
+    let+ back = f v in
+    if bytes_of back <> bytes_of v then
+      Test.fail_reportf "%s: this came back: %s" way (describe back)
+  in
+  let all v =
+    (* At the same time. *)
+    Lwt_main.run (Lwt_list.iter_p (returns v) ways);
+    true
+  in
+  Test.make ~name ~count ~print:describe gen all
+
+(* ---- values *)
+
+let limits l gen = Gen.frequency [ (1, Gen.oneofl l); (2, gen) ]
+let int = limits [ 0; 1; -1; max_int; min_int; 255; 256; -256 ] Gen.int
+let int32 = limits [ 0l; 1l; -1l; Int32.max_int; Int32.min_int ] Gen.int32
+let int64 = limits [ 0L; 1L; -1L; Int64.max_int; Int64.min_int ] Gen.int64
+
+let float =
+  let signalling = Int64.float_of_bits 0x7FF0_0000_0000_0001L
+  and negative_nan = Int64.float_of_bits 0xFFF8_0000_0000_0042L in
+  let special =
+    [ 0.; -0.; 1.; nan; signalling; negative_nan; infinity; neg_infinity ]
+    @ [ epsilon_float; min_float; max_float; Float.succ 0.; Float.pred 1. ]
+  in
+  limits special (Gen.map Int64.float_of_bits Gen.int64)
+
+(* Mostly short, sometimes longer than a minor heap's small blocks. *)
+let size = Gen.frequency [ (20, Gen.int_bound 10); (1, Gen.int_range 200 600) ]
+let any_string = Gen.string_size ~gen:Gen.char size
+
+let bytes =
+  Gen.frequency
+    [
+      (1, Gen.return "\000");
+      (10, any_string);
+      (1, Gen.map (fun c -> String.make 0x10_0000 c) Gen.char);
+    ]
+
+let text =
+  let scalar =
+    Gen.oneof
+      [
+        Gen.oneofl
+          [ 0; 0x7F; 0x80; 0x7FF; 0x800; 0xD7FF; 0xE000; 0xFFFF; 0x10000; 0x10FFFF ];
+        Gen.int_range 0 0xD7FF;
+      ]
+  in
+  let utf_8 scalars =
+    let b = Buffer.create 100 in
+    List.iter (fun u -> Buffer.add_utf_8_uchar b (Uchar.of_int u)) scalars;
+    Buffer.contents b
+  in
+  Gen.map utf_8 (Gen.list_size size scalar)
+
+let short_text =
+  Gen.map (String.map (fun c -> Char.chr (Char.code c land 0x7F))) any_string
+
+let result ok error = Gen.oneof [ Gen.map Result.ok ok; Gen.map Result.error error ]
+let point = Gen.map2 (fun x y -> { Shapes.x; y }) float float
+
+let leaf =
+  let open Gen in
+  let* key = any_string and* name = short_text in
+  let* weight = float and* count = option int64 and* place = option point in
+  let* tags = list_size size int and* scores = array_size size float in
+  let* origin = triple bool char int32 and* links = small_list int in
+  let links = List.map (fun k -> (k, ())) (List.sort_uniq compare links) in
+  return { Shapes.key; name; weight; count; place; tags; scores; origin; links }
+
+let tree =
+  let open Shapes in
+  Gen.sized_size (Gen.int_bound 60)
+    (Gen.fix (fun self n ->
+         let small = Gen.map (fun l -> Single l) leaf in
+         if n = 0 then Gen.oneof [ Gen.oneofl [ Empty; Full ]; small ]
+         else
+           Gen.oneof
+             [
+               small;
+               Gen.map3
+                 (fun l r middle -> Node (l, middle, r))
+                 (self (n / 2))
+                 (self (n / 2))
+                 (result Gen.bool int);
+               Gen.map
+                 (fun l -> Many (Array.of_list l))
+                 (Gen.list_size (Gen.int_bound 4) (self (n / 4)));
+             ]))
+
+(* As Rust's map gives it back: sorted, each key once. *)
+let map =
+  let canonical l =
+    let module Map = Map.Make (String) in
+    Map.bindings (Map.of_seq (List.to_seq l))
+  in
+  Gen.map canonical (Gen.list_size size (Gen.pair (Gen.small_string ~gen:Gen.char) float))
+
+let tests () =
+  let open Echoes in
+  [
+    round_trips "int" (all_ways (module Int)) int;
+    round_trips "char, as u8" (ways (module Char)) Gen.char;
+    round_trips "bool" ~count:8 (ways (module Bool)) Gen.bool;
+    round_trips "unit" ~count:2 (ways (module Unit)) Gen.unit;
+    round_trips "float" (all_ways (module Float)) float;
+    round_trips "int32" (ways (module Int32)) int32;
+    round_trips "int64" (ways (module Int64)) int64;
+    round_trips "string, as String" (all_ways (module Text)) text;
+    round_trips "string, as Bytes" (all_ways (module Bytes)) bytes;
+    round_trips "option of option" (ways (module Option)) Gen.(option (option int));
+    round_trips "result" (ways (module Result)) (result int short_text);
+    round_trips "list"
+      (ways (module List))
+      (Gen.list_size size (Gen.small_string ~gen:Gen.char));
+    round_trips "int array" (ways (module Ints)) (Gen.array_size size int);
+    round_trips "float array" (all_ways (module Floats)) (Gen.array_size size float);
+    round_trips "string array"
+      (ways (module Array))
+      (Gen.array_size size (Gen.small_string ~gen:Gen.char));
+    round_trips "tuple" (ways (module Tuple)) (Gen.triple int float bytes);
+    round_trips "association list, as BTreeMap" (ways (module Map)) map;
+    round_trips "record of floats" (ways (module Point)) point;
+    round_trips "variants and records" (all_ways (module Tree)) tree;
+  ]
+
+(* ---- what does not convert *)
+
+let no_text = "caf\xE9"
+
+let refuses_bytes () =
+  let refuses (way, f) =
+    let* e = Expect.rejected way (Lwt.apply f no_text) in
+    match e with
+    | Lwt_interop.Rust_panic p ->
+        Expect.contains way ~part:"UTF-8" p.message;
+        Lwt.return_unit
+    | e -> Expect.failf "%s: %s" way (Printexc.to_string e)
+  in
+  Lwt_list.iter_p refuses (all_ways (module Echoes.Text))
+
+(* ---- *)
+
+let places =
+  [
+    ("Domain 0", fun f -> f ());
+    ( "two domains",
+      fun f ->
+        let other = Domain.spawn f in
+        Fun.protect f ~finally:(fun () -> Domain.join other) );
+  ]
+
+let () =
+  let seed =
+    match Sys.getenv_opt "QCHECK_SEED" with
+    | Some seed -> int_of_string seed
+    | None -> Random.State.(bits (make_self_init ()))
+  in
+  (* Said by the name of a test case, which is shown when it fails. *)
+  let case (Test.Test cell as test) (_, run) =
+    Everywhere.plain
+      (Printf.sprintf "%s (QCHECK_SEED=%d)" (Test.get_name cell) seed)
+      (fun () -> run (fun () -> Test.check_exn ~rand:(Random.State.make [| seed |]) test))
+  in
+  let suite ((name, run) as place) =
+    ( name,
+      List.map (fun t -> case t place) (tests ())
+      @ [
+          Everywhere.plain "a string that is no text is refused" (fun () ->
+              run (fun () -> Lwt_main.run (refuses_bytes ())));
+        ] )
+  in
+  Collector.beside (fun () ->
+      Alcotest.run "conversions" ~and_exit:false
+        (List.map suite places @ [ ("at the end", [ Everywhere.settled () ]) ]))
