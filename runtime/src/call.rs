@@ -5,7 +5,7 @@ use crate::domain::post;
 use crate::error::TokenError;
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::{self, RawValue, Root};
-use crate::local::{self, Call, HeldWork, Local, Work};
+use crate::local::{self, Attendant, HeldWork, Local, Work};
 use crate::panic::{Contained, Panic, contain, contain_quietly};
 use crate::settle::settle;
 use crate::slots::Key;
@@ -262,7 +262,7 @@ where
                         local::with_entered(|local| local.poll_call(key, cx))
                             .unwrap_or(Poll::Ready(()))
                     }));
-                    local.attend_call(key, Call::Task { work, task });
+                    local.attend_call(key, Attendant::Task { work, task });
                     // Since it was made nothing has allocated on the OCaml heap.
                     Ok(promise)
                 }
@@ -321,7 +321,7 @@ where
         outcome,
     };
     match spawn(work, completion) {
-        Ok(task) => local.attend_call(key, Call::Tokio(task)),
+        Ok(task) => local.attend_call(key, Attendant::Tokio(task)),
         Err(failure) => settle::<T>(local, token, key, Err(failure)),
     }
     // SAFETY: as above; the value is rooted until it is returned.

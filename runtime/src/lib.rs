@@ -46,6 +46,7 @@ pub mod blocking;
 mod bytes;
 mod call;
 mod callbacks;
+mod calls;
 pub mod domain;
 mod error;
 mod eventfd;

@@ -1,11 +1,11 @@
 //! The part of a domain that only the thread that owns it touches.
 
 use crate::batch::{Batch, Kind};
+use crate::calls::Calls;
 use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
 use crate::hooks::Reclaimed;
-use crate::metrics;
 use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
 use crate::slots::{Key, Slots};
@@ -52,17 +52,12 @@ impl Drop for HeldWork {
     }
 }
 
-/// A promise that OCaml waits for, and how to stop the work behind it.
-pub(crate) enum Call {
+/// What is behind a call, and how to stop it.
+pub(crate) enum Attendant {
     /// A task of this domain's executor, which polls `work`.
     Task { work: HeldWork, task: Task<()> },
     /// A task on tokio.
     Tokio(tokio::task::AbortHandle),
-    /// A `Resolver` somewhere, or a call whose task is just being made.
-    Unattended,
-    /// Settled: the outcome is in a batch. The key stays taken until OCaml has looked, lest the
-    /// promise of the next call under the same key got it.
-    Settled,
 }
 
 /// A Lwt promise that a Rust future waits for.
@@ -85,7 +80,7 @@ pub(crate) enum Wait {
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) executor: Executor,
-    calls: RefCell<Slots<Call>>,
+    calls: Calls<Attendant>,
     waits: RefCell<Slots<Wait>>,
     batch: Batch,
     reclaimed: Reclaimed,
@@ -199,7 +194,7 @@ impl Local {
         let local = Box::new(Local {
             executor: Executor::new(shared.clone()),
             shared: shared.clone(),
-            calls: RefCell::new(Slots::new()),
+            calls: Calls::new(),
             waits: RefCell::new(Slots::new()),
             // SAFETY: the caller's.
             batch: unsafe { Batch::new(array) },
@@ -225,12 +220,8 @@ impl Local {
                 local.shared.close();
                 // Destructors may use OCaml and may spawn, so all is still in place.
                 contain_quietly(|| local.executor.close());
-                let calls = local.calls.borrow_mut().drain();
-                for call in calls {
-                    if !matches!(call, Call::Settled) {
-                        metrics::thread().calls_settled.add(1);
-                    }
-                    contain_quietly(|| call.stop());
+                for attendant in local.calls.close() {
+                    contain_quietly(|| attendant.stop());
                 }
                 let waits = local.waits.borrow_mut().drain();
                 contain_quietly(|| drop(waits));
@@ -296,19 +287,13 @@ impl Local {
     // ---- calls: OCaml waits for Rust
 
     pub(crate) fn add_call(&self) -> Key {
-        metrics::thread().calls_started.add(1);
-        self.calls.borrow_mut().insert(Call::Unattended)
+        self.calls.add()
     }
 
-    /// Says what stops the call; if it was settled meanwhile, stops at once.
-    pub(crate) fn attend_call(&self, key: Key, by: Call) {
-        let mut by = Some(by);
-        if let Some(call @ Call::Unattended) = self.calls.borrow_mut().get_mut(key) {
-            *call = by.take().expect("set above");
-        }
-        // Outside of the borrow: stopping may run user code.
-        if let Some(by) = by {
-            by.stop();
+    /// Says what is behind the call; if it was settled meanwhile, stops that at once.
+    pub(crate) fn attend_call(&self, key: Key, attendant: Attendant) {
+        if let Err(attendant) = self.calls.attend(key, attendant) {
+            attendant.stop();
         }
     }
 
@@ -318,15 +303,10 @@ impl Local {
     /// # Safety
     /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
     pub(crate) unsafe fn complete_call(&self, key: Key, kind: Kind, value: RawValue) -> bool {
-        let call = match self.calls.borrow_mut().get_mut(key) {
-            None | Some(Call::Settled) => {
-                metrics::thread().late_completions.add(1);
-                return false;
-            }
-            Some(call) => std::mem::replace(call, Call::Settled),
+        let Ok(attendant) = self.calls.complete(key) else {
+            return false;
         };
-        metrics::thread().calls_settled.add(1);
-        if let Call::Task { task, .. } = call {
+        if let Some(Attendant::Task { task, .. }) = attendant {
             // It is this very task that completes.
             task.detach();
         }
@@ -339,47 +319,40 @@ impl Local {
     /// Polls the work of a call. The table does not hold it meanwhile: the work may cancel its
     /// own call.
     pub(crate) fn poll_call(&self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let held = match self.calls.borrow_mut().get_mut(key) {
-            Some(Call::Task { work, .. }) => work.take(),
-            _ => None,
-        };
-        let Some(mut held) = held else {
+        let held = self.calls.with_work(key, |attendant| match attendant {
+            Attendant::Task { work, .. } => work.take(),
+            Attendant::Tokio(_) => None,
+        });
+        let Some(mut held) = held.flatten() else {
             return Poll::Ready(());
         };
         let work = held.0.as_mut().expect("taken whole");
         let polled = work.as_mut().poll(self, &RuntimeToken::new(self), key, cx);
-        if polled.is_pending()
-            && let Some(Call::Task { work, .. }) = self.calls.borrow_mut().get_mut(key)
-        {
-            work.0 = held.0.take();
+        if polled.is_pending() {
+            self.calls.with_work(key, |attendant| {
+                if let Attendant::Task { work, .. } = attendant {
+                    work.0 = held.0.take();
+                }
+            });
         }
         polled
     }
 
     /// Whether a call is still waited for.
     pub(crate) fn has_call(&self, key: Key) -> bool {
-        !matches!(
-            self.calls.borrow_mut().get_mut(key),
-            None | Some(Call::Settled)
-        )
+        self.calls.is_open(key)
     }
 
     /// OCaml has taken the outcome of a settled call.
     pub(crate) fn release_call(&self, key: Key) {
-        let call = self.calls.borrow_mut().remove(key);
-        debug_assert!(matches!(call, None | Some(Call::Settled)));
+        self.calls.release(key);
     }
 
     /// OCaml has cancelled the promise: stops the work. A future of this domain's is dropped
     /// before this returns, or at the end of the poll that is under way.
     pub(crate) fn cancel_call(&self, key: Key) {
-        let call = self.calls.borrow_mut().remove(key);
-        match call {
-            None | Some(Call::Settled) => {}
-            Some(call) => {
-                metrics::thread().calls_settled.add(1);
-                call.stop();
-            }
+        if let Some(attendant) = self.calls.cancel(key) {
+            attendant.stop();
         }
     }
 
@@ -502,12 +475,11 @@ impl Local {
     }
 }
 
-impl Call {
+impl Attendant {
     fn stop(self) {
         match self {
-            Call::Task { work, task } => drop((work, task)),
-            Call::Tokio(handle) => handle.abort(),
-            Call::Unattended | Call::Settled => {}
+            Attendant::Task { work, task } => drop((work, task)),
+            Attendant::Tokio(handle) => handle.abort(),
         }
     }
 }
