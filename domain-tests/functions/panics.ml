@@ -30,6 +30,28 @@ let synchronous () =
   Expect.panicked "sync" ~place:"failures.rs:" ~message:"in a sync function" e;
   Lwt.return_unit
 
+(* Each time, since what is refused has not been accepted. *)
+let refused_types () =
+  let refused what ~part e =
+    match e with
+    | Lwt_interop.Rust_panic p ->
+        Expect.contains what ~part p.message;
+        Lwt.return_unit
+    | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
+  in
+  let both () =
+    let* e = Expect.rejected "a reference" (Rust.takes_hidden_reference (1, "text")) in
+    let* () = refused "a reference" ~part:"owned types" e in
+    let e =
+      Expect.raised "sync" (fun () -> Rust.takes_hidden_reference_sync (1, "text"))
+    in
+    let* () = refused "a reference, sync" ~part:"owned types" e in
+    let* e = Expect.rejected "a result" (Rust.gives_raising_result ()) in
+    refused "a result" ~part:"#[func(raise)]" e
+  in
+  let* () = both () in
+  both ()
+
 let on_tokio () =
   let* () = rejected "tokio" "on tokio" (Rust.panics_tokio ()) in
   rejected "blocking" "on the blocking pool" (Rust.panics_blocking ())
@@ -115,6 +137,7 @@ let cases ~scale =
     case "in a synchronous function" (and_goes_on synchronous);
     case "on tokio" (and_goes_on on_tokio);
     case "odd ones" (and_goes_on odd_ones);
+    case "types that hide references, or raise, are refused" (and_goes_on refused_types);
     case "over an exception" (and_goes_on over_an_exception);
     case "through OCaml" (and_goes_on through_ocaml);
     case "in a cancelled call's destructor" (and_goes_on in_a_cancelled_one);

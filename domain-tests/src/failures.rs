@@ -252,3 +252,27 @@ impl std::fmt::Display for Untellable {
 }
 
 impl std::error::Error for Untellable {}
+
+/// A reference that neither the attribute nor the compiler's check sees.
+pub type Pair = (Int, &'static str);
+
+/// It must not run: the text would point into the OCaml heap.
+#[func]
+pub fn takes_hidden_reference(pair: Pair) -> Int {
+    pair.1.len() as Int
+}
+
+/// The same, without a promise.
+#[func(sync)]
+pub fn takes_hidden_reference_sync(pair: Pair) -> Int {
+    pair.1.len() as Int
+}
+
+/// A result whose conversion would raise an exception over Rust frames.
+pub type Raising = (Int, Result<String, ocaml::Error>);
+
+/// It must not run.
+#[func]
+pub fn gives_raising_result() -> Raising {
+    (1, Err(ocaml::Error::Message("raised")))
+}

@@ -181,6 +181,40 @@ impl Argument {
     }
 }
 
+/// The type, and those that it is written with, as far as they are values of the same kind.
+pub fn parts(ty: &Type) -> Vec<&Type> {
+    let mut parts = Parts(Vec::new());
+    parts.visit_type(ty);
+    parts.0
+}
+
+struct Parts<'ast>(Vec<&'ast Type>);
+
+impl<'ast> Visit<'ast> for Parts<'ast> {
+    fn visit_type(&mut self, ty: &'ast Type) {
+        self.0.push(ty);
+        visit::visit_type(self, ty);
+    }
+
+    fn visit_type_path(&mut self, ty: &'ast syn::TypePath) {
+        if !is_callback(ty) {
+            visit::visit_type_path(self, ty);
+        }
+    }
+
+    fn visit_expr(&mut self, _: &'ast syn::Expr) {}
+}
+
+/// What a callback takes goes the other way, so it may be borrowed.
+fn is_callback(ty: &syn::TypePath) -> bool {
+    let last = ty.path.segments.last();
+    last.is_some_and(|s| s.ident == "OCamlFunc" || s.ident == "OCamlAsyncFunc")
+}
+
+/// Why a result has another error.
+pub const RAISES: &str = "ocaml::Error as the error of a result raises an OCaml exception in the \
+    middle of Rust code: write #[func(raise)], or give an error of your own";
+
 /// Why an argument is not a reference.
 pub const BORROWED: &str = "an argument cannot be a reference: it would point into the OCaml heap, \
     where values move. Take an owned type, such as String";
@@ -225,11 +259,7 @@ impl<'ast> Visit<'ast> for Argument {
         if names.first().is_some_and(|first| *first == "Self") {
             self.refuse(ty, IN_IMPL);
         }
-        // What a callback takes goes the other way, so it may be borrowed.
-        if !names
-            .last()
-            .is_some_and(|n| *n == "OCamlFunc" || *n == "OCamlAsyncFunc")
-        {
+        if !is_callback(ty) {
             visit::visit_type_path(self, ty);
         }
     }

@@ -114,17 +114,30 @@ fn stubs(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> T
         quote_spanned!(at_type=> <#ty as ::ocaml_lwt_interop::__private::FromValue>::from_value(#value))
     });
     // What `check` cannot see, such as an alias of a reference's type, the compiler can.
-    let owned = args.iter().map(|ty| {
+    let refused = |ty: &Type, constant: &str, why: &str| {
         let at_type = Span::call_site().located_at(ty.span());
-        let borrowed = check::BORROWED;
+        let constant = Ident::new(constant, at_type);
         quote_spanned! {at_type=>
             const _: () = {
                 #[allow(unused_imports)]
                 use ::ocaml_lwt_interop::__private::MayBorrow as _;
-                ::core::assert!(!::ocaml_lwt_interop::__private::Probe::<#ty>::BORROWS, #borrowed)
+                ::core::assert!(!::ocaml_lwt_interop::__private::Probe::<#ty>::#constant, #why)
             };
         }
-    });
+    };
+    let arguments_parts = args.iter().flat_map(check::parts);
+    let mut refusals: Vec<_> = arguments_parts
+        .map(|ty| refused(ty, "BORROWS", check::BORROWED))
+        .collect();
+    let output = match &function.sig.output {
+        ReturnType::Type(_, ty) if options.raise.is_none() => {
+            let parts = check::parts(ty).into_iter();
+            refusals.extend(parts.map(|ty| refused(ty, "RAISES", check::RAISES)));
+            quote!(#ty)
+        }
+        _ => quote!(()),
+    };
+    let checked = ours("OCAML_CHECKED", name.span());
     let call = quote_spanned!(at_name=> #name(#(#ocaml_values),*));
 
     // Errors about the result point at its type.
@@ -178,10 +191,12 @@ fn stubs(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> T
     let native = quote_spanned! {at_name=>
         #[unsafe(export_name = #symbol)]
         extern "C" fn #stub(#(#raw: #private::RawValue),*) -> #private::RawValue {
-            #(#owned)*
+            #(#refusals)*
+            static #checked: #private::Checked = #private::Checked::new();
             // Outside of the `unsafe` block, since it runs the user's code. It captures nothing,
             // so that an exception that leaves the frame finds nothing to drop.
             let #start = |#pattern: [#private::Value; #arity]| {
+                #checked.check::<(#(#args,)*), #output>();
                 #(let #ocaml_values = #converted;)*
                 #body
             };

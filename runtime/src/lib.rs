@@ -93,7 +93,7 @@ pub use ocaml;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::call::{call_async, call_blocking, call_sync, call_tokio, raise, value};
-    pub use crate::owned::{MayBorrow, Probe};
+    pub use crate::owned::{Checked, MayBorrow, Probe};
     pub use ocaml::{FromValue, ToValue, Value};
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;

@@ -1,18 +1,29 @@
-//! Types that conversions may give to safe code: those that do not point into the OCaml heap.
+//! Types that conversions may give to safe code, or take from it.
 //!
-//! The crate `ocaml` converts to references with any lifetime. `'static` as a bound does not keep
-//! out `&'static str`, so it is looked for.
+//! The crate `ocaml` converts to references with any lifetime, which point into the OCaml heap.
+//! `'static` as a bound does not keep out `&'static str`, so it is looked for. And it converts a
+//! `Result` with its own error by raising an OCaml exception, over the Rust frames that are on the
+//! stack.
 
+use std::any::type_name;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells, for a type that is known where it is used, whether it is a reference: an associated
-/// constant of the type itself hides that of the trait.
+/// Tells, for a type that is known where it is used, what it is: an associated constant of the
+/// type itself hides that of the trait.
 pub struct Probe<T: ?Sized>(PhantomData<T>);
 
 /// What holds of most types.
 pub trait MayBorrow {
     /// Whether it is a reference.
     const BORROWS: bool = false;
+    /// Whether its conversion raises.
+    const RAISES: bool = false;
+}
+
+impl<T> Probe<Result<T, ocaml::Error>> {
+    /// It does.
+    pub const RAISES: bool = true;
 }
 
 impl<T: ?Sized> MayBorrow for Probe<T> {}
@@ -35,23 +46,75 @@ borrows!(
     Vec<&'static mut T>
 );
 
+/// Whether the name of a type says that it is made with references. What a callback is given goes
+/// the other way, so it may be borrowed.
+fn borrows(name: &str) -> bool {
+    const CALLBACK: &str = "::function::OCaml";
+    let Some((before, callback)) = name.split_once(CALLBACK) else {
+        return name.contains('&');
+    };
+    let mut depth = 0;
+    let mut last = ' ';
+    let end = callback.find(|c| {
+        match c {
+            '<' => depth += 1,
+            // Not of an arrow.
+            '>' if last != '-' => depth -= 1,
+            _ => {}
+        }
+        last = c;
+        c == '>' && depth == 0
+    });
+    before.contains('&') || end.is_some_and(|end| borrows(&callback[end..]))
+}
+
 /// Checks a type that only the caller's caller knows.
 ///
 /// # Panics
-/// In debug builds, if its name says that it is made with references.
+/// If its name says that it is made with references.
 pub(crate) fn assert_owned<T>() {
-    debug_assert!(
-        !std::any::type_name::<T>().contains('&'),
+    assert!(
+        !borrows(type_name::<T>()),
         "OCaml values convert to owned types, not to {}, which would point into the OCaml heap",
-        std::any::type_name::<T>()
+        type_name::<T>()
     );
+}
+
+/// Checks what an exported function takes and gives, once: aliases hide from the compiler's check
+/// what their names tell.
+#[derive(Default)]
+pub struct Checked(AtomicBool);
+
+impl Checked {
+    /// Not yet.
+    pub const fn new() -> Self {
+        Checked(AtomicBool::new(false))
+    }
+
+    /// # Panics
+    /// A type is made with references, or its conversion raises.
+    #[inline]
+    pub fn check<Args, Output>(&self) {
+        if !self.0.load(Ordering::Relaxed) {
+            assert_owned::<Args>();
+            assert!(
+                !type_name::<Output>().contains("ocaml::error::Error>"),
+                "the conversion of {} raises an OCaml exception over Rust code: use \
+                 #[func(raise)], or an error of your own",
+                type_name::<Output>()
+            );
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
+    use crate::{OCamlAsyncFunc, OCamlFunc};
 
     type Alias = &'static str;
+    type Pair = (u8, Option<Alias>);
 
     #[test]
     fn references_are_seen_through_aliases() {
@@ -62,9 +125,37 @@ mod tests {
     }
 
     #[test]
-    #[cfg(debug_assertions)]
     #[should_panic(expected = "owned types")]
     fn references_are_refused_where_only_the_name_is_known() {
-        assert_owned::<(u8, Option<Alias>)>();
+        assert_owned::<Pair>();
+    }
+
+    #[test]
+    fn what_a_callback_is_given_may_be_borrowed() {
+        type Function = OCamlFunc<(Alias, Vec<Pair>), bool>;
+        assert_owned::<(Function, OCamlAsyncFunc<(Alias,), Vec<String>>, String)>();
+        for name in [
+            type_name::<(Function, Alias)>(),
+            type_name::<(Alias, Function)>(),
+            type_name::<(Function, Vec<Function>, [Pair; 2])>(),
+            type_name::<(OCamlFunc<(fn(u8) -> u8,), ()>, Alias)>(),
+        ] {
+            assert!(borrows(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn types_are_checked_once() {
+        let checked = Checked::new();
+        checked.check::<(String,), Result<String, String>>();
+        assert!(checked.0.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    #[should_panic(expected = "#[func(raise)]")]
+    fn a_conversion_that_raises_is_refused() {
+        const { assert!(Probe::<Result<u8, ocaml::Error>>::RAISES) };
+        const { assert!(!Probe::<Result<u8, String>>::RAISES) };
+        Checked::new().check::<(), Vec<Result<u8, ocaml::Error>>>();
     }
 }

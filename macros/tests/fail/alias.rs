@@ -14,4 +14,9 @@ pub fn nested(text: Option<Text>) -> bool {
     text.is_some()
 }
 
+#[func(sync)]
+pub fn in_a_tuple(pair: (u8, Vec<(Text, u8)>)) -> bool {
+    pair.1.is_empty()
+}
+
 fn main() {}

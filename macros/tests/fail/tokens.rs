@@ -1,0 +1,33 @@
+//! A token, and what is borrowed from it, does not outlive its closure. That it stays on its thread
+//! is a test of the crate `ocaml-lwt-interop`.
+
+use ocaml_lwt_interop::domain::{self, with_token};
+use ocaml_lwt_interop::{RuntimeToken, ocaml};
+use std::cell::RefCell;
+
+thread_local! {
+    static KEPT: RefCell<Option<&'static RuntimeToken<'static>>> = const { RefCell::new(None) };
+    static RUNTIME: RefCell<Option<&'static ocaml::Runtime>> = const { RefCell::new(None) };
+}
+
+pub fn kept() {
+    let _ = with_token(|token| KEPT.with_borrow_mut(|kept| *kept = Some(token)));
+}
+
+pub fn kept_runtime() {
+    let _ = with_token(|token| RUNTIME.with_borrow_mut(|kept| *kept = Some(token.runtime())));
+}
+
+pub fn leaked() {
+    let _ = with_token(|token| Box::leak(Box::new(token)));
+}
+
+pub fn in_a_future() {
+    let _ = with_token(|token| async move { token.domain_id() });
+}
+
+pub fn in_a_local_task() {
+    let _ = with_token(|token| domain::spawn_local(async move { token.domain_id() }));
+}
+
+fn main() {}
