@@ -58,6 +58,103 @@ let systhreads () =
   Expect.string "the domain" "still here" text;
   Lwt.return_unit
 
+(* The lane's threads are Domain 0's, but none of them runs its loop. *)
+let lane () =
+  let* told =
+    Lwt_interop.Blocking.run (fun () ->
+        List.map
+          (fun f -> try f () with Lwt_interop.Wrong_thread text -> text)
+          [
+            (fun () ->
+              ignore (Rust.yield_n 1 "" : string Lwt.t);
+              "called");
+            (fun () ->
+              ignore (Rust.length "" : int);
+              "called");
+            (fun () ->
+              ignore (Lwt_interop.Blocking.run ignore : unit Lwt.t);
+              "called");
+          ])
+  in
+  List.iter
+    (fun text ->
+      Expect.contains "names the domain" ~part:"domain 0" text;
+      Expect.contains "says what to do" ~part:"in the loop" text)
+    told;
+  Lwt.return_unit
+
+(* Of a call that is pending. *)
+let promise_elsewhere () =
+  let tag = tag () in
+  let p = Rust.never tag and me = self () in
+  let* () =
+    with_other (fun { handle; id; _ } ->
+        Lwt_interop.Handle.spawn handle (fun () ->
+            let refused what f =
+              match Expect.raised what f with
+              | Invalid_argument text ->
+                  let names id =
+                    Expect.contains what ~part:(Printf.sprintf "domain %d" id) text
+                  in
+                  names me;
+                  names id
+              | e -> raise e
+            in
+            refused "cancel" (fun () -> Lwt.cancel p);
+            refused "bind" (fun () -> Lwt.bind p Lwt.return);
+            refused "pick" (fun () -> Lwt.pick [ p; Lwt.pause () ]);
+            refused "on_any" (fun () -> Lwt.on_any p ignore ignore);
+            Lwt.return_unit))
+  in
+  Expect.that "still pending" (Lwt.is_sleeping p);
+  Expect.int "its future lives" 1 (Rust.futures_alive tag);
+  Lwt.cancel p;
+  Expect.cancelled "by its own domain" p
+
+(* Finalisers run wherever OCaml allocates, so also within Rust's conversions, on any domain, and on
+   threads that run no loop. Each call of theirs is answered, and harms nobody. *)
+let finalisers () =
+  let made = Atomic.make 0 and answered = Atomic.make 0 and refused = Atomic.make 0 in
+  let finalise _ =
+    match (Rust.ready_add 1 2, Rust.yield_n 2 "", Rust.length "four") with
+    | ready, pending, 4 ->
+        Lwt.on_any (Lwt.both ready pending)
+          (fun _ -> Atomic.incr answered)
+          (fun _ -> Atomic.incr answered)
+    | _ -> Expect.failf "a wrong answer"
+    | exception (Lwt_interop.Wrong_thread _ | Lwt_interop.Domain_terminated _) ->
+        Atomic.incr refused
+  in
+  let rec churn n =
+    if n = 0 then Lwt.return_unit
+    else
+      let value = ref n in
+      Gc.finalise finalise value;
+      Atomic.incr made;
+      let* (_ : string * float array * string option) = Rust.structured (!value mod 10) in
+      if n mod 50 = 0 then Gc.full_major ();
+      churn (n - 1)
+  in
+  let* () = churn 300 in
+  let thread = Thread.create (fun () -> Gc.full_major ()) () in
+  let* () = Lwt_preemptive.detach Thread.join thread in
+  Gc.full_major ();
+  Expect.eventually (fun () ->
+      Atomic.get answered + Atomic.get refused > Atomic.get made / 2)
+
+(* Executors within executors: what would block or nest is refused, and the domain goes on. *)
+let nested_executors () =
+  let* tokio, call_blocking, local = Rust.nested_executors () in
+  Expect.contains "tokio's block_in_place" ~part:"can call blocking only when" tokio;
+  Expect.contains "call_blocking" ~part:"would block the Lwt loop" call_blocking;
+  Expect.contains "it names the domain"
+    ~part:(Printf.sprintf "domain %d" (self ()))
+    call_blocking;
+  Expect.string "an executor of the task's own" "ran" local;
+  let* text = Rust.yield_n 2 "still here" in
+  Expect.string "the domain" "still here" text;
+  Lwt.return_unit
+
 let nested_loop () =
   let nested _ = Lwt.return (Lwt_main.run (Rust.ready_add 1 2)) in
   let* e = Expect.rejected "in a callback" (Rust.call_async nested 1) in
@@ -163,6 +260,10 @@ let () =
        [
          case "no token elsewhere" tokens;
          case "systhreads" systhreads;
+         case "the blocking lane" lane;
+         case "a call's promise on another domain" promise_elsewhere;
+         case "finalisers call Rust" finalisers;
+         case "executors in an executor" nested_executors;
          case "a loop in a loop" nested_loop;
        ]
     @ [
