@@ -81,8 +81,23 @@ end
 module Sequential = STM_sequential.Make (Spec)
 module Parallel = STM_domain.Make (Spec)
 
+(* A domain that ends says so in one moment, whoever asks. *)
+let refused () =
+  let born = Atomic.make None in
+  let domain = Domain.spawn (fun () -> Atomic.set born (Some (Handle.current ()))) in
+  Crew.wait_until (fun () -> Option.is_some (Atomic.get born));
+  let handle = Option.get (Atomic.get born) in
+  while Handle.post handle ignore do
+    Domain.cpu_relax ()
+  done;
+  let alive = Handle.is_alive handle in
+  Domain.join domain;
+  not alive
+
 let tests =
   [
+    QCheck.Test.make ~count:(Model.count 100) ~name:"Handle: dead to whom it refuses"
+      QCheck.unit refused;
     Sequential.agree_test ~count:(Model.count 50) ~name:"Handle: used by one domain";
     QCheck.Test.make ~retries:10 ~count:(Model.count 20)
       ~name:"Handle: used by two domains"

@@ -209,6 +209,7 @@ let perform targets c step =
       let taken = Handle.post t.handle (fun () -> ran t (c.name, number)) in
       c.posts <- (t, number, taken) :: c.posts;
       if taken && List.memq t c.found_dead then surprise c "a dead domain took a message";
+      if (not taken) && Handle.is_alive t.handle then surprise c "alive, and refuses";
       if not taken then found_dead c t;
       Lwt.return_unit
   | Is_alive t ->

@@ -1,11 +1,12 @@
 (* The queue of messages to a domain. *)
 
 module Spec = struct
-  type cmd = Push of int | Is_empty | Take_all | Close
+  type cmd = Push of int | Is_empty | Is_closed | Take_all | Close
 
   let show_cmd = function
     | Push x -> Printf.sprintf "push %d" x
     | Is_empty -> "is_empty"
+    | Is_closed -> "is_closed"
     | Take_all -> "take_all"
     | Close -> "close"
 
@@ -16,13 +17,20 @@ module Spec = struct
   let push = QCheck.Gen.(map (fun x -> Push x) small_nat)
 
   let producer (_ : state) =
-    QCheck.make ~print:show_cmd QCheck.Gen.(frequency [ (4, push); (1, return Is_empty) ])
+    QCheck.make ~print:show_cmd
+      QCheck.Gen.(frequency [ (4, push); (1, return Is_empty); (1, return Is_closed) ])
 
   let arb_cmd (_ : state) =
     QCheck.make ~print:show_cmd
       QCheck.Gen.(
         frequency
-          [ (6, push); (2, return Is_empty); (4, return Take_all); (1, return Close) ])
+          [
+            (6, push);
+            (2, return Is_empty);
+            (1, return Is_closed);
+            (4, return Take_all);
+            (1, return Close);
+          ])
 
   let init_state = Open []
   let init_sut = Mpsc.create
@@ -34,13 +42,14 @@ module Spec = struct
     | Push x, Open l -> Open (x :: l)
     | Take_all, Open _ -> Open []
     | Close, _ -> Closed
-    | (Push _ | Is_empty | Take_all), _ -> state
+    | (Push _ | Is_empty | Is_closed | Take_all), _ -> state
 
   let run cmd q =
     let open STM in
     match cmd with
     | Push x -> Res (bool, Mpsc.push q x)
     | Is_empty -> Res (bool, Mpsc.is_empty q)
+    | Is_closed -> Res (bool, Mpsc.is_closed q)
     | Take_all -> Res (list int, Mpsc.take_all q)
     | Close -> Res (list int, Mpsc.close q)
 
@@ -51,6 +60,7 @@ module Spec = struct
     match (cmd, res) with
     | Push _, Res ((Bool, _), pushed) -> pushed = (state <> Closed)
     | Is_empty, Res ((Bool, _), empty) -> empty = (contents state = [])
+    | Is_closed, Res ((Bool, _), closed) -> closed = (state = Closed)
     | (Take_all | Close), Res ((List Int, _), l) -> l = contents state
     | _ -> false
 end

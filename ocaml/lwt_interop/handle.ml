@@ -2,7 +2,7 @@ type t = Executor.handle
 
 let current = Executor.current
 let id (t : t) = t.id
-let is_alive (t : t) = Raw.is_alive t.raw
+let is_alive (t : t) = not (Mpsc.is_closed t.inbox)
 
 let post t f =
   let run () = try f () with e -> Lwt.async (fun () -> Lwt.fail e) in

@@ -16,7 +16,8 @@ val id : t -> int
 *)
 
 val is_alive : t -> bool
-(** Whether the domain takes work. It may end right after. *)
+(** Whether the domain takes work. It may end right after. Never again after {!post} has
+    been refused. *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
 (** [spawn domain f] runs [f] in the loop of [domain]. The promise is the caller's: it

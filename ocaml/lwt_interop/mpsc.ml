@@ -13,6 +13,7 @@ let rec push q x =
       (Domain.cpu_relax ();
        push q x)
 
+let is_closed q = match Atomic.get q with Closed -> true | Open _ -> false
 let is_empty q = match Atomic.get q with Open [] | Closed -> true | Open _ -> false
 
 let rec take_all q =

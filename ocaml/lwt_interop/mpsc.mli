@@ -9,6 +9,7 @@ val push : 'a t -> 'a -> bool
 (** Adds an element. [false] if the queue is closed: it was not added. *)
 
 val is_empty : 'a t -> bool
+val is_closed : 'a t -> bool
 
 val take_all : 'a t -> 'a list
 (** Takes every element, oldest first. Only the consumer. *)

@@ -19,7 +19,6 @@ external release_wait : int -> unit = "lwt_interop_release_wait" [@@noalloc]
 external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
 external settle_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
 external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
-external is_alive : handle -> bool = "lwt_interop_is_alive" [@@noalloc]
 external close_handle : handle -> unit = "lwt_interop_close_handle"
 external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"

@@ -86,8 +86,6 @@ val settle_wait : int -> bool -> Obj.t -> unit
 val notify : handle -> unit
 (** Tells the domain that there is something in its inbox. *)
 
-val is_alive : handle -> bool
-
 val close_handle : handle -> unit
 (** The domain has ended: messages go back to their senders. *)
 

@@ -246,13 +246,6 @@ unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
     UNIT
 }
 
-/// `is_alive : handle -> bool` (noalloc).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_is_alive(block: RawValue) -> RawValue {
-    // SAFETY: as above.
-    ffi::bool(unsafe { handle(block) }.is_alive())
-}
-
 /// `close_handle : handle -> unit`: the domain has ended. Does nothing if its executor was closed by
 /// the thread that owned it, which need not have been the domain's first.
 #[unsafe(no_mangle)]
