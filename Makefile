@@ -2,12 +2,13 @@
 # the tools are there, which takes no time when they are.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress bench doc fmt clean
+.PHONY: help setup demo test stress tsan asan valgrind bench doc fmt clean
 
 help:
 	@echo "make demo    build the text indexer and run it on real files"
 	@echo "make test    run every test; FILTER=regex picks steps by name"
 	@echo "make stress  domains come and go for SECONDS (60) while everything is in flight"
+	@echo "make tsan    the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
 	@echo "make bench   run the benchmarks"
 	@echo "make doc     build the API documentation"
@@ -25,6 +26,9 @@ test: setup
 
 stress: setup
 	@STRESS_SECONDS='$(SECONDS)' STRESS_SEED='$(SEED)' scripts/stress $(ARGS)
+
+tsan asan valgrind: setup
+	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
 bench: setup
 	@scripts/bench $(ARGS)

@@ -30,6 +30,8 @@ let resident () =
   |> List.find_map (fun line -> Scanf.sscanf_opt line "VmRSS: %d" Fun.id)
   |> Option.get
 
+let under_sanitizer = Sys.getenv_opt "UNDER_SANITIZER" <> None
+
 external allocated : unit -> int = "dlwt_test_allocated"
 
 let busy_threads () = Lwt_unix.thread_count () - Lwt_unix.thread_waiting_count ()

@@ -18,6 +18,9 @@ val descriptors : unit -> int
 val resident : unit -> int
 (** Resident memory, kB. *)
 
+val under_sanitizer : bool
+(** [scripts/sanitize] runs this: how much memory is in use says nothing. *)
+
 val allocated : unit -> int
 (** What C has allocated and not freed, in bytes. *)
 

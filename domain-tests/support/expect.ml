@@ -1,5 +1,7 @@
 open Lwt.Syntax
 
+let under_sanitizer = Sys.getenv_opt "UNDER_SANITIZER" <> None
+
 let failf fmt =
   Printf.ksprintf
     (fun text ->

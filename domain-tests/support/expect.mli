@@ -1,6 +1,9 @@
 (** Checks. Alcotest's own print on one formatter, which domains cannot share; these
     raise, and name the domain. *)
 
+val under_sanitizer : bool
+(** [scripts/sanitize] runs this: how much memory is in use says nothing. *)
+
 val failf : ('a, unit, string, 'b) format4 -> 'a
 val that : string -> bool -> unit
 val int : string -> int -> int -> unit

@@ -1,0 +1,79 @@
+(* One bug for each argument; [sound] has none. A sanitizer that sees
+   nothing here would see nothing elsewhere either. *)
+
+external c_count : unit -> unit = "planted_c_count" [@@noalloc]
+external c_use_after_free : unit -> unit = "planted_c_use_after_free"
+external c_leak : unit -> unit = "planted_c_leak"
+external c_freed_root : string list -> unit = "planted_c_freed_root"
+external rust_count : unit -> unit = "planted_rust_count" [@@noalloc]
+external rust_count_well : unit -> unit = "planted_rust_count_well" [@@noalloc]
+external rust_write : int ref -> unit = "planted_rust_write" [@@noalloc]
+external rust_use_after_free : unit -> unit = "planted_rust_use_after_free"
+external rust_leak : unit -> unit = "planted_rust_leak"
+
+(* Returns once both domains have called it. Whoever waits sleeps, so that what it did before
+   stays within the history that the sanitizer keeps. *)
+let meeting () =
+  let lock = Mutex.create () and changed = Condition.create () and here = ref 0 in
+  fun () ->
+    Mutex.protect lock (fun () ->
+        incr here;
+        Condition.broadcast changed;
+        while !here < 2 do
+          Condition.wait changed lock
+        done)
+
+(* Both in two domains, with nothing between them that orders one before the other: the end of
+   a domain would. *)
+let both f g =
+  let begin_ = meeting () and end_ = meeting () in
+  let many f () =
+    begin_ ();
+    for _ = 1 to 100 do
+      f ()
+    done;
+    end_ ()
+  in
+  let other = Domain.spawn (many f) in
+  many g ();
+  Domain.join other
+
+let twice f = both f f
+let reference = Sys.opaque_identity (ref 0)
+
+(* Lwt's C code comes as it was installed, without instrumentation. *)
+external read : Unix.file_descr -> Bytes.t -> int -> int -> int = "lwt_unix_read"
+
+(* Leaves it by an exception more often than any stack is deep. *)
+let raise_much () =
+  let closed = Unix.dup Unix.stdin in
+  Unix.close closed;
+  for _ = 1 to 100_000 do
+    match read closed Bytes.empty 0 0 with
+    | _ -> failwith "the descriptor is closed"
+    | exception Unix.Unix_error (Unix.EBADF, _, _) -> ()
+  done
+
+let () =
+  match Sys.argv.(1) with
+  | "sound" ->
+      let n = Atomic.make 0 in
+      twice (fun () ->
+          rust_count_well ();
+          Atomic.incr n)
+  | "race-in-ocaml" -> twice (fun () -> reference := !reference + 1)
+  | "race-in-c" -> twice c_count
+  | "race-in-rust" -> twice rust_count
+  | "race-of-rust-and-ocaml" ->
+      both (fun () -> rust_write reference) (fun () -> reference := 5)
+  | "race-after-raising" ->
+      raise_much ();
+      twice (fun () -> reference := !reference + 1)
+  | "use-after-free-in-c" -> c_use_after_free ()
+  | "use-after-free-in-rust" -> rust_use_after_free ()
+  | "freed-root" ->
+      c_freed_root [ String.make (Sys.opaque_identity 3) 'x' ];
+      Gc.full_major ()
+  | "leak-in-c" -> c_leak ()
+  | "leak-in-rust" -> rust_leak ()
+  | other -> failwith ("no bug is called " ^ other)
