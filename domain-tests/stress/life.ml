@@ -20,6 +20,14 @@ let born () =
 
 type manner = Orderly | Cut | Failing
 
+type plan = {
+  acts : Act.t array;
+  width : int;  (** how many acts at a time *)
+  manner : manner;
+  cut_after : float;
+  lingers : float;  (** out of its loop, while messages come in *)
+}
+
 (* [width] fibers share [acts]. *)
 let fibers width acts (place : Act.place) =
   let next = ref 0 in
@@ -50,10 +58,13 @@ let rec plan path =
   let cut_after =
     if Choice.chance choice 3 then 0. else float_of_int (Choice.int choice 4000) *. 1e-6
   in
-  (acts, width, manner, cut_after)
+  let lingers =
+    if Choice.chance choice 3 then float_of_int (Choice.int choice 3000) *. 1e-6 else 0.
+  in
+  { acts; width; manner; cut_after; lingers }
 
 and body path () =
-  let acts, width, manner, cut_after = plan path in
+  let { acts; width; manner; cut_after; lingers } = plan path in
   let place = Act.place ~path (Handle.current ()) in
   Dlwt_rt.at_domain_exit ~priority:999 (fun () -> Act.finish place);
   Peers.add place.handle;
@@ -72,7 +83,8 @@ and body path () =
     ~finally:(fun () ->
       let left = Hashtbl.to_seq_values place.clean_up |> List.of_seq in
       Hashtbl.reset place.clean_up;
-      List.iter (fun f -> f ()) left)
+      List.iter (fun f -> f ()) left;
+      if lingers > 0. then Unix.sleepf lingers)
 
 and live ~path =
   let home = Handle.current () in
