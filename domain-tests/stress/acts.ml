@@ -2,6 +2,7 @@ open Lwt.Syntax
 open Act
 module Blocking = Lwt_interop.Blocking
 module Pool = Lwt_interop.Pool
+module Channel = Lwt_interop.Channel
 
 exception Own of int ref
 
@@ -406,10 +407,51 @@ let pool =
             | _ -> Lwt.map (fun (_ : string * string) -> i + 1) (Rust.on_tokio "")
           in
           let* all = Pool.map pool work (List.init n Fun.id) in
-          let abandoned = Pool.spawn pool (fun () -> Rust.yield_n 20 "") in
-          if Choice.chance choice 2 then Lwt.cancel abandoned;
-          let* () = Pool.shutdown pool in
+          let* () =
+            if Choice.chance choice 2 then (
+              let p = Pool.spawn pool (fun () -> Rust.yield_n 20 "") in
+              if Choice.chance choice 2 then Lwt.cancel p;
+              Pool.shutdown pool)
+            else
+              let tag = Everywhere.tag () in
+              let p = Pool.spawn pool (fun () -> Rust.never tag) in
+              let* () = Pool.shutdown pool ~deadline:0.002 in
+              let* _ = fails "cancelled by the deadline" p (( = ) Lwt.Canceled) in
+              dropped tag
+          in
           check "each its own" (all = List.init n succ) value)
+
+let channel =
+  make "channel" (fun place choice ->
+      let peer = Peers.any choice in
+      let n = Choice.int choice 20 in
+      let channel = Channel.create ~capacity:(1 + Choice.int choice 4) in
+      (* Who sends would wait for ever if this domain were gone. *)
+      let close = later place (fun () -> Channel.close channel) in
+      let sent = Atomic.make 0 in
+      let rec send i =
+        if i = n then Lwt.return value
+        else
+          let* () = Channel.send channel i in
+          Atomic.incr sent;
+          send (i + 1)
+      in
+      let received = ref 0 in
+      let receive i =
+        Expect.int "in order" !received i;
+        incr received;
+        Lwt.pause ()
+      in
+      let sending =
+        Lwt.finalize
+          (fun () -> if_alive peer (Handle.spawn peer (fun () -> send 0)))
+          (fun () ->
+            close ();
+            Lwt.return_unit)
+      in
+      let* () = Channel.iter receive channel and* outcome = sending in
+      Expect.that "what was sent is received" (Atomic.get sent <= !received);
+      check "all, if the sender lived" (outcome <> value || !received = n) outcome)
 
 (* ---- the blocking lane *)
 
@@ -540,6 +582,7 @@ let all =
     (spawn, 10);
     (spawn_cancelled, 8);
     (post, 4);
+    (channel, 6);
     (lane, 5);
     (drop_elsewhere, 6);
     (kept, 5);
