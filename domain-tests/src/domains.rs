@@ -6,7 +6,6 @@ use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, blocking, func};
 use std::cell::Cell;
-use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -245,26 +244,18 @@ pub fn misuse() -> Result<(String, String, String), Error> {
     Ok((on_tokio, on_pool, on_thread))
 }
 
-/// What a task is told that blocks as if it were tokio's, that blocks for its own domain, and that
-/// has an executor of its own.
+/// What a task is told that blocks for its own domain, and what one gets from an executor of its
+/// own.
 #[func(raise)]
-pub fn nested_executors() -> Result<(String, String, String), Error> {
+pub fn nested_executors() -> Result<(String, String), Error> {
     future::yield_now().await;
-    let blocked = || tokio::task::block_in_place(|| ());
-    let tokio = match catch_unwind(blocked) {
-        Ok(()) => "it blocked".to_owned(),
-        Err(panic) => panic.downcast::<&str>().map_or_else(
-            |panic| *panic.downcast::<String>().unwrap_or_default(),
-            |text| (*text).to_owned(),
-        ),
-    };
     let here = domain::current().ok_or("no domain")?;
     let call = here.call_blocking(|_| ());
     let call_blocking = call.map_or_else(|e| e.to_string(), |()| "it blocked".to_owned());
     let own = async_executor::LocalExecutor::new();
     let task = own.spawn(async { "ran".to_owned() });
     while own.try_tick() {}
-    Ok((tokio, call_blocking, task.await))
+    Ok((call_blocking, task.await))
 }
 
 /// What `spawn_local` says on a thread that runs no loop.
