@@ -94,7 +94,7 @@ macro_rules! echo_further {
         pub fn $promise(value: Promise<$t>) -> Result<Promise<$t>, Error> {
             let value = value.await?;
             let (promise, resolver) = with_token(Promise::new)??;
-            std::thread::spawn(move || resolver.resolve(value));
+            std::thread::spawn(move || resolver.resolve(value).is_ok());
             Ok(promise)
         }
     };
