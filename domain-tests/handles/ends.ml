@@ -103,7 +103,8 @@ let rejected_too_late () =
   Rust.drop_kept tag
 
 let waiting_for_others () =
-  let tag = tag () and told = Atomic.make [] in
+  let tag = tag () and told = Atomic.make [] and ended = Atomic.make false in
+  let until_its_end () = Expect.eventually_blocking (fun () -> Atomic.get ended) in
   let other = other () in
   let id =
     on_domain (fun () ->
@@ -112,10 +113,11 @@ let waiting_for_others () =
         in
         learn (Rust.visit_never tag other.id false);
         learn (Handle.spawn other.handle (fun () -> Rust.never tag));
-        learn (Lwt_interop.Blocking.run (fun () -> Unix.sleepf 0.01));
+        learn (Lwt_interop.Blocking.run until_its_end);
         let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 2) in
         Lwt.return (Domain.self () :> int))
   in
+  Atomic.set ended true;
   Expect.int "all were told" 3 (List.length (Atomic.get told));
   List.iter
     (fun e -> Expect.that "its own end" (e = Lwt_interop.Domain_terminated id))
