@@ -14,7 +14,7 @@ use ocaml::{ToValue, Value};
 use pin_project_lite::pin_project;
 use std::error::Error;
 use std::ffi::CStr;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -258,11 +258,11 @@ where
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
                 Ok(First::Pending(body)) => {
                     let (key, promise, work) = new_call(local, callbacks, HeldWork::new(body))?;
-                    let task = local.executor.spawn(poll_fn(move |cx| {
+                    let task = local.executor.spawn_poller(move |cx| {
                         local::with_entered(|local| local.poll_call(key, cx))
                             .unwrap_or(Poll::Ready(()))
-                    }));
-                    local.attend_call(key, Attendant::Task { work, task });
+                    });
+                    local.attend_call(key, Attendant::task(work, task));
                     // Since it was made nothing has allocated on the OCaml heap.
                     Ok(promise)
                 }

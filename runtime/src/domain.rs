@@ -55,7 +55,7 @@ pub fn spawn_local<T: 'static>(
 ) -> Result<JoinHandle<T>, TokenError> {
     let spawned = local::with_owner(|local| {
         let (handle, joined) = join::pair(local.shared.id);
-        local.executor.spawn(joined.run(future)).detach();
+        local.executor.spawn(joined.run(future));
         handle
     });
     spawned.ok_or_else(local::no_executor)
@@ -193,7 +193,7 @@ where
             return joined.report(Err(JoinError::Cancelled));
         }
         match contain(factory) {
-            Ok(future) => local.executor.spawn(joined.run(future)).detach(),
+            Ok(future) => local.executor.spawn(joined.run(future)),
             Err(panic) => joined.report(Err(JoinError::Panicked(panic))),
         }
     }

@@ -2,11 +2,12 @@
 //! the domain's Lwt loop.
 
 use crate::metrics::Alive;
-use crate::panic::contain;
+use crate::panic::{contain, contain_quietly};
 use crate::shared::Shared;
+use crate::slots::{Key, Slots};
 use async_executor::{LocalExecutor, Task};
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,8 +26,54 @@ impl Wake for LoopWaker {
     }
 }
 
+/// The future of a task, which is taken out to be polled.
+struct Held {
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    _alive: Alive,
+}
+
+/// The futures of the tasks. They are here rather than in the tasks, because `LocalExecutor` cannot
+/// drop a task whose waker another thread is just using: that one would be lost with its future.
+#[derive(Clone)]
+struct Futures(Rc<RefCell<Slots<Held>>>);
+
+impl Futures {
+    fn add(&self, future: impl Future<Output = ()> + 'static) -> Key {
+        self.0.borrow_mut().insert(Held {
+            future: Some(Box::pin(future)),
+            _alive: Alive::new(),
+        })
+    }
+
+    fn poll(&self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        let future = self.0.borrow_mut().get_mut(key).map(|h| h.future.take());
+        let Some(mut future) = future.flatten() else {
+            return Poll::Ready(());
+        };
+        let polled = contain(|| future.as_mut().poll(cx));
+        if let Ok(Poll::Pending) = polled
+            && let Some(held) = self.0.borrow_mut().get_mut(key)
+        {
+            held.future = Some(future);
+            return Poll::Pending;
+        }
+        contain_quietly(|| drop(future));
+        let held = self.0.borrow_mut().remove(key);
+        drop(held);
+        Poll::Ready(())
+    }
+
+    fn drop_all(&self) {
+        let all = self.0.borrow_mut().drain();
+        for held in all {
+            contain_quietly(|| drop(held));
+        }
+    }
+}
+
 /// A domain's tasks. They are polled and dropped by the thread that owns the domain.
 pub(crate) struct Executor {
+    futures: Futures,
     /// `None` once closed.
     tasks: RefCell<Option<Rc<LocalExecutor<'static>>>>,
     /// `LocalExecutor::tick`, kept pending: while it is, a task that becomes ready
@@ -46,6 +93,7 @@ impl Executor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let tasks = Rc::new(LocalExecutor::new());
         let executor = Executor {
+            futures: Futures(Rc::new(RefCell::new(Slots::new()))),
             sentinel: RefCell::new(None),
             asleep: Cell::new(false),
             tasks: RefCell::new(Some(tasks)),
@@ -60,16 +108,27 @@ impl Executor {
         self.tasks.borrow().clone()
     }
 
-    /// Adds a task; it is polled by a later tick. `future` contains its own panics.
-    /// After `close` the future is dropped at once, which cancels the task.
-    pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
-        let future = Counted {
-            future,
-            _alive: Alive::new(),
+    /// Adds a task; it is polled by a later tick. After `close` the future is dropped at once.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let Some(tasks) = self.tasks() else {
+            return contain_quietly(|| drop(future));
         };
+        let futures = self.futures.clone();
+        let key = futures.add(future);
+        tasks
+            .spawn(poll_fn(move |cx| futures.poll(key, cx)))
+            .detach();
+    }
+
+    /// Adds a task that calls `poll`, which owns nothing of the user's. Dropping the task's handle
+    /// ends it.
+    pub(crate) fn spawn_poller(
+        &self,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<()> + 'static,
+    ) -> Task<()> {
         match self.tasks() {
-            Some(tasks) => tasks.spawn(future),
-            None => LocalExecutor::new().spawn(future),
+            Some(tasks) => tasks.spawn(poll_fn(poll)),
+            None => LocalExecutor::new().spawn(poll_fn(poll)),
         }
     }
 
@@ -113,23 +172,8 @@ impl Executor {
     pub(crate) fn close(&self) {
         let tasks = self.tasks.take();
         drop(self.sentinel.take());
+        self.futures.drop_all();
         drop(tasks);
-    }
-}
-
-/// A task's future, which counts in [`Totals::tasks`](crate::metrics::Totals::tasks).
-struct Counted<F> {
-    future: F,
-    _alive: Alive,
-}
-
-impl<F: Future> Future for Counted<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: the field is pinned when the whole is: nothing here moves it, and `Counted` has
-        // no destructor of its own.
-        unsafe { self.map_unchecked_mut(|counted| &mut counted.future) }.poll(cx)
     }
 }
 
@@ -149,7 +193,7 @@ mod tests {
         shared.take_news();
         assert!(!e.tick());
         assert!(shared.park());
-        e.spawn(async {}).detach();
+        e.spawn(async {});
         assert!(shared.take_news(), "spawning wakes the loop");
         assert!(e.tick());
         assert!(!e.tick());
@@ -161,7 +205,7 @@ mod tests {
     fn a_wake_from_another_thread_is_news() {
         let (e, shared) = executor();
         let (tx, rx) = tokio::sync::oneshot::channel();
-        e.spawn(async move { rx.await.unwrap() }).detach();
+        e.spawn(async move { rx.await.unwrap() });
         while e.tick() {}
         shared.take_news();
         assert!(shared.park());
@@ -182,31 +226,58 @@ mod tests {
             e.spawn(async move {
                 let _held = held;
                 future::pending::<()>().await;
-            })
-            .detach();
+            });
         }
         e.tick();
         e.close();
         assert_eq!(Rc::strong_count(&alive), 1);
         let held = alive.clone();
-        e.spawn(async move { drop(held) }).detach();
+        e.spawn(async move { drop(held) });
         assert_eq!(Rc::strong_count(&alive), 1);
         assert!(!e.tick());
     }
 
+    /// A waker on another thread keeps tasks from being dropped by `LocalExecutor`: they are in
+    /// nobody's queue while it is used.
     #[test]
-    fn a_dropped_task_handle_drops_the_future_at_the_next_tick() {
+    fn closing_drops_what_other_threads_are_waking() {
+        for _ in 0..200 {
+            let (e, _shared) = executor();
+            let alive = Rc::new(());
+            let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+            for _ in 0..10 {
+                let (held, tx) = (alive.clone(), tx.clone());
+                e.spawn(poll_fn(move |cx| {
+                    let _held = &held;
+                    let _ = tx.send(cx.waker().clone());
+                    Poll::Pending
+                }));
+            }
+            drop(tx);
+            while e.tick() {}
+            let thread = std::thread::spawn(move || {
+                for waker in rx.iter().take(10) {
+                    waker.wake();
+                }
+            });
+            e.close();
+            assert_eq!(Rc::strong_count(&alive), 1);
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_poller_ends_with_its_handle() {
         let (e, _shared) = executor();
-        let alive = Rc::new(());
-        let held = alive.clone();
-        let task = e.spawn(async move {
-            let _held = held;
-            future::pending::<()>().await;
+        let polled = Rc::new(Cell::new(0));
+        let count = polled.clone();
+        let task = e.spawn_poller(move |_| {
+            count.set(count.get() + 1);
+            Poll::Pending
         });
         while e.tick() {}
         drop(task);
-        assert_eq!(Rc::strong_count(&alive), 2);
         while e.tick() {}
-        assert_eq!(Rc::strong_count(&alive), 1);
+        assert_eq!((polled.get(), Rc::strong_count(&polled)), (1, 1));
     }
 }

@@ -6,6 +6,7 @@ use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
 use crate::hooks::Reclaimed;
+use crate::metrics::Alive;
 use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
 use crate::slots::{Key, Slots};
@@ -55,7 +56,11 @@ impl Drop for HeldWork {
 /// What is behind a call, and how to stop it.
 pub(crate) enum Attendant {
     /// A task of this domain's executor, which polls `work`.
-    Task { work: HeldWork, task: Task<()> },
+    Task {
+        work: HeldWork,
+        task: Task<()>,
+        _alive: Alive,
+    },
     /// A task on tokio.
     Tokio(tokio::task::AbortHandle),
 }
@@ -224,7 +229,9 @@ impl Local {
                     contain_quietly(|| attendant.stop());
                 }
                 let waits = local.waits.borrow_mut().drain();
-                contain_quietly(|| drop(waits));
+                for wait in waits {
+                    contain_quietly(|| drop(wait));
+                }
                 (NonNull::from(local), local.depth.get() == 1)
             })
         };
@@ -476,9 +483,17 @@ impl Local {
 }
 
 impl Attendant {
+    pub(crate) fn task(work: HeldWork, task: Task<()>) -> Self {
+        Attendant::Task {
+            work,
+            task,
+            _alive: Alive::new(),
+        }
+    }
+
     fn stop(self) {
         match self {
-            Attendant::Task { work, task } => drop((work, task)),
+            Attendant::Task { work, task, .. } => drop((work, task)),
             Attendant::Tokio(handle) => handle.abort(),
         }
     }
