@@ -100,11 +100,10 @@ let submit f =
   job.admit <-
     (fun () -> ignore (Executor.post home { run = admit; abandon = ignore } : bool));
   Lwt.on_cancel admitted (fun () -> Lwt.cancel p);
+  (* The domain may end first. *)
+  Lwt.on_termination p admit;
   let free = enter job in
-  if not (Raw.lane_submit ()) then (
-    refuse ();
-    admit ())
-  else if free then admit ();
+  if not (Raw.lane_submit ()) then refuse () else if free then admit ();
   admitted
 
 let try_submit f =
