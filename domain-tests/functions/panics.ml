@@ -119,6 +119,20 @@ let on_another_domain () =
       Expect.int "the other domain goes on" id seen;
       Lwt.return_unit)
 
+(* What wakes goes on, and so does what is waited for: a promise's loop, another domain's. *)
+let in_a_waker () =
+  with_other (fun { id; _ } ->
+      let p, u = Lwt.wait () and both_done, v = Lwt.wait () in
+      let call = Rust.wakers_that_panic p id both_done in
+      Lwt.wakeup_later u ();
+      let* (_ : string) = Rust.yield_n 3 "" in
+      let* seen, _ = Rust.visit id in
+      Expect.int "the other domain goes on" id seen;
+      Lwt.wakeup_later v ();
+      let* answered = call in
+      Expect.that "both were there" answered;
+      Lwt.return_unit)
+
 let many n () =
   Lwt_list.iter_p
     (fun i ->
@@ -142,5 +156,6 @@ let cases ~scale =
     case "through OCaml" (and_goes_on through_ocaml);
     case "in a cancelled call's destructor" (and_goes_on in_a_cancelled_one);
     case "on another domain" (and_goes_on on_another_domain);
+    case "in a waker" (and_goes_on in_a_waker);
     case "many at once" (and_goes_on (many (scaled ~scale 300)));
   ]

@@ -3,9 +3,11 @@
 use crate::Int;
 use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
-use ocaml_lwt_interop::{JoinError, OCamlFunc, func};
+use ocaml_lwt_interop::{JoinError, OCamlFunc, Promise, func};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
 
 /// Panics: 0 in the stub, 1 in a poll, 2 in a destructor, 3 while the result is converted.
 #[func]
@@ -275,4 +277,49 @@ pub type Raising = (Int, Result<String, ocaml::Error>);
 #[func]
 pub fn gives_raising_result() -> Raising {
     (1, Err(ocaml::Error::Message("raised")))
+}
+
+struct PanickingWaker;
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("in a waker")
+    }
+}
+
+fn wait_in_vain<T: Future + Unpin>(waiting: &mut T) -> bool {
+    let waker = Waker::from(Arc::new(PanickingWaker));
+    Pin::new(waiting)
+        .poll(&mut Context::from_waker(&waker))
+        .is_pending()
+}
+
+/// Waits for a promise, and for a task of the domain with this id, with wakers that panic. Whether
+/// both have what they waited for, once `both_done` is fulfilled.
+#[func(raise)]
+pub fn wakers_that_panic(
+    p: Promise<()>,
+    id: Int,
+    both_done: Promise<()>,
+) -> Result<bool, crate::Error> {
+    let mut waiting = p.into_future();
+    let target = domain::get(id as u64).ok_or("no such domain")?;
+    let (open, gate) = tokio::sync::oneshot::channel::<()>();
+    let mut task = target
+        .spawn(|| async move { gate.await.is_ok() })
+        .map_err(|e| e.to_string())?;
+    if !(wait_in_vain(&mut waiting) && wait_in_vain(&mut task)) {
+        return Err("there was nothing to wait for".into());
+    }
+    let _ = open.send(());
+    both_done.await?;
+    waiting.await?;
+    Ok(task.await?)
+}
+
+/// The OCaml backtrace of what a function raises.
+#[func(sync)]
+pub fn backtrace_of_callback(f: OCamlFunc<(), ()>) -> Option<String> {
+    let raised = with_token(|t| f.call(t, ())).ok()?.err()?;
+    raised.backtrace().map(str::to_owned)
 }

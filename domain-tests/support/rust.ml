@@ -83,6 +83,11 @@ external send_bomb : int -> string Lwt.t = "send_bomb"
 external cancelled_within : (unit -> unit) -> int Lwt.t = "cancelled_within"
 external futures_alive : int -> int = "futures_alive"
 
+external wakers_that_panic : unit Lwt.t -> int -> unit Lwt.t -> bool Lwt.t
+  = "wakers_that_panic"
+
+external backtrace_of_callback : (unit -> unit) -> string option = "backtrace_of_callback"
+
 (** {1 Promises and callbacks} *)
 
 external await_promise : string Lwt.t -> string Lwt.t = "await_promise"
