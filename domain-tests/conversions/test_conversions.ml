@@ -59,7 +59,8 @@ let round_trips name ?(count = 20) ways gen =
 
 (* ---- values *)
 
-let limits l gen = Gen.frequency [ (1, Gen.oneofl l); (2, gen) ]
+let one_of values = Gen.oneof (List.map Gen.return values)
+let limits l gen = Gen.frequency [ (1, one_of l); (2, gen) ]
 let int = limits [ 0; 1; -1; max_int; min_int; 255; 256; -256 ] Gen.int
 let int32 = limits [ 0l; 1l; -1l; Int32.max_int; Int32.min_int ] Gen.int32
 let int64 = limits [ 0L; 1L; -1L; Int64.max_int; Int64.min_int ] Gen.int64
@@ -89,8 +90,7 @@ let text =
   let scalar =
     Gen.oneof
       [
-        Gen.oneofl
-          [ 0; 0x7F; 0x80; 0x7FF; 0x800; 0xD7FF; 0xE000; 0xFFFF; 0x10000; 0x10FFFF ];
+        one_of [ 0; 0x7F; 0x80; 0x7FF; 0x800; 0xD7FF; 0xE000; 0xFFFF; 0x10000; 0x10FFFF ];
         Gen.int_range 0 0xD7FF;
       ]
   in
@@ -112,7 +112,7 @@ let leaf =
   let* key = any_string and* name = short_text in
   let* weight = float and* count = option int64 and* place = option point in
   let* tags = list_size size int and* scores = array_size size float in
-  let* origin = triple bool char int32 and* links = small_list int in
+  let* origin = triple bool char int32 and* links = list_size (int_bound 20) int in
   let links = List.map (fun k -> (k, ())) (List.sort_uniq compare links) in
   return { Shapes.key; name; weight; count; place; tags; scores; origin; links }
 
@@ -121,7 +121,7 @@ let tree =
   Gen.sized_size (Gen.int_bound 60)
     (Gen.fix (fun self n ->
          let small = Gen.map (fun l -> Single l) leaf in
-         if n = 0 then Gen.oneof [ Gen.oneofl [ Empty; Full ]; small ]
+         if n = 0 then Gen.oneof [ one_of [ Empty; Full ]; small ]
          else
            Gen.oneof
              [
@@ -142,7 +142,9 @@ let map =
     let module Map = Map.Make (String) in
     Map.bindings (Map.of_seq (List.to_seq l))
   in
-  Gen.map canonical (Gen.list_size size (Gen.pair (Gen.small_string ~gen:Gen.char) float))
+  Gen.map canonical
+    (Gen.list_size size
+       (Gen.pair (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)) float))
 
 let tests () =
   let open Echoes in
@@ -160,12 +162,12 @@ let tests () =
     round_trips "result" (ways (module Result)) (result int short_text);
     round_trips "list"
       (ways (module List))
-      (Gen.list_size size (Gen.small_string ~gen:Gen.char));
+      (Gen.list_size size (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)));
     round_trips "int array" (ways (module Ints)) (Gen.array_size size int);
     round_trips "float array" (all_ways (module Floats)) (Gen.array_size size float);
     round_trips "string array"
       (ways (module Array))
-      (Gen.array_size size (Gen.small_string ~gen:Gen.char));
+      (Gen.array_size size (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)));
     round_trips "tuple" (ways (module Tuple)) (Gen.triple int float bytes);
     round_trips "association list, as BTreeMap" (ways (module Map)) map;
     round_trips "record of floats" (ways (module Point)) point;

@@ -22,7 +22,7 @@ struct
       QCheck.Gen.(
         frequency
           [
-            (8, map (fun x -> Try_send x) small_nat);
+            (8, map (fun x -> Try_send x) (int_bound 99));
             (7, return Try_recv);
             (1, return Close);
             (1, return Is_closed);

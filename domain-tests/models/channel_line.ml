@@ -148,11 +148,11 @@ struct
       QCheck.Gen.(
         frequency
           [
-            (8, map (fun x -> Send x) small_nat);
+            (8, map (fun x -> Send x) (int_bound 99));
             (8, return Recv);
-            (2, map (fun x -> Try_send x) small_nat);
+            (2, map (fun x -> Try_send x) (int_bound 99));
             (2, return Try_recv);
-            (6, map (fun i -> Cancel i) small_nat);
+            (6, map (fun i -> Cancel i) (int_bound 99));
             (1, return Close);
             (6, return Turn);
           ])

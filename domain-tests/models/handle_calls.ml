@@ -22,7 +22,7 @@ module Spec = struct
       QCheck.Gen.(
         frequency
           [
-            (8, map (fun x -> Post x) small_nat);
+            (8, map (fun x -> Post x) (int_bound 99));
             (5, return Ask);
             (3, return Is_alive);
             (1, return End);

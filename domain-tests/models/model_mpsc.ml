@@ -14,7 +14,7 @@ module Spec = struct
   type state = Open of int list | Closed
   type sut = int Mpsc.t
 
-  let push = QCheck.Gen.(map (fun x -> Push x) small_nat)
+  let push = QCheck.Gen.(map (fun x -> Push x) (int_bound 99))
 
   let producer (_ : state) =
     QCheck.make ~print:show_cmd

@@ -56,7 +56,8 @@ let show s =
 let gen =
   let open QCheck.Gen in
   let few = int_range 1 4 in
-  let* size = int_range 1 3 and* deadline = frequencyl [ (2, false); (1, true) ] in
+  let* size = int_range 1 3
+  and* deadline = frequency [ (2, return false); (1, return true) ] in
   let simple =
     frequency
       ((if deadline then [ (2, return Never); (1, return Stubborn) ] else [])
