@@ -83,6 +83,7 @@ let work_for_a_domain () =
   with_other (fun one ->
       with_other (fun two ->
           let gate = Atomic.make false and held = Atomic.make 0 in
+          let open_gate () = Atomic.set gate true in
           let hold other =
             let wait () =
               Atomic.incr held;
@@ -91,6 +92,8 @@ let work_for_a_domain () =
             Expect.that "it is there" (Handle.post other.handle wait)
           in
           List.iter hold [ one; two ];
+          (* Also if it goes wrong, or they would not end. *)
+          Fun.flip Lwt.finalize (fun () -> Lwt.return (open_gate ())) @@ fun () ->
           let* () = Expect.eventually (fun () -> Atomic.get held = 2) in
           let ask other =
             [
@@ -107,7 +110,7 @@ let work_for_a_domain () =
           List.iter
             (fun (what, _, p) -> Expect.that (what ^ " waits") (Lwt.is_sleeping p))
             asked;
-          Atomic.set gate true;
+          open_gate ();
           Lwt_list.iter_p
             (fun (what, id, p) ->
               let* seen = p in
