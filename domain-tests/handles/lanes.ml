@@ -130,6 +130,32 @@ let waits_for_a_place () =
   Expect.int "a place at once" 3 n;
   Lwt.return_unit
 
+(* What is not wanted any more makes room at once, and leaves nothing behind. *)
+let cancelled_gives_its_place () =
+  let* jobs, open_gate = fill () in
+  let ran = Atomic.make 0 in
+  let count () = Atomic.fetch_and_add ran 1 in
+  let queued = fill_queue () in
+  let waiting = Blocking.submit count in
+  Expect.that "full" (Blocking.try_submit count = None);
+  Lwt.cancel (List.hd queued);
+  let* admitted = waiting in
+  Expect.that "full again" (Blocking.try_submit count = None);
+  List.iter Lwt.cancel queued;
+  let before = (Lwt_interop.totals ()).lane_queue in
+  for _ = 1 to 10_000 do
+    Lwt.cancel (Blocking.run count)
+  done;
+  Expect.int "the lane's queue" before (Lwt_interop.totals ()).lane_queue;
+  let again = fill_queue () in
+  Expect.int "all places but one" 255 (List.length again);
+  open_gate ();
+  let* () = Lwt.join (jobs @ again) in
+  let* (_ : int) = admitted in
+  let* (_ : int) = Blocking.run count in
+  Expect.int "those that were wanted" 2 (Atomic.get ran);
+  Lwt.return_unit
+
 let waits_for_a_place_in_rust () =
   let* jobs, open_gate = fill () in
   let* places, sum, cancelled, ran = Rust.fill_lane open_gate in
@@ -218,6 +244,7 @@ let suites =
          alone "cancelled while it runs" cancelled_while_running;
          alone "others go on" others_go_on;
          alone "submit waits for a place" waits_for_a_place;
+         alone "a cancelled function gives its place back" cancelled_gives_its_place;
          alone "Rust waits for a place" waits_for_a_place_in_rust;
          alone "the domain ends before the function starts" domain_ends;
        ])

@@ -1,9 +1,13 @@
-(* A job is [Ready] until a thread takes it or its caller does not want it any more. *)
-type stage = Ready of (unit -> unit) | Gone
+type stage =
+  | New
+  | Outside  (** waits for a place in the queue *)
+  | Queued
+  | Gone  (** taken by a thread, or not wanted any more *)
 
 type job = {
+  work : unit -> unit;
   mutable stage : stage;
-  (* Tells the caller that there is a place in the queue for the job. *)
+  (* Tells the caller that the job has a place. *)
   mutable admit : unit -> unit;
 }
 
@@ -11,107 +15,180 @@ type job = {
    runtime/src/blocking.rs. *)
 let places = 256
 
-(* Jobs with a place, and those that wait for one. The lane's threads take them, in Domain 0; the
-   lane is told once for each. *)
-let mutex = Mutex.create ()
-let queue : job Queue.t = Queue.create ()
-let outside : job Queue.t = Queue.create ()
+(* What follows is under this lock, which is held for instructions that neither allocate nor poll: a
+   finaliser or a signal handler may come here too. *)
+let lock = Mutex.create ()
+let queue : job Line.t = Line.create ()
+let queued = ref 0
+let outside : job Line.t = Line.create ()
 
-(* With the lock held. Returns what tells the callers of the jobs that have got a place. *)
-let rec fill admitted =
-  if Queue.length queue < places && not (Queue.is_empty outside) then (
-    let job = Queue.take outside in
+(* How often the lane, whose threads run in Domain 0, has been told of a job that it will not find:
+   one that was not wanted any more. The next job needs no telling then. *)
+let told_too_often = ref 0
+
+(* Gives the job that has got a place, if there was one free and somebody waits for it. *)
+let admit_next () =
+  match Line.first outside with
+  | Line.Place { who = job; _ } as place when !queued < places ->
+      Line.leave outside place;
+      job.stage <- Queued;
+      Line.join queue place;
+      incr queued;
+      place
+  | _ -> Line.nobody
+
+let tell = function Line.Nobody -> () | Line.Place { who = job; _ } -> job.admit ()
+
+(* Whether the lane has to be told. *)
+let needs_telling () =
+  !told_too_often = 0
+  || begin
+       decr told_too_often;
+       false
+     end
+
+type entry = Entered of { tell_lane : bool } | Waits of { tell_lane : bool } | Full
+
+(* If there is no place the job waits for one, or is refused. *)
+let enter place job ~or_wait =
+  Mutex.lock lock;
+  if job.stage = Gone then (
+    (* A signal handler has ended the domain. *)
+    Mutex.unlock lock;
+    Entered { tell_lane = false })
+  else if !queued < places then (
+    job.stage <- Queued;
+    Line.join queue place;
+    incr queued;
+    let tell_lane = needs_telling () in
+    Mutex.unlock lock;
+    Entered { tell_lane })
+  else if or_wait then (
+    job.stage <- Outside;
+    Line.join outside place;
+    let tell_lane = needs_telling () in
+    Mutex.unlock lock;
+    Waits { tell_lane })
+  else (
+    job.stage <- Gone;
+    Mutex.unlock lock;
+    Full)
+
+(* Nobody wants the job any more. It does not start, unless it has. *)
+let drop place job =
+  Mutex.lock lock;
+  let next =
     match job.stage with
-    | Gone -> fill admitted
-    | Ready _ ->
-        Queue.add job queue;
-        fill (job.admit :: admitted))
-  else admitted
-
-let rec take () =
-  match Queue.take_opt queue with
-  | None -> None
-  | Some { stage = Gone; _ } -> take ()
-  | Some ({ stage = Ready work; _ } as job) ->
-      job.stage <- Gone;
-      Some work
-
-let next () =
-  let work, admitted =
-    Mutex.protect mutex (fun () ->
-        let work = take () in
-        (work, fill []))
+    | New | Gone -> Line.nobody
+    | Outside ->
+        Line.leave outside place;
+        incr told_too_often;
+        Line.nobody
+    | Queued ->
+        Line.leave queue place;
+        decr queued;
+        incr told_too_often;
+        admit_next ()
   in
-  List.iter (fun admit -> admit ()) admitted;
-  Option.iter (fun work -> work ()) work
+  job.stage <- Gone;
+  Mutex.unlock lock;
+  tell next
+
+(* A thread of the lane has been told of a job. *)
+let next () =
+  Mutex.lock lock;
+  match Line.first queue with
+  | Line.Nobody ->
+      (* For one that has been dropped since. *)
+      decr told_too_often;
+      Mutex.unlock lock
+  | Line.Place { who = job; _ } as place ->
+      Line.leave queue place;
+      job.stage <- Gone;
+      decr queued;
+      let admitted = admit_next () in
+      Mutex.unlock lock;
+      tell admitted;
+      job.work ()
 
 let () = Callback.register "lwt_interop.blocking_next" next
 
-let drop job =
-  Mutex.protect mutex (fun () ->
-      job.stage <- Gone;
-      job.admit <- ignore)
+(* ---- at the caller's *)
 
-(* The job, and the promise of its outcome. *)
-let prepare home f =
-  let p, u = Lwt.task () in
+type 'a call = {
+  job : job;
+  place : job Line.place;
+  outcome : 'a Lwt.t;
+  settle : ('a, exn) result -> unit;
+}
+
+let call f =
+  let home = Executor.current () in
+  let outcome, u = Lwt.task () in
   let forget = ref ignore in
-  let settle outcome () =
-    if Lwt.is_sleeping p then (
+  let settle result =
+    if Lwt.is_sleeping outcome then (
       !forget ();
-      Lwt.wakeup_later_result u outcome)
+      Lwt.wakeup_later_result u result)
   in
   let work () =
-    let outcome = try Ok (f ()) with e -> Error e in
-    ignore (Executor.post home { run = settle outcome; abandon = ignore } : bool)
+    let result = try Ok (f ()) with e -> Error e in
+    let run () = settle result in
+    ignore (Executor.post home { run; abandon = ignore } : bool)
   in
-  let job = { stage = Ready work; admit = ignore } in
+  let job = { work; stage = New; admit = ignore } in
+  let place = Line.place job in
   forget :=
     Executor.while_alive (fun gone ->
-        drop job;
-        settle (Error gone) ());
-  Lwt.on_cancel p (fun () ->
-      drop job;
+        drop place job;
+        settle (Error gone));
+  Lwt.on_cancel outcome (fun () ->
+      drop place job;
       !forget ());
-  let refuse () =
-    drop job;
-    settle (Error (Failure "Lwt_interop.Blocking: no thread could be started")) ()
-  in
-  (job, p, refuse)
+  { job; place; outcome; settle }
 
-(* Whether there was a place at once. *)
-let enter job =
-  Mutex.protect mutex (fun () ->
-      let free = Queue.length queue < places in
-      Queue.add job (if free then queue else outside);
-      free)
+let tell_lane c needed =
+  if needed && not (Raw.lane_submit ()) then (
+    Mutex.lock lock;
+    (* It was not told. *)
+    if c.job.stage <> Gone then decr told_too_often;
+    Mutex.unlock lock;
+    drop c.place c.job;
+    c.settle (Error (Failure "Lwt_interop.Blocking: no thread could be started")))
 
 let run f =
-  let job, p, refuse = prepare (Executor.current ()) f in
-  ignore (enter job : bool);
-  if not (Raw.lane_submit ()) then refuse ();
-  p
+  let c = call f in
+  (match enter c.place c.job ~or_wait:true with
+  | Entered { tell_lane = needed } | Waits { tell_lane = needed } -> tell_lane c needed
+  | Full -> assert false);
+  c.outcome
 
 let submit f =
+  let c = call f in
   let home = Executor.current () in
-  let job, p, refuse = prepare home f in
   let admitted, u = Lwt.task () in
-  let admit () = if Lwt.is_sleeping admitted then Lwt.wakeup_later u p in
-  job.admit <-
+  let admit () = if Lwt.is_sleeping admitted then Lwt.wakeup_later u c.outcome in
+  c.job.admit <-
     (fun () -> ignore (Executor.post home { run = admit; abandon = ignore } : bool));
-  Lwt.on_cancel admitted (fun () -> Lwt.cancel p);
+  Lwt.on_cancel admitted (fun () -> Lwt.cancel c.outcome);
   (* The domain may end first. *)
-  Lwt.on_termination p admit;
-  let free = enter job in
-  if not (Raw.lane_submit ()) then refuse () else if free then admit ();
+  Lwt.on_termination c.outcome admit;
+  (match enter c.place c.job ~or_wait:true with
+  | Entered { tell_lane = needed } ->
+      tell_lane c needed;
+      admit ()
+  | Waits { tell_lane = needed } -> tell_lane c needed
+  | Full -> assert false);
   admitted
 
 let try_submit f =
-  let home = Executor.current () in
-  let full = Mutex.protect mutex (fun () -> Queue.length queue >= places) in
-  if full then None
-  else
-    let job, p, refuse = prepare home f in
-    ignore (enter job : bool);
-    if not (Raw.lane_submit ()) then refuse ();
-    Some p
+  let c = call f in
+  match enter c.place c.job ~or_wait:false with
+  | Entered { tell_lane = needed } ->
+      tell_lane c needed;
+      Some c.outcome
+  | Waits _ -> assert false
+  | Full ->
+      (* Takes the job off what the domain's end would settle. *)
+      Lwt.cancel c.outcome;
+      None

@@ -190,7 +190,8 @@ impl Lane {
             unsafe {
                 ffi::with_lock(|| match job {
                     Job::Rust { place, run } => {
-                        drop(place);
+                        // Wakes who waits for a place, with a waker of the user's.
+                        contain_quietly(|| drop(place));
                         contain_quietly(|| run(&RuntimeToken::on_lane()));
                     }
                     Job::OCaml => {

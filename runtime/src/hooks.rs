@@ -94,11 +94,12 @@ impl Reclaimed {
     /// OCaml called, and no unrooted value is at hand.
     pub(crate) unsafe fn look(&self) {
         let gone = GONE.load(Ordering::Relaxed);
-        let pools = (gone - self.0.get()).min(4 * WORTH_WHILE);
+        // A few at a time: the loop waits meanwhile, for a millisecond or so.
+        let pools = (gone - self.0.get()).min(WORTH_WHILE);
         if pools < WORTH_WHILE {
             return;
         }
-        self.0.set(gone);
+        self.0.set(self.0.get() + pools);
         // SAFETY: the caller's.
         unsafe {
             let roots: Vec<Root> = (0..pools * ROOTS_IN_A_POOL)
