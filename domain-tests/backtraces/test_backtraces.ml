@@ -25,6 +25,20 @@ let panics () =
   let* e = Expect.rejected "on tokio" (Rust.panics_tokio ()) in
   of_a_panic "on tokio" ~part:"panics_tokio" e
 
+let errors () =
+  let of_an_error what ~part = function
+    | Lwt_interop.Rust_error { backtrace = Some text; message; _ } as e ->
+        Expect.contains what ~part text;
+        Expect.contains (what ^ ", printed") ~part (Printexc.to_string e);
+        Expect.string (what ^ ", its message") "7 / 0" message;
+        Lwt.return_unit
+    | Lwt_interop.Rust_error { backtrace = None; _ } ->
+        Expect.failf "%s: there is no backtrace" what
+    | e -> raise e
+  in
+  let* e = Expect.rejected "an error" (Rust.checked_div_exn 7 0) in
+  of_an_error "an error" ~part:"checked_div_exn" e
+
 (* Not inlined, and not in tail position, so that there is something to see. *)
 let[@inline never] raises () =
   if Sys.opaque_identity true then failwith "deep down";
@@ -45,6 +59,7 @@ let () =
     (suites
        [
          case "a panic has Rust's backtrace" panics;
+         case "an error has Rust's backtrace" errors;
          case "what a callback raises has OCaml's backtrace" callbacks;
        ]
     @ [ ("at the end", [ settled () ]) ])

@@ -88,9 +88,10 @@ let results () =
   Expect.int "the value" 3 ok;
   let* e = Expect.rejected "a division by zero" (Rust.checked_div_exn 7 0) in
   match e with
-  | Lwt_interop.Rust_error { message; sources } ->
+  | Lwt_interop.Rust_error { message; sources; backtrace } ->
       Expect.string "the message" "7 / 0" message;
       Expect.that "no sources" (sources = []);
+      Expect.that "no backtrace, which is not asked for" (backtrace = None);
       Lwt.return_unit
   | e -> raise e
 

@@ -7,7 +7,7 @@ let functions () =
   Expect.contains "the thread" ~part:"tokio" thread;
   let* e = Expect.rejected "nobody listens" (Rust.connect_nowhere ()) in
   match e with
-  | Lwt_interop.Rust_error { message; sources = [ cause ] } ->
+  | Lwt_interop.Rust_error { message; sources = [ cause ]; _ } ->
       Expect.string "the message" "nobody is there" message;
       Expect.contains "its cause" ~part:"refused" cause;
       Lwt.return_unit

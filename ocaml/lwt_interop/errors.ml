@@ -1,7 +1,10 @@
 type panic = { message : string; location : string option; backtrace : string option }
 
 exception Rust_panic of panic
-exception Rust_error of { message : string; sources : string list }
+
+exception
+  Rust_error of { message : string; sources : string list; backtrace : string option }
+
 exception Domain_terminated of int
 exception Wrong_thread of string
 
@@ -11,10 +14,12 @@ let () =
         let place = match location with Some l -> " at " ^ l | None -> "" in
         let stack = match backtrace with Some b -> "\n" ^ b | None -> "" in
         Some (Printf.sprintf "Lwt_interop.Rust_panic%s: %s%s" place message stack)
-    | Rust_error { message; sources } ->
-        Some
-          (String.concat ", caused by: "
-             (("Lwt_interop.Rust_error: " ^ message) :: sources))
+    | Rust_error { message; sources; backtrace } ->
+        let stack = match backtrace with Some b -> "\n" ^ b | None -> "" in
+        let causes =
+          String.concat ", caused by: " (("Lwt_interop.Rust_error: " ^ message) :: sources)
+        in
+        Some (causes ^ stack)
     | Domain_terminated id ->
         Some (Printf.sprintf "Lwt_interop.Domain_terminated: domain %d has terminated" id)
     | Wrong_thread why -> Some ("Lwt_interop.Wrong_thread: " ^ why)
@@ -26,5 +31,5 @@ let of_rust kind (strings : string array) count =
   match kind with
   | 0 -> Rust_panic { message = first; location = get 1; backtrace = get 2 }
   | _ ->
-      let sources = List.init (max 0 (count - 1)) (fun i -> strings.(i + 1)) in
-      Rust_error { message = first; sources }
+      let sources = List.init (max 0 (count - 2)) (fun i -> strings.(i + 2)) in
+      Rust_error { message = first; sources; backtrace = get 1 }

@@ -7,7 +7,10 @@ type panic = {
 }
 
 exception Rust_panic of panic
-exception Rust_error of { message : string; sources : string list }
+
+exception
+  Rust_error of { message : string; sources : string list; backtrace : string option }
+
 exception Domain_terminated of int
 exception Wrong_thread of string
 

@@ -32,7 +32,13 @@ type panic = Errors.panic = {
 exception Rust_panic of panic
 (** Rust code panicked. The domain goes on. *)
 
-exception Rust_error of { message : string; sources : string list }
+exception
+  Rust_error of {
+    message : string;
+    sources : string list;
+    backtrace : string option;
+        (** of where it became an exception, where [RUST_BACKTRACE] asks for one *)
+  }
 (** A [#[func(raise)]] returned an error: what it says, and what its causes say. *)
 
 exception Domain_terminated of int

@@ -354,10 +354,7 @@ where
     contain(|| shared_tokio().spawn_blocking(job).abort_handle()).map_err(|panic| {
         // There is no thread for it, and tokio keeps the job for a later one: let it find nothing.
         contain_quietly(|| drop(take(&work)));
-        Failure::Error {
-            message: format!("tokio's blocking pool: {}", panic.message),
-            sources: Vec::new(),
-        }
+        Failure::message(format!("tokio's blocking pool: {}", panic.message))
     })
 }
 

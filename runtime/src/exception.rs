@@ -6,6 +6,7 @@ use crate::panic::Panic;
 use crate::rooted::Rooted;
 use crate::token::RuntimeToken;
 use ocaml::ToValue;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 
 /// An exception that OCaml raised, or that rejected a promise.
@@ -73,10 +74,11 @@ unsafe impl ToValue for OCamlException {
 pub(crate) enum Failure {
     /// `Rust_panic`.
     Panic(Panic),
-    /// `Rust_error`: message, sources.
+    /// `Rust_error`.
     Error {
         message: String,
         sources: Vec<String>,
+        backtrace: Option<String>,
     },
     /// This very exception.
     Exception(OCamlException),
@@ -85,11 +87,24 @@ pub(crate) enum Failure {
 impl Failure {
     /// From an error that a `#[func(raise)]` returned.
     pub(crate) fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
+        // Stable Rust cannot ask the error for its own.
+        let backtrace = Backtrace::capture();
         Failure::Error {
             message: error.to_string(),
             sources: std::iter::successors(error.source(), |e| e.source())
                 .map(ToString::to_string)
                 .collect(),
+            backtrace: (backtrace.status() == BacktraceStatus::Captured)
+                .then(|| backtrace.to_string()),
+        }
+    }
+
+    /// An error of ours, which needs no backtrace.
+    pub(crate) fn message(message: impl Into<String>) -> Self {
+        Failure::Error {
+            message: message.into(),
+            sources: Vec::new(),
+            backtrace: None,
         }
     }
 
@@ -113,8 +128,12 @@ impl Failure {
                     p.backtrace.as_deref().unwrap_or(""),
                 ],
             ),
-            Failure::Error { message, sources } => {
-                let mut all = vec![message.as_str()];
+            Failure::Error {
+                message,
+                sources,
+                backtrace,
+            } => {
+                let mut all = vec![message.as_str(), backtrace.as_deref().unwrap_or("")];
                 all.extend(sources.iter().map(String::as_str));
                 (1, all)
             }

@@ -318,10 +318,9 @@ impl<T> Resolver<T> {
 
 impl<T> Drop for Resolver<T> {
     fn drop(&mut self) {
-        self.fail(Failure::Error {
-            message: "the Resolver of this promise was dropped without resolving it".to_owned(),
-            sources: Vec::new(),
-        });
+        self.fail(Failure::message(
+            "the Resolver of this promise was dropped without resolving it",
+        ));
     }
 }
 
