@@ -7,17 +7,16 @@ let run_here ~reply ~started f =
       replied := true;
       reply outcome)
   in
-  (* [f] itself may end the domain. *)
-  let forget = Executor.while_alive (fun gone -> reply_once (Error gone)) in
-  let finish outcome =
-    forget ();
-    reply_once outcome
-  in
   let p = try f () with e -> Lwt.fail e in
   match Lwt.state p with
-  | Lwt.Return v -> finish (Ok v)
-  | Lwt.Fail e -> finish (Error e)
+  | Lwt.Return v -> reply_once (Ok v)
+  | Lwt.Fail e -> reply_once (Error e)
   | Lwt.Sleep -> (
+      let forget = Executor.while_alive (fun gone -> reply_once (Error gone)) in
+      let finish outcome =
+        forget ();
+        reply_once outcome
+      in
       (* A promise of another domain refuses callbacks. *)
       match Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e)) with
       | () -> started (fun () -> Lwt.cancel p)
