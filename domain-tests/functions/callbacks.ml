@@ -78,29 +78,14 @@ let async_raising () =
   Expect.that "what rejected it later" (e == mine);
   Lwt.return_unit
 
-type _ Effect.t += Ask : int Effect.t
-
 (* The loop calls it from an OCaml frame, so that an effect finds its handler. *)
 let effects () =
-  let ask i =
-    Effect.Deep.try_with
-      (fun () -> Lwt.return (i + Effect.perform Ask))
-      ()
-      {
-        effc =
-          (fun (type a) (e : a Effect.t) ->
-            match e with
-            | Ask ->
-                Some
-                  (fun (k : (a, _) Effect.Deep.continuation) -> Effect.Deep.continue k 10)
-            | _ -> None);
-      }
-  in
+  let ask i = Style.answering 10 (fun () -> Lwt.return (i + Effect.perform Style.Ask)) in
   let* sum = Rust.call_async ask 3 in
   Expect.int "with effects" 33 sum;
   let e =
     Expect.raised "no handler" (fun () ->
-        Rust.call_sync (fun _ _ -> Effect.perform (Obj.magic Ask)) 1)
+        Rust.call_sync (fun _ _ -> Effect.perform (Obj.magic Style.Ask)) 1)
   in
   (match e with Effect.Unhandled _ -> () | e -> raise e);
   Lwt.return_unit

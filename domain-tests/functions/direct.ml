@@ -102,27 +102,14 @@ end
 module By_hand = Cases (Style.By_hand)
 
 (* The loop, and so what it calls for Rust, may run within anybody's handler. *)
-type _ Effect.t += Ask : int Effect.t
-
 let around_the_loop () =
   let body () =
     Lwt_main.run
       (Rust.call_async_once
-         (fun n -> Lwt.return (n + Effect.perform Ask))
-         (Effect.perform Ask))
+         (fun n -> Lwt.return (n + Effect.perform Style.Ask))
+         (Effect.perform Style.Ask))
   in
-  let handled () =
-    Effect.Deep.try_with body ()
-      {
-        effc =
-          (fun (type a) (e : a Effect.t) ->
-            match e with
-            | Ask ->
-                Some
-                  (fun (k : (a, _) Effect.Deep.continuation) -> Effect.Deep.continue k 21)
-            | _ -> None);
-      }
-  in
+  let handled () = Style.answering 21 body in
   Expect.int "both were answered" 42 (Domain.join (Domain.spawn handled));
   Lwt.return_unit
 

@@ -31,3 +31,16 @@ module By_hand = struct
       };
     p
 end
+
+type _ Effect.t += Ask : int Effect.t
+
+let answering (n : int) f =
+  Effect.Deep.try_with f ()
+    {
+      effc =
+        (fun (type a) (e : a Effect.t) ->
+          match e with
+          | Ask ->
+              Some (fun (k : (a, _) Effect.Deep.continuation) -> Effect.Deep.continue k n)
+          | _ -> None);
+    }

@@ -8,3 +8,8 @@ end
 
 module By_hand : S
 (** With a handler made from nothing but [Effect.Deep] and Lwt. *)
+
+type _ Effect.t += Ask : int Effect.t
+
+val answering : int -> (unit -> 'a) -> 'a
+(** Runs a function whose [Ask] is answered with this number. *)

@@ -26,14 +26,17 @@ let outside : job Line.t = Line.create ()
    one that was not wanted any more. The next job needs no telling then. *)
 let told_too_often = ref 0
 
+let take_place place job =
+  job.stage <- Queued;
+  Line.join queue place;
+  incr queued
+
 (* Gives the job that has got a place, if there was one free and somebody waits for it. *)
 let admit_next () =
   match Line.first outside with
   | Line.Place { who = job; _ } as place when !queued < places ->
       Line.leave outside place;
-      job.stage <- Queued;
-      Line.join queue place;
-      incr queued;
+      take_place place job;
       place
   | _ -> Line.nobody
 
@@ -46,33 +49,6 @@ let needs_telling () =
        decr told_too_often;
        false
      end
-
-type entry = Entered of { tell_lane : bool } | Waits of { tell_lane : bool } | Full
-
-(* If there is no place the job waits for one, or is refused. *)
-let enter place job ~or_wait =
-  Mutex.lock lock;
-  if job.stage = Gone then (
-    (* A signal handler has ended the domain. *)
-    Mutex.unlock lock;
-    Entered { tell_lane = false })
-  else if !queued < places then (
-    job.stage <- Queued;
-    Line.join queue place;
-    incr queued;
-    let tell_lane = needs_telling () in
-    Mutex.unlock lock;
-    Entered { tell_lane })
-  else if or_wait then (
-    job.stage <- Outside;
-    Line.join outside place;
-    let tell_lane = needs_telling () in
-    Mutex.unlock lock;
-    Waits { tell_lane })
-  else (
-    job.stage <- Gone;
-    Mutex.unlock lock;
-    Full)
 
 (* Nobody wants the job any more. It does not start, unless it has. *)
 let drop place job =
@@ -116,6 +92,7 @@ let () = Callback.register "lwt_interop.blocking_next" next
 (* ---- at the caller's *)
 
 type 'a call = {
+  home : Executor.handle;
   job : job;
   place : job Line.place;
   outcome : 'a Lwt.t;
@@ -145,10 +122,10 @@ let call f =
   Lwt.on_cancel outcome (fun () ->
       drop place job;
       !forget ());
-  { job; place; outcome; settle }
+  { home; job; place; outcome; settle }
 
-let tell_lane c needed =
-  if needed && not (Raw.lane_submit ()) then (
+let tell_lane c =
+  if not (Raw.lane_submit ()) then (
     Mutex.lock lock;
     (* It was not told. *)
     if c.job.stage <> Gone then decr told_too_often;
@@ -156,39 +133,48 @@ let tell_lane c needed =
     drop c.place c.job;
     c.settle (Error (Failure "Lwt_interop.Blocking: no thread could be started")))
 
+type entry = Entered | Waits | Full
+
+(* If there is no place the job waits for one, or is refused. *)
+let enter c ~or_wait =
+  Mutex.lock lock;
+  (* A signal handler may have ended the domain. *)
+  let wanted = c.job.stage = New in
+  let entry =
+    if !queued < places || not wanted then Entered else if or_wait then Waits else Full
+  in
+  (match entry with
+  | Entered -> if wanted then take_place c.place c.job
+  | Waits ->
+      c.job.stage <- Outside;
+      Line.join outside c.place
+  | Full -> c.job.stage <- Gone);
+  let tell = wanted && entry <> Full && needs_telling () in
+  Mutex.unlock lock;
+  if tell then tell_lane c;
+  entry
+
 let run f =
   let c = call f in
-  (match enter c.place c.job ~or_wait:true with
-  | Entered { tell_lane = needed } | Waits { tell_lane = needed } -> tell_lane c needed
-  | Full -> assert false);
+  ignore (enter c ~or_wait:true : entry);
   c.outcome
 
 let submit f =
   let c = call f in
-  let home = Executor.current () in
   let admitted, u = Lwt.task () in
   let admit () = if Lwt.is_sleeping admitted then Lwt.wakeup_later u c.outcome in
   c.job.admit <-
-    (fun () -> ignore (Executor.post home { run = admit; abandon = ignore } : bool));
+    (fun () -> ignore (Executor.post c.home { run = admit; abandon = ignore } : bool));
   Lwt.on_cancel admitted (fun () -> Lwt.cancel c.outcome);
   (* The domain may end first. *)
   Lwt.on_termination c.outcome admit;
-  (match enter c.place c.job ~or_wait:true with
-  | Entered { tell_lane = needed } ->
-      tell_lane c needed;
-      admit ()
-  | Waits { tell_lane = needed } -> tell_lane c needed
-  | Full -> assert false);
+  if enter c ~or_wait:true = Entered then admit ();
   admitted
 
 let try_submit f =
   let c = call f in
-  match enter c.place c.job ~or_wait:false with
-  | Entered { tell_lane = needed } ->
-      tell_lane c needed;
-      Some c.outcome
-  | Waits _ -> assert false
-  | Full ->
-      (* Takes the job off what the domain's end would settle. *)
-      Lwt.cancel c.outcome;
-      None
+  if enter c ~or_wait:false = Full then (
+    (* Takes the job off what the domain's end would settle. *)
+    Lwt.cancel c.outcome;
+    None)
+  else Some c.outcome

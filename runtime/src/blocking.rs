@@ -7,7 +7,7 @@ use crate::callbacks::Callbacks;
 use crate::error::JoinError;
 use crate::ffi;
 use crate::join::{self, JoinHandle, Joined};
-use crate::panic::{contain, contain_quietly};
+use crate::panic::contain_quietly;
 use crate::token::RuntimeToken;
 use crate::tokio_rt::with_signals_blocked;
 use once_cell::sync::Lazy;
@@ -114,15 +114,11 @@ where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (handle, mut joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
+    let (handle, joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
     let job = Job::Rust {
         place,
         run: Box::new(move |token| {
-            let outcome = match joined.is_cancelled() {
-                true => Err(JoinError::Cancelled),
-                false => contain(|| f(token)).map_err(JoinError::Panicked),
-            };
-            joined.report(outcome);
+            joined.compute(|| f(token));
         }),
     };
     match LANE.submit(job) {

@@ -347,16 +347,9 @@ mod tests {
 #[cfg(all(test, loom_model))]
 mod models {
     use super::*;
-    use crate::inbox::{Bell, Inbox};
+    use crate::inbox::{Inbox, Silent};
     use loom::sync::Arc;
     use loom::thread;
-
-    struct Silent;
-
-    impl Bell for Silent {
-        fn ring(&self) {}
-        fn silence(&self) {}
-    }
 
     /// A `Resolver` on another thread, while OCaml may cancel and the domain ends: the promise is
     /// settled once, and the value is used, dropped at home, or back at the resolver.

@@ -214,11 +214,8 @@ where
     T: Send + 'static,
 {
     fn deliver(self: Box<Self>, _local: &Local, token: &RuntimeToken<'_>) {
-        let Call { f, mut joined } = *self;
-        if joined.is_cancelled() {
-            return joined.report(Err(JoinError::Cancelled));
-        }
-        joined.report(contain(|| f(token)).map_err(JoinError::Panicked));
+        let Call { f, joined } = *self;
+        joined.compute(|| f(token));
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {

@@ -95,6 +95,16 @@ impl<M, B: Bell> Inbox<M, B> {
     }
 }
 
+/// For models that nobody sleeps in.
+#[cfg(all(test, loom_model))]
+pub(crate) struct Silent;
+
+#[cfg(all(test, loom_model))]
+impl Bell for Silent {
+    fn ring(&self) {}
+    fn silence(&self) {}
+}
+
 #[cfg(all(test, loom_model))]
 mod models {
     use super::*;
@@ -102,13 +112,6 @@ mod models {
     use loom::cell::UnsafeCell;
     use loom::sync::{Arc, Condvar, Mutex};
     use loom::thread;
-
-    struct Silent;
-
-    impl Bell for Silent {
-        fn ring(&self) {}
-        fn silence(&self) {}
-    }
 
     /// Two senders, and an owner that receives once and closes: each message is received, dropped
     /// by the owner, or back at its sender, and only one of these.

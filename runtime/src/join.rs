@@ -1,7 +1,7 @@
 //! Waiting for a task that runs elsewhere.
 
 use crate::error::JoinError;
-use crate::panic::{Contained, contain_quietly};
+use crate::panic::{Contained, contain, contain_quietly};
 use crate::sync::oneshot;
 use futures_lite::future;
 use std::future::Future;
@@ -68,6 +68,15 @@ impl<T> Joined<T> {
     /// Whether the handle has asked for it.
     pub(crate) fn is_cancelled(&mut self) -> bool {
         self.cancelled.try_recv().is_ok()
+    }
+
+    /// Runs `f` at once, unless the handle was cancelled, and reports.
+    pub(crate) fn compute(mut self, f: impl FnOnce() -> T) {
+        let result = match self.is_cancelled() {
+            true => Err(JoinError::Cancelled),
+            false => contain(f).map_err(JoinError::Panicked),
+        };
+        self.report(result);
     }
 
     /// Reports what was computed at once.
