@@ -102,26 +102,22 @@ type 'a call = {
 let call f =
   let home = Executor.current () in
   let outcome, u = Lwt.task () in
-  let forget = ref ignore in
   let settle result =
-    if Lwt.is_sleeping outcome then (
-      !forget ();
-      Lwt.wakeup_later_result u result)
+    if Lwt.is_sleeping outcome then Lwt.wakeup_later_result u result
   in
   let work () =
     let result = try Ok (f ()) with e -> Error e in
-    let run () = settle result in
-    ignore (Executor.post home { run; abandon = ignore } : bool)
+    let settle = function Executor.Deliver -> settle result | Abandon -> () in
+    ignore (Executor.post home settle : bool)
   in
   let job = { work; stage = New; admit = ignore } in
   let place = Line.place job in
-  forget :=
-    Executor.while_alive (fun gone ->
-        drop place job;
-        settle (Error gone));
-  Lwt.on_cancel outcome (fun () ->
+  let watch = Executor.watch () in
+  Executor.while_alive watch (fun gone ->
       drop place job;
-      !forget ());
+      settle (Error gone));
+  Lwt.on_termination outcome (fun () -> Executor.forget watch);
+  Lwt.on_cancel outcome (fun () -> drop place job);
   { home; job; place; outcome; settle }
 
 let tell_lane c =
@@ -164,7 +160,9 @@ let submit f =
   let admitted, u = Lwt.task () in
   let admit () = if Lwt.is_sleeping admitted then Lwt.wakeup_later u c.outcome in
   c.job.admit <-
-    (fun () -> ignore (Executor.post c.home { run = admit; abandon = ignore } : bool));
+    (fun () ->
+      let admit = function Executor.Deliver -> admit () | Abandon -> () in
+      ignore (Executor.post c.home admit : bool));
   Lwt.on_cancel admitted (fun () -> Lwt.cancel c.outcome);
   (* The domain may end first. *)
   Lwt.on_termination c.outcome admit;

@@ -23,7 +23,7 @@ type 'a receiver = {
   taker : 'a option Lwt.u;
   home : Executor.handle;
   come : Executor.job;
-  mutable forget : unit -> unit;
+  watch : Executor.watch;
 }
 
 type fate = Waiting | Sent | Refused | Withdrawn
@@ -33,7 +33,7 @@ type 'a sender = {
   item : 'a option;
   home : Executor.handle;
   learn : Executor.job;
-  mutable forget : unit -> unit;
+  watch : Executor.watch;
 }
 
 type 'a t = {
@@ -166,7 +166,7 @@ let outcome fate otherwise =
 
 (* Takes the sender out of the line, unless its fate has been decided. *)
 let withdraw c (s : 'a sender) place why =
-  s.forget ();
+  Executor.forget s.watch;
   Mutex.lock c.lock;
   if s.fate = Waiting then (
     Line.leave c.senders place;
@@ -175,21 +175,21 @@ let withdraw c (s : 'a sender) place why =
   outcome s.fate why
 
 let wait_to_send c home item =
-  let decided, u = Lwt.task () in
-  let rec s =
-    { fate = Waiting; item; home; learn = { run; abandon = ignore }; forget = ignore }
-  and run () =
-    s.forget ();
-    Lwt.wakeup_later_result u (outcome s.fate Closed)
+  let decided, u = Lwt.task () and watch = Executor.watch () in
+  let rec s = { fate = Waiting; item; home; learn; watch }
+  and learn = function
+    | Executor.Deliver ->
+        Executor.forget s.watch;
+        Lwt.wakeup_later_result u (outcome s.fate Closed)
+    | Abandon -> ()
   in
   let place = Line.place s in
   match put c item place with
   | `Sent -> Lwt.return_unit
   | `Closed -> Lwt.fail Closed
   | `Full ->
-      s.forget <-
-        Executor.while_alive (fun gone ->
-            Lwt.wakeup_later_result u (withdraw c s place gone));
+      Executor.while_alive s.watch (fun gone ->
+          Lwt.wakeup_later_result u (withdraw c s place gone));
       (* What has got in cannot be cancelled any more. *)
       Lwt.catch
         (fun () -> decided)
@@ -233,7 +233,7 @@ let try_recv c =
   | Drained -> `Closed
 
 (* The receiver, in its domain's loop. *)
-let come c (r : 'a receiver) =
+let take_called c (r : 'a receiver) =
   Mutex.lock c.lock;
   match r.call with
   | Called ->
@@ -247,16 +247,16 @@ let come c (r : 'a receiver) =
       tell_sender admitted;
       tell_receiver next;
       if drained then end_receivers c;
-      r.forget ();
+      Executor.forget r.watch;
       Lwt.wakeup_later r.taker item
   | Ended ->
       Mutex.unlock c.lock;
-      r.forget ();
+      Executor.forget r.watch;
       Lwt.wakeup_later r.taker None
   | In_line | Gone -> Mutex.unlock c.lock
 
 let go c (r : 'a receiver) place =
-  r.forget ();
+  Executor.forget r.watch;
   Mutex.lock c.lock;
   match r.call with
   | Called ->
@@ -272,25 +272,17 @@ let go c (r : 'a receiver) place =
   | Ended | Gone -> Mutex.unlock c.lock
 
 let wait_to_receive c home =
-  let p, u = Lwt.task () in
-  let rec r =
-    {
-      call = In_line;
-      taker = u;
-      home;
-      come = { run = (fun () -> come c r); abandon = ignore };
-      forget = ignore;
-    }
-  in
+  let p, taker = Lwt.task () and watch = Executor.watch () in
+  let rec r = { call = In_line; taker; home; come; watch }
+  and come = function Executor.Deliver -> take_called c r | Abandon -> () in
   let place = Line.place r in
   match take c place with
   | Item item -> Lwt.return item
   | Drained -> Lwt.return_none
   | Nothing ->
-      r.forget <-
-        Executor.while_alive (fun gone ->
-            go c r place;
-            Lwt.wakeup_later_exn u gone);
+      Executor.while_alive r.watch (fun gone ->
+          go c r place;
+          Lwt.wakeup_later_exn taker gone);
       Lwt.on_cancel p (fun () -> go c r place);
       p
 

@@ -1,18 +1,24 @@
-type job = { run : unit -> unit; abandon : unit -> unit }
+type fate = Deliver | Abandon
+type job = fate -> unit
 type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
-
-(* A promise that OCaml code waits for. *)
-type pending = Nobody | Pending : 'a Lwt.u -> pending
 
 (* What ends the wait for a promise that Rust awaits. *)
 type wait = No_wait | Wait of Obj.t Lwt.t
+
+(* A ring; one that is not in any is its own neighbour. *)
+type watch = {
+  mutable tell : exn -> unit;
+  mutable before : watch;
+  mutable after : watch;
+}
 
 type t = {
   handle : handle;
   (* Readable when the loop is woken. *)
   wake_fd : Unix.file_descr;
   thread : int;
-  calls : pending Keyed.t;
+  (* The promises of calls, which OCaml code waits for. *)
+  calls : Raw.Resolver.t Keyed.t;
   waits : wait Keyed.t;
   (* Messages that are taken from the inbox, but not yet run. *)
   mutable todo : job list;
@@ -20,9 +26,8 @@ type t = {
   mutable batch : Raw.Batch.t;
   mutable entries : int;
   mutable next_entry : int;
-  (* Called with [Domain_terminated] when the domain ends. *)
-  watchers : (int, exn -> unit) Hashtbl.t;
-  mutable next_watcher : int;
+  (* Told [Domain_terminated] when the domain ends. *)
+  watches : watch;
   mutable stop : unit -> unit;
 }
 
@@ -30,15 +35,23 @@ type state = Absent | Running of t | Ended of int
 
 let key : state ref Dlwt_rt.key = Dlwt_rt.eager_key (fun () -> ref Absent)
 
-(* ---- promises of calls *)
+(* ---- what the domain's end is told to *)
 
-(* The promise, which is ours to settle; [Nobody] if it has been cancelled. *)
-let claim t call =
-  match Keyed.take t.calls call with
-  | Nobody -> Nobody
-  | Pending _ as p ->
-      Raw.release_call call;
-      p
+let watch () =
+  let rec w = { tell = ignore; before = w; after = w } in
+  w
+
+let[@poll error] join ring w =
+  w.before <- ring.before;
+  w.after <- ring;
+  ring.before.after <- w;
+  ring.before <- w
+
+let[@poll error] forget w =
+  w.before.after <- w.after;
+  w.after.before <- w.before;
+  w.before <- w;
+  w.after <- w
 
 (* ---- promises that Rust waits for *)
 
@@ -66,20 +79,32 @@ let forget_wait t wait =
 
 (* ---- the loop *)
 
-let perform t entry =
-  match (entry : Raw.Batch.entry) with
-  | Resolve (call, v) -> (
-      match claim t call with Pending u -> Raw.resolve u v | Nobody -> ())
-  | Reject (call, e) -> (
-      match claim t call with Pending u -> Lwt.wakeup_later_exn u e | Nobody -> ())
-  | Apply (wait, f) ->
-      let p = try f () with e -> Lwt.fail e in
-      if Lwt.is_sleeping p then Raw.attach_wait wait p;
-      report t wait p
-  | Cancel p -> (
+(* The promise, which is ours to settle; nobody's if it has been cancelled. *)
+let claim t call =
+  let resolver = Keyed.take t.calls call in
+  if not (Raw.Resolver.is_nobody resolver) then Raw.release_call call;
+  resolver
+
+let perform t i =
+  let batch = t.batch in
+  let key = Raw.Batch.key batch i and kind = Raw.Batch.kind batch i in
+  let content = Raw.Batch.take batch i in
+  match kind with
+  | Resolve ->
+      let resolver = claim t key in
+      if not (Raw.Resolver.is_nobody resolver) then Raw.Resolver.resolve resolver content
+  | Reject ->
+      let resolver = claim t key in
+      if not (Raw.Resolver.is_nobody resolver) then
+        Raw.Resolver.reject resolver (Obj.obj content)
+  | Apply ->
+      let p = try Raw.Batch.application content () with e -> Lwt.fail e in
+      if Lwt.is_sleeping p then Raw.attach_wait key p;
+      report t key p
+  | Cancel -> (
       (* A promise of another domain is not ours to cancel. *)
-      try Lwt.cancel p with Invalid_argument _ -> ())
-  | Forget wait -> forget_wait t wait
+      try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ())
+  | Forget -> forget_wait t key
 
 (* What fails keeps nothing else from running; the first exception of those that Lwt lets through
    comes out at the end of the round. *)
@@ -109,7 +134,8 @@ let rec run_jobs t failure n =
   match next_job t with
   | None -> ()
   | Some job ->
-      attempt failure job.run ();
+      Raw.received ();
+      attempt failure job Deliver;
       if Raw.spend () && n < chunk then run_jobs t failure (n + 1)
 
 let has_entries t = t.next_entry < t.entries
@@ -120,7 +146,7 @@ let has_jobs t =
 let perform_entry t failure =
   let i = t.next_entry in
   t.next_entry <- i + 1;
-  attempt failure (perform t) (Raw.Batch.take t.batch i)
+  attempt failure (perform t) i
 
 let rec perform_entries t failure =
   if has_entries t then (
@@ -135,9 +161,10 @@ let tick t failure =
   while has_entries t do
     perform_entry t failure
   done;
-  t.batch <- filled;
+  let entries = Raw.Batch.length filled in
+  t.batch <- (if entries = 0 then spare else filled);
   t.next_entry <- 0;
-  t.entries <- (if filled == spare then 0 else Raw.Batch.length filled)
+  t.entries <- entries
 
 (* A chunk of each kind. *)
 let round t =
@@ -188,13 +215,17 @@ let terminate t state () =
   (* The loop may have run on another thread than the domain's first, which ends it. *)
   Raw.close_handle t.handle.raw;
   expecting_termination (fun () ->
-      List.iter (fun job -> quietly job.abandon ()) jobs;
-      Hashtbl.iter (fun _ watcher -> quietly watcher gone) (Hashtbl.copy t.watchers);
-      let reject = function
-        | Nobody -> ()
-        | Pending u -> quietly (Lwt.wakeup_later_exn u) gone
+      List.iter (fun job -> quietly job Abandon) jobs;
+      let rec tell_all () =
+        let first = t.watches.after in
+        if first != t.watches then (
+          forget first;
+          quietly first.tell gone;
+          tell_all ())
       in
-      Keyed.iter reject t.calls)
+      tell_all ();
+      let reject r = if not (Raw.Resolver.is_nobody r) then Raw.Resolver.reject r gone in
+      Keyed.iter (quietly reject) t.calls)
 
 let join_loop t state =
   let undo_later f =
@@ -227,14 +258,13 @@ let attach state =
           wake_fd;
           handle = { id; raw; inbox = Mpsc.create () };
           thread = Thread.id (Thread.self ());
-          calls = Keyed.create Nobody;
+          calls = Keyed.create Raw.Resolver.nobody;
           waits = Keyed.create No_wait;
           todo = [];
           batch = Raw.Batch.none;
           entries = 0;
           next_entry = 0;
-          watchers = Hashtbl.create 16;
-          next_watcher = 0;
+          watches = watch ();
           stop = ignore;
         }
       in
@@ -286,21 +316,19 @@ let post handle job =
   (Raw.notify handle.raw;
    true)
 
-let while_alive f =
-  let t = executor () in
-  let id = t.next_watcher in
-  t.next_watcher <- id + 1;
-  Hashtbl.add t.watchers id f;
-  fun () -> Hashtbl.remove t.watchers id
+let while_alive w tell =
+  w.tell <- tell;
+  join (executor ()).watches w
 
 (* ---- what Rust calls *)
 
+(* Rust calls it on the thread that owns the executor. *)
 let pending call =
-  let t = executor () in
+  let t = match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor () in
   let p, u = Lwt.task () in
-  Keyed.set t.calls call (Pending u);
+  Keyed.set t.calls call (Raw.Resolver.make u);
   Lwt.on_cancel p (fun () ->
-      ignore (Keyed.take t.calls call : pending);
+      ignore (Keyed.take t.calls call : Raw.Resolver.t);
       Raw.cancel_call call);
   p
 
@@ -320,6 +348,8 @@ let () =
   Raw.init ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
+  (* Rust looks at how it is made. *)
+  Callback.register "lwt_interop.returned_42" (Lwt.return 42);
   Callback.register "lwt_interop.return_unit" Lwt.return_unit;
   Callback.register "lwt_interop.fail" Lwt.fail;
   Callback.register "lwt_interop.pending" (fun call : Obj.t Lwt.t -> pending call);

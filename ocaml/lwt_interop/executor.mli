@@ -4,11 +4,12 @@
     A domain has one from the first time that it runs a Lwt loop or calls an asynchronous
     Rust function, until it ends. It belongs to the thread that made it. *)
 
-type job = {
-  run : unit -> unit;  (** on the domain, in its loop; does not raise *)
-  abandon : unit -> unit;  (** instead of [run], if the domain ends first *)
-}
-(** Work for a domain: exactly one of the two functions is called, once. *)
+type fate =
+  | Deliver  (** on the domain, in its loop *)
+  | Abandon  (** the domain ends instead *)
+
+type job = fate -> unit
+(** Work for a domain: called exactly once, and does not raise. *)
 
 type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 (** A domain, for others. *)
@@ -21,9 +22,18 @@ val current : unit -> handle
     @raise Failure if the operating system refuses what an executor needs. *)
 
 val post : handle -> job -> bool
-(** Sends work to a domain. Any thread. [false] if the domain has ended: neither function
-    is called. *)
+(** Sends work to a domain. Any thread. [false] if the domain has ended: the job is not
+    called. *)
 
-val while_alive : (exn -> unit) -> unit -> unit
-(** [while_alive f] sees to it that [f (Domain_terminated id)] is called if the calling
-    domain ends before the result is called. *)
+type watch
+(** What is told of a domain's end. *)
+
+val watch : unit -> watch
+(** One that no domain knows of yet. *)
+
+val while_alive : watch -> (exn -> unit) -> unit
+(** [while_alive w f] sees to it that [f (Domain_terminated id)] is called if the calling
+    domain ends before it is told to {!forget} [w]. Once for each watch. *)
+
+val forget : watch -> unit
+(** Once or more often, or without {!while_alive}, on the domain that called that. *)

@@ -5,8 +5,9 @@ let id (t : t) = t.id
 let is_alive (t : t) = not (Mpsc.is_closed t.inbox)
 
 let post t f =
-  let run () = try f () with e -> Lwt.async (fun () -> Lwt.fail e) in
-  Executor.post t { run; abandon = ignore }
+  Executor.post t (function
+    | Deliver -> ( try f () with e -> Lwt.async (fun () -> Lwt.fail e))
+    | Abandon -> ())
 
 let spawn t f = Remote.spawn t f
 

@@ -1,25 +1,29 @@
 (* Newest first. A producer only ever swaps in a longer list, so there is no ABA problem. *)
-type 'a state = Open of 'a list | Closed
+type 'a state = Closed | Empty | Item of { value : 'a; older : 'a state }
 type 'a t = 'a state Atomic.t
 
-let create () = Atomic.make (Open [])
+let create () = Atomic.make Empty
 
-let rec push q x =
+let rec push q value =
   match Atomic.get q with
   | Closed -> false
-  | Open l as seen ->
-      Atomic.compare_and_set q seen (Open (x :: l))
+  | (Empty | Item _) as older ->
+      Atomic.compare_and_set q older (Item { value; older })
       ||
       (Domain.cpu_relax ();
-       push q x)
+       push q value)
 
-let is_closed q = match Atomic.get q with Closed -> true | Open _ -> false
-let is_empty q = match Atomic.get q with Open [] | Closed -> true | Open _ -> false
+let is_closed q = match Atomic.get q with Closed -> true | Empty | Item _ -> false
+let is_empty q = match Atomic.get q with Empty | Closed -> true | Item _ -> false
 
-let rec take_all q =
+let rec oldest_first later = function
+  | Closed | Empty -> later
+  | Item { value; older } -> oldest_first (value :: later) older
+
+(* Only the consumer closes, so what is not closed stays so. *)
+let take_all q =
   match Atomic.get q with
-  | Open [] | Closed -> []
-  | Open l as seen ->
-      if Atomic.compare_and_set q seen (Open []) then List.rev l else take_all q
+  | Closed | Empty -> []
+  | Item _ -> oldest_first [] (Atomic.exchange q Empty)
 
-let close q = match Atomic.exchange q Closed with Open l -> List.rev l | Closed -> []
+let close q = oldest_first [] (Atomic.exchange q Closed)

@@ -9,6 +9,7 @@ external executor_close : unit -> unit = "lwt_interop_executor_close"
 external begin_turn : unit -> unit = "lwt_interop_begin_turn" [@@noalloc]
 external turn_is_over : unit -> bool = "lwt_interop_turn_is_over" [@@noalloc]
 external spend : unit -> bool = "lwt_interop_spend" [@@noalloc]
+external received : unit -> unit = "lwt_interop_received" [@@noalloc]
 external has_work : unit -> bool = "lwt_interop_has_work" [@@noalloc]
 external tick : Obj.t array -> Obj.t array = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
@@ -33,14 +34,21 @@ module Batch = struct
   let nothing = Obj.repr 0
   let none : t = [||]
   let create () = Array.make (1 + (fields * capacity)) nothing
-  let length (b : t) : int = Obj.obj b.(0)
 
-  type entry =
-    | Resolve of int * Obj.t
-    | Reject of int * exn
-    | Apply of int * (unit -> Obj.t Lwt.t)
-    | Cancel of Obj.t Lwt.t
-    | Forget of int
+  type kind = Resolve | Reject | Apply | Cancel | Forget
+
+  (* The compiler need not ask whether these are arrays of floats. *)
+  let ints (b : t) : int array = Obj.magic b
+  let blocks (b : t) : unit ref array = Obj.magic b
+  let at i = 1 + (i * fields)
+  let length (b : t) = if Array.length b = 0 then 0 else (ints b).(0)
+  let key (b : t) i = Array.unsafe_get (ints b) (at i)
+  let kind (b : t) i : kind = Obj.magic (Array.unsafe_get (ints b) (at i + 1) : int)
+
+  let take (b : t) i =
+    let content = Obj.repr (Array.unsafe_get (blocks b) (at i + 2)) in
+    if Obj.is_block content then Array.unsafe_set (blocks b) (at i + 2) (Obj.obj nothing);
+    content
 
   (* Rust's block: the closure, then its arguments. *)
   let application (block : Obj.t) () : Obj.t Lwt.t =
@@ -49,18 +57,6 @@ module Batch = struct
       else apply ((Obj.obj f : Obj.t -> Obj.t) (Obj.field block i)) (i + 1)
     in
     Obj.obj (apply (Obj.field block 0) 1)
-
-  let take (b : t) i =
-    let at = 1 + (i * fields) in
-    let key : int = Obj.obj b.(at) in
-    let content = b.(at + 2) in
-    b.(at + 2) <- nothing;
-    match (Obj.obj b.(at + 1) : int) with
-    | 0 -> Resolve (key, content)
-    | 1 -> Reject (key, Obj.obj content)
-    | 2 -> Apply (key, application content)
-    | 3 -> Cancel (Obj.obj content)
-    | _ -> Forget key
 end
 
 let executor_open id batch =
@@ -69,4 +65,12 @@ let executor_open id batch =
     (fun (handle, fd) -> (handle, (Obj.magic (fd : int) : Unix.file_descr)))
     (executor_open id batch)
 
-let resolve (u : 'a Lwt.u) (v : Obj.t) = Lwt.wakeup_later u (Obj.obj v)
+module Resolver = struct
+  type t = Obj.t
+
+  let nobody = Obj.repr 0
+  let is_nobody = Obj.is_int
+  let make (u : 'a Lwt.u) = Obj.repr u
+  let resolve (r : t) (v : Obj.t) = Lwt.wakeup_later (Obj.obj r : Obj.t Lwt.u) v
+  let reject (r : t) e = Lwt.wakeup_later_exn (Obj.obj r : Obj.t Lwt.u) e
+end

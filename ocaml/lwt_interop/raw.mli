@@ -19,16 +19,24 @@ module Batch : sig
   val create : unit -> t
   val length : t -> int
 
-  type entry =
-    | Resolve of int * Obj.t  (** fulfil the promise of this call *)
-    | Reject of int * exn  (** reject the promise of this call *)
-    | Apply of int * (unit -> Obj.t Lwt.t)
-        (** call this function and report its promise to this wait *)
-    | Cancel of Obj.t Lwt.t
-    | Forget of int  (** nobody waits for this wait's promise any more *)
+  type kind =
+    | Resolve  (** fulfil the promise of the call [key] with the content *)
+    | Reject  (** reject it with the content, an exception *)
+    | Apply
+        (** call the {!application} that is the content, and report its promise to the wait
+            [key] *)
+    | Cancel  (** cancel the promise that is the content *)
+    | Forget  (** nobody waits for the promise of the wait [key] any more *)
 
-  val take : t -> int -> entry
-  (** The entry at an index, which is cleared. *)
+  val key : t -> int -> int
+  (** Of the entry at an index, like the following. *)
+
+  val kind : t -> int -> kind
+
+  val take : t -> int -> Obj.t
+  (** The content, which is cleared. *)
+
+  val application : Obj.t -> unit -> Obj.t Lwt.t
 end
 
 (** {1 The executor of the calling thread's domain} *)
@@ -52,12 +60,15 @@ val turn_is_over : unit -> bool
 val spend : unit -> bool
 (** The loop has done a unit of work. Whether the turn goes on. *)
 
+val received : unit -> unit
+(** The loop has taken a message from the domain's OCaml inbox. *)
+
 val has_work : unit -> bool
 (** Whether {!tick} would find something to do. *)
 
 val tick : Batch.t -> Batch.t
-(** Takes a chunk of messages and polls a chunk of tasks. Returns the argument if nothing
-    was completed; otherwise what was, and Rust keeps the argument. *)
+(** Takes a chunk of messages and polls a chunk of tasks. Returns what was completed, and
+    Rust keeps the argument; or nothing, of length 0, and OCaml keeps it. *)
 
 val park : unit -> bool
 (** Whether the loop may sleep: there is nothing to do. *)
@@ -95,6 +106,17 @@ val lane_submit : unit -> bool
 
 (** {1 Trust} *)
 
-val resolve : 'a Lwt.u -> Obj.t -> unit
-(** Fulfils a promise of a call with the value that Rust made for it. The Rust function's
+(** What settles the promise of a call, whatever its type, or nobody. The Rust function's
     result type and the type in the [external] declaration are the user's to match. *)
+module Resolver : sig
+  type t
+
+  val nobody : t
+  val is_nobody : t -> bool
+  val make : 'a Lwt.u -> t
+
+  val resolve : t -> Obj.t -> unit
+  (** Fulfils the promise with the value that Rust made for it. *)
+
+  val reject : t -> exn -> unit
+end

@@ -1,60 +1,97 @@
-(* Runs on the target. [reply] is called exactly once there: with the outcome, or with the news
-   that the domain ends. *)
-let run_here ~reply ~started f =
-  let replied = ref false in
-  let reply_once outcome =
-    if not !replied then (
-      replied := true;
-      reply outcome)
-  in
-  let p = try f () with e -> Lwt.fail e in
+type stage =
+  | Not_started
+  | Under_way of (unit -> unit)  (** what cancels it *)
+  | Not_wanted
+
+(* Home and the target each have their own part. *)
+type 'a call = {
+  home : Executor.handle;
+  target : Executor.handle;
+  work : unit -> 'a Lwt.t;
+  (* Home's. *)
+  resolver : 'a Lwt.u;
+  settled : unit -> unit;
+  mutable is_settled : bool;
+  watch : Executor.watch;
+  (* The target's. *)
+  mutable stage : stage;
+}
+
+let gone c = Error (Errors.Domain_terminated c.target.id)
+
+(* ---- at home *)
+
+let is_over c =
+  c.is_settled
+  || begin
+       c.is_settled <- true;
+       Executor.forget c.watch;
+       c.settled ();
+       false
+     end
+
+let settle c outcome = if not (is_over c) then Lwt.wakeup_later_result c.resolver outcome
+
+(* ---- on the target *)
+
+(* If home has ended, nobody waits any more. *)
+let reply c outcome =
+  let settle = function Executor.Deliver -> settle c outcome | Abandon -> () in
+  ignore (Executor.post c.home settle : bool)
+
+(* Replies once: with the outcome, or with the news that the domain ends. *)
+let start c =
+  let p = try c.work () with e -> Lwt.fail e in
   match Lwt.state p with
-  | Lwt.Return v -> reply_once (Ok v)
-  | Lwt.Fail e -> reply_once (Error e)
+  | Lwt.Return v -> reply c (Ok v)
+  | Lwt.Fail e -> reply c (Error e)
   | Lwt.Sleep -> (
-      let forget = Executor.while_alive (fun gone -> reply_once (Error gone)) in
+      let replied = ref false in
+      let reply_once outcome =
+        if not !replied then (
+          replied := true;
+          reply c outcome)
+      in
+      let watch = Executor.watch () in
+      Executor.while_alive watch (fun gone -> reply_once (Error gone));
       let finish outcome =
-        forget ();
+        Executor.forget watch;
         reply_once outcome
       in
       (* A promise of another domain refuses callbacks. *)
       match Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e)) with
-      | () -> started (fun () -> Lwt.cancel p)
+      | () -> c.stage <- Under_way (fun () -> Lwt.cancel p)
       | exception e -> finish (Error e))
 
-let spawn ?(settled = ignore) (target : Executor.handle) f =
+let run c = function
+  | Executor.Abandon -> reply c (gone c)
+  | Deliver -> ( match c.stage with Not_started -> start c | Under_way _ | Not_wanted -> ())
+
+let stop c = function
+  | Executor.Abandon -> ()
+  | Deliver -> (
+      match c.stage with
+      | Under_way cancel -> cancel ()
+      | Not_started | Not_wanted -> c.stage <- Not_wanted)
+
+let spawn ?(settled = ignore) target work =
   let home = Executor.current () in
-  let p, u = Lwt.task () in
-  (* Used at home only. *)
-  let is_settled = ref false and forget = ref ignore in
-  let settle_by how =
-    if not !is_settled then (
-      is_settled := true;
-      !forget ();
-      settled ();
-      how ())
+  let p, resolver = Lwt.task () in
+  let c =
+    {
+      home;
+      target;
+      work;
+      resolver;
+      settled;
+      is_settled = false;
+      watch = Executor.watch ();
+      stage = Not_started;
+    }
   in
-  let settle outcome = settle_by (fun () -> Lwt.wakeup_later_result u outcome) in
-  forget := Executor.while_alive (fun gone -> settle (Error gone));
-  (* If home has ended, nobody waits any more. *)
-  let reply outcome =
-    ignore
-      (Executor.post home { run = (fun () -> settle outcome); abandon = ignore } : bool)
-  in
-  let gone () = Error (Errors.Domain_terminated target.id) in
-  (* Both are used on the target only. *)
-  let cancelled = ref false and cancel_work = ref ignore in
-  let run () =
-    if not !cancelled then
-      run_here ~reply ~started:(fun cancel -> cancel_work := cancel) f
-  in
-  if Executor.post target { run; abandon = (fun () -> reply (gone ())) } then
+  Executor.while_alive c.watch (fun gone -> settle c (Error gone));
+  if Executor.post target (run c) then
     Lwt.on_cancel p (fun () ->
-        settle_by ignore;
-        let run () =
-          cancelled := true;
-          !cancel_work ()
-        in
-        ignore (Executor.post target { run; abandon = ignore } : bool))
-  else settle (gone ());
+        if not (is_over c) then ignore (Executor.post target (stop c) : bool))
+  else settle c (gone c);
   p

@@ -32,6 +32,9 @@ const FIELDS: usize = 3;
 /// Two arrays that OCaml allocated: Rust fills one while OCaml works on the other.
 pub(crate) struct Batch {
     filling: RefCell<Root>,
+    /// The array to fill next, if OCaml has lent one.
+    spare: RefCell<Root>,
+    has_spare: Cell<bool>,
     len: Cell<usize>,
     /// What did not fit; moved to the next array. Rare, hence a root each.
     overflow: RefCell<VecDeque<(Key, Kind, Root)>>,
@@ -47,6 +50,8 @@ impl Batch {
             debug_assert_eq!(ffi::size(array), 1 + FIELDS * CAPACITY);
             Batch {
                 filling: RefCell::new(Root::new(array)),
+                spare: RefCell::new(Root::new(ffi::UNIT)),
+                has_spare: Cell::new(false),
                 len: Cell::new(0),
                 overflow: RefCell::new(VecDeque::new()),
             }
@@ -60,7 +65,8 @@ impl Batch {
     pub(crate) unsafe fn push(&self, key: Key, kind: Kind, value: RawValue) {
         let n = self.len.get();
         // SAFETY: the lock is the caller's; the array is rooted and has room for entry
-        // `n`; nothing between `get` and the last store can move it.
+        // `n`; nothing between `get` and the last store can move it. OCaml leaves `()` where a
+        // value was, so a value that is no block replaces none.
         unsafe {
             if n == CAPACITY {
                 let root = Root::new(value);
@@ -69,9 +75,13 @@ impl Batch {
             }
             let array = self.filling.borrow().get();
             let at = 1 + n * FIELDS;
-            ffi::store_field(array, at, ffi::int(key.to_int()));
-            ffi::store_field(array, at + 1, ffi::int(kind as isize));
-            ffi::store_field(array, at + 2, value);
+            ffi::store_int(array, at, ffi::int(key.to_int()));
+            ffi::store_int(array, at + 1, ffi::int(kind as isize));
+            if ffi::is_block(value) {
+                ffi::store_field(array, at + 2, value);
+            } else {
+                ffi::store_int(array, at + 2, value);
+            }
         }
         self.len.set(n + 1);
     }
@@ -84,21 +94,31 @@ impl Batch {
         self.len.get() == 0
     }
 
-    /// Hands over the filled array, `None` if it has no entries; `spare` is filled next.
+    /// OCaml lends an array, which is filled next.
     ///
     /// # Safety
-    /// As for `new`. The result is unrooted.
-    pub(crate) unsafe fn swap(&self, spare: &Root) -> Option<RawValue> {
-        let n = self.len.replace(0);
-        if n == 0 {
+    /// As for `new`.
+    pub(crate) unsafe fn lend(&self, array: RawValue) {
+        // SAFETY: the caller's.
+        unsafe { self.spare.borrow_mut().modify(array) };
+        self.has_spare.set(true);
+    }
+
+    /// Hands over the filled array, and keeps the one that was lent. `None` if it has no entries,
+    /// or if the loan was taken by a loop inside this one: then OCaml has that array still.
+    ///
+    /// # Safety
+    /// The domain's lock is held. The result is unrooted.
+    pub(crate) unsafe fn swap(&self) -> Option<RawValue> {
+        if !self.has_spare.replace(false) || self.is_empty() {
             return None;
         }
-        // SAFETY: the lock is the caller's. Making the root allocates nothing on the OCaml
-        // heap, and the filled array stays rooted until it is returned.
+        let n = self.len.replace(0);
+        self.filling.swap(&self.spare);
+        // SAFETY: the lock is the caller's; the filled array stays rooted until the next loan.
         unsafe {
-            let filled = self.filling.replace(Root::new(spare.get()));
-            let array = filled.get();
-            ffi::store_field(array, 0, ffi::int(n as isize));
+            let array = self.spare.borrow().get();
+            ffi::store_int(array, 0, ffi::int(n as isize));
             while !self.is_full() {
                 let Some((key, kind, root)) = self.overflow.borrow_mut().pop_front() else {
                     break;

@@ -1,14 +1,16 @@
 //! What a `#[func]` expands to calls: from an OCaml call to a promise.
 
 use crate::callbacks::Callbacks;
+use crate::convert::to_ocaml;
 use crate::domain::post;
 use crate::error::TokenError;
 use crate::exception::{Failure, OCamlException};
 use crate::ffi::{self, RawValue, Root};
-use crate::local::{self, Attendant, HeldWork, Local, Work};
+use crate::local::{self, Attendant, Local};
 use crate::panic::{Contained, Panic, contain, contain_quietly};
 use crate::settle::settle;
 use crate::slots::Key;
+use crate::task::{NewTask, Work};
 use crate::token::RuntimeToken;
 use ocaml::{ToValue, Value};
 use pin_project_lite::pin_project;
@@ -17,7 +19,7 @@ use std::ffi::CStr;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// What a function's result means to OCaml.
 pub struct Outcome<T>(Result<T, Failure>);
@@ -107,16 +109,28 @@ unsafe fn enter<const N: usize>(
     let Some(callbacks) = Callbacks::get() else {
         return Err(Raise::Failure(NOT_INITIALISED));
     };
-    if local::with_owner(|_| ()).is_none() {
-        if let TokenError::Forked { .. } = local::no_executor() {
-            return Err(Raise::Failure(FORKED));
-        }
+    let mut rest = Some((args, body));
+    let mut run = || {
         // SAFETY: the caller's.
-        unsafe { callbacks.attach()? };
-    }
-    // SAFETY: the caller's; `attach` returned with the lock held.
-    let result = unsafe { local::enter(|local, token| body(local, token, callbacks, args)) };
-    Ok(result.expect("attach made this thread an owner")?)
+        unsafe {
+            local::enter(|local, token| {
+                let (args, body) = rest.take().expect("it is entered once");
+                body(local, token, callbacks, args)
+            })
+        }
+    };
+    let result = match run() {
+        Some(result) => result,
+        None => {
+            if let TokenError::Forked { .. } = local::no_executor() {
+                return Err(Raise::Failure(FORKED));
+            }
+            // SAFETY: the caller's; `attach` returns with the lock held.
+            unsafe { callbacks.attach()? };
+            run().expect("attach made this thread an owner")
+        }
+    };
+    Ok(result?)
 }
 
 /// The last thing a stub does.
@@ -142,7 +156,7 @@ fn settled(
     // SAFETY: the token proves the lock; value and exception are rooted until they are passed.
     unsafe {
         match outcome {
-            Ok(value) => callbacks.return_(value.raw().0),
+            Ok(value) => callbacks.return_(&value),
             Err(failure) => {
                 let exn = failure.to_exception(token, callbacks);
                 callbacks.fail(exn.get())
@@ -177,29 +191,30 @@ fn new_call<W>(
 
 pin_project! {
     /// The future of a call, with what its output means.
-    struct Body<F: Future, T> {
+    struct Body<F, O> {
         // `None` once it is ready: its destructor has run before the call is settled.
         #[pin]
         future: Option<F>,
-        outcome: fn(F::Output) -> Outcome<T>,
+        outcome: O,
     }
 }
 
-impl<F: Future, T> Body<F, T> {
+impl<F: Future, O> Body<F, O> {
     fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future.as_pin_mut();
         future.expect("polled after completion").poll(cx)
     }
 }
 
-impl<F: Future, T: ToValue> Work for Body<F, T> {
-    fn poll(
-        mut self: Pin<&mut Self>,
-        local: &Local,
-        token: &RuntimeToken<'_>,
-        key: Key,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+impl<F, O, T> Work for Body<F, O>
+where
+    F: Future + 'static,
+    O: Fn(F::Output) -> Outcome<T> + 'static,
+    T: ToValue + 'static,
+{
+    const DETACHED: bool = false;
+
+    fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
         let output = match contain(|| self.as_mut().poll_future(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
@@ -209,14 +224,14 @@ impl<F: Future, T: ToValue> Work for Body<F, T> {
         // A panic of the destructor is one of the call's.
         let dropped = contain(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
-        settle(local, token, key, to_result(output, *body.outcome));
+        let result = to_result(output, &*body.outcome);
+        // The executor polls inside of OCaml's call.
+        let settled = local::with_entered(|local| {
+            settle(local, &RuntimeToken::new(local), key, result);
+        });
+        debug_assert!(settled.is_ok());
         Poll::Ready(())
     }
-}
-
-enum First<B> {
-    Settled(Result<Value, Failure>),
-    Pending(Pin<Box<B>>),
 }
 
 /// `#[func]`: polls the future once; if it is ready the promise is, too. Otherwise it goes on
@@ -225,44 +240,41 @@ enum First<B> {
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has
 /// nothing to drop.
-pub unsafe fn call_async<const N: usize, F, T>(
+pub unsafe fn call_async<const N: usize, F, T, O>(
     args: [RawValue; N],
     start: impl FnOnce([Value; N]) -> F,
-    outcome: fn(F::Output) -> Outcome<T>,
+    outcome: O,
 ) -> RawValue
 where
     F: Future + 'static,
     T: ToValue + 'static,
+    O: Fn(F::Output) -> Outcome<T> + 'static,
 {
     // SAFETY: the caller's.
     unsafe {
         finish(enter(args, |local, token, callbacks, args| {
             let first = contain(|| {
                 let future = Some(start(args));
-                let mut body = Box::pin(Body { future, outcome });
-                // A future that is not ready is polled again, as a task, with a waker of its own,
-                // so a wake-up that this one misses is not lost.
-                match body
-                    .as_mut()
-                    .poll_future(&mut Context::from_waker(Waker::noop()))
-                {
-                    Poll::Ready(output) => {
-                        drop(body);
-                        First::Settled(outcome(output).0.map(|v| v.to_value(token.runtime())))
+                let mut task = NewTask::new(&local.shared, Body { future, outcome });
+                let output = task.poll(|mut body, cx| {
+                    let output = body.as_mut().poll_future(cx);
+                    output.map(|output| (body.outcome)(output).0)
+                });
+                match output {
+                    Poll::Ready(result) => {
+                        task.finish();
+                        // Nothing allocates afterwards.
+                        Ok(settled(token, callbacks, result.map(|v| to_ocaml(token, &v))))
                     }
-                    Poll::Pending => First::Pending(body),
+                    Poll::Pending => Err(task),
                 }
             });
             match first {
-                Ok(First::Settled(result)) => settled(token, callbacks, result),
+                Ok(Ok(promise)) => promise,
                 Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
-                Ok(First::Pending(body)) => {
-                    let (key, promise, work) = new_call(local, callbacks, HeldWork::new(body))?;
-                    let task = local.executor.spawn_poller(move |cx| {
-                        local::with_entered(|local| local.poll_call(key, cx))
-                            .unwrap_or(Poll::Ready(()))
-                    });
-                    local.attend_call(key, Attendant::task(work, task));
+                Ok(Err(task)) => {
+                    let (key, promise, task) = new_call(local, callbacks, task)?;
+                    local.attend_call(key, Attendant::Task(task.attach(key)));
                     // Since it was made nothing has allocated on the OCaml heap.
                     Ok(promise)
                 }
@@ -272,7 +284,10 @@ where
 }
 
 /// The outcome as OCaml gets to see it; panics included, of `outcome` too.
-fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
+fn to_result<O, T>(
+    output: Result<O, Panic>,
+    outcome: impl Fn(O) -> Outcome<T>,
+) -> Result<T, Failure> {
     match output.map(|output| contain(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),
@@ -283,14 +298,14 @@ fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Re
 ///
 /// # Safety
 /// As for [`call_async`].
-pub unsafe fn call_sync<const N: usize, T: ToValue>(
+pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
     args: [RawValue; N],
     body: impl FnOnce([Value; N]) -> Outcome<T>,
 ) -> RawValue {
     // SAFETY: the caller's.
     unsafe {
         finish(enter(args, |_local, token, callbacks, args| {
-            let result = contain(|| body(args).0.map(|v| v.to_value(token.runtime())));
+            let result = contain(|| body(args).0.map(|v| to_ocaml(token, &v)));
             match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
                 Ok(value) => Ok(value.raw().0),
                 Err(failure) => Err(failure.to_exception(token, callbacks).get()),

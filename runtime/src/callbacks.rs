@@ -1,6 +1,7 @@
 //! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/callbacks.ml`.
 
 use crate::ffi::{self, RawValue, Root};
+use ocaml::Value;
 use once_cell::sync::OnceCell;
 use std::ptr::NonNull;
 
@@ -27,6 +28,8 @@ impl Named {
 pub(crate) struct Callbacks {
     attach: Named,
     return_: Named,
+    /// Whether a promise that is fulfilled looks as `ffi::alloc_nested` makes it.
+    returns_nested: bool,
     return_unit: Named,
     fail: Named,
     pending: Named,
@@ -37,6 +40,20 @@ pub(crate) struct Callbacks {
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
+
+/// Whether the value is a block that holds a block that holds the number, and nothing else.
+///
+/// # Safety
+/// A domain's lock is held and the value is valid.
+unsafe fn is_nested(value: RawValue, number: isize) -> bool {
+    // SAFETY: the caller's; fields are looked at in blocks that have one.
+    unsafe {
+        let holds_one = |v| ffi::is_block(v) && ocaml_sys::tag_val(v) == 0 && ffi::size(v) == 1;
+        holds_one(value)
+            && holds_one(ffi::field(value, 0))
+            && ffi::field(ffi::field(value, 0), 0) == ffi::int(number)
+    }
+}
 
 impl Callbacks {
     /// The callbacks, if the OCaml library `lwt_interop` has been initialised.
@@ -50,6 +67,8 @@ impl Callbacks {
                 Ok::<_, ()>(Callbacks {
                     attach: named(c"lwt_interop.attach")?,
                     return_: named(c"lwt_interop.return")?,
+                    // SAFETY: as above; nothing allocates while the sample is looked at.
+                    returns_nested: unsafe { is_nested(named(c"lwt_interop.returned_42")?.get(), 42) },
                     return_unit: named(c"lwt_interop.return_unit")?,
                     fail: named(c"lwt_interop.fail")?,
                     pending: named(c"lwt_interop.pending")?,
@@ -74,15 +93,19 @@ impl Callbacks {
     /// `Lwt.return value`, unrooted.
     ///
     /// # Safety
-    /// The lock is held and `value` is valid.
-    pub(crate) unsafe fn return_(&self, value: RawValue) -> Result<RawValue, RawValue> {
-        // SAFETY: the caller's.
+    /// The lock is held.
+    pub(crate) unsafe fn return_(&self, value: &Value) -> Result<RawValue, RawValue> {
+        // SAFETY: the caller's. The value is rooted, or cannot move, and is read when nothing
+        // allocates any more.
         unsafe {
-            if value == ffi::UNIT {
+            if value.raw().0 == ffi::UNIT {
                 // Also `Lwt.return 0` and the like: the same representation.
                 return Ok(self.return_unit.get());
             }
-            ffi::callback(self.return_.get(), &mut [value])
+            if self.returns_nested {
+                return Ok(ffi::alloc_nested(|| value.raw().0));
+            }
+            ffi::callback(self.return_.get(), &mut [value.raw().0])
         }
     }
 

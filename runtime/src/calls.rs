@@ -49,7 +49,7 @@ impl<W> Calls<W> {
     }
 
     pub(crate) fn add(&self) -> Key {
-        metrics::thread().calls_started.add(1);
+        metrics::count(|t| &t.calls_started, 1);
         self.0.borrow_mut().insert(Call::Unattended)
     }
 
@@ -68,11 +68,11 @@ impl<W> Calls<W> {
     pub(crate) fn complete(&self, key: Key) -> Result<Option<W>, Late> {
         match self.0.borrow_mut().get_mut(key) {
             None | Some(Call::Settled) => {
-                metrics::thread().late_completions.add(1);
+                metrics::count(|t| &t.late_completions, 1);
                 Err(Late)
             }
             Some(call) => {
-                metrics::thread().calls_settled.add(1);
+                metrics::count(|t| &t.calls_settled, 1);
                 Ok(std::mem::replace(call, Call::Settled).into_work())
             }
         }
@@ -83,7 +83,8 @@ impl<W> Calls<W> {
         !matches!(self.0.borrow_mut().get_mut(key), None | Some(Call::Settled))
     }
 
-    /// Looks at the work behind the call, if there is some. `f` runs no user code.
+    /// Looks at the work behind the call, if there is some.
+    #[cfg(all(test, not(loom_model)))]
     pub(crate) fn with_work<R>(&self, key: Key, f: impl FnOnce(&mut W) -> R) -> Option<R> {
         match self.0.borrow_mut().get_mut(key) {
             Some(Call::Attended(work)) => Some(f(work)),
@@ -102,7 +103,7 @@ impl<W> Calls<W> {
     pub(crate) fn cancel(&self, key: Key) -> Option<W> {
         let call = self.0.borrow_mut().remove(key)?;
         if !matches!(call, Call::Settled) {
-            metrics::thread().calls_settled.add(1);
+            metrics::count(|t| &t.calls_settled, 1);
         }
         call.into_work()
     }
@@ -111,7 +112,7 @@ impl<W> Calls<W> {
     pub(crate) fn close(&self) -> Vec<W> {
         let calls = self.0.borrow_mut().drain();
         let open = calls.iter().filter(|c| !matches!(c, Call::Settled)).count();
-        metrics::thread().calls_settled.add(open as u64);
+        metrics::count(|t| &t.calls_settled, open as u64);
         calls.into_iter().filter_map(Call::into_work).collect()
     }
 }

@@ -13,6 +13,7 @@ unsafe extern "C" {
     /// Releases the domain's lock without running signal handlers or finalisers
     /// first, so that it cannot raise.
     fn caml_enter_blocking_section_no_pending();
+    fn caml_atom(tag: libc::c_uchar) -> RawValue;
     fn caml_c_thread_register() -> libc::c_int;
     fn caml_c_thread_unregister() -> libc::c_int;
 }
@@ -71,6 +72,12 @@ pub(crate) unsafe fn named_value(name: &CStr) -> Option<std::ptr::NonNull<RawVal
     std::ptr::NonNull::new(place.cast_mut())
 }
 
+/// OCaml's `[||]`. It is static.
+pub(crate) fn empty_array() -> RawValue {
+    // SAFETY: the runtime is started: OCaml has called.
+    unsafe { caml_atom(0) }
+}
+
 /// Stores into a field of a block that the GC knows.
 ///
 /// # Safety
@@ -105,6 +112,40 @@ pub(crate) unsafe fn size(block: RawValue) -> usize {
 pub(crate) unsafe fn alloc(size: usize, tag: u8) -> RawValue {
     // SAFETY: the caller's; `caml_alloc` initialises the fields.
     unsafe { ocaml_sys::caml_alloc(size, tag) }
+}
+
+/// Stores an OCaml `int` into a field that never has anything else, which the GC need not hear of.
+///
+/// # Safety
+/// The domain's lock is held, `block` has a field `index`, and that is such a field.
+pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
+    debug_assert!(!is_block(int));
+    // SAFETY: the caller's.
+    unsafe { ocaml_sys::field(block, index).write(int) }
+}
+
+/// Allocates a block of one field that holds a block of one field that holds a value; both have tag
+/// 0. It is one allocation that is divided, as OCaml's compiler does it. Unrooted.
+///
+/// # Safety
+/// The domain's lock is held; `value` gives one that is valid when it is called, and allocates
+/// nothing.
+pub(crate) unsafe fn alloc_nested(value: impl FnOnce() -> RawValue) -> RawValue {
+    const WORD: usize = size_of::<RawValue>();
+    // SAFETY: the caller's. The block is young: it is initialised without a barrier, before anything
+    // else allocates. Its header, of three fields, becomes two headers of one field each, which
+    // differ from it in the size alone.
+    unsafe {
+        let outer = ocaml_sys::caml_alloc_small(3, 0);
+        let header = ocaml_sys::field(outer, 0).sub(1);
+        let of_one_field = header.read() - (2 << 10);
+        let inner = outer + 2 * WORD as RawValue;
+        header.write(of_one_field);
+        ocaml_sys::field(outer, 0).write(inner);
+        ocaml_sys::field(outer, 1).write(of_one_field);
+        ocaml_sys::field(inner, 0).write(value());
+        outer
+    }
 }
 
 /// Allocates a tuple whose fields are all `()`. Unrooted.

@@ -3,6 +3,7 @@
 
 use crate::signal::Signal;
 use crate::sync::{Mutex, MutexGuard, Queue};
+use crossbeam_utils::CachePadded;
 use std::sync::PoisonError;
 
 /// What wakes a loop from its wait. Any thread may ring it; to drop it is to close it.
@@ -15,7 +16,7 @@ pub(crate) trait Bell {
 /// See the module's documentation.
 pub(crate) struct Inbox<M, B> {
     queue: Queue<M>,
-    signal: Signal,
+    signal: CachePadded<Signal>,
     /// Behind a lock so that no one rings what was closed and is something else by now, as the
     /// numbers of descriptors are; taken only to wake a sleeper, where the system call costs far
     /// more. `None` once the inbox is closed.
@@ -27,7 +28,7 @@ impl<M, B: Bell> Inbox<M, B> {
     pub(crate) fn new(bell: B) -> Self {
         Inbox {
             queue: Queue::unbounded(),
-            signal: Signal::new(),
+            signal: CachePadded::new(Signal::new()),
             bell: Mutex::new(Some(bell)),
         }
     }
@@ -68,6 +69,11 @@ impl<M, B: Bell> Inbox<M, B> {
     /// See [`Signal::has_news`]. The owner.
     pub(crate) fn has_news(&self) -> bool {
         self.signal.has_news()
+    }
+
+    /// See [`Signal::is_parked`]. The owner.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.signal.is_parked()
     }
 
     /// See [`Signal::park`]. The owner.

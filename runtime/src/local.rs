@@ -6,61 +6,22 @@ use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
 use crate::hooks::Reclaimed;
-use crate::metrics::Alive;
 use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
 use crate::slots::{Key, Slots};
+use crate::task::Task;
 use crate::token::RuntimeToken;
 use crate::turn::Turn;
-use async_executor::Task;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-
-/// What is behind a call, and settles it.
-pub(crate) trait Work {
-    /// Settles call `key` when it is ready. Panics of the user's code are contained.
-    fn poll(
-        self: Pin<&mut Self>,
-        local: &Local,
-        token: &RuntimeToken<'_>,
-        key: Key,
-        cx: &mut Context<'_>,
-    ) -> Poll<()>;
-}
-
-/// Work that can be taken out to be polled or dropped; its destructor does not panic.
-pub(crate) struct HeldWork(Option<Pin<Box<dyn Work>>>);
-
-impl HeldWork {
-    pub(crate) fn new(work: Pin<Box<impl Work + 'static>>) -> Self {
-        HeldWork(Some(work))
-    }
-
-    fn take(&mut self) -> Option<Self> {
-        self.0.take().map(|work| HeldWork(Some(work)))
-    }
-}
-
-impl Drop for HeldWork {
-    fn drop(&mut self) {
-        if let Some(work) = self.0.take() {
-            contain_quietly(|| drop(work));
-        }
-    }
-}
+use std::task::Waker;
 
 /// What is behind a call, and how to stop it.
 pub(crate) enum Attendant {
-    /// A task of this domain's executor, which polls `work`.
-    Task {
-        work: HeldWork,
-        task: Task<()>,
-        _alive: Alive,
-    },
+    /// A task of this domain's executor.
+    Task(Task),
     /// A task on tokio.
     Tokio(tokio::task::AbortHandle),
 }
@@ -88,6 +49,8 @@ pub(crate) struct Local {
     calls: Calls<Attendant>,
     waits: RefCell<Slots<Wait>>,
     batch: Batch,
+    /// There may be messages in the inbox.
+    unread: Cell<bool>,
     reclaimed: Reclaimed,
     pub(crate) turn: Turn,
     /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
@@ -203,6 +166,7 @@ impl Local {
             waits: RefCell::new(Slots::new()),
             // SAFETY: the caller's.
             batch: unsafe { Batch::new(array) },
+            unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
             turn: Turn::new(),
             depth: Cell::new(0),
@@ -249,46 +213,59 @@ impl Local {
     }
 
     /// Does a chunk of what there is to do, and returns the completions for OCaml, `None` if
-    /// there are none.
+    /// there are none; then OCaml keeps `spare`.
     ///
     /// # Safety
-    /// OCaml called, and `spare` holds an array as [`Batch::new`] wants it. The result is
+    /// OCaml called, and `spare` is an array as [`Batch::new`] wants it. The result is
     /// unrooted.
-    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: &Root) -> Option<RawValue> {
-        self.shared.take_news();
-        let more_messages = self.turn.chunk(|| {
-            let message = self.shared.receive();
-            let received = message.is_some();
-            if let Some(message) = message {
-                contain_quietly(|| message.deliver(self, token));
-            }
-            received
-        });
-        let more_tasks = self.turn.chunk(|| {
-            let polled = !self.batch.is_full() && self.executor.tick();
-            self.shared.counters.polls.add(u64::from(polled));
-            polled
-        });
-        let left_over = more_messages || more_tasks || self.batch.is_full();
-        // SAFETY: the caller's; what this domain keeps is rooted.
-        unsafe { self.reclaimed.look() };
+    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: RawValue) -> Option<RawValue> {
         // SAFETY: the caller's.
-        let batch = unsafe { self.batch.swap(spare) };
-        if left_over || !self.batch.is_empty() || batch.is_some() {
-            // The loop must not sleep before it has looked again.
-            self.shared.wake();
+        unsafe { self.batch.lend(spare) };
+        if self.shared.take_news() {
+            self.unread.set(true);
         }
-        batch
+        if self.unread.replace(false) {
+            let left = self.turn.chunk(|| {
+                let message = self.shared.receive();
+                let received = message.is_some();
+                if let Some(message) = message {
+                    contain_quietly(|| message.deliver(self, token));
+                }
+                received
+            });
+            if left {
+                self.unread.set(true);
+            }
+        }
+        self.executor.gather();
+        // Tasks contain their own panics; should one of ours get through, it ends here.
+        contain_quietly(|| {
+            self.turn.chunk(|| {
+                let polled = !self.batch.is_full() && self.executor.tick();
+                self.shared.counters.polls.add(u64::from(polled));
+                polled
+            });
+        });
+        // SAFETY: the caller's; what this domain keeps is rooted.
+        unsafe {
+            self.reclaimed.look();
+            self.batch.swap()
+        }
     }
 
     /// Announces that the loop will sleep. `false` if there is something to do first.
     pub(crate) fn park(&self) -> bool {
-        self.batch.is_empty() && self.executor.is_asleep() && self.shared.park()
+        !self.has_own_work() && self.shared.park()
     }
 
     /// Whether there is something to do.
     pub(crate) fn has_work(&self) -> bool {
-        !(self.batch.is_empty() && self.executor.is_asleep()) || self.shared.has_news()
+        self.has_own_work() || self.shared.has_news()
+    }
+
+    /// Whether there is something to do that nobody else has to tell of.
+    fn has_own_work(&self) -> bool {
+        !self.batch.is_empty() || self.executor.has_ready() || self.unread.get()
     }
 
     // ---- calls: OCaml waits for Rust
@@ -313,36 +290,11 @@ impl Local {
         let Ok(attendant) = self.calls.complete(key) else {
             return false;
         };
-        if let Some(Attendant::Task { task, .. }) = attendant {
-            // It is this very task that completes.
-            task.detach();
-        }
+        // A task that completes its own call is being polled, and ends with that.
+        drop(attendant);
         // SAFETY: the caller's.
-        unsafe { self.batch.push(key, kind, value) };
-        self.shared.wake();
+        unsafe { self.request(key, kind, value) };
         true
-    }
-
-    /// Polls the work of a call. The table does not hold it meanwhile: the work may cancel its
-    /// own call.
-    pub(crate) fn poll_call(&self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let held = self.calls.with_work(key, |attendant| match attendant {
-            Attendant::Task { work, .. } => work.take(),
-            Attendant::Tokio(_) => None,
-        });
-        let Some(mut held) = held.flatten() else {
-            return Poll::Ready(());
-        };
-        let work = held.0.as_mut().expect("taken whole");
-        let polled = work.as_mut().poll(self, &RuntimeToken::new(self), key, cx);
-        if polled.is_pending() {
-            self.calls.with_work(key, |attendant| {
-                if let Attendant::Task { work, .. } = attendant {
-                    work.0 = held.0.take();
-                }
-            });
-        }
-        polled
     }
 
     /// Whether a call is still waited for.
@@ -471,29 +423,21 @@ impl Local {
         }
     }
 
-    /// Queues something for the loop that settles no call.
+    /// Queues something for the loop.
     ///
     /// # Safety
     /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
     pub(crate) unsafe fn request(&self, key: Key, kind: Kind, value: RawValue) {
         // SAFETY: the caller's.
         unsafe { self.batch.push(key, kind, value) };
-        self.shared.wake();
+        self.shared.nudge();
     }
 }
 
 impl Attendant {
-    pub(crate) fn task(work: HeldWork, task: Task<()>) -> Self {
-        Attendant::Task {
-            work,
-            task,
-            _alive: Alive::new(),
-        }
-    }
-
     fn stop(self) {
         match self {
-            Attendant::Task { work, task, .. } => drop((work, task)),
+            Attendant::Task(task) => drop(task),
             Attendant::Tokio(handle) => handle.abort(),
         }
     }

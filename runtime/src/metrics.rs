@@ -3,6 +3,7 @@
 use crate::blocking;
 use crate::shared::registry;
 use crate::tokio_rt;
+use crossbeam_utils::CachePadded;
 use once_cell::sync::Lazy;
 use std::cell::Cell;
 use std::panic::catch_unwind;
@@ -10,12 +11,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
 
-/// A counter that has one writer most of the time.
+/// A counter that one thread writes and any thread reads: an addition costs no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    /// Only its thread.
     pub(crate) fn add(&self, n: u64) {
+        let before = self.0.load(Ordering::Relaxed);
+        self.0.store(before.wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Any thread, if no thread uses `add`.
+    fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
@@ -39,38 +47,63 @@ pub(crate) struct ThreadCounters {
 }
 
 static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
-/// Of threads that counted for the first time while they were being torn down.
+/// Of threads that are being torn down.
 static OTHERS: Lazy<ThreadCounters> = Lazy::new(ThreadCounters::default);
 
-thread_local! {
-    /// The calling thread's. It has no destructor, so it is there to the thread's very end, when
-    /// other thread-local values drop roots.
-    static MINE: Cell<Option<&'static ThreadCounters>> = const { Cell::new(None) };
+/// Whose counters a thread uses. They are passed on when it ends, so it gives them back before: its
+/// other thread-local values may drop roots later.
+#[derive(Clone, Copy)]
+enum Mine {
+    NotYet,
+    Own(&'static ThreadCounters),
+    GivenBack,
 }
 
-/// The calling thread's counters. Does not panic, whenever it is called.
-pub(crate) fn thread() -> &'static ThreadCounters {
-    MINE.get().unwrap_or_else(|| {
-        let mine = catch_unwind(|| THREADS.get_or_default()).unwrap_or(&OTHERS);
-        MINE.set(Some(mine));
-        mine
-    })
-}
+struct GiveBack;
 
-/// One that counts in [`Totals::tasks`] for as long as it is there.
-pub(crate) struct Alive(());
-
-impl Alive {
-    pub(crate) fn new() -> Self {
-        thread().tasks_made.add(1);
-        Alive(())
-    }
-}
-
-impl Drop for Alive {
+impl Drop for GiveBack {
     fn drop(&mut self) {
-        thread().tasks_dropped.add(1);
+        MINE.set(Mine::GivenBack);
     }
+}
+
+thread_local! {
+    static MINE: Cell<Mine> = const { Cell::new(Mine::NotYet) };
+    static GIVE_BACK: GiveBack = const { GiveBack };
+}
+
+/// Adds to a counter of the calling thread. Does not panic, whenever it is called.
+pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+    match MINE.get() {
+        Mine::Own(mine) => which(mine).add(n),
+        _ => count_otherwise(which, n),
+    }
+}
+
+/// The calling thread's counters.
+#[cfg(test)]
+pub(crate) fn thread() -> &'static ThreadCounters {
+    count(|t| &t.roots_created, 0);
+    match MINE.get() {
+        Mine::Own(mine) => mine,
+        _ => &OTHERS,
+    }
+}
+
+#[cold]
+fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+    if let Mine::NotYet = MINE.get() {
+        // In this order: destructors run in the reverse one.
+        let mine = catch_unwind(|| THREADS.get_or_default()).ok();
+        if let Some(mine) = mine
+            && GIVE_BACK.try_with(|_| ()).is_ok()
+        {
+            MINE.set(Mine::Own(mine));
+            return which(mine).add(n);
+        }
+        MINE.set(Mine::GivenBack);
+    }
+    which(&OTHERS).add_shared(n);
 }
 
 /// Totals of the whole process. Each number is exact once the threads that change
@@ -160,32 +193,41 @@ pub struct DomainStats {
     pub busy: Duration,
 }
 
-/// The counters behind [`DomainStats`].
+/// The counters behind [`DomainStats`]. What the owner writes is apart from what others write.
 #[derive(Debug)]
 pub(crate) struct DomainCounters {
-    pub(crate) polls: Counter,
-    pub(crate) messages_out: Counter,
-    /// Written by senders.
-    pub(crate) messages_in: AtomicU64,
-    /// Written by senders.
-    pub(crate) wakeups: AtomicU64,
     born: Instant,
+    /// Written by whoever wakes.
+    pub(crate) wakeups: AtomicU64,
+    owner: CachePadded<OwnerCounters>,
+}
+
+/// Written by the owner only.
+#[derive(Debug, Default)]
+pub(crate) struct OwnerCounters {
+    pub(crate) polls: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
     /// Nanoseconds asleep, without the sleep that goes on.
     asleep: Counter,
     /// When the present sleep started, in nanoseconds since `born`; 0 when awake.
     asleep_since: AtomicU64,
 }
 
+impl std::ops::Deref for DomainCounters {
+    type Target = OwnerCounters;
+
+    fn deref(&self) -> &OwnerCounters {
+        &self.owner
+    }
+}
+
 impl DomainCounters {
     pub(crate) fn new() -> Self {
         DomainCounters {
-            polls: Counter::default(),
-            messages_out: Counter::default(),
-            messages_in: AtomicU64::new(0),
-            wakeups: AtomicU64::new(0),
             born: Instant::now(),
-            asleep: Counter::default(),
-            asleep_since: AtomicU64::new(0),
+            wakeups: AtomicU64::new(0),
+            owner: CachePadded::default(),
         }
     }
 
@@ -219,7 +261,7 @@ impl DomainCounters {
         let asleep = self.asleep.get() + current;
         DomainStats {
             polls: self.polls.get(),
-            messages_in: self.messages_in.load(Ordering::Relaxed),
+            messages_in: self.messages_in.get(),
             messages_out: self.messages_out.get(),
             wakeups: self.wakeups.load(Ordering::Relaxed),
             alive: Duration::from_nanos(now),
@@ -251,12 +293,40 @@ mod tests {
         );
     }
 
+    /// What a thread drops while it is torn down counts as well, and does not get in the way of
+    /// the thread that is given its counters next.
+    #[test]
+    fn a_thread_counts_to_its_very_end() {
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                count(|t| &t.late_completions, 1);
+            }
+        }
+        thread_local!(static LATE: Late = const { Late });
+        let before = totals().late_completions;
+        for _ in 0..20 {
+            std::thread::scope(|s| {
+                for first in [true, false] {
+                    s.spawn(move || {
+                        if first {
+                            LATE.with(|_| ());
+                        }
+                        count(|t| &t.late_completions, 1);
+                        LATE.with(|_| ());
+                    });
+                }
+            });
+        }
+        assert!(totals().late_completions >= before + 80);
+    }
+
     #[test]
     fn totals_sum_over_threads() {
         let before = totals();
         std::thread::scope(|s| {
             for _ in 0..4 {
-                s.spawn(|| thread().calls_started.add(2));
+                s.spawn(|| count(|t| &t.calls_started, 2));
             }
         });
         assert!(totals().calls_started >= before.calls_started + 8);

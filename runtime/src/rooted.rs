@@ -46,7 +46,7 @@ impl<T> Rooted<T> {
     }
 
     pub(crate) fn from_root(root: Root) -> Self {
-        metrics::thread().roots_created.add(1);
+        metrics::count(|t| &t.roots_created, 1);
         Rooted {
             root: ManuallyDrop::new(root),
             _type: PhantomData,
@@ -78,7 +78,7 @@ impl<T> Rooted<T> {
 
 impl<T> Drop for Rooted<T> {
     fn drop(&mut self) {
-        metrics::thread().roots_dropped.add(1);
+        metrics::count(|t| &t.roots_dropped, 1);
         // A thread-local value of a domain that has ended: OCaml still takes the thread for one that
         // holds a lock, and so would boxroot, beside the domain that scans the root now. The value is
         // kept for good instead.

@@ -2,6 +2,7 @@
 
 use crate::batch::Kind;
 use crate::callbacks::Callbacks;
+use crate::convert::to_ocaml;
 use crate::exception::Failure;
 use crate::local::Local;
 use crate::panic::{contain, contain_quietly};
@@ -11,7 +12,7 @@ use ocaml::ToValue;
 
 /// Converts the outcome and queues it for the loop. If the call was settled before, the
 /// outcome is dropped. A conversion that panics rejects the promise.
-pub(crate) fn settle<T: ToValue>(
+pub(crate) fn settle<T: ToValue + 'static>(
     local: &Local,
     token: &RuntimeToken<'_>,
     key: Key,
@@ -26,7 +27,7 @@ pub(crate) fn settle<T: ToValue>(
             return;
         }
         // The value is dropped inside: its destructor may panic as well.
-        Ok(value) => match contain(move || value.to_value(token.runtime())) {
+        Ok(value) => match contain(move || to_ocaml(token, &value)) {
             Ok(value) => {
                 // SAFETY: the token proves the lock; the value is rooted until it is stored.
                 unsafe { local.complete_call(key, Kind::Resolve, value.raw().0) };

@@ -5,6 +5,8 @@ use crate::inbox::{Bell, Inbox};
 use crate::local::Local;
 use crate::metrics::DomainCounters;
 use crate::panic::contain_quietly;
+use crate::run_queue::Woken;
+use crate::task::TaskRef;
 use crate::token::RuntimeToken;
 use once_cell::sync::Lazy;
 use std::any::Any;
@@ -38,6 +40,8 @@ impl<F: FnOnce(&Local, &RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
 pub(crate) struct Shared {
     pub(crate) id: u64,
     inbox: Inbox<Box<dyn Message>, Eventfd>,
+    /// Tasks that other threads have woken.
+    pub(crate) woken: Woken,
     pub(crate) counters: DomainCounters,
 }
 
@@ -47,6 +51,7 @@ impl Shared {
         Ok(Shared {
             id,
             inbox: Inbox::new(Eventfd::new()?),
+            woken: Woken::new(),
             counters: DomainCounters::new(),
         })
     }
@@ -64,6 +69,30 @@ impl Shared {
     /// sleeps and nobody has woken it yet.
     pub(crate) fn wake(&self) {
         self.note_wake(self.inbox.wake());
+    }
+
+    /// A task of this domain's has become ready. Any thread.
+    pub(crate) fn schedule(&self, task: TaskRef) {
+        let mut task = Some(task);
+        crate::local::with_owner(|local| {
+            if std::ptr::eq(&*local.shared, self) {
+                local.executor.push(task.take().expect("it is given once"));
+                self.nudge();
+            }
+        });
+        if let Some(task) = task
+            && self.woken.push(task)
+        {
+            self.wake();
+        }
+    }
+
+    /// The owner has made work for its loop, which looks before it sleeps; unless it has just looked,
+    /// and this is a signal handler or a finaliser.
+    pub(crate) fn nudge(&self) {
+        if self.inbox.is_parked() {
+            self.wake();
+        }
     }
 
     fn note_wake(&self, rang: bool) {
@@ -114,14 +143,15 @@ impl Shared {
         }
     }
 
-    /// Counts a message to this domain from the calling thread.
+    /// Counts a message from the calling thread. It is counted here when it is received.
     pub(crate) fn note_message(&self) {
-        self.counters.messages_in.fetch_add(1, Ordering::Relaxed);
         crate::local::with_owner(|local| local.shared.counters.messages_out.add(1));
     }
 
     pub(crate) fn receive(&self) -> Option<Box<dyn Message>> {
-        self.inbox.receive()
+        let message = self.inbox.receive();
+        self.counters.messages_in.add(u64::from(message.is_some()));
+        message
     }
 
     /// How many messages wait. Any thread.
@@ -174,10 +204,10 @@ mod tests {
             assert!(s.send(nop()).is_ok());
         }
         assert_eq!(s.counters.stats().wakeups, 1);
-        assert_eq!(s.counters.stats().messages_in, 3);
         assert!(s.take_news());
         s.clear_wake();
         while s.receive().is_some() {}
+        assert_eq!(s.counters.stats().messages_in, 3);
         assert!(s.park(), "all was received");
     }
 }

@@ -2,7 +2,9 @@
 //! news to look at and whether it sleeps.
 //!
 //! Every transition is a read-modify-write of the same atomic, so senders and
-//! the owner agree on one order of events, and no further fence is needed:
+//! the owner agree on one order of events. A sender that finds news need not
+//! change anything, nor the owner that finds none: then two fences see to it
+//! that one of them sees what the other did.
 //!
 //! ```text
 //!            raise                     raise (the sender must wake the loop)
@@ -13,7 +15,7 @@
 //!    +-------------------------------------------------------+
 //! ```
 
-use crate::sync::{AtomicU8, Ordering};
+use crate::sync::{AtomicU8, Ordering, fence};
 
 /// The loop is awake and nothing has happened since it last looked.
 const IDLE: u8 = 0;
@@ -36,21 +38,37 @@ impl Signal {
     ///
     /// What the caller wrote before is visible to the owner after `take`.
     /// Returns whether the caller has to wake the loop: of all the callers that
-    /// meet a sleeping loop exactly one gets `true`.
+    /// meet a sleeping loop exactly one gets `true`. Of many senders to a busy
+    /// loop only the first writes to what they share.
     #[must_use]
     pub(crate) fn raise(&self) -> bool {
-        self.0.swap(NEWS, Ordering::AcqRel) == PARKED
+        // Either the owner, who looks after its own fence, sees what was sent; or this sees that
+        // it has taken the news.
+        fence(Ordering::SeqCst);
+        self.0.load(Ordering::Relaxed) != NEWS
+            && self.0.swap(NEWS, Ordering::AcqRel) == PARKED
     }
 
     /// Forgets the news, and that the loop slept. The owner calls it *before*
     /// it looks at its queues, so that nothing that comes later is missed.
     pub(crate) fn take(&self) -> bool {
-        self.0.swap(IDLE, Ordering::AcqRel) == NEWS
+        if self.0.load(Ordering::Relaxed) == IDLE {
+            // What is sent now is news to the next look, without which the loop does not sleep.
+            return false;
+        }
+        let news = self.0.swap(IDLE, Ordering::AcqRel) == NEWS;
+        fence(Ordering::SeqCst);
+        news
     }
 
     /// Whether there is news. A hint: what it is based on is seen only after [`take`](Self::take).
     pub(crate) fn has_news(&self) -> bool {
         self.0.load(Ordering::Relaxed) == NEWS
+    }
+
+    /// Whether the loop has announced that it sleeps, and nobody has raised since. The owner.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == PARKED
     }
 
     /// Announces that the loop will sleep. Returns `false` if it must not,

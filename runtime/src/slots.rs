@@ -77,25 +77,45 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        self.len += 1;
-        metrics::thread().slots_taken.add(1);
+        let key = self.next_key();
+        self.fill(key, value);
+        key
+    }
+
+    /// Inserts what is made with its key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> &mut T {
+        let key = self.next_key();
+        let value = make(key);
+        self.fill(key, value)
+    }
+
+    /// The key that the next value is inserted under.
+    fn next_key(&mut self) -> Key {
         if self.free == NONE {
             let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 entries");
             assert_ne!(index, NONE, "fewer than 2^32 entries");
             self.entries.push(Entry {
                 generation: 0,
-                slot: Slot::Full(value),
+                slot: Slot::Free { next: NONE },
             });
-            return Key::new(index, 0);
+            self.free = index;
         }
-        let index = self.free;
-        let entry = &mut self.entries[index as usize];
-        let Slot::Free { next } = entry.slot else {
+        Key::new(self.free, self.entries[self.free as usize].generation)
+    }
+
+    fn fill(&mut self, key: Key, value: T) -> &mut T {
+        let slot = &mut self.entries[key.index()].slot;
+        let Slot::Free { next } = *slot else {
             unreachable!("the free list holds free slots")
         };
         self.free = next;
-        entry.slot = Slot::Full(value);
-        Key::new(index, entry.generation)
+        self.len += 1;
+        metrics::count(|t| &t.slots_taken, 1);
+        *slot = Slot::Full(value);
+        match slot {
+            Slot::Full(value) => value,
+            Slot::Free { .. } => unreachable!("just filled"),
+        }
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
@@ -118,7 +138,7 @@ impl<T> Slots<T> {
             self.free = key.index() as u32;
         }
         self.len -= 1;
-        metrics::thread().slots_freed.add(1);
+        metrics::count(|t| &t.slots_freed, 1);
         match old {
             Slot::Full(value) => Some(value),
             Slot::Free { .. } => unreachable!("checked above"),
@@ -140,7 +160,7 @@ impl<T> Slots<T> {
 
 impl<T> Drop for Slots<T> {
     fn drop(&mut self) {
-        metrics::thread().slots_freed.add(self.len as u64);
+        metrics::count(|t| &t.slots_freed, self.len as u64);
     }
 }
 

@@ -143,6 +143,13 @@ extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
     ffi::bool(may_go_on.unwrap_or(false))
 }
 
+/// `received : unit -> unit` (noalloc): a message was taken from the domain's OCaml inbox.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_received(_unit: RawValue) -> RawValue {
+    local::with_owner(|local| local.shared.counters.messages_in.add(1));
+    UNIT
+}
+
 /// `has_work : unit -> bool` (noalloc): whether a tick would find something to do.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_has_work(_unit: RawValue) -> RawValue {
@@ -150,16 +157,13 @@ extern "C" fn lwt_interop_has_work(_unit: RawValue) -> RawValue {
 }
 
 /// `tick : Batch.t -> Batch.t`: a chunk of messages and of tasks. The result is the batch of
-/// completions; it is the argument itself if there are none, and otherwise the argument is
-/// filled next.
+/// completions, and the argument is filled next; it is an empty array if there are none, and OCaml
+/// keeps the argument.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_tick(spare: RawValue) -> RawValue {
     // SAFETY: OCaml called; the array is rooted before anything allocates.
-    unsafe {
-        let root = Root::new(spare);
-        let filled = local::enter(|local, token| local.tick(token, &root)).flatten();
-        filled.unwrap_or_else(|| root.get())
-    }
+    let filled = unsafe { local::enter(|local, token| local.tick(token, spare)) };
+    filled.flatten().unwrap_or_else(ffi::empty_array)
 }
 
 /// `park : unit -> bool` (noalloc): whether the loop may sleep now.

@@ -4,7 +4,7 @@
 #[cfg(not(loom_model))]
 mod real {
     pub(crate) use concurrent_queue::ConcurrentQueue as Queue;
-    pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use tokio::sync::oneshot;
 }
@@ -16,7 +16,7 @@ mod modelled {
     mod queue;
 
     pub(crate) mod oneshot;
-    pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     /// Runs a model of three threads, of which there are too many runs to try each: those in which
