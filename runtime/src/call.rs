@@ -109,28 +109,26 @@ unsafe fn enter<const N: usize>(
     let Some(callbacks) = Callbacks::get() else {
         return Err(Raise::Failure(NOT_INITIALISED));
     };
-    let mut rest = Some((args, body));
-    let mut run = || {
+    if local::with_owner(|_| ()).is_none() {
         // SAFETY: the caller's.
-        unsafe {
-            local::enter(|local, token| {
-                let (args, body) = rest.take().expect("it is entered once");
-                body(local, token, callbacks, args)
-            })
-        }
-    };
-    let result = match run() {
-        Some(result) => result,
-        None => {
-            if let TokenError::Forked { .. } = local::no_executor() {
-                return Err(Raise::Failure(FORKED));
-            }
-            // SAFETY: the caller's; `attach` returns with the lock held.
-            unsafe { callbacks.attach()? };
-            run().expect("attach made this thread an owner")
-        }
-    };
-    Ok(result?)
+        unsafe { attach(callbacks)? };
+    }
+    // SAFETY: the caller's; `attach` returned with the lock held.
+    let result = unsafe { local::enter(|local, token| body(local, token, callbacks, args)) };
+    Ok(result.expect("attach made this thread an owner")?)
+}
+
+/// Gives this thread's domain its executor.
+///
+/// # Safety
+/// OCaml called.
+#[cold]
+unsafe fn attach(callbacks: &Callbacks) -> Result<(), Raise> {
+    if let TokenError::Forked { .. } = local::no_executor() {
+        return Err(Raise::Failure(FORKED));
+    }
+    // SAFETY: the caller's.
+    Ok(unsafe { callbacks.attach()? })
 }
 
 /// The last thing a stub does.
@@ -147,22 +145,15 @@ unsafe fn finish(result: Result<RawValue, Raise>) -> RawValue {
     }
 }
 
-/// A promise that is settled already, unrooted.
-fn settled(
+/// A promise that is rejected already, unrooted.
+#[cold]
+fn rejected(
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
-    outcome: Result<Value, Failure>,
+    failure: Failure,
 ) -> Result<RawValue, RawValue> {
-    // SAFETY: the token proves the lock; value and exception are rooted until they are passed.
-    unsafe {
-        match outcome {
-            Ok(value) => callbacks.return_(&value),
-            Err(failure) => {
-                let exn = failure.to_exception(token, callbacks);
-                callbacks.fail(exn.get())
-            }
-        }
-    }
+    // SAFETY: the token proves the lock; the exception is rooted until it is passed.
+    unsafe { callbacks.fail(failure.to_exception(token, callbacks).get()) }
 }
 
 /// A new call and its promise, unrooted. If there is none (the domain is ending, or a signal
@@ -255,7 +246,7 @@ where
         finish(enter(args, |local, token, callbacks, args| {
             let first = contain(|| {
                 let future = Some(start(args));
-                let mut task = NewTask::new(&local.shared, Body { future, outcome });
+                let mut task = NewTask::new(local.executor.home(), Body { future, outcome });
                 let output = task.poll(|mut body, cx| {
                     let output = body.as_mut().poll_future(cx);
                     output.map(|output| (body.outcome)(output).0)
@@ -264,14 +255,17 @@ where
                     Poll::Ready(result) => {
                         task.finish();
                         // Nothing allocates afterwards.
-                        Ok(settled(token, callbacks, result.map(|v| to_ocaml(token, &v))))
+                        Ok(match result {
+                            Ok(value) => callbacks.return_(to_ocaml(token, &value)),
+                            Err(failure) => rejected(token, callbacks, failure),
+                        })
                     }
                     Poll::Pending => Err(task),
                 }
             });
             match first {
                 Ok(Ok(promise)) => promise,
-                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(Err(task)) => {
                     let (key, promise, task) = new_call(local, callbacks, task)?;
                     local.attend_call(key, Attendant::Task(task.attach(key)));
@@ -307,7 +301,7 @@ pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
         finish(enter(args, |_local, token, callbacks, args| {
             let result = contain(|| body(args).0.map(|v| to_ocaml(token, &v)));
             match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-                Ok(value) => Ok(value.raw().0),
+                Ok(value) => Ok(value.raw()),
                 Err(failure) => Err(failure.to_exception(token, callbacks).get()),
             }
         }))
@@ -414,7 +408,7 @@ where
     unsafe {
         finish(enter(args, |local, token, callbacks, args| {
             match contain(|| Box::pin(start(args))) {
-                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(future) => {
                     let work = Contained::new(future);
                     on_tokio(
@@ -453,7 +447,7 @@ where
     unsafe {
         finish(enter(args, |local, token, callbacks, args| {
             match contain(|| start(args)) {
-                Err(panic) => settled(token, callbacks, Err(Failure::Panic(panic))),
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(body) => on_tokio(local, token, callbacks, outcome, body, spawn_blocking),
             }
         }))

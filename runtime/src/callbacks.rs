@@ -1,7 +1,7 @@
 //! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/callbacks.ml`.
 
+use crate::convert::Converted;
 use crate::ffi::{self, RawValue, Root};
-use ocaml::Value;
 use once_cell::sync::OnceCell;
 use std::ptr::NonNull;
 
@@ -59,7 +59,13 @@ impl Callbacks {
     /// The callbacks, if the OCaml library `lwt_interop` has been initialised.
     ///
     /// Called with a domain's lock held, the first time at least.
+    #[inline]
     pub(crate) fn get() -> Option<&'static Callbacks> {
+        CALLBACKS.get().or_else(Self::find)
+    }
+
+    #[cold]
+    fn find() -> Option<&'static Callbacks> {
         CALLBACKS
             .get_or_try_init(|| {
                 // SAFETY: OCaml is running: it called us.
@@ -94,18 +100,30 @@ impl Callbacks {
     ///
     /// # Safety
     /// The lock is held.
-    pub(crate) unsafe fn return_(&self, value: &Value) -> Result<RawValue, RawValue> {
+    #[inline(always)]
+    pub(crate) unsafe fn return_(&self, value: Converted) -> Result<RawValue, RawValue> {
         // SAFETY: the caller's. The value is rooted, or cannot move, and is read when nothing
         // allocates any more.
         unsafe {
-            if value.raw().0 == ffi::UNIT {
+            match value {
                 // Also `Lwt.return 0` and the like: the same representation.
-                return Ok(self.return_unit.get());
+                Converted::Word(ffi::UNIT) => Ok(self.return_unit.get()),
+                Converted::Word(word) if self.returns_nested => Ok(ffi::alloc_nested(|| word)),
+                value => self.return_value(value),
             }
+        }
+    }
+
+    /// # Safety
+    /// The lock is held.
+    unsafe fn return_value(&self, value: Converted) -> Result<RawValue, RawValue> {
+        // SAFETY: the caller's, and as above.
+        unsafe {
             if self.returns_nested {
-                return Ok(ffi::alloc_nested(|| value.raw().0));
+                Ok(ffi::alloc_nested(|| value.raw()))
+            } else {
+                ffi::callback(self.return_.get(), &mut [value.raw()])
             }
-            ffi::callback(self.return_.get(), &mut [value.raw().0])
         }
     }
 

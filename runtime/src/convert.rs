@@ -5,11 +5,33 @@ use crate::token::RuntimeToken;
 use ocaml::{ToValue, Value};
 use std::any::Any;
 
+/// A result in OCaml.
+pub(crate) enum Converted {
+    /// An OCaml `int`, `bool` or `unit`, which needs no root.
+    Word(RawValue),
+    /// Anything.
+    Value(Value),
+}
+
+impl Converted {
+    /// The value, good until the next allocation or callback.
+    ///
+    /// # Safety
+    /// A domain's lock is held.
+    pub(crate) unsafe fn raw(&self) -> RawValue {
+        match self {
+            Converted::Word(raw) => *raw,
+            Converted::Value(value) => value.raw().0,
+        }
+    }
+}
+
 /// The value in OCaml. What fits a word costs nothing; the crate `ocaml` would root it.
-pub(crate) fn to_ocaml<T: ToValue + 'static>(token: &RuntimeToken<'_>, value: &T) -> Value {
+#[inline]
+pub(crate) fn to_ocaml<T: ToValue + 'static>(token: &RuntimeToken<'_>, value: &T) -> Converted {
     match immediate(value) {
-        Some(raw) => Value::Raw(raw),
-        None => value.to_value(token.runtime()),
+        Some(raw) => Converted::Word(raw),
+        None => Converted::Value(value.to_value(token.runtime())),
     }
 }
 

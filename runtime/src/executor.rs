@@ -5,7 +5,7 @@ use crate::panic::{contain, contain_quietly};
 use crate::run_queue::RunQueue;
 use crate::shared::Shared;
 use crate::slots::{Key, Slots};
-use crate::task::{NewTask, Task, TaskRef, Work};
+use crate::task::{Home, NewTask, Spares, Task, TaskRef, Work};
 use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -36,6 +36,7 @@ pub(crate) struct Executor {
     ready: RunQueue,
     /// The tasks that nobody else stops at the domain's end.
     spawned: RefCell<Slots<Task>>,
+    spares: Spares,
     closed: Cell<bool>,
 }
 
@@ -45,7 +46,17 @@ impl Executor {
             shared,
             ready: RunQueue::new(),
             spawned: RefCell::new(Slots::new()),
+            spares: Spares::new(),
             closed: Cell::new(false),
+        }
+    }
+
+    /// What a new task is made with.
+    #[inline]
+    pub(crate) fn home(&self) -> Home<'_> {
+        Home {
+            shared: &self.shared,
+            spares: &self.spares,
         }
     }
 
@@ -54,7 +65,7 @@ impl Executor {
         if self.closed.get() {
             return contain_quietly(|| drop(future));
         }
-        let new = NewTask::new(&self.shared, Spawned { future });
+        let new = NewTask::new(self.home(), Spawned { future });
         let mut spawned = self.spawned.borrow_mut();
         spawned.insert_with(|key| new.attach(key)).wake();
     }

@@ -130,6 +130,7 @@ pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
 /// # Safety
 /// The domain's lock is held; `value` gives one that is valid when it is called, and allocates
 /// nothing.
+#[inline]
 pub(crate) unsafe fn alloc_nested(value: impl FnOnce() -> RawValue) -> RawValue {
     const WORD: usize = size_of::<RawValue>();
     // SAFETY: the caller's. The block is young: it is initialised without a barrier, before anything

@@ -60,11 +60,10 @@ pub(crate) struct Local {
     _tokio: tokio::runtime::EnterGuard<'static>,
 }
 
-/// What the current thread is to us.
+/// What a thread that owns no executor is to us.
 #[derive(Clone, Copy)]
-enum Role {
+enum Without {
     Stranger,
-    Owner(NonNull<Local>),
     /// It owned this domain, which has ended.
     Former(u64),
     /// It is the copy, in a forked process, of the thread that owns this domain. tokio's threads
@@ -73,34 +72,34 @@ enum Role {
 }
 
 thread_local! {
-    static ROLE: Cell<Role> = const { Cell::new(Role::Stranger) };
+    /// The executor of the thread that is its owner, null for all others.
+    static OWNED: Cell<*const Local> = const { Cell::new(std::ptr::null()) };
+    /// Why there is none.
+    static WITHOUT: Cell<Without> = const { Cell::new(Without::Stranger) };
+}
+
+#[inline]
+fn owned<'a>() -> Option<&'a Local> {
+    // SAFETY: `Local` lives until `close`, on this same thread, takes it from here; and `close`
+    // does not free it while a stub is running, in which the reference is used.
+    unsafe { OWNED.get().as_ref() }
 }
 
 /// The executor of the current thread's domain, whether or not OCaml has called into
 /// Rust. For what touches no OCaml value.
+#[inline]
 pub(crate) fn with_owner<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
-    match ROLE.try_with(Cell::get).unwrap_or(Role::Stranger) {
-        // SAFETY: `Local` lives until `close`, on this same thread, resets the role; and
-        // `close` does not free it while a stub (whose callee may be `f`) is running.
-        Role::Owner(local) => Some(f(unsafe { local.as_ref() })),
-        _ => None,
-    }
+    owned().map(f)
 }
 
 /// The executor of the current thread's domain, if OCaml has called into Rust.
 pub(crate) fn with_entered<R>(f: impl FnOnce(&Local) -> R) -> Result<R, TokenError> {
-    match ROLE.try_with(Cell::get).unwrap_or(Role::Stranger) {
-        Role::Owner(local) => {
-            // SAFETY: as in `with_owner`.
-            let local = unsafe { local.as_ref() };
-            if local.depth.get() == 0 {
-                return Err(TokenError::OutsideExecutor {
-                    domain: local.shared.id,
-                });
-            }
-            Ok(f(local))
-        }
-        _ => Err(no_executor()),
+    match owned() {
+        Some(local) if local.depth.get() == 0 => Err(TokenError::OutsideExecutor {
+            domain: local.shared.id,
+        }),
+        Some(local) => Ok(f(local)),
+        None => Err(no_executor()),
     }
 }
 
@@ -109,37 +108,39 @@ pub(crate) fn with_entered<R>(f: impl FnOnce(&Local) -> R) -> Result<R, TokenErr
 ///
 /// # Safety
 /// OCaml called the stub that calls this, and the lock has not been released since.
+#[inline]
 pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R) -> Option<R> {
     struct Leave<'a>(&'a Cell<u32>);
     impl Drop for Leave<'_> {
+        #[inline]
         fn drop(&mut self) {
             self.0.set(self.0.get() - 1);
         }
     }
-    with_owner(|local| {
-        local.depth.set(local.depth.get() + 1);
-        let _leave = Leave(&local.depth);
-        f(local, &RuntimeToken::new(local))
-    })
+    let local = owned()?;
+    local.depth.set(local.depth.get() + 1);
+    let _leave = Leave(&local.depth);
+    Some(f(local, &RuntimeToken::new(local)))
 }
 
 /// Why this thread, which owns no executor, has none.
 pub(crate) fn no_executor() -> TokenError {
-    match ROLE.try_with(Cell::get) {
-        Ok(Role::Former(domain)) => TokenError::DomainTerminated { domain },
-        Ok(Role::Forked(domain)) => TokenError::Forked { domain },
-        _ => TokenError::NotADomainThread,
+    match WITHOUT.get() {
+        Without::Former(domain) => TokenError::DomainTerminated { domain },
+        Without::Forked(domain) => TokenError::Forked { domain },
+        Without::Stranger => TokenError::NotADomainThread,
     }
 }
 
-/// In a process that has just been forked: the executor stays with the parent.
+fn disown(local: &Local, why: fn(u64) -> Without) {
+    WITHOUT.set(why(local.shared.id));
+    OWNED.set(std::ptr::null());
+}
+
+/// In a process that has just been forked: the executor stays with the parent, and the child has a
+/// copy of the memory.
 pub(crate) fn leave_to_parent() {
-    let _ = ROLE.try_with(|role| {
-        if let Role::Owner(local) = role.get() {
-            // SAFETY: as in `with_owner`; the child has a copy of the memory.
-            role.set(Role::Forked(unsafe { local.as_ref() }.shared.id));
-        }
-    });
+    with_owner(|local| disown(local, Without::Forked));
 }
 
 impl Local {
@@ -173,7 +174,7 @@ impl Local {
             _tokio: tokio.enter(),
         });
         registry().insert(id, shared.clone());
-        ROLE.set(Role::Owner(NonNull::from(Box::leak(local))));
+        OWNED.set(Box::leak(local));
         Ok(shared)
     }
 
@@ -201,10 +202,10 @@ impl Local {
         };
         let Some((local, last)) = closed else { return };
         // SAFETY: the pointer is the one that `open` leaked.
-        ROLE.set(Role::Former(unsafe { local.as_ref() }.shared.id));
+        disown(unsafe { local.as_ref() }, Without::Former);
         if last {
-            // SAFETY: no stub is on the stack, so nobody has a reference, and the role that
-            // gave them out is gone.
+            // SAFETY: no stub is on the stack, so nobody has a reference, and nobody gets
+            // another.
             let local = unsafe { Box::from_raw(local.as_ptr()) };
             contain_quietly(|| drop(local));
         }

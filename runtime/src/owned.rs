@@ -6,6 +6,7 @@
 //! stack.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -68,16 +69,40 @@ fn borrows(name: &str) -> bool {
     before.contains('&') || end.is_some_and(|end| borrows(&callback[end..]))
 }
 
-/// Checks a type that only the caller's caller knows.
+/// How many types a thread remembers to have checked.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    /// Where their names are: one that is there is that of a type, or of types with one name.
+    static CHECKED: [Cell<(*const u8, usize)>; REMEMBERED] =
+        const { [const { Cell::new((std::ptr::null(), 0)) }; REMEMBERED] };
+}
+
+/// Checks a type that only the caller's caller knows. Costs a look at a table.
 ///
 /// # Panics
 /// If its name says that it is made with references.
+#[inline]
 pub(crate) fn assert_owned<T>() {
-    assert!(
-        !borrows(type_name::<T>()),
-        "OCaml values convert to owned types, not to {}, which would point into the OCaml heap",
-        type_name::<T>()
-    );
+    let name = type_name::<T>();
+    let place = (name.as_ptr(), name.len());
+    // Names are static, and next to one another.
+    let slot = (name.as_ptr() as usize).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 6);
+    let known = CHECKED.with(|checked| checked[slot].replace(place) == place);
+    if !known {
+        assert_name(name, slot);
+    }
+}
+
+#[cold]
+fn assert_name(name: &str, slot: usize) {
+    if borrows(name) {
+        CHECKED.with(|checked| checked[slot].set((std::ptr::null(), 0)));
+        panic!(
+            "OCaml values convert to owned types, not to {name}, which would point into the OCaml \
+             heap"
+        );
+    }
 }
 
 /// Checks what an exported function takes and gives, once: aliases hide from the compiler's check

@@ -70,6 +70,7 @@ pub(crate) fn remember_origins() {
 }
 
 /// Runs `f`; a panic becomes `Err`.
+#[inline]
 pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     CONTAINED.set(CONTAINED.get() + 1);
     // What `f` left half done is not used again: a panicked task is dropped, and

@@ -30,7 +30,7 @@ pub(crate) fn settle<T: ToValue + 'static>(
         Ok(value) => match contain(move || to_ocaml(token, &value)) {
             Ok(value) => {
                 // SAFETY: the token proves the lock; the value is rooted until it is stored.
-                unsafe { local.complete_call(key, Kind::Resolve, value.raw().0) };
+                unsafe { local.complete_call(key, Kind::Resolve, value.raw()) };
                 return;
             }
             Err(panic) => Failure::Panic(panic),

@@ -87,8 +87,10 @@ struct Whole<W> {
 }
 
 impl<W: Work> Whole<W> {
+    const LAYOUT: (Layout, Option<usize>) = Spares::layout(Layout::new::<Self>());
+
     const VTABLE: Vtable = Vtable {
-        layout: Layout::new::<Self>(),
+        layout: Self::LAYOUT.0,
         detached: W::DETACHED,
         poll: Self::poll,
         drop_work: Self::drop_work,
@@ -244,14 +246,20 @@ impl Clone for TaskRef {
 }
 
 impl Drop for TaskRef {
+    #[inline]
     fn drop(&mut self) {
-        let header = self.header();
+        let refs = &self.header().refs;
         // The only share can be given up without a locked instruction.
-        if header.refs.load(Ordering::Acquire) != 1
-            && header.refs.fetch_sub(1, Ordering::AcqRel) != 1
-        {
-            return;
+        if refs.load(Ordering::Acquire) == 1 || refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.free();
         }
+    }
+}
+
+impl TaskRef {
+    /// This was the last share.
+    fn free(&self) {
+        let header = self.header();
         let (layout, home, counted) = (header.vtable.layout, header.home, header.counted.get());
         // SAFETY: it was the last share, of memory that `NewTask::new` allocated with this layout.
         // The owner gave up its own only when the work had been dropped.
@@ -335,109 +343,186 @@ impl Drop for Task {
     }
 }
 
-/// A task that nobody waits for yet. It is polled by [`poll`](Self::poll) only. Dropping it drops
-/// the work.
-pub(crate) struct NewTask<W: Work> {
-    task: Option<Task>,
-    _work: PhantomData<W>,
+/// Memory of tasks that were done at once, for the next such ones: a block for each size.
+pub(crate) struct Spares([Cell<*mut u8>; Spares::SIZES]);
+
+impl Spares {
+    /// Up to 512 bytes, in steps of as many as the allocator rounds up to.
+    const SIZES: usize = 32;
+    const STEP: usize = 16;
+
+    pub(crate) fn new() -> Self {
+        Spares([const { Cell::new(std::ptr::null_mut()) }; Spares::SIZES])
+    }
+
+    /// The size that a block has, if there may be spare ones of it.
+    const fn layout(layout: Layout) -> (Layout, Option<usize>) {
+        let steps = layout.size().div_ceil(Self::STEP);
+        if layout.align() > Self::STEP || steps > Self::SIZES {
+            return (layout, None);
+        }
+        match Layout::from_size_align(steps * Self::STEP, Self::STEP) {
+            Ok(layout) => (layout, Some(steps - 1)),
+            Err(_) => (layout, None),
+        }
+    }
+
+    #[inline]
+    fn take(&self, size: Option<usize>) -> *mut u8 {
+        size.map_or(std::ptr::null_mut(), |size| self.0[size].replace(std::ptr::null_mut()))
+    }
+
+    /// Returns whether it was taken.
+    #[inline]
+    fn put(&self, size: Option<usize>, block: *mut u8) -> bool {
+        match size {
+            Some(size) if self.0[size].get().is_null() => {
+                self.0[size].set(block);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
-impl<W: Work> NewTask<W> {
-    /// Only `home`'s owner.
-    pub(crate) fn new(home: &Arc<Shared>, work: W) -> Self {
-        let layout = Layout::new::<Whole<W>>();
+impl Drop for Spares {
+    fn drop(&mut self) {
+        for (i, block) in self.0.iter().enumerate() {
+            let size = (i + 1) * Self::STEP;
+            let layout = Layout::from_size_align(size, Self::STEP).expect("it was a block's");
+            if !block.get().is_null() {
+                // SAFETY: `NewTask` allocated it, with this layout.
+                unsafe { dealloc(block.get(), layout) };
+            }
+        }
+    }
+}
+
+/// What a new task is given by its domain, whose thread this is.
+#[derive(Clone, Copy)]
+pub(crate) struct Home<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) spares: &'a Spares,
+}
+
+/// A task that nobody waits for yet. It is polled by [`poll`](Self::poll) only. Dropping it drops
+/// the work.
+pub(crate) struct NewTask<'a, W: Work> {
+    whole: NonNull<Whole<W>>,
+    home: Home<'a>,
+}
+
+impl<'a, W: Work> NewTask<'a, W> {
+    /// The task of a domain, whose thread this is.
+    #[inline]
+    pub(crate) fn new(home: Home<'a>, work: W) -> Self {
         let header = Header {
             vtable: &Whole::<W>::VTABLE,
             refs: AtomicU32::new(1),
             flags: AtomicU8::new(0),
             phase: Cell::new(Phase::Fresh { woken: false }),
             counted: Cell::new(false),
-            home: Arc::as_ptr(home),
+            home: Arc::as_ptr(home.shared),
             next: AtomicPtr::new(std::ptr::null_mut()),
             key: Cell::new(Key::from_int(0)),
         };
-        // SAFETY: the layout is not of size 0, and the memory is written whole.
-        let whole = unsafe {
-            let memory = alloc(layout).cast::<Whole<W>>();
-            let Some(whole) = NonNull::new(memory) else {
-                handle_alloc_error(layout)
-            };
-            whole.write(Whole { header, work });
-            whole
-        };
-        NewTask {
-            task: Some(Task {
-                task: TaskRef(whole.cast()),
-                _not_send: PhantomData,
-            }),
-            _work: PhantomData,
+        let (layout, size) = Whole::<W>::LAYOUT;
+        let mut memory = home.spares.take(size);
+        if memory.is_null() {
+            // SAFETY: the layout is not of size 0.
+            memory = unsafe { alloc(layout) };
         }
+        let Some(whole) = NonNull::new(memory.cast::<Whole<W>>()) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: the memory has this layout, and is nobody else's.
+        unsafe { whole.write(Whole { header, work }) };
+        NewTask { whole, home }
     }
 
-    fn task(&self) -> &TaskRef {
-        &self.task.as_ref().expect("it is there until it is used").task
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: this is a share of the task.
+        unsafe { &(*self.whole.as_ptr()).header }
     }
 
     /// Polls the work with `f`. Wake-ups are remembered.
+    #[inline]
     pub(crate) fn poll<R>(&mut self, f: impl FnOnce(Pin<&mut W>, &mut Context<'_>) -> R) -> R {
-        let header = self.task().0;
         // SAFETY: the waker is not dropped, and the task lives longer.
-        let waker = unsafe { ManuallyDrop::new(waker(header)) };
+        let waker = unsafe { ManuallyDrop::new(waker(self.whole.cast())) };
         // SAFETY: it is fresh, so nobody else polls or drops the work.
-        let work = unsafe { Whole::<W>::work(header) };
+        let work = unsafe { Whole::<W>::work(self.whole.cast()) };
         f(work, &mut Context::from_waker(&waker))
     }
 
     /// From now on wakers may outlive the domain's own share of `home`.
     fn count_home(&self) {
-        let header = self.task().header();
-        if !header.counted.replace(true) {
-            // SAFETY: it is a pointer to what an `Arc` that is alive holds: the owner is here.
-            unsafe { Arc::increment_strong_count(header.home) };
-        }
+        self.header().counted.set(true);
+        // SAFETY: it is a pointer to what an `Arc` holds that is alive: the owner is here.
+        unsafe { Arc::increment_strong_count(self.header().home) };
     }
 
     /// The task is to be polled when it is woken, and known to its work under `key`.
-    pub(crate) fn attach(mut self, key: Key) -> Task {
+    pub(crate) fn attach(self, key: Key) -> Task {
         self.count_home();
-        let task = self.task.take().expect("it is used once");
+        let task = Task {
+            task: TaskRef(ManuallyDrop::new(self).whole.cast()),
+            _not_send: PhantomData,
+        };
         let header = task.task.header();
         header.key.set(key);
         count(|t| &t.tasks_made, 1);
         let woken = header.phase.replace(Phase::Idle) == Phase::Fresh { woken: true };
         if woken {
-            task.task.wake_by_ref();
+            task.wake();
         }
         task
     }
 
     /// The work is over, and is dropped. A panic of its destructor comes out.
-    pub(crate) fn finish(mut self) {
-        self.end();
+    #[inline]
+    pub(crate) fn finish(self) {
+        ManuallyDrop::new(self).end();
     }
 
-    fn end(&mut self) {
-        let Some(Task { task, .. }) = &self.task else {
-            return;
-        };
-        let header = task.header();
+    /// Gives up the work and this share of the task, once.
+    #[inline]
+    fn end(&self) {
+        let header = self.header();
         header.phase.set(Phase::Done);
-        // Nobody has a waker, most of the time.
         if header.refs.load(Ordering::Acquire) != 1 {
-            header.flags.fetch_or(DONE, Ordering::AcqRel);
-            self.count_home();
+            return self.end_among_wakers();
         }
-        let task = self.task.take().expect("looked at above");
-        // SAFETY: it was fresh, so the work is there and is not being polled. `task` keeps the
-        // memory, whether or not the destructor panics.
-        unsafe { Whole::<W>::drop_work(task.task.0) };
+        /// What happens to the memory, whether or not the destructor panics.
+        struct Free<'a>(Home<'a>, *mut u8, Layout, Option<usize>);
+        impl Drop for Free<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                if !self.0.spares.put(self.3, self.1) {
+                    // SAFETY: `new` allocated it with this layout, and nobody has a share.
+                    unsafe { dealloc(self.1, self.2) };
+                }
+            }
+        }
+        let (layout, size) = Whole::<W>::LAYOUT;
+        let _free = Free(self.home, self.whole.as_ptr().cast(), layout, size);
+        // SAFETY: it was fresh, so the work is there and is not being polled.
+        unsafe { Whole::<W>::drop_work(self.whole.cast()) };
+    }
+
+    #[cold]
+    fn end_among_wakers(&self) {
+        self.header().flags.fetch_or(DONE, Ordering::AcqRel);
+        self.count_home();
+        let _share = TaskRef(self.whole.cast());
+        // SAFETY: it was fresh, so the work is there and is not being polled.
+        unsafe { Whole::<W>::drop_work(self.whole.cast()) };
     }
 }
 
-impl<W: Work> Drop for NewTask<W> {
+impl<W: Work> Drop for NewTask<'_, W> {
     fn drop(&mut self) {
-        if self.task.is_some() {
-            contain_quietly(|| self.end());
-        }
+        contain_quietly(|| self.end());
     }
 }
