@@ -24,10 +24,12 @@ type t = {
   mutable todo : job list;
   (* Rust fills one batch while the loop works on another. *)
   mutable batch : Raw.Batch.t;
+  mutable lent : bool;
   mutable entries : int;
   mutable next_entry : int;
   (* Told [Domain_terminated] when the domain ends. *)
   watches : watch;
+  mutable failure : (exn * Printexc.raw_backtrace) option;
   mutable stop : unit -> unit;
 }
 
@@ -108,19 +110,22 @@ let perform t i =
 
 (* What fails keeps nothing else from running; the first exception of those that Lwt lets through
    comes out at the end of the round. *)
-type failure = (exn * Printexc.raw_backtrace) option ref
+let note_failure t e =
+  let bt = Printexc.get_raw_backtrace () in
+  if Option.is_none t.failure then t.failure <- Some (e, bt)
 
-let attempt (first : failure) f x =
-  try f x
-  with e ->
-    let bt = Printexc.get_raw_backtrace () in
-    if Option.is_none !first then first := Some (e, bt)
-
-let raise_first (first : failure) =
-  Option.iter (fun (e, bt) -> Printexc.raise_with_backtrace e bt) !first
+let raise_failure t =
+  match t.failure with
+  | None -> ()
+  | Some (e, bt) ->
+      t.failure <- None;
+      Printexc.raise_with_backtrace e bt
 
 (* The same number as in runtime/src/turn.rs, which has the reasons. *)
 let chunk = 32
+
+let has_jobs t =
+  match t.todo with [] -> not (Mpsc.is_empty t.handle.inbox) | _ :: _ -> true
 
 let next_job t =
   let jobs = match t.todo with [] -> Mpsc.take_all t.handle.inbox | jobs -> jobs in
@@ -130,54 +135,51 @@ let next_job t =
       t.todo <- rest;
       Some job
 
-let rec run_jobs t failure n =
+let rec run_jobs t n =
   match next_job t with
   | None -> ()
   | Some job ->
       Raw.received ();
-      attempt failure job Deliver;
-      if Raw.spend () && n < chunk then run_jobs t failure (n + 1)
+      (try job Deliver with e -> note_failure t e);
+      if Raw.spend () && n < chunk then run_jobs t (n + 1)
 
 let has_entries t = t.next_entry < t.entries
 
-let has_jobs t =
-  match t.todo with [] -> not (Mpsc.is_empty t.handle.inbox) | _ :: _ -> true
-
-let perform_entry t failure =
+let perform_entry t =
   let i = t.next_entry in
   t.next_entry <- i + 1;
-  attempt failure (perform t) i
+  try perform t i with e -> note_failure t e
 
-let rec perform_entries t failure =
+let rec perform_entries t =
   if has_entries t then (
-    perform_entry t failure;
-    if Raw.spend () then perform_entries t failure)
+    perform_entry t;
+    if Raw.spend () then perform_entries t)
 
-let tick t failure =
-  let spare = if t.batch == Raw.Batch.none then Raw.Batch.create () else t.batch in
+let tick t =
   (* A task may call [exit], whose hooks run the loop, which ticks as well. *)
-  t.batch <- Raw.Batch.none;
+  let spare = if t.lent then Raw.Batch.create () else t.batch in
+  t.lent <- true;
   let filled = Raw.tick spare in
   while has_entries t do
-    perform_entry t failure
+    perform_entry t
   done;
+  t.lent <- false;
   let entries = Raw.Batch.length filled in
-  t.batch <- (if entries = 0 then spare else filled);
+  if entries > 0 then t.batch <- filled;
   t.next_entry <- 0;
   t.entries <- entries
 
 (* A chunk of each kind. *)
 let round t =
-  let failure = ref None in
-  run_jobs t failure 1;
-  if not (has_entries t) then tick t failure;
-  perform_entries t failure;
-  raise_first failure
+  if has_jobs t then run_jobs t 1;
+  if not (has_entries t) then tick t;
+  perform_entries t;
+  raise_failure t
 
 (* A chain of calls is served without going through the loop each time, while the turn lasts. *)
 let rec drain t =
   round t;
-  if (has_jobs t || has_entries t || Raw.has_work ()) && not (Raw.turn_is_over ()) then
+  if (Raw.has_work () || has_jobs t || has_entries t) && not (Raw.turn_is_over ()) then
     drain t
 
 let after_wait t () =
@@ -261,10 +263,12 @@ let attach state =
           calls = Keyed.create Raw.Resolver.nobody;
           waits = Keyed.create No_wait;
           todo = [];
-          batch = Raw.Batch.none;
+          batch = Raw.Batch.create ();
+          lent = false;
           entries = 0;
           next_entry = 0;
           watches = watch ();
+          failure = None;
           stop = ignore;
         }
       in

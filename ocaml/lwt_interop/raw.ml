@@ -32,7 +32,6 @@ module Batch = struct
   let capacity = 256
   let fields = 3
   let nothing = Obj.repr 0
-  let none : t = [||]
   let create () = Array.make (1 + (fields * capacity)) nothing
 
   type kind = Resolve | Reject | Apply | Cancel | Forget

@@ -13,9 +13,6 @@ module Batch : sig
   type t
   (** What a tick found for the loop to do: see [runtime/src/batch.rs]. *)
 
-  val none : t
-  (** Where there is none. *)
-
   val create : unit -> t
   val length : t -> int
 

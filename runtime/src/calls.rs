@@ -79,6 +79,7 @@ impl<W> Calls<W> {
     }
 
     /// Whether the call is not settled yet.
+    #[cfg(test)]
     pub(crate) fn is_open(&self, key: Key) -> bool {
         !matches!(self.0.borrow_mut().get_mut(key), None | Some(Call::Settled))
     }

@@ -91,7 +91,7 @@ impl Executor {
             self.ready.pop()
         });
         let Some(task) = task else { return false };
-        if let Some(key) = task.run() {
+        if let Some(key) = task.run(&self.spares) {
             let done = self.spawned.borrow_mut().remove(key);
             drop(done);
         }

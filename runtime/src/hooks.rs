@@ -92,13 +92,20 @@ impl Reclaimed {
     ///
     /// # Safety
     /// OCaml called, and no unrooted value is at hand.
+    #[inline]
     pub(crate) unsafe fn look(&self) {
-        let gone = GONE.load(Ordering::Relaxed);
-        // A few at a time: the loop waits meanwhile, for a millisecond or so.
-        let pools = (gone - self.0.get()).min(WORTH_WHILE);
-        if pools < WORTH_WHILE {
-            return;
+        if GONE.load(Ordering::Relaxed) - self.0.get() >= WORTH_WHILE {
+            // SAFETY: the caller's.
+            unsafe { self.reclaim() }
         }
+    }
+
+    /// # Safety
+    /// As for `look`.
+    #[cold]
+    unsafe fn reclaim(&self) {
+        // A few at a time: the loop waits meanwhile, for a millisecond or so.
+        let pools = WORTH_WHILE;
         self.0.set(self.0.get() + pools);
         // SAFETY: the caller's.
         unsafe {

@@ -282,25 +282,11 @@ impl Local {
         }
     }
 
-    /// Settles a call, once: queues its outcome for OCaml. Returns `false`, and counts, if
-    /// the call was settled before.
-    ///
-    /// # Safety
-    /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
-    pub(crate) unsafe fn complete_call(&self, key: Key, kind: Kind, value: RawValue) -> bool {
-        let Ok(attendant) = self.calls.complete(key) else {
-            return false;
-        };
-        // A task that completes its own call is being polled, and ends with that.
-        drop(attendant);
-        // SAFETY: the caller's.
-        unsafe { self.request(key, kind, value) };
-        true
-    }
-
-    /// Whether a call is still waited for.
-    pub(crate) fn has_call(&self, key: Key) -> bool {
-        self.calls.is_open(key)
+    /// A call has an outcome, which the caller [requests](Self::request) to be told. Returns `false`,
+    /// and counts, if the call was settled before.
+    pub(crate) fn complete_call(&self, key: Key) -> bool {
+        // Work that completes its own call is being polled, and ends with that.
+        self.calls.complete(key).is_ok()
     }
 
     /// OCaml has taken the outcome of a settled call.

@@ -11,36 +11,29 @@ use crate::token::RuntimeToken;
 use ocaml::ToValue;
 
 /// Converts the outcome and queues it for the loop. If the call was settled before, the
-/// outcome is dropped. A conversion that panics rejects the promise.
+/// outcome is dropped, without being converted. A conversion that panics rejects the promise.
 pub(crate) fn settle<T: ToValue + 'static>(
     local: &Local,
     token: &RuntimeToken<'_>,
     key: Key,
     outcome: Result<T, Failure>,
 ) {
-    let failure = match outcome {
-        // Converting for nobody would be wasted; `complete_call` counts it all the same.
-        Ok(value) if !local.has_call(key) => {
-            contain_quietly(|| drop(value));
-            // SAFETY: the token proves the lock; `()` is always valid, and is not used.
-            unsafe { local.complete_call(key, Kind::Resolve, crate::ffi::UNIT) };
-            return;
-        }
-        // The value is dropped inside: its destructor may panic as well.
-        Ok(value) => match contain(move || to_ocaml(token, &value)) {
-            Ok(value) => {
-                // SAFETY: the token proves the lock; the value is rooted until it is stored.
-                unsafe { local.complete_call(key, Kind::Resolve, value.raw()) };
-                return;
-            }
-            Err(panic) => Failure::Panic(panic),
-        },
-        Err(failure) => failure,
-    };
-    let callbacks = Callbacks::get().expect("calls are made once OCaml has registered");
-    // SAFETY: the token proves the lock; the exception is rooted until it is stored.
+    if !local.complete_call(key) {
+        return contain_quietly(|| drop(outcome));
+    }
+    // The value is dropped inside: its destructor may panic as well.
+    let converted = outcome
+        .and_then(|value| contain(move || to_ocaml(token, &value)).map_err(Failure::Panic));
+    // SAFETY: the token proves the lock; value and exception are rooted until they are stored, or
+    // cannot move.
     unsafe {
-        let exn = failure.to_exception(token, callbacks);
-        local.complete_call(key, Kind::Reject, exn.get());
+        match converted {
+            Ok(value) => local.request(key, Kind::Resolve, value.raw()),
+            Err(failure) => {
+                let callbacks = Callbacks::get().expect("calls are made once OCaml has registered");
+                let exn = failure.to_exception(token, callbacks);
+                local.request(key, Kind::Reject, exn.get());
+            }
+        }
     }
 }

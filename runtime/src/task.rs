@@ -15,12 +15,15 @@
 //!
 //! A wake-up puts the task into a queue of its domain's, once (`QUEUED`), unless it is done. One
 //! that comes while the task is fresh or being polled is remembered, and takes effect afterwards.
+//!
+//! Flags and number of shares are one word, so that to wake, and to take a task from a queue, is
+//! one locked instruction each.
 
 use crate::metrics::count;
 use crate::panic::contain_quietly;
 use crate::shared::Shared;
 use crate::slots::Key;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -52,10 +55,14 @@ enum Phase {
     Done,
 }
 
-/// It is in a queue, or about to be: who has set this has the link.
-const QUEUED: u8 = 1;
+/// It is in a queue, or about to be: who has set this has the link, and a share for the queue.
+const QUEUED: u32 = 1;
 /// There is nothing to wake any more.
-const DONE: u8 = 2;
+const DONE: u32 = 2;
+/// One share.
+const SHARE: u32 = 4;
+/// With so many, wakers are being forgotten in a loop.
+const TOO_MANY: u32 = u32::MAX / 2;
 
 struct Vtable {
     layout: Layout,
@@ -67,8 +74,7 @@ struct Vtable {
 /// What other threads know of a task.
 pub(crate) struct Header {
     vtable: &'static Vtable,
-    refs: AtomicU32,
-    flags: AtomicU8,
+    state: AtomicU32,
     /// The owner's.
     phase: Cell<Phase>,
     /// Whether `home` is a share. The owner's, until it gives up its own share of the task; then
@@ -87,10 +93,10 @@ struct Whole<W> {
 }
 
 impl<W: Work> Whole<W> {
-    const LAYOUT: (Layout, Option<usize>) = Spares::layout(Layout::new::<Self>());
+    const LAYOUT: Layout = Spares::layout(Layout::new::<Self>());
 
     const VTABLE: Vtable = Vtable {
-        layout: Self::LAYOUT.0,
+        layout: Self::LAYOUT,
         detached: W::DETACHED,
         poll: Self::poll,
         drop_work: Self::drop_work,
@@ -163,12 +169,6 @@ impl TaskRef {
         TaskRef(unsafe { NonNull::new_unchecked(raw) })
     }
 
-    /// Whether the task has to be put into a queue, by the caller.
-    fn claim_link(&self) -> bool {
-        let before = self.header().flags.fetch_or(QUEUED, Ordering::AcqRel);
-        before & (QUEUED | DONE) == 0
-    }
-
     fn home(&self) -> &Shared {
         // SAFETY: `home` is a share of the task's; or the task is fresh, and its domain is inside
         // the stub that makes it.
@@ -176,50 +176,85 @@ impl TaskRef {
     }
 
     fn wake_by_ref(&self) {
-        if self.claim_link() {
+        let state = &self.header().state;
+        // A locked instruction in any case: who finds the task queued relies on its poll to see
+        // what was written before.
+        let before = state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+            match state & (QUEUED | DONE) {
+                0 => Some((state | QUEUED) + SHARE),
+                QUEUED => Some(state),
+                _ => None,
+            }
+        });
+        if let Ok(before) = before
+            && before & QUEUED == 0
+        {
+            if before > TOO_MANY {
+                std::process::abort();
+            }
             // Not the caller's share: once the owner has that of the queue, the domain may end and
             // take `home` along.
-            self.home().schedule(self.clone());
+            self.home().schedule(TaskRef(self.0));
         }
+    }
+
+    /// Whether nobody has another share: then nobody else can make one.
+    fn is_only(&self) -> bool {
+        self.header().state.load(Ordering::Acquire) / SHARE == 1
     }
 
     /// The owner has taken the task from a queue: polls it. Returns the key if the task is done
     /// and the executor is to forget it.
-    pub(crate) fn run(self) -> Option<Key> {
-        let header = self.header();
-        // What the wakers wrote is there from now on; what they write later queues it again.
-        header.flags.fetch_and(!QUEUED, Ordering::AcqRel);
-        match header.phase.get() {
-            Phase::Idle => {}
-            Phase::Fresh { .. } => {
-                header.phase.set(Phase::Fresh { woken: true });
-                return None;
+    pub(crate) fn run(self, spares: &Spares) -> Option<Key> {
+        // The queue's share.
+        let this = ManuallyDrop::new(self);
+        let header = this.header();
+        if header.phase.get() != Phase::Idle {
+            // What the wakers wrote is there from now on; what they write later queues it again.
+            header.state.fetch_and(!QUEUED, Ordering::AcqRel);
+            match header.phase.get() {
+                Phase::Fresh { .. } => header.phase.set(Phase::Fresh { woken: true }),
+                // A loop inside the poll, which code that calls `exit` runs.
+                Phase::Polling { .. } => header.phase.set(Phase::Polling { woken: true }),
+                Phase::Stopped | Phase::Done | Phase::Idle => {}
             }
-            // A loop inside the poll, which code that calls `exit` runs.
-            Phase::Polling { .. } => {
-                header.phase.set(Phase::Polling { woken: true });
-                return None;
-            }
-            Phase::Stopped | Phase::Done => return None,
+            drop(ManuallyDrop::into_inner(this));
+            return None;
         }
+        // Likewise, and the share is given up: that of the `Task` is there while the task is idle,
+        // and is left to us if the `Task` is dropped meanwhile.
+        header.state.fetch_sub(QUEUED + SHARE, Ordering::AcqRel);
         header.phase.set(Phase::Polling { woken: false });
         // SAFETY: the share lives longer than the waker, which is not dropped.
-        let waker = unsafe { ManuallyDrop::new(waker(self.0)) };
+        let waker = unsafe { ManuallyDrop::new(waker(this.0)) };
         // SAFETY: only the owner runs tasks, and it was idle, so the work is there.
-        let polled =
-            unsafe { (header.vtable.poll)(self.0, &mut Context::from_waker(&waker)) };
+        let polled = unsafe { (header.vtable.poll)(this.0, &mut Context::from_waker(&waker)) };
         match (polled, header.phase.get()) {
             (Poll::Pending, Phase::Polling { woken }) => {
                 header.phase.set(Phase::Idle);
                 if woken {
-                    self.wake_by_ref();
+                    this.wake_by_ref();
                 }
                 None
             }
-            _ => {
-                self.end();
-                header.vtable.detached.then(|| header.key.get())
+            (_, phase) => {
+                this.end();
+                let key = header.vtable.detached.then(|| header.key.get());
+                if phase == Phase::Stopped {
+                    ManuallyDrop::into_inner(this).free_into(spares);
+                }
+                key
             }
+        }
+    }
+
+    /// Gives up a share, on the owner's thread.
+    fn free_into(self, spares: &Spares) {
+        if self.is_only() {
+            let this = ManuallyDrop::new(self);
+            this.leave_home();
+            let layout = this.header().vtable.layout;
+            spares.free(this.0.as_ptr().cast(), layout);
         }
     }
 
@@ -227,7 +262,9 @@ impl TaskRef {
     fn end(&self) {
         let header = self.header();
         header.phase.set(Phase::Done);
-        header.flags.fetch_or(DONE, Ordering::AcqRel);
+        if !self.is_only() {
+            header.state.fetch_or(DONE, Ordering::AcqRel);
+        }
         count(|t| &t.tasks_dropped, 1);
         // SAFETY: as the caller promises; with the phase set, nobody gets here again.
         contain_quietly(|| unsafe { (header.vtable.drop_work)(self.0) });
@@ -236,9 +273,8 @@ impl TaskRef {
 
 impl Clone for TaskRef {
     fn clone(&self) -> Self {
-        let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
-        if before > u32::MAX / 2 {
-            // Wakers that are forgotten in a loop. Like `Arc`, better not to go on.
+        if self.header().state.fetch_add(SHARE, Ordering::Relaxed) > TOO_MANY {
+            // Like `Arc`: better not to go on.
             std::process::abort();
         }
         TaskRef(self.0)
@@ -248,9 +284,9 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        let refs = &self.header().refs;
         // The only share can be given up without a locked instruction.
-        if refs.load(Ordering::Acquire) == 1 || refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let state = &self.header().state;
+        if self.is_only() || state.fetch_sub(SHARE, Ordering::AcqRel) / SHARE == 1 {
             self.free();
         }
     }
@@ -259,15 +295,18 @@ impl Drop for TaskRef {
 impl TaskRef {
     /// This was the last share.
     fn free(&self) {
-        let header = self.header();
-        let (layout, home, counted) = (header.vtable.layout, header.home, header.counted.get());
-        // SAFETY: it was the last share, of memory that `NewTask::new` allocated with this layout.
-        // The owner gave up its own only when the work had been dropped.
-        unsafe {
-            dealloc(self.0.as_ptr().cast(), layout);
-            if counted {
-                Arc::decrement_strong_count(home);
-            }
+        let layout = self.header().vtable.layout;
+        self.leave_home();
+        // SAFETY: `NewTask::new` allocated it with this layout. The owner gave up its own share
+        // only when the work had been dropped.
+        unsafe { dealloc(self.0.as_ptr().cast(), layout) };
+    }
+
+    /// The last share gives up `home`.
+    fn leave_home(&self) {
+        if self.header().counted.get() {
+            // SAFETY: it was counted, once.
+            unsafe { Arc::decrement_strong_count(self.header().home) };
         }
     }
 }
@@ -320,7 +359,7 @@ unsafe fn waker(header: NonNull<Header>) -> Waker {
 /// A task in the hands of its owner. Dropping it stops it: the work is dropped at once, or at the
 /// end of the poll that is under way.
 pub(crate) struct Task {
-    task: TaskRef,
+    task: ManuallyDrop<TaskRef>,
     /// The work is the owner's.
     _not_send: PhantomData<*mut ()>,
 }
@@ -337,9 +376,12 @@ impl Drop for Task {
         let phase = &self.task.header().phase;
         match phase.get() {
             Phase::Idle => self.task.end(),
-            Phase::Polling { .. } => phase.set(Phase::Stopped),
+            // Its share goes to who polls.
+            Phase::Polling { .. } => return phase.set(Phase::Stopped),
             Phase::Fresh { .. } | Phase::Stopped | Phase::Done => {}
         }
+        // SAFETY: dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.task) };
     }
 }
 
@@ -355,32 +397,48 @@ impl Spares {
         Spares([const { Cell::new(std::ptr::null_mut()) }; Spares::SIZES])
     }
 
-    /// The size that a block has, if there may be spare ones of it.
-    const fn layout(layout: Layout) -> (Layout, Option<usize>) {
-        let steps = layout.size().div_ceil(Self::STEP);
-        if layout.align() > Self::STEP || steps > Self::SIZES {
-            return (layout, None);
+    /// The layout that a block is allocated with.
+    const fn layout(layout: Layout) -> Layout {
+        if !Self::has(layout) {
+            return layout;
         }
-        match Layout::from_size_align(steps * Self::STEP, Self::STEP) {
-            Ok(layout) => (layout, Some(steps - 1)),
-            Err(_) => (layout, None),
+        let size = layout.size().next_multiple_of(Self::STEP);
+        match Layout::from_size_align(size, Self::STEP) {
+            Ok(rounded) => rounded,
+            Err(_) => layout,
         }
     }
 
-    #[inline]
-    fn take(&self, size: Option<usize>) -> *mut u8 {
-        size.map_or(std::ptr::null_mut(), |size| self.0[size].replace(std::ptr::null_mut()))
+    const fn has(layout: Layout) -> bool {
+        layout.align() <= Self::STEP && layout.size() <= Self::SIZES * Self::STEP
     }
 
-    /// Returns whether it was taken.
     #[inline]
-    fn put(&self, size: Option<usize>, block: *mut u8) -> bool {
-        match size {
-            Some(size) if self.0[size].get().is_null() => {
-                self.0[size].set(block);
-                true
-            }
-            _ => false,
+    fn place(&self, layout: Layout) -> Option<&Cell<*mut u8>> {
+        Self::has(layout).then(|| &self.0[(layout.size() - 1) / Self::STEP])
+    }
+
+    /// A block of such a layout.
+    #[inline]
+    fn alloc(&self, layout: Layout) -> NonNull<u8> {
+        let spare = self.place(layout).map(|place| place.replace(std::ptr::null_mut()));
+        spare.and_then(NonNull::new).unwrap_or_else(|| Self::alloc_anew(layout))
+    }
+
+    #[cold]
+    fn alloc_anew(layout: Layout) -> NonNull<u8> {
+        // SAFETY: a task is not of size 0.
+        let block = unsafe { alloc(layout) };
+        NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    /// Gives up a block, which was allocated with this layout and in which nothing is left.
+    #[inline]
+    fn free(&self, block: *mut u8, layout: Layout) {
+        match self.place(layout) {
+            Some(place) if place.get().is_null() => place.set(block),
+            // SAFETY: the caller's.
+            _ => unsafe { dealloc(block, layout) },
         }
     }
 }
@@ -388,8 +446,8 @@ impl Spares {
 impl Drop for Spares {
     fn drop(&mut self) {
         for (i, block) in self.0.iter().enumerate() {
-            let size = (i + 1) * Self::STEP;
-            let layout = Layout::from_size_align(size, Self::STEP).expect("it was a block's");
+            let layout = Layout::from_size_align((i + 1) * Self::STEP, Self::STEP);
+            let layout = layout.expect("it was a block's");
             if !block.get().is_null() {
                 // SAFETY: `NewTask` allocated it, with this layout.
                 unsafe { dealloc(block.get(), layout) };
@@ -418,23 +476,14 @@ impl<'a, W: Work> NewTask<'a, W> {
     pub(crate) fn new(home: Home<'a>, work: W) -> Self {
         let header = Header {
             vtable: &Whole::<W>::VTABLE,
-            refs: AtomicU32::new(1),
-            flags: AtomicU8::new(0),
+            state: AtomicU32::new(SHARE),
             phase: Cell::new(Phase::Fresh { woken: false }),
             counted: Cell::new(false),
             home: Arc::as_ptr(home.shared),
             next: AtomicPtr::new(std::ptr::null_mut()),
             key: Cell::new(Key::from_int(0)),
         };
-        let (layout, size) = Whole::<W>::LAYOUT;
-        let mut memory = home.spares.take(size);
-        if memory.is_null() {
-            // SAFETY: the layout is not of size 0.
-            memory = unsafe { alloc(layout) };
-        }
-        let Some(whole) = NonNull::new(memory.cast::<Whole<W>>()) else {
-            handle_alloc_error(layout)
-        };
+        let whole = home.spares.alloc(Whole::<W>::LAYOUT).cast::<Whole<W>>();
         // SAFETY: the memory has this layout, and is nobody else's.
         unsafe { whole.write(Whole { header, work }) };
         NewTask { whole, home }
@@ -467,7 +516,7 @@ impl<'a, W: Work> NewTask<'a, W> {
     pub(crate) fn attach(self, key: Key) -> Task {
         self.count_home();
         let task = Task {
-            task: TaskRef(ManuallyDrop::new(self).whole.cast()),
+            task: ManuallyDrop::new(TaskRef(ManuallyDrop::new(self).whole.cast())),
             _not_send: PhantomData,
         };
         let header = task.task.header();
@@ -491,29 +540,26 @@ impl<'a, W: Work> NewTask<'a, W> {
     fn end(&self) {
         let header = self.header();
         header.phase.set(Phase::Done);
-        if header.refs.load(Ordering::Acquire) != 1 {
+        if header.state.load(Ordering::Acquire) / SHARE != 1 {
             return self.end_among_wakers();
         }
         /// What happens to the memory, whether or not the destructor panics.
-        struct Free<'a>(Home<'a>, *mut u8, Layout, Option<usize>);
+        struct Free<'a>(&'a Spares, *mut u8, Layout);
         impl Drop for Free<'_> {
             #[inline]
             fn drop(&mut self) {
-                if !self.0.spares.put(self.3, self.1) {
-                    // SAFETY: `new` allocated it with this layout, and nobody has a share.
-                    unsafe { dealloc(self.1, self.2) };
-                }
+                self.0.free(self.1, self.2);
             }
         }
-        let (layout, size) = Whole::<W>::LAYOUT;
-        let _free = Free(self.home, self.whole.as_ptr().cast(), layout, size);
+        let memory = self.whole.as_ptr().cast();
+        let _free = Free(self.home.spares, memory, Whole::<W>::LAYOUT);
         // SAFETY: it was fresh, so the work is there and is not being polled.
         unsafe { Whole::<W>::drop_work(self.whole.cast()) };
     }
 
     #[cold]
     fn end_among_wakers(&self) {
-        self.header().flags.fetch_or(DONE, Ordering::AcqRel);
+        self.header().state.fetch_or(DONE, Ordering::AcqRel);
         self.count_home();
         let _share = TaskRef(self.whole.cast());
         // SAFETY: it was fresh, so the work is there and is not being polled.
