@@ -26,3 +26,6 @@ val operation :
 val figure :
   ?floor:t -> ?rounds:int -> unit:string -> string -> (quick:bool -> unit -> float) -> t
 (** Anything else. *)
+
+val shares : int -> ways:int -> int list
+(** [shares n ~ways] is [n] as the sum of so many numbers, as even as they can be. *)
