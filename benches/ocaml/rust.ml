@@ -26,5 +26,8 @@ external call_home_blocking : (int -> int) -> int -> unit Lwt.t
   = "bench_call_home_blocking"
 (** The same from a thread of Rust's that waits. *)
 
+external compute : int -> int -> unit = "bench_compute"
+(** [compute threads steps] takes so many steps on each of so many threads. *)
+
 external malloc_bytes : unit -> int = "bench_malloc_bytes"
 (** What [malloc] has given out. *)

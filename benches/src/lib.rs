@@ -4,6 +4,7 @@ use futures_lite::future;
 use ocaml_lwt_interop::{
     Bytes, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
+use std::hint::black_box;
 use std::sync::Arc;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -87,6 +88,16 @@ pub fn bench_call_home_blocking(f: Rooted<ocaml::Value>, times: ocaml::Int) -> R
         home.call_blocking(call(&f)).map_err(|e| e.to_string())?;
     }
     Ok(())
+}
+
+/// Computes on so many threads, which share nothing.
+#[func(sync)]
+pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| (0..steps).fold(1, |x: ocaml::Int, i| black_box(x ^ i)));
+        }
+    });
 }
 
 /// The bytes that `malloc` has given out.
