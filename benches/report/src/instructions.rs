@@ -3,9 +3,10 @@
 use crate::program::Program;
 use std::process::{Command, Stdio};
 
-/// The difference of two runs leaves out what a process does once.
-const FEW: u32 = 1_000;
-const MANY: u32 = 11_000;
+/// The difference of two runs leaves out what a process does once, the first collections of
+/// garbage included.
+const FEW: u32 = 10_000;
+const MANY: u32 = 50_000;
 
 /// What can count here.
 pub enum Counter {

@@ -76,12 +76,6 @@ impl Row {
     pub fn met(&self) -> Option<bool> {
         (!self.target.is_empty()).then(|| self.target.iter().all(|verdict| verdict.met))
     }
-
-    /// The targets, in words.
-    pub fn targets(&self) -> String {
-        let words = self.target.iter().map(|verdict| verdict.target.as_str());
-        words.collect::<Vec<_>>().join(" and ")
-    }
 }
 
 impl Results {

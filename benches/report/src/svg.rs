@@ -4,7 +4,7 @@ use crate::results::{Results, Row};
 use crate::{dlwt, human, table};
 use std::fmt::{Display, Write};
 
-const WIDTH: f64 = 1180.0;
+const WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 16.0;
 /// Where the names end and the plot begins and ends.
 const NAMES: f64 = 230.0;
@@ -31,9 +31,14 @@ pub fn chart(results: &Results) -> String {
 
     let mut picture = Picture::default();
     picture.heading("Benchmarks");
-    let explanation = "Each dot is the median of its rounds, the line through it reaches from the \
-         least to the most. A grey bar is the floor, measured in turn with it; a black one the target.";
-    picture.note(explanation);
+    picture.note(
+        "A dot is the median of all rounds, its line reaches from the least to the most. \
+         A grey bar is the floor, measured in turn with it.",
+    );
+    picture.note("A black bar is a target: green where it is met, red where it is missed.");
+    if results.quick {
+        picture.note("A quick run: the figures mean nothing.");
+    }
     picture.note(&table::list(&results.machine));
     picture.note(&table::list(&results.versions));
     if !times.is_empty() {
@@ -249,7 +254,11 @@ impl Picture {
             self.text(RATIO, "end", INK, &human::ratio(ratio));
             self.text(FLOOR, "start", FAINT, &floor.name);
         }
-        self.text(TARGET, "start", colour(row), &row.targets());
+        let mut x = TARGET;
+        for verdict in &row.target {
+            self.text(x, "start", verdict_colour(verdict.met), &verdict.target);
+            x += 84.0;
+        }
     }
 
     fn finish(self) -> String {
@@ -264,11 +273,11 @@ impl Picture {
 }
 
 fn colour(row: &Row) -> &'static str {
-    match row.met() {
-        Some(true) => GOOD,
-        Some(false) => BAD,
-        None => NEUTRAL,
-    }
+    row.met().map_or(NEUTRAL, verdict_colour)
+}
+
+fn verdict_colour(met: bool) -> &'static str {
+    if met { GOOD } else { BAD }
 }
 
 fn escaped(text: &str) -> String {
