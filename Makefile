@@ -31,7 +31,7 @@ tsan asan valgrind: setup
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
 bench: setup
-	@scripts/bench $(if $(FILTER),--filter '$(FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
+	@scripts/bench $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
 doc: setup
 	@scripts/doc
