@@ -5,7 +5,7 @@ let seconds run n =
   run n;
   Unix.gettimeofday () -. start
 
-(* Long enough for the clock, short enough that a floor is measured under the same conditions. *)
+(* Long enough for the clock, short enough that the floor sees the same conditions. *)
 let enough = 0.02
 
 (* The first runs warm up as well. Once can be chance: something else had the core. *)

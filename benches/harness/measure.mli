@@ -11,4 +11,4 @@ val samples : quick:bool -> Bench.t -> samples
 (** [quick]: as little as shows that the benchmark works. *)
 
 val repeat : Bench.t -> times:int -> unit
-(** Does an operation exactly so many times, for tools that count. Nothing for a figure. *)
+(** Does an operation exactly so many times, for tools that count. Figures do nothing. *)

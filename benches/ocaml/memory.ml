@@ -1,7 +1,7 @@
 open Benches_harness
 
-(* What is used by both OCaml and Rust. A large block of OCaml's comes from [malloc] and counts
-   twice; the tables of calls are such blocks, 10 bytes a call. *)
+(* What is used by both OCaml and Rust. A large block of OCaml's comes from [malloc] and
+   counts twice; the tables of calls are such blocks, 10 bytes a call. *)
 let used () =
   Gc.full_major ();
   ((Gc.stat ()).live_words * (Sys.word_size / 8)) + Rust.malloc_bytes ()

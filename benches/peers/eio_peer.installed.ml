@@ -15,8 +15,8 @@ let executor_pool ~sw domains in_flight =
       let pool = Eio.Executor_pool.create ~sw ~domain_count:1 domains in
       let submit () = Eio.Executor_pool.submit_exn pool ~weight:0. ignore in
       fun n ->
-        Eio.Fiber.all
-          (List.map (fun share () -> times share submit) (Bench.shares n ~ways:in_flight)))
+        let fiber share () = times share submit in
+        Eio.Fiber.all (List.map fiber (Bench.shares n ~ways:in_flight)))
 
 (* A domain for each sample, which is long enough for its start to count for little. *)
 let beside domains ~there ~here =
