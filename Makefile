@@ -10,7 +10,7 @@ help:
 	@echo "make stress  domains come and go for SECONDS (60) while everything is in flight"
 	@echo "make tsan    the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
-	@echo "make bench   run the benchmarks"
+	@echo "make bench   run the benchmarks; FILTER=regex picks some, COMPARE=results.json shows changes"
 	@echo "make doc     build the API documentation"
 	@echo "make fmt     format the Rust and the OCaml code"
 	@echo "make clean   delete what was built"
@@ -31,7 +31,7 @@ tsan asan valgrind: setup
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
 bench: setup
-	@scripts/bench $(ARGS)
+	@scripts/bench $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
 doc: setup
 	@scripts/doc

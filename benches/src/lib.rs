@@ -1,7 +1,31 @@
-//! The Rust functions that the benchmarks call from OCaml. `calls.ml` declares them.
+//! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
 
 use futures_lite::future;
-use ocaml_lwt_interop::{OCamlException, Promise, func};
+use ocaml_lwt_interop::{
+    Bytes, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+};
+use std::hint::black_box;
+use std::sync::Arc;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What any call into another language costs.
+#[unsafe(no_mangle)]
+pub extern "C" fn bench_c_call(value: isize) -> isize {
+    value
+}
+
+/// A plain function.
+#[func(sync)]
+pub fn bench_sync(n: ocaml::Int) -> ocaml::Int {
+    n
+}
+
+/// Copied twice.
+#[func(sync)]
+pub fn bench_bytes(bytes: Bytes) -> Bytes {
+    bytes
+}
 
 /// Ready at once.
 #[func]
@@ -15,6 +39,12 @@ pub async fn bench_yield() {
     future::yield_now().await;
 }
 
+/// Pending until it is cancelled.
+#[func]
+pub async fn bench_never() {
+    future::pending().await
+}
+
 /// Awaits a Lwt promise.
 #[func(raise)]
 pub async fn bench_await(promise: Promise<ocaml::Int>) -> Result<ocaml::Int, OCamlException> {
@@ -25,4 +55,55 @@ pub async fn bench_await(promise: Promise<ocaml::Int>) -> Result<ocaml::Int, OCa
 #[func(tokio)]
 pub async fn bench_tokio() {
     tokio::task::yield_now().await;
+}
+
+/// What is sent to Domain 0 to call an OCaml function there.
+fn call(
+    f: &Arc<Rooted<ocaml::Value>>,
+) -> impl FnOnce(&RuntimeToken<'_>) -> ocaml::Int + Send + 'static {
+    let f = f.clone();
+    move |token| {
+        let f: OCamlFunc<(ocaml::Int,), ocaml::Int> = ocaml::FromValue::from_value(f.value(token));
+        f.call(token, (1,)).unwrap_or(0)
+    }
+}
+
+/// Calls an OCaml function on Domain 0 from a task on tokio, so many times.
+#[func(tokio, raise)]
+pub async fn bench_call_home(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
+    let (home, f) = (domain::main().ok_or("no Domain 0")?, Arc::new(f));
+    for _ in 0..times {
+        home.call(call(&f))
+            .map_err(|_| "Domain 0 has ended")?
+            .await?;
+    }
+    Ok(())
+}
+
+/// The same from a thread that blocks meanwhile.
+#[func(blocking, raise)]
+pub fn bench_call_home_blocking(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
+    let (home, f) = (domain::main().ok_or("no Domain 0")?, Arc::new(f));
+    for _ in 0..times {
+        home.call_blocking(call(&f)).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Computes on so many threads, which share nothing.
+#[func(sync)]
+pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| (0..steps).fold(1, |x: ocaml::Int, i| black_box(x ^ i)));
+        }
+    });
+}
+
+/// The bytes that `malloc` has given out.
+#[func(sync)]
+pub fn bench_malloc_bytes() -> ocaml::Int {
+    // SAFETY: it has no preconditions.
+    let info = unsafe { libc::mallinfo2() };
+    (info.uordblks + info.hblkhd) as ocaml::Int
 }

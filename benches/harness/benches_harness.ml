@@ -1,0 +1,4 @@
+module Bench = Bench
+module Native = Native
+
+let main = Program.main

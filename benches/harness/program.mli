@@ -1,0 +1,3 @@
+(** The command line of a program of benchmarks. *)
+
+val main : Bench.t list -> unit

@@ -1,0 +1,3 @@
+(** Lwt promises that Rust awaits. *)
+
+val benches : Benches_harness.Bench.t list

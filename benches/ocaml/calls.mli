@@ -1,0 +1,3 @@
+(** Calls of Rust functions. *)
+
+val benches : Benches_harness.Bench.t list

@@ -1,0 +1,3 @@
+(** Calls that are cancelled. *)
+
+val benches : Benches_harness.Bench.t list

@@ -1,0 +1,3 @@
+(** Channels between two domains. *)
+
+val benches : Benches_harness.Bench.t list

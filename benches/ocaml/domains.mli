@@ -1,0 +1,3 @@
+(** Other domains: work for them, and their beginning and end. *)
+
+val benches : Benches_harness.Bench.t list

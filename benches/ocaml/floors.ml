@@ -1,0 +1,36 @@
+open Benches_harness
+open Lwt.Infix
+
+let lwt_bind =
+  Bench.operation "lwt_bind" ~micro:true (fun () n ->
+      for i = 1 to n do
+        ignore (Lwt.return i >>= Chains.keep : unit Lwt.t)
+      done)
+
+let lwt_wakeup =
+  Bench.operation "lwt_wakeup" ~micro:true (fun () n ->
+      for i = 1 to n do
+        let p, u = Lwt.task () in
+        ignore (p >>= Chains.keep : unit Lwt.t);
+        Lwt.wakeup u i
+      done)
+
+let lwt_pause =
+  Bench.operation "lwt_pause" ~micro:true (fun () n ->
+      for i = 1 to n do
+        ignore (Lwt.pause () >>= fun () -> Chains.keep i : unit Lwt.t);
+        Lwt.wakeup_paused ()
+      done)
+
+let lwt_cancel =
+  Bench.operation "lwt_cancel" ~micro:true (fun () n ->
+      for _ = 1 to n do
+        let p, _ = Lwt.task () in
+        Lwt.cancel p
+      done)
+
+let c_call =
+  Bench.operation "c_call" ~micro:true (fun () n ->
+      for i = 1 to n do
+        ignore (Rust.c_call i : int)
+      done)

@@ -1,0 +1,3 @@
+(** The blocking lane. *)
+
+val benches : Benches_harness.Bench.t list

@@ -1,0 +1,1 @@
+(** The benchmarks of this project, by name: see [--help]. *)

@@ -1,0 +1,33 @@
+(** The functions of [benches/src/lib.rs]. *)
+
+external c_call : int -> int = "bench_c_call"
+external sync : int -> int = "bench_sync"
+external bytes : bytes -> bytes = "bench_bytes"
+
+external ready : int -> int Lwt.t = "bench_ready"
+(** Ready at once. *)
+
+external yield : unit -> unit Lwt.t = "bench_yield"
+(** Pending once. *)
+
+external never : unit -> unit Lwt.t = "bench_never"
+(** Pending until it is cancelled. *)
+
+external await : int Lwt.t -> int Lwt.t = "bench_await"
+(** Awaits the promise. *)
+
+external tokio : unit -> unit Lwt.t = "bench_tokio"
+(** To a thread of tokio's and back. *)
+
+external call_home : (int -> int) -> int -> unit Lwt.t = "bench_call_home"
+(** Calls the function on Domain 0 from a task on tokio, so many times. *)
+
+external call_home_blocking : (int -> int) -> int -> unit Lwt.t
+  = "bench_call_home_blocking"
+(** The same from a thread of Rust's that waits. *)
+
+external compute : int -> int -> unit = "bench_compute"
+(** [compute threads steps] takes so many steps on each of so many threads. *)
+
+external malloc_bytes : unit -> int = "bench_malloc_bytes"
+(** What [malloc] has given out. *)

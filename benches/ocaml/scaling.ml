@@ -1,0 +1,69 @@
+open Benches_harness
+open Lwt.Syntax
+open Lwt_interop
+
+let items = List.init 1_000 (fun i -> i * 7919 mod 1009)
+
+(* About 50 us, most of which goes to short-lived memory, as in a handler of requests. *)
+let compute () =
+  let sorted = List.sort Int.compare (List.map succ items) in
+  List.fold_left ( + ) 0 sorted
+
+let count ~quick = if quick then 50 else 4_000
+
+(* How many of [n] a second. *)
+let rate n f =
+  let start = Unix.gettimeofday () in
+  f ();
+  float_of_int n /. (Unix.gettimeofday () -. start)
+
+(* ---- handlers in the loops of a pool's domains *)
+
+let handle () =
+  let* () = Rust.yield () in
+  Chains.keep (compute ())
+
+let in_flight = 16
+
+let handlers domains ~quick () =
+  let n = count ~quick in
+  let pool = Pool.create ~domains () in
+  let serve () =
+    Lwt.join (List.map (Chains.chain handle) (Bench.shares n ~ways:in_flight))
+  in
+  let serve_all () =
+    Lwt_main.run (Lwt.join (List.init domains (fun i -> Pool.spawn_on pool i serve)))
+  in
+  serve_all ();
+  let rate = rate (domains * n) serve_all in
+  Lwt_main.run (Pool.shutdown pool);
+  rate
+
+(* ---- what OCaml and the machine have to give *)
+
+let plain domains ~quick () =
+  let n = count ~quick in
+  let work () =
+    for _ = 1 to n do
+      ignore (Sys.opaque_identity (compute ()) : int)
+    done
+  in
+  rate (domains * n) (fun () ->
+      List.iter Domain.join (List.init domains (fun _ -> Domain.spawn work)))
+
+let cores threads ~quick () =
+  let steps = if quick then 10_000 else 100_000_000 in
+  rate (threads * steps) (fun () -> Rust.compute threads steps)
+
+(* ---- each once, and twice at a time *)
+
+let pair name take =
+  let figure ?floor n =
+    let name = Printf.sprintf "%s_%d" name n in
+    Bench.figure name ?floor ~rounds:5 ~unit:"/s" (take n)
+  in
+  let one = figure 1 in
+  [ one; figure 2 ~floor:one ]
+
+let benches =
+  List.concat [ pair "cores" cores; pair "plain_domains" plain; pair "scale" handlers ]

@@ -1,0 +1,21 @@
+open Benches_harness
+
+let floor = Native.condvar_ping_pong
+
+let round_trip in_flight =
+  Bench.operation
+    (Printf.sprintf "tokio_round_trip_%d" in_flight)
+    ~floor ~at_least:in_flight
+    (fun () -> Chains.run ~in_flight Rust.tokio)
+
+(* Domain 0's loop runs meanwhile, and has nothing else to do. *)
+let call_home name call =
+  Bench.operation name ~floor (fun () n -> Lwt_main.run (call succ n))
+
+let benches =
+  [
+    round_trip 1;
+    round_trip 100;
+    call_home "sync_call_from_tokio" Rust.call_home;
+    call_home "sync_call_blocking" Rust.call_home_blocking;
+  ]

@@ -1,0 +1,1 @@
+let () = Benches_harness.main []

@@ -1,0 +1,1 @@
+(** Domainslib's channels: see [--help]. *)

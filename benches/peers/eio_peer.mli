@@ -1,0 +1,1 @@
+(** Eio's executor pool and its streams: see [--help]. *)
