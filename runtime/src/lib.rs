@@ -62,6 +62,7 @@ mod local;
 pub mod metrics;
 mod owned;
 mod panic;
+mod patience;
 mod promise;
 mod rooted;
 mod run_queue;

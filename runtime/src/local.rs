@@ -6,6 +6,7 @@ use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
 use crate::hooks::Reclaimed;
+use crate::patience::{Advice, Idle};
 use crate::panic::contain_quietly;
 use crate::shared::{Shared, registry};
 use crate::slots::{Key, Slots};
@@ -53,6 +54,7 @@ pub(crate) struct Local {
     unread: Cell<bool>,
     reclaimed: Reclaimed,
     pub(crate) turn: Turn,
+    idle: Idle,
     /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
     depth: Cell<u32>,
     /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll
@@ -170,6 +172,7 @@ impl Local {
             unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
             turn: Turn::new(),
+            idle: Idle::new(),
             depth: Cell::new(0),
             _tokio: tokio.enter(),
         });
@@ -222,8 +225,12 @@ impl Local {
     pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: RawValue) -> Option<RawValue> {
         // SAFETY: the caller's.
         unsafe { self.batch.lend(spare) };
+        let slept = self.shared.awake();
         if self.shared.take_news() {
             self.unread.set(true);
+            if let Some(length) = slept {
+                self.idle.patience.slept(length);
+            }
         }
         if self.unread.replace(false) {
             let left = self.turn.chunk(|| {
@@ -254,9 +261,17 @@ impl Local {
         }
     }
 
-    /// Announces that the loop will sleep. `false` if there is something to do first.
+    /// The loop has nothing to do that it knows of. Announces that it will sleep, or returns `false`
+    /// if it must not, or had better look again without waiting.
     pub(crate) fn park(&self) -> bool {
-        !self.has_own_work() && self.shared.park()
+        if self.has_work() {
+            self.idle.end();
+            return false;
+        }
+        match self.idle.advise(|| self.shared.has_news()) {
+            Advice::GoOn => false,
+            Advice::Sleep => self.shared.park(),
+        }
     }
 
     /// Whether there is something to do.

@@ -241,13 +241,16 @@ impl DomainCounters {
             .store(self.now().max(1), Ordering::Relaxed);
     }
 
-    /// The loop is awake; cheap if it was awake before. Only the owner.
-    pub(crate) fn awake(&self) {
+    /// The loop is awake; cheap if it was awake before. Returns how long it slept. Only the owner.
+    pub(crate) fn awake(&self) -> Option<Duration> {
         let since = self.asleep_since.load(Ordering::Relaxed);
-        if since != 0 {
-            self.asleep.add(self.now().saturating_sub(since));
-            self.asleep_since.store(0, Ordering::Relaxed);
+        if since == 0 {
+            return None;
         }
+        let slept = self.now().saturating_sub(since);
+        self.asleep.add(slept);
+        self.asleep_since.store(0, Ordering::Relaxed);
+        Some(Duration::from_nanos(slept))
     }
 
     pub(crate) fn stats(&self) -> DomainStats {

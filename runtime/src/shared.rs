@@ -15,6 +15,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Work that travels to a domain. It is run there, once, or dropped.
 pub(crate) trait Message: Send {
@@ -108,8 +109,12 @@ impl Shared {
 
     /// See [`Inbox::take_news`]. The owner.
     pub(crate) fn take_news(&self) -> bool {
-        self.counters.awake();
         self.inbox.take_news()
+    }
+
+    /// The loop is awake. Returns how long it slept, if it did. The owner.
+    pub(crate) fn awake(&self) -> Option<Duration> {
+        self.counters.awake()
     }
 
     /// See [`Inbox::has_news`]. The owner.
