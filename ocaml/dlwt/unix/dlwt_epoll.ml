@@ -127,15 +127,17 @@ let make_ready t w readiness =
   if w.readiness = Watched then t.ready <- w :: t.ready;
   w.readiness <- readiness
 
+let watch_for w bits =
+  w.known <- bits;
+  w.readiness <- Watched
+
 let rec add t w =
   let bits = wanted w in
   w.generation <- (w.generation + 1) land 0xfff_ffff;
   match control t.set Add (event w bits) with
   | Done ->
-      if w.readiness <> Watched then (
-        w.readiness <- Watched;
-        forget_older t w);
-      w.known <- bits
+      if w.readiness = Always then forget_older t w;
+      watch_for w bits
   | Known -> modify t w
   | Refused -> make_ready t w Always
   | Closed | Unknown -> make_ready t w Once
@@ -143,7 +145,7 @@ let rec add t w =
 and modify t w =
   let bits = wanted w in
   match control t.set Modify (event w bits) with
-  | Done -> w.known <- bits
+  | Done -> watch_for w bits
   | Known | Unknown | Refused ->
       w.known <- 0;
       forget_older t w;
@@ -183,10 +185,10 @@ let move t w =
 (* After a fork the set is the parent's; and a file that was closed while another
    descriptor of it is open can only be left behind with its set. *)
 let renew t =
-  let set = create_set () in
+  t.outdated <- true;
   Array.iter (function Some w when w.known <> 0 -> move t w | _ -> ()) t.watches;
-  close t;
-  t.set <- set;
+  if t.set <> -1 then close t;
+  t.set <- create_set ();
   t.outdated <- false;
   t.forks <- forks ()
 
@@ -203,23 +205,27 @@ let rec run_some registrations bits round =
       if r.bits land bits <> 0 && (not r.stopped) && r.round < round then r.run ();
       run_some rest bits round
 
-let run_all w bits round =
-  run_some w.registrations (bits land readable) round;
-  run_some w.registrations (bits land writable) round
+let run_all registrations bits round =
+  run_some registrations (bits land readable) round;
+  run_some registrations (bits land writable) round
 
 let rec run_ready t ready round =
   match ready with
   | [] -> ()
   | w :: rest ->
-      if w.readiness = Once then w.readiness <- Watched;
-      run_all w (readable lor writable) round;
+      let waiting = w.registrations in
+      if w.readiness = Once then (
+        w.readiness <- Watched;
+        forget_older t w);
+      run_all waiting (readable lor writable) round;
       if not (is_over t round) then run_ready t rest round
 
 let run_event t event round =
   let bits = bits_of event in
   match t.watches.(number_of event) with
   | Some w when w.known <> 0 && w.generation = generation_of event ->
-      if bits land wanted w <> 0 then run_all w bits round else narrow t w
+      if bits land wanted w <> 0 then run_all w.registrations bits round
+      else narrow t w
   | _ -> t.outdated <- true
 
 let rec run_found t i n round =
@@ -234,6 +240,8 @@ let drop_idle t =
   in
   t.ready <- List.filter is_waited_for t.ready
 
+(* A wait that does not block keeps the domain's lock, which is dear to give back. A loop
+   that never blocks lets the domain's other threads run every now and then. *)
 let iter t ~block =
   if t.outdated || t.forks <> forks () then renew t;
   make_changes t;
@@ -243,6 +251,7 @@ let iter t ~block =
   let timeout =
     if block && List.is_empty t.ready then Dlwt_timers.milliseconds t.timers else 0
   in
+  if timeout = 0 && round land 15 = 0 then Thread.yield ();
   let n = wait t.set t.found timeout in
   Dlwt_timers.run t.timers;
   if not (is_over t round) then run_ready t t.ready round;
