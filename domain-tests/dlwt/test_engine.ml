@@ -119,6 +119,20 @@ let reusing number f =
       Unix.dup2 ~cloexec:true r number;
       Fun.protect ~finally:(fun () -> Unix.close number) (fun () -> f w))
 
+let number_of_a_regular_file_reused engine =
+  with_pipe @@ fun r _ ->
+  with_file (fun file -> Unix.dup2 ~cloexec:true file r);
+  let old = ref 0 and young = ref 0 in
+  ignore (engine#on_readable r (count old));
+  engine#iter true;
+  Unix.close r;
+  reusing r (fun w' ->
+      ignore (engine#on_readable r (count young));
+      engine#iter false;
+      put w';
+      until engine (fun () -> !young > 0));
+  Alcotest.(check int) "the regular file's" 1 !old
+
 let number_reused engine =
   with_pipe @@ fun r w ->
   let old = ref 0 and young = ref 0 in
@@ -378,8 +392,8 @@ let iteration_within engine =
   put w;
   put w';
   let depth = ref 0 and deepest = ref 0 and ran = ref 0 in
-  let nested fd event =
-    Lwt_engine.stop_event event;
+  let nested fd _ =
+    check "there is something to read" (Unix.select [ fd ] [] [] 0. <> ([], [], []));
     take fd;
     incr depth;
     deepest := max !depth !deepest;
@@ -390,6 +404,7 @@ let iteration_within engine =
   ignore (engine#on_readable r (nested r));
   ignore (engine#on_readable r' (nested r'));
   until engine (fun () -> !ran = 2);
+  engine#iter false;
   Alcotest.(check int) "one inside the other" 2 !deepest
 
 (* ------------------------------------------------------------------ timers *)
@@ -475,7 +490,15 @@ let same_moment engine =
     ignore (engine#on_timer 0.001 false (fun _ -> ran := i :: !ran))
   done;
   until engine (fun () -> List.length !ran = 1000);
-  check "as they were started" (List.rev !ran = List.init 1000 succ)
+  check "as they were started" (List.rev !ran = List.init 1000 succ);
+  ran := [];
+  for i = 1 to 100 do
+    ignore (engine#on_timer 0. true (fun _ -> ran := i :: !ran))
+  done;
+  engine#iter true;
+  engine#iter true;
+  let each = List.init 100 succ in
+  check "when they repeat, too" (List.rev !ran = each @ each)
 
 (* A timeout that was not needed keeps nothing alive. *)
 let stopped_timer_is_collected engine =
@@ -648,6 +671,7 @@ let () =
           plain "1500 in each domain" many_in_lwt;
           case "a regular file" regular_file;
           case "a number used again" number_reused;
+          case "a regular file's, used again" number_of_a_regular_file_reused;
           case "stopped, and the number used again" stopped_and_number_reused;
           case "closed, but open elsewhere" closed_but_open_elsewhere;
           case "closed before" closed_before;

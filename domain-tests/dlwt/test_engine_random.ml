@@ -10,7 +10,7 @@ open Support
 type place = { mutable mine : Unix.file_descr; mutable peer : Unix.file_descr option }
 
 type registration = {
-  place : int; (* -1: a timer *)
+  place : int; (* or what timer it is *)
   mutable event : Lwt_engine.event;
 }
 
@@ -20,8 +20,14 @@ type run = {
   places : place array;
   mutable live : registration list;
   mutable made : int;
+  mutable due : int; (* timers of no time that have not run *)
+  mutable counted : bool; (* runs of the others are *)
   mutable ran : string list; (* in this step *)
 }
+
+let now = -1
+let later = -2
+let repeated = -3
 
 let pair () =
   let mine, peer = Unix.socketpair ~cloexec:true PF_UNIX SOCK_STREAM 0 in
@@ -54,6 +60,11 @@ let put fd n = repeat_until_full (fun () -> ignore (Unix.write fd buffer 0 n); 0
 let fill fd = repeat_until_full (fun () -> Unix.write fd buffer 0 65536)
 let drain fd = repeat_until_full (fun () -> Unix.read fd buffer 0 65536)
 
+let stop t r event =
+  Lwt_engine.stop_event event;
+  t.live <- List.filter (( != ) r) t.live;
+  if r.place = now then t.due <- t.due - 1
+
 (* It stops itself after some runs, or never does. *)
 let register t kind place =
   t.made <- t.made + 1;
@@ -61,24 +72,23 @@ let register t kind place =
   let left = ref (Random.State.int t.random 6) in
   let r = { place; event = Lwt_engine.fake_event } in
   let run event =
-    t.ran <- name :: t.ran;
-    decr left;
-    if !left = 0 || place < 0 then (
-      Lwt_engine.stop_event event;
-      t.live <- List.filter (( != ) r) t.live)
+    if t.counted || place < 0 then (
+      t.ran <- name :: t.ran;
+      decr left;
+      if !left = 0 || place < 0 then stop t r event)
   in
   let fd = t.places.(max 0 place).mine in
   r.event <-
     (match kind with
     | "r" -> t.engine#on_readable fd run
     | "w" -> t.engine#on_writable fd run
-    | "now" -> t.engine#on_timer 0. false run
-    | _ -> t.engine#on_timer 1000. (place = -2) run);
+    | "now" ->
+        t.due <- t.due + 1;
+        t.engine#on_timer 0. false run
+    | _ -> t.engine#on_timer 1000. (place = repeated) run);
   t.live <- r :: t.live
 
-let stop t r =
-  Lwt_engine.stop_event r.event;
-  t.live <- List.filter (( != ) r) t.live
+let stop t r = stop t r r.event
 
 let step t =
   let i = Random.State.int t.random places in
@@ -87,8 +97,8 @@ let step t =
   match Random.State.int t.random 18 with
   | 0 | 1 | 2 | 3 -> register t "r" i
   | 4 | 5 | 6 -> register t "w" i
-  | 7 -> register t "now" (-1)
-  | 8 -> register t "later" (-1 - Random.State.int t.random 2)
+  | 7 -> register t "now" now
+  | 8 -> register t "later" (if Random.State.bool t.random then later else repeated)
   | 9 | 10 when t.live <> [] ->
       stop t (List.nth t.live (Random.State.int t.random (List.length t.live)))
   | 11 | 12 -> with_peer (fun fd -> put fd 1)
@@ -107,9 +117,6 @@ let step t =
       place.peer <- fresh.peer
   | _ -> ()
 
-(* Some rounds at a time, so that a timer which is due has run in any case. *)
-let rounds = 3
-
 let trace (engine : Lwt_engine.t) ~seed =
   let t =
     {
@@ -118,6 +125,8 @@ let trace (engine : Lwt_engine.t) ~seed =
       places = Array.init places (fun i -> if i = 0 then file () else pair ());
       live = [];
       made = 0;
+      due = 0;
+      counted = false;
       ran = [];
     }
   in
@@ -126,9 +135,14 @@ let trace (engine : Lwt_engine.t) ~seed =
       step t
     done;
     t.ran <- [];
-    for _ = 1 to rounds do
+    (* engines differ in when that is *)
+    while t.due > 0 do
       engine#iter false
     done;
+    t.counted <- true;
+    engine#iter false;
+    engine#iter false;
+    t.counted <- false;
     let counts =
       Printf.sprintf "%d %d %d:" engine#readable_count engine#writable_count
         engine#timer_count

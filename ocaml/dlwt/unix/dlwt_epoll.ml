@@ -168,11 +168,9 @@ let rec make_changes t =
 let narrow t w =
   if not (List.is_empty w.registrations) then modify t w
   else (
-    (match control t.set Remove (event w 0) with
-    | Done -> ()
-    | Known | Unknown | Refused | Closed ->
-        (* it is about a file that is open under another number *)
-        t.outdated <- true);
+    (* If it is about a file that is open under another number only, there will be
+       another event. *)
+    ignore (control t.set Remove (event w 0) : outcome);
     w.known <- 0)
 
 let move t w =
@@ -226,7 +224,9 @@ let run_event t event round =
   | Some w when w.known <> 0 && w.generation = generation_of event ->
       if bits land wanted w <> 0 then run_all w.registrations bits round
       else narrow t w
-  | _ -> t.outdated <- true
+  | _ ->
+      (* of a file that was closed under this number and is open under another *)
+      t.outdated <- true
 
 let rec run_found t i n round =
   if i < n && not (is_over t round) then (
