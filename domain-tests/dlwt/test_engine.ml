@@ -113,7 +113,7 @@ let regular_file engine =
   Lwt_engine.stop_event writer;
   check_asleep engine
 
-(* [f] gets another file with the same number. *)
+(* Closes the number, if it is open, and gives it to another pipe. *)
 let reusing number f =
   with_pipe (fun r w ->
       Unix.dup2 ~cloexec:true r number;
@@ -190,12 +190,16 @@ let closed_but_open_elsewhere engine =
   let live = ref 0 in
   with_pipe @@ fun r' w' ->
   ignore (engine#on_readable r' (fun _ -> take r'; incr live));
+  with_pipe @@ fun gone _ ->
+  ignore (engine#on_readable gone (fun _ -> check "closed" false));
   let event = engine#on_readable r ignore in
   engine#iter false;
   Lwt_engine.stop_event event;
   Unix.close r;
   put w;
-  check_asleep engine;
+  reusing gone (fun w' ->
+      put w';
+      check_asleep engine);
   put w';
   until engine (fun () -> !live = 1);
   reusing r (fun w'' ->
