@@ -411,6 +411,25 @@ let iteration_within engine =
   engine#iter false;
   Alcotest.(check int) "one inside the other" 2 !deepest
 
+(* The loop has no reason to block, and other threads of its domain want to run: each has
+   to wait for some iterations, not for its turn by the clock. *)
+let busy_loop_and_threads () =
+  let pauses = ref 0 and over = ref false in
+  let rec pause () =
+    incr pauses;
+    if !over then Lwt.return_unit else Lwt.pause () >>= pause
+  in
+  let rec detach n =
+    if n = 0 then Lwt.return_unit
+    else Lwt_preemptive.detach ignore () >>= fun () -> detach (n - 1)
+  in
+  let detached =
+    detach 20 >|= fun () ->
+    over := true
+  in
+  Lwt_main.run (Lwt.join [ pause (); detached ]);
+  check "threads have their turns" (!pauses < 20 * 2000)
+
 (* ------------------------------------------------------------------ timers *)
 
 let timer_that_stops_itself engine =
@@ -691,6 +710,7 @@ let () =
           case "a number used again" reused_during_a_round;
           case "a callback that raises" callback_that_raises;
           case "an iteration within" iteration_within;
+          plain "a loop that never blocks, and threads" busy_loop_and_threads;
         ] );
       ( "timers",
         [
