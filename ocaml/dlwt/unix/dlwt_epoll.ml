@@ -121,7 +121,8 @@ let wanted w = List.fold_left (fun bits r -> bits lor r.bits) 0 w.registrations
 
 (* What was registered for a file that has been closed. *)
 let forget_older t w =
-  w.registrations <- List.filter (fun (r : registration) -> r.round = t.round) w.registrations
+  let is_new (r : registration) = r.round = t.round in
+  w.registrations <- List.filter is_new w.registrations
 
 let make_ready t w readiness =
   if w.readiness = Watched then t.ready <- w :: t.ready;

@@ -18,8 +18,8 @@ val close : t -> unit
 type registration
 
 val on_readable : t -> Unix.file_descr -> (unit -> unit) -> registration
-(** Runs the function in each {!iter}, from the next on, that finds the descriptor readable
-    or broken. Files that are not waited for (regular ones, as with [select]) are always
+(** Runs the function in each {!iter}, from the next on, that finds the descriptor
+    readable or broken. Files that are not waited for (regular ones, as with [select]) are always
     ready. A descriptor that is closed already is ready once. *)
 
 val on_writable : t -> Unix.file_descr -> (unit -> unit) -> registration

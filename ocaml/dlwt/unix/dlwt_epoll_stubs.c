@@ -54,10 +54,10 @@ value dlwt_epoll_close(value set) {
 value dlwt_epoll_control(value set, value operation, value v_event) {
   uintnat wanted = Long_val(v_event);
   struct epoll_event event;
+  int op = operations[Int_val(operation)];
   event.events = (wanted & READABLE ? EPOLLIN : 0) | (wanted & WRITABLE ? EPOLLOUT : 0);
   event.data.u64 = wanted & ~(uintnat)(READABLE | WRITABLE);
-  if (epoll_ctl(Int_val(set), operations[Int_val(operation)], NUMBER(wanted), &event) == 0)
-    return Val_int(DONE);
+  if (epoll_ctl(Int_val(set), op, NUMBER(wanted), &event) == 0) return Val_int(DONE);
   switch (errno) {
   case ENOENT: return Val_int(UNKNOWN);
   case EEXIST: return Val_int(KNOWN);
