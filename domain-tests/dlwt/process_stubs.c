@@ -22,3 +22,13 @@ CAMLprim value dlwt_test_limit_descriptors(value v_limit) {
   if (setrlimit(RLIMIT_NOFILE, &limit) == -1) caml_uerror("setrlimit", Nothing);
   return Val_long(before);
 }
+
+/* Raises that limit as far as it goes, and returns it. */
+CAMLprim value dlwt_test_most_descriptors(value unit) {
+  struct rlimit limit;
+  (void)unit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1) caml_uerror("getrlimit", Nothing);
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == -1) caml_uerror("setrlimit", Nothing);
+  return Val_long(limit.rlim_cur);
+}
