@@ -16,6 +16,7 @@ let benches =
   [
     round_trip 1;
     round_trip 100;
-    call_home "sync_call_from_tokio" Rust.call_home;
-    call_home "sync_call_blocking" Rust.call_home_blocking;
+    call_home "sync_call_from_tokio" Rust.call_home_blocking;
+    (* A task that awaits: the kernel wakes the worker. *)
+    call_home "awaited_call_from_tokio" Rust.call_home;
   ]

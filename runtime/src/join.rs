@@ -2,11 +2,13 @@
 
 use crate::error::JoinError;
 use crate::panic::{Contained, contain, contain_quietly};
+use crate::patience::Patience;
 use crate::sync::oneshot;
 use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// The outcome of a task, to be awaited anywhere: on a domain, on tokio, or on any
 /// other executor.
@@ -98,6 +100,29 @@ impl<T> JoinHandle<T> {
         if let Some(cancel) = self.cancel.take() {
             let _ = cancel.send(());
         }
+    }
+
+    /// Waits for the outcome, and looks for it before it sleeps if that has paid on this thread.
+    pub(crate) fn wait(mut self) -> Result<T, JoinError> {
+        thread_local!(static PATIENCE: Patience = const { Patience::new() });
+        PATIENCE.with(|patience| {
+            if patience.is_worth_while() {
+                let mut outcome = None;
+                let look = || {
+                    outcome = self.outcome.try_recv().ok();
+                    outcome.is_some()
+                };
+                if patience.look(look)
+                    && let Some(outcome) = outcome
+                {
+                    return outcome;
+                }
+            }
+            let start = Instant::now();
+            let outcome = future::block_on(self);
+            patience.slept(start.elapsed());
+            outcome
+        })
     }
 
     /// Lets the task go on; the same as dropping the handle.

@@ -31,7 +31,7 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("spawn_on_1", Ratio, AtMost(0.05)),
     ("spawn_on_1000", Figure, AtMost(500.0)),
     ("sync_call_from_tokio", Figure, AtMost(10_000.0)),
-    ("sync_call_blocking", Figure, AtMost(10_000.0)),
+    ("awaited_call_from_tokio", Figure, AtMost(10_000.0)),
     ("pending_call_bytes", Figure, AtMost(200.0)),
     ("scale_2", Ratio, AtLeast(1.9)),
     ("idle_cpu", Figure, Below(1.0)),
