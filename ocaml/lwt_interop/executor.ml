@@ -127,21 +127,18 @@ let chunk = 32
 let has_jobs t =
   match t.todo with [] -> not (Mpsc.is_empty t.handle.inbox) | _ :: _ -> true
 
-let next_job t =
-  let jobs = match t.todo with [] -> Mpsc.take_all t.handle.inbox | jobs -> jobs in
-  match jobs with
-  | [] -> None
+let rec run_jobs t n =
+  match t.todo with
   | job :: rest ->
       t.todo <- rest;
-      Some job
-
-let rec run_jobs t n =
-  match next_job t with
-  | None -> ()
-  | Some job ->
-      Raw.received ();
       (try job Deliver with e -> note_failure t e);
-      if Raw.spend () && n < chunk then run_jobs t (n + 1)
+      if Raw.spend_message () && n < chunk then run_jobs t (n + 1)
+  | [] -> (
+      match Mpsc.take_all t.handle.inbox with
+      | [] -> ()
+      | jobs ->
+          t.todo <- jobs;
+          run_jobs t n)
 
 let has_entries t = t.next_entry < t.entries
 
@@ -320,15 +317,18 @@ let post handle job =
   (Raw.notify handle.raw;
    true)
 
+(* For callers that know whose thread this is. *)
+let mine () = match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor ()
+
 let while_alive w tell =
   w.tell <- tell;
-  join (executor ()).watches w
+  join (mine ()).watches w
 
 (* ---- what Rust calls *)
 
 (* Rust calls it on the thread that owns the executor. *)
 let pending call =
-  let t = match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor () in
+  let t = mine () in
   let p, u = Lwt.task () in
   Keyed.set t.calls call (Raw.Resolver.make u);
   Lwt.on_cancel p (fun () ->

@@ -21,22 +21,25 @@ let drain s () =
   s.draining <- true;
   end_if_drained s
 
-let serve s f () =
+(* Whoever drains comes between two functions, not within one: only what goes on is noted. *)
+let wait_for s p =
   let number = s.started in
   s.started <- number + 1;
-  Hashtbl.add s.active number ignore;
-  let p = try f () with e -> Lwt.fail e in
+  Hashtbl.add s.active number (fun () -> Lwt.cancel p);
   let finished () =
     Hashtbl.remove s.active number;
     end_if_drained s
   in
-  if Lwt.is_sleeping p then Hashtbl.replace s.active number (fun () -> Lwt.cancel p);
   (* A promise of another domain refuses callbacks. *)
   match Lwt.on_any p (fun _ -> finished ()) (fun _ -> finished ()) with
   | () -> p
   | exception e ->
       finished ();
       Lwt.fail e
+
+let serve s f () =
+  let p = try f () with e -> Lwt.fail e in
+  if Lwt.is_sleeping p then wait_for s p else p
 
 (* What does not end although it is cancelled ends with the domain. *)
 let cancel_all s grace () =
@@ -51,6 +54,7 @@ type worker = {
   handle : Handle.t;
   (* Functions that callers wait for: what [spawn] goes by. *)
   load : int Atomic.t;
+  settled : unit -> unit;
   service : service;
   (* Fulfilled on the domain that created the pool. *)
   ended : unit Lwt.t;
@@ -114,7 +118,10 @@ let start () =
            why)
   in
   match Once.wait born with
-  | Ok (handle, service) -> { domain; handle; load = Atomic.make 0; service; ended }
+  | Ok (handle, service) ->
+      let load = Atomic.make 0 in
+      let settled () = Atomic.decr load in
+      { domain; handle; load; settled; service; ended }
   | Error e ->
       Domain.join domain;
       raise e
@@ -153,8 +160,7 @@ let send t worker f =
   if Option.is_some t.shutdown then Lwt.fail Shut_down
   else begin
     Atomic.incr worker.load;
-    let settled () = Atomic.decr worker.load in
-    Remote.spawn ~settled (worker.handle :> Executor.handle) (serve worker.service f)
+    Remote.spawn ~settled:worker.settled (worker.handle :> Executor.handle) (serve worker.service f)
   end
 
 let spawn_on t i f = send t (worker t i) f
