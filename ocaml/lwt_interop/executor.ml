@@ -132,11 +132,12 @@ let rec run_jobs t n =
   | job :: rest ->
       t.todo <- rest;
       (try job Deliver with e -> note_failure t e);
-      if Raw.spend_message () && n < chunk then run_jobs t (n + 1)
+      if Raw.spend () && n < chunk then run_jobs t (n + 1)
   | [] -> (
       match Mpsc.take_all t.handle.inbox with
       | [] -> ()
       | jobs ->
+          Raw.received (List.length jobs);
           t.todo <- jobs;
           run_jobs t n)
 

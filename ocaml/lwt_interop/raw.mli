@@ -57,8 +57,8 @@ val turn_is_over : unit -> bool
 val spend : unit -> bool
 (** The loop has done a unit of work. Whether the turn goes on. *)
 
-val spend_message : unit -> bool
-(** The same for a message of the domain's OCaml inbox. *)
+val received : int -> unit
+(** The loop has taken so many messages from the domain's OCaml inbox. *)
 
 val has_work : unit -> bool
 (** Whether {!tick} would find something to do. *)

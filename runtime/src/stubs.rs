@@ -136,22 +136,19 @@ extern "C" fn lwt_interop_turn_is_over(_unit: RawValue) -> RawValue {
 /// `spend : unit -> bool` (noalloc): the loop has done a unit of work. Whether it may go on.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
-    spend(|_| ())
-}
-
-/// `spend_message : unit -> bool` (noalloc): the same, a message of the domain's OCaml inbox.
-#[unsafe(no_mangle)]
-extern "C" fn lwt_interop_spend_message(_unit: RawValue) -> RawValue {
-    spend(|local| local.shared.counters.messages_in.add(1))
-}
-
-fn spend(unit: impl FnOnce(&Local)) -> RawValue {
     let may_go_on = local::with_owner(|local| {
-        unit(local);
         local.turn.spend();
         !local.turn.is_over()
     });
     ffi::bool(may_go_on.unwrap_or(false))
+}
+
+/// `received : int -> unit` (noalloc): so many messages were taken from the domain's OCaml inbox.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
+    let messages = ffi::int_val(messages) as u64;
+    local::with_owner(|local| local.shared.counters.messages_in.add(messages));
+    UNIT
 }
 
 /// `has_work : unit -> bool` (noalloc): whether a tick would find something to do.
