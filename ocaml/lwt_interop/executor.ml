@@ -84,7 +84,7 @@ let forget_wait t wait =
 (* The promise, which is ours to settle; nobody's if it has been cancelled. *)
 let claim t call =
   let resolver = Keyed.take t.calls call in
-  if not (Raw.Resolver.is_nobody resolver) then Raw.release_call call;
+  Raw.release_call call;
   resolver
 
 let perform t i =

@@ -1,34 +1,27 @@
-type 'a t = { mutable keys : int array; mutable values : 'a array; nothing : 'a }
+type 'a t = { mutable values : 'a array; nothing : 'a }
 
-let no_key = -1
-let create nothing = { keys = [||]; values = [||]; nothing }
+let create nothing = { values = [||]; nothing }
 
 (* See [runtime/src/slots.rs]: the upper bits are a generation. *)
 let index key = key land 0xffff_ffff
 
 let rec set t key value =
   let i = index key in
-  let size = Array.length t.keys in
-  if i < size then (
-    t.keys.(i) <- key;
-    t.values.(i) <- value)
+  let size = Array.length t.values in
+  if i < size then Array.unsafe_set t.values i value
   else
-    let grown = max (i + 1) (2 * size) in
-    let keys = Array.make grown no_key and values = Array.make grown t.nothing in
+    let values = Array.make (max (i + 1) (2 * size)) t.nothing in
     (* A signal handler that ran meanwhile may have called Rust, and grown the table. *)
-    if Array.length t.keys = size then (
-      Array.blit t.keys 0 keys 0 size;
+    if Array.length t.values = size then (
       Array.blit t.values 0 values 0 size;
-      t.keys <- keys;
       t.values <- values);
     set t key value
 
 let take t key =
   let i = index key in
-  if i < Array.length t.keys && t.keys.(i) = key then (
-    let value = t.values.(i) in
-    t.keys.(i) <- no_key;
-    t.values.(i) <- t.nothing;
+  if i < Array.length t.values then (
+    let value = Array.unsafe_get t.values i in
+    Array.unsafe_set t.values i t.nothing;
     value)
   else t.nothing
 

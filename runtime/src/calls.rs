@@ -5,8 +5,8 @@
 //!   add             attend               complete            release
 //!  -----> Unattended -----> Attended(work) -----> Settled -----> (gone)
 //!             |                  |                   ^              ^
-//!             |    complete      |                   |    cancel    |
-//!             +------------------|-------------------+--------------+
+//!             |    complete      |                   |              |
+//!             +------------------|-------------------+              |
 //!             |                  |                                  |
 //!             +------------------+----------------------------------+
 //!                                  cancel, close: the work comes out
@@ -99,14 +99,15 @@ impl<W> Calls<W> {
         debug_assert!(matches!(call, None | Some(Call::Settled)));
     }
 
-    /// OCaml does not wait any more, whether or not there is an outcome. The work that was behind
-    /// the call comes out.
+    /// OCaml does not wait any more. The work that was behind the call comes out. If there is an
+    /// outcome on its way, the key stays taken until OCaml has seen and released it.
     pub(crate) fn cancel(&self, key: Key) -> Option<W> {
-        let call = self.0.borrow_mut().remove(key)?;
-        if !matches!(call, Call::Settled) {
-            metrics::count(|t| &t.calls_settled, 1);
+        let mut calls = self.0.borrow_mut();
+        if let Call::Settled = calls.get_mut(key)? {
+            return None;
         }
-        call.into_work()
+        metrics::count(|t| &t.calls_settled, 1);
+        calls.remove(key).and_then(Call::into_work)
     }
 
     /// The domain ends: no call is left, and OCaml settles those that were. All work comes out.
@@ -221,7 +222,6 @@ mod tests {
                     let work = self.calls.cancel(self.keys[n]);
                     let fate = &mut self.fates[n];
                     fate.cancelled |= fate.is_open();
-                    fate.unseen = false;
                     let expected = fate.work.take();
                     self.comes_out(work, expected);
                 }
