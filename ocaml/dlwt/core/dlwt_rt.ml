@@ -1,4 +1,5 @@
 type 'a key = 'a Dlwt_slot.t
+type 'a eager_key = 'a Dlwt_slot.eager
 
 let key init = Dlwt_slot.make init
 let inherited init = Dlwt_slot.make ~inherit_from_parent:(fun r -> ref !r) init
@@ -21,7 +22,7 @@ let newest_is_set = ref (fun () -> true)
 let eager_key init =
   before_first_spawn "Dlwt_rt.eager_key";
   let key = Dlwt_slot.make_eager init in
-  (newest_is_set := fun () -> Dlwt_slot.is_set key);
+  (newest_is_set := fun () -> Dlwt_slot.is_set_eager key);
   key
 
 let[@inline always] get key = Dlwt_slot.get key
@@ -40,7 +41,7 @@ let new_owner () = { id = -1; ended = Atomic.make false }
 let owner_key = eager_key new_owner
 
 (* The oldest key is the owner's. *)
-let is_ready () = Dlwt_slot.is_set owner_key && !newest_is_set ()
+let is_ready () = Dlwt_slot.is_set_eager owner_key && !newest_is_set ()
 
 let[@inline never] name owner =
   owner.id <- domain ();

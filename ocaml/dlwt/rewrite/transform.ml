@@ -5,25 +5,22 @@ open Scope
 (* ---------------------------------------------------------- module values *)
 
 let default = Ast_iterator.default_iterator
-let type_of_key t (typ : core_type) = around t typ.ptyp_loc "(" (") " ^ runtime ^ ".key")
+let type_of_key ?(key = "key") t (typ : core_type) =
+  around t typ.ptyp_loc "(" (Printf.sprintf ") %s.%s" runtime key)
 
 (* let x = e  ==>  let x = Dlwt_rt.key (fun () -> e) *)
 let make_key t (it : Ast_iterator.iterator) kind name b =
+  let key = match (kind : Spec.kind) with Eager -> "eager_key" | _ -> "key" in
   (match b.pvb_constraint with
-  | Some (Pvc_constraint { typ; _ }) -> type_of_key t typ
+  | Some (Pvc_constraint { typ; _ }) -> type_of_key ~key t typ
   | _ -> ());
   (match b.pvb_pat.ppat_desc with
-  | Ppat_constraint (_, typ) -> type_of_key t typ
+  | Ppat_constraint (_, typ) -> type_of_key ~key t typ
   | _ -> ());
   match meaning t b.pvb_expr with
   | Some (Key _) -> () (* another name of a key *)
   | _ ->
-      let maker =
-        match (kind : Spec.kind) with
-        | Local | Shared -> "key"
-        | Eager -> "eager_key"
-        | Inherited -> "inherited"
-      in
+      let maker = match kind with Inherited -> "inherited" | _ -> key in
       let before, after =
         match Spec.find t.spec.created name with
         | None -> ("(", "))")
