@@ -100,6 +100,9 @@ val has_ended : owner -> bool
 val owner_domain : owner -> int
 (** The owner's domain number. *)
 
+val owner_of_domain : int -> owner
+(** The domain of that number, for messages: nothing {!is_self} that has ended. *)
+
 val owner_name : owner -> string
 (** For messages: ["domain 3"], or ["domain 3 (which has ended)"]. *)
 
