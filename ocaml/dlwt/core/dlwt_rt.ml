@@ -109,6 +109,7 @@ let at_domain_exit ~priority f =
 (* The oldest key and the newest. *)
 let is_ready () = Dlwt_slot.is_set_eager exit_actions && !newest_is_set ()
 
+let[@inline always] here () = get_eager owner_key
 let[@inline always] is_self owner = owner == get_eager owner_key
 let has_ended owner = Atomic.get owner.ended
 let owner_domain owner = owner.id
@@ -138,7 +139,7 @@ type claim = owner Atomic.t
 
 let nobody = new_owner ()
 let unclaimed () = Atomic.make nobody
-let[@inline always] is_mine claim = is_self (Atomic.get claim)
+let[@inline always] claimant claim = Atomic.get claim
 
 let rec claim t ~idle what =
   let owner = Atomic.get t in

@@ -91,8 +91,12 @@ type owner
 val self : unit -> owner
 (** The calling domain. *)
 
+val here : unit -> owner
+(** As {!self}, for comparisons by [==] only: it may not have its number yet. *)
+
 val is_self : owner -> bool
-(** Whether the caller is in that domain. *)
+(** Whether the caller is in that domain: [owner == here ()], which is cheaper where it is
+    the condition of an [if]. *)
 
 val has_ended : owner -> bool
 (** Whether the domain's exit actions have all run. *)
@@ -128,7 +132,8 @@ type claim
 val unclaimed : unit -> claim
 (** Nobody's so far. *)
 
-val is_mine : claim -> bool
+val claimant : claim -> owner
+(** The domain whose it is, to be compared with {!here}, or an owner that is no domain. *)
 
 val claim : claim -> idle:(unit -> bool) -> string -> unit
 (** Makes it the calling domain's, if it is nobody's, or if its domain has ended and left
