@@ -64,7 +64,7 @@ static void *work_for_ever(void *first) {
     notify = mark_done(job);
     idle++;
     pthread_mutex_unlock(&lock);
-    if (notify != 0) dlwt_send(notify);
+    if (notify != 0) dlwt_send_blocked(notify);
     pthread_mutex_lock(&lock);
     while (last == NULL) pthread_cond_wait(&work, &lock);
     idle--;
