@@ -28,7 +28,8 @@ let smallest_around ~first ~last ~default spans =
 let read t body =
   match t.uses with
   | [] -> ()
-  | uses when t.given -> List.iter (fun { edit; text } -> Edits.set_text edit (text name)) uses
+  | uses when t.given ->
+      List.iter (fun { edit; text } -> Edits.set_text edit (text name)) uses
   | [ { edit; text } ] -> Edits.set_text edit (text ("(" ^ t.record ^ ")"))
   | uses ->
       List.iter (fun { edit; text } -> Edits.set_text edit (text name)) uses;

@@ -24,8 +24,8 @@
     - [cell X FIELD]: the reference [X] becomes a mutable field;
     - [slot X FIELD]: the value [X] becomes a field;
     - [guarded FIELD...]: written through [set_FIELD record value];
-    - [given F...]: the functions [F] do not read it but have it as a first argument, which
-      whoever calls them passes.
+    - [given F...]: the functions [F] do not read it but have it as a first argument,
+      which whoever calls them passes.
 
     Code:
     - [replace X «code»], [remove X...], [before X «code»], [after X «code»],
