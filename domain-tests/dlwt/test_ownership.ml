@@ -101,6 +101,46 @@ let owner_has_ended () =
         (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
   | _ -> Alcotest.fail "not refused"
 
+(* Lwt counts callbacks to be cleaned up, in the word that says whose a promise is. *)
+let counted () =
+  let pass n p =
+    for _ = 1 to n do
+      let q, w = Lwt.wait () in
+      let first = Lwt.choose [ p; q ] in
+      Lwt.wakeup w ();
+      check "the other one" (Lwt.state first = Return ())
+    done
+  in
+  let still_mine p =
+    check "mine" (Dlwt.is_owner p);
+    elsewhere (fun () ->
+        refused ~what:"counted" ~owner:me (fun () -> Lwt.on_termination p ignore))
+  in
+  let counted_and_merged n =
+    let inner, w = Lwt.wait () in
+    let start, go = Lwt.wait () in
+    let outer = start >>= fun () -> inner in
+    List.iter
+      (fun p ->
+        Lwt.on_termination p ignore;
+        Lwt.on_termination p ignore;
+        pass n p;
+        still_mine p)
+      [ inner; outer ];
+    Lwt.wakeup go ();
+    pass n inner;
+    still_mine outer;
+    Lwt.wakeup w ();
+    check "resolved" (Lwt.state outer = Return ())
+  in
+  List.iter counted_and_merged [ 0; 1; 30; 42; 43; 300 ];
+  elsewhere (fun () ->
+      let p, _ = Lwt.wait () in
+      Lwt.on_termination p ignore;
+      Lwt.on_termination p ignore;
+      pass 300 p;
+      check "of the other domain" (Dlwt.is_owner p))
+
 (* What is built on promises refuses for the same reason. *)
 let structures () =
   let mutex = Lwt_mutex.create () in
@@ -244,6 +284,7 @@ let () =
           case "a resolved promise is a value" resolved_is_a_value;
           case "is_owner" is_owner;
           case "the owner has ended" owner_has_ended;
+          case "after many clean-ups" counted;
           case "structures" structures;
         ] );
       ( "descriptors",

@@ -35,7 +35,7 @@ type t = {
 
 type state = Absent | Running of t | Ended of int
 
-let key : state ref Dlwt_rt.key = Dlwt_rt.eager_key (fun () -> ref Absent)
+let key : state ref Dlwt_rt.eager_key = Dlwt_rt.eager_key (fun () -> ref Absent)
 
 (* ---- what the domain's end is told to *)
 

@@ -120,6 +120,43 @@ The state of a module in one record, which a function reads once.
   let leave () = (let dlwt_state = state () in dlwt_state.depth <- dlwt_state.depth - 1)
   let is_empty () = Queue.is_empty (state ()).queue
 
+Some functions do not read it: their callers pass it.
+
+  $ cat > given.ml <<EOF
+  > let depth = ref 0
+  > let waiting = Queue.create ()
+  > let leave ~by = depth := !depth - by
+  > let wait x = if !depth > 0 then Queue.add x waiting
+  > let rec unwind = function
+  >   | [] -> leave ~by:1
+  >   | x :: l -> wait x; leave ~by:1; unwind l
+  > let later x = wait x; fun () -> wait x
+  > EOF
+  $ cat > spec/given.spec <<EOF
+  > file given.ml
+  > record «state ()»
+  > cell depth depth
+  > slot waiting queue
+  > given leave wait
+  > EOF
+  $ rewrite given.ml
+  
+  
+  
+  
+  let leave dlwt_state ~by = dlwt_state.depth <- dlwt_state.depth - by
+  let wait dlwt_state x = if dlwt_state.depth > 0 then Queue.add x dlwt_state.queue
+  let rec unwind = function
+    | [] -> (leave (state ())) ~by:1
+    | x :: l -> (let dlwt_state = state () in (wait dlwt_state) x; (leave dlwt_state) ~by:1; unwind l)
+  let later x = (wait (state ())) x; fun () -> (wait (state ())) x
+  $ printf 'let depth = ref 0\nlet f = function () -> !depth\n' > cases.ml
+  $ printf 'file cases.ml\nrecord «state»\ncell depth depth\ngiven f\n' > spec/cases.spec
+  $ rewrite cases.ml
+  File "cases.ml", line 2:
+  Error: dlwt: f is not a function of the form let f x = ...
+  [1]
+
 Reading per-domain state while the module is initialised would give every
 domain the initial domain's.
 

@@ -13,7 +13,16 @@ val inherited : (unit -> 'a ref) -> 'a ref key
 (** A setting: a new domain starts with a copy of what its parent had when it called
     [Domain.spawn]. *)
 
-val eager_key : (unit -> 'a) -> 'a key
+val get : 'a key -> 'a
+(** The calling domain's value. *)
+
+val is_set : 'a key -> bool
+(** Whether the calling domain has made its value. On an OCaml whose tables are unknown:
+    always. *)
+
+type 'a eager_key
+
+val eager_key : (unit -> 'a) -> 'a eager_key
 (** [eager_key init] is a value that every domain has from its first instruction on, so
     that {!get_eager} needs no test. [init] runs in the parent, inside [Domain.spawn]: it
     has to be cheap and must not depend on the domain it runs in.
@@ -22,15 +31,8 @@ val eager_key : (unit -> 'a) -> 'a key
       after the first [Domain.spawn]: a domain that already runs would not have the value.
       Call it when your module is initialised. *)
 
-val get : 'a key -> 'a
-(** The calling domain's value. *)
-
-val is_set : 'a key -> bool
-(** Whether the calling domain has made its value. On an OCaml whose tables are unknown:
-    always. *)
-
-val get_eager : 'a key -> 'a
-(** The calling domain's value of a key made by {!eager_key}: two loads.
+val get_eager : 'a eager_key -> 'a
+(** The calling domain's value: two loads.
 
     It must not be called in a finaliser or an OCaml signal handler unless {!is_ready}. *)
 
@@ -89,14 +91,21 @@ type owner
 val self : unit -> owner
 (** The calling domain. *)
 
+val here : unit -> owner
+(** As {!self}, for comparisons by [==] only: it may not have its number yet. *)
+
 val is_self : owner -> bool
-(** Whether the caller is in that domain. *)
+(** Whether the caller is in that domain: [owner == here ()], which is cheaper where it is
+    the condition of an [if]. *)
 
 val has_ended : owner -> bool
 (** Whether the domain's exit actions have all run. *)
 
 val owner_domain : owner -> int
 (** The owner's domain number. *)
+
+val owner_of_domain : int -> owner
+(** The domain of that number, for messages: nothing {!is_self} that has ended. *)
 
 val owner_name : owner -> string
 (** For messages: ["domain 3"], or ["domain 3 (which has ended)"]. *)
@@ -123,7 +132,8 @@ type claim
 val unclaimed : unit -> claim
 (** Nobody's so far. *)
 
-val is_mine : claim -> bool
+val claimant : claim -> owner
+(** The domain whose it is, to be compared with {!here}, or an owner that is no domain. *)
 
 val claim : claim -> idle:(unit -> bool) -> string -> unit
 (** Makes it the calling domain's, if it is nobody's, or if its domain has ended and left

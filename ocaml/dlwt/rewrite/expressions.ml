@@ -45,10 +45,10 @@ let field_via t (it : Ast_iterator.iterator) record field =
 
 let default = Ast_iterator.default_iterator
 
-let body t (it : Ast_iterator.iterator) e =
-  Frame.body t.frame (span e.pexp_loc) (fun () -> it.expr it e)
+let body ?(given = false) t (it : Ast_iterator.iterator) e =
+  Frame.body t.frame ~given (span e.pexp_loc) (fun () -> it.expr it e)
 
-let function_ t (it : Ast_iterator.iterator) params function_body =
+let function_ ?given t (it : Ast_iterator.iterator) params function_body =
   deeper t (fun () ->
       hiding t Names.empty (fun () ->
           List.iter
@@ -60,8 +60,18 @@ let function_ t (it : Ast_iterator.iterator) params function_body =
               | Pparam_newtype _ -> ())
             params;
           match function_body with
-          | Pfunction_body e -> body t it e
-          | Pfunction_cases (cases, _, _) -> List.iter (it.case it) cases))
+          | Pfunction_body e -> body ?given t it e
+          | Pfunction_cases (cases, loc, _) ->
+              Frame.body t.frame ~given:false (span loc) (fun () ->
+                  List.iter (it.case it) cases)))
+
+(* let F x = e  ==>  let F dlwt_state x = e *)
+let given_function t (it : Ast_iterator.iterator) name b =
+  match b.pvb_expr.pexp_desc with
+  | Pexp_function (params, _, (Pfunction_body _ as e)) ->
+      around t b.pvb_pat.ppat_loc "" (" " ^ Frame.name);
+      function_ ~given:true t it params e
+  | _ -> problem t b.pvb_loc "%s is not a function of the form let %s x = ..." name name
 
 let let_ t (it : Ast_iterator.iterator) rec_flag bindings e =
   let names = value_names bindings in
@@ -79,6 +89,8 @@ let expression t (it : Ast_iterator.iterator) e =
       if not (cell_operation t it e) then
         match (e.pexp_desc, meaning t e) with
         | _, Some (Slot field) -> use_record t e.pexp_loc field (fun r -> r ^ "." ^ field)
+        | _, Some (Given f) ->
+            use_record t e.pexp_loc f (fun r -> Printf.sprintf "(%s %s)" f r)
         | _, Some (Cell field) ->
             problem t e.pexp_loc
               "the cell of %s is used other than by !x, x := e or incr x" field
@@ -101,4 +113,4 @@ let expression t (it : Ast_iterator.iterator) e =
 let case t (it : Ast_iterator.iterator) c =
   hiding t (pattern_names c.pc_lhs) (fun () ->
       Option.iter (it.expr it) c.pc_guard;
-      body t it c.pc_rhs)
+      Frame.branch t.frame (span c.pc_rhs.pexp_loc) (fun () -> it.expr it c.pc_rhs))

@@ -5,13 +5,14 @@ type t = {
   record : string;
   mutable uses : use list;
   mutable expressions : (int * int) list;
+  mutable given : bool;
 }
 
 (* The record's name in the generated code. *)
 let name = "dlwt_state"
 
 let create edits ~record =
-  { edits; record = Option.value record ~default:""; uses = []; expressions = [] }
+  { edits; record = Option.value record ~default:""; uses = []; expressions = []; given = false }
 
 let use t span text = t.uses <- { edit = Edits.replace t.edits span ""; text } :: t.uses
 let expression t span = t.expressions <- span :: t.expressions
@@ -27,6 +28,8 @@ let smallest_around ~first ~last ~default spans =
 let read t body =
   match t.uses with
   | [] -> ()
+  | uses when t.given ->
+      List.iter (fun { edit; text } -> Edits.set_text edit (text name)) uses
   | [ { edit; text } ] -> Edits.set_text edit (text ("(" ^ t.record ^ ")"))
   | uses ->
       List.iter (fun { edit; text } -> Edits.set_text edit (text name)) uses;
@@ -38,7 +41,7 @@ let read t body =
         (Printf.sprintf "(let %s = %s in " name t.record)
         ")"
 
-let body t span visit =
+let branch t span visit =
   let uses = t.uses and expressions = t.expressions in
   t.uses <- [];
   t.expressions <- [ span ];
@@ -46,3 +49,9 @@ let body t span visit =
   read t span;
   t.uses <- uses;
   t.expressions <- expressions
+
+let body t ~given span visit =
+  let outside = t.given in
+  t.given <- given;
+  branch t span visit;
+  t.given <- outside

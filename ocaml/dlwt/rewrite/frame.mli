@@ -13,6 +13,12 @@ val use : t -> int * int -> (string -> string) -> unit
 val expression : t -> int * int -> unit
 (** There is an expression of that span. To be called for each, outer ones first. *)
 
-val body : t -> int * int -> (unit -> unit) -> unit
-(** [body t span visit]: the span is the body of a function or a branch; [visit] goes
-    through it. *)
+val name : string
+(** The variable that holds the record once it is read. *)
+
+val body : t -> given:bool -> int * int -> (unit -> unit) -> unit
+(** [body t ~given span visit]: the span is the body of a function; [visit] goes through
+    it. [given]: the function has a parameter {!name}, and does not read. *)
+
+val branch : t -> int * int -> (unit -> unit) -> unit
+(** The same for a branch of that function. *)

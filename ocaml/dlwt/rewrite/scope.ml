@@ -9,7 +9,8 @@ type t = {
   spec : Spec.t;
   edits : Edits.t;
   frame : Frame.t;
-  mutable keys : Names.t;  (** names that stand for a key, a cell or a slot here *)
+  mutable keys : Names.t;
+      (** names that stand for a key, a cell, a slot or a given function here *)
   mutable defined : Names.t;  (** those whose definition was seen *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
@@ -55,7 +56,12 @@ let keyed_kind t name =
     t.spec.values
 
 (* What an expression that is just a name stands for. *)
-type meaning = Cell of string | Slot of string | Key of string | Qualified of string
+type meaning =
+  | Cell of string
+  | Slot of string
+  | Given of string
+  | Key of string
+  | Qualified of string
 
 let meaning t e =
   match e.pexp_desc with
@@ -63,6 +69,7 @@ let meaning t e =
       match (Spec.find t.spec.cells x, Spec.find t.spec.slots x) with
       | Some field, _ -> Some (Cell field)
       | None, Some field -> Some (Slot field)
+      | None, None when Spec.mem t.spec.given x -> Some (Given x)
       | None, None -> Some (Key x))
   | Pexp_ident { txt = Ldot _ as l; _ }
     when Spec.find t.spec.qualified (longident l) <> None ->

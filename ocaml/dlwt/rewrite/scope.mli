@@ -10,7 +10,7 @@ type t = private {
   edits : Edits.t;
   frame : Frame.t;
   mutable keys : Bindings.Names.t;
-      (** names that stand for a key, a cell or a slot here *)
+      (** names that stand for a key, a cell, a slot or a given function here *)
   mutable defined : Bindings.Names.t;  (** those whose definition was seen *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
@@ -40,7 +40,7 @@ val hide : t -> Bindings.Names.t -> unit
 (** From here on they are. *)
 
 val define : t -> string -> unit
-(** From here on the name stands for a key, a cell or a slot. *)
+(** From here on the name stands for a key, a cell, a slot or a given function. *)
 
 (** {1 What a name is} *)
 
@@ -51,7 +51,12 @@ val keyed_kind : t -> string -> Spec.kind option
 
 (** What an expression that is just a name stands for; cells and slots with their field.
 *)
-type meaning = Cell of string | Slot of string | Key of string | Qualified of string
+type meaning =
+  | Cell of string
+  | Slot of string
+  | Given of string
+  | Key of string
+  | Qualified of string
 
 val meaning : t -> expression -> meaning option
 

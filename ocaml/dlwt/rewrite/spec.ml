@@ -17,6 +17,7 @@ type t = {
   cells : string rule list;
   slots : string rule list;
   guarded : unit rule list;
+  given : unit rule list;
   replace : code rule list;
   remove : unit rule list;
   before : code rule list;
@@ -42,6 +43,7 @@ let empty =
     cells = [];
     slots = [];
     guarded = [];
+    given = [];
     replace = [];
     remove = [];
     before = [];
@@ -191,6 +193,7 @@ let directive spec where d tokens =
   | "cell" -> pair (fun r -> { spec with cells = r :: spec.cells })
   | "slot" -> pair (fun r -> { spec with slots = r :: spec.slots })
   | "guarded" -> list (fun l -> { spec with guarded = spec.guarded @ l })
+  | "given" -> list (fun l -> { spec with given = spec.given @ l })
   | "replace" -> with_code (fun r -> { spec with replace = r :: spec.replace })
   | "remove" -> list (fun l -> { spec with remove = spec.remove @ l })
   | "before" -> with_code (fun r -> { spec with before = spec.before @ [ r ] })
@@ -262,6 +265,7 @@ let report_unused ~file spec =
   check spec.cells;
   check spec.slots;
   check spec.guarded;
+  check spec.given;
   check spec.replace;
   check spec.remove;
   check spec.before;

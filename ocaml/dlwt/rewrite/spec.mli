@@ -23,7 +23,9 @@
     - [record «expression»]: how to get the calling domain's;
     - [cell X FIELD]: the reference [X] becomes a mutable field;
     - [slot X FIELD]: the value [X] becomes a field;
-    - [guarded FIELD...]: written through [set_FIELD record value].
+    - [guarded FIELD...]: written through [set_FIELD record value];
+    - [given F...]: the functions [F] do not read it but have it as a first argument,
+      which whoever calls them passes.
 
     Code:
     - [replace X «code»], [remove X...], [before X «code»], [after X «code»],
@@ -61,6 +63,7 @@ type t = {
   cells : string rule list;
   slots : string rule list;
   guarded : unit rule list;
+  given : unit rule list;
   replace : code rule list;
   remove : unit rule list;
   before : code rule list;

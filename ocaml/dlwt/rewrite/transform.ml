@@ -5,25 +5,22 @@ open Scope
 (* ---------------------------------------------------------- module values *)
 
 let default = Ast_iterator.default_iterator
-let type_of_key t (typ : core_type) = around t typ.ptyp_loc "(" (") " ^ runtime ^ ".key")
+let type_of_key ?(key = "key") t (typ : core_type) =
+  around t typ.ptyp_loc "(" (Printf.sprintf ") %s.%s" runtime key)
 
 (* let x = e  ==>  let x = Dlwt_rt.key (fun () -> e) *)
 let make_key t (it : Ast_iterator.iterator) kind name b =
+  let key = match (kind : Spec.kind) with Eager -> "eager_key" | _ -> "key" in
   (match b.pvb_constraint with
-  | Some (Pvc_constraint { typ; _ }) -> type_of_key t typ
+  | Some (Pvc_constraint { typ; _ }) -> type_of_key ~key t typ
   | _ -> ());
   (match b.pvb_pat.ppat_desc with
-  | Ppat_constraint (_, typ) -> type_of_key t typ
+  | Ppat_constraint (_, typ) -> type_of_key ~key t typ
   | _ -> ());
   match meaning t b.pvb_expr with
   | Some (Key _) -> () (* another name of a key *)
   | _ ->
-      let maker =
-        match (kind : Spec.kind) with
-        | Local | Shared -> "key"
-        | Eager -> "eager_key"
-        | Inherited -> "inherited"
-      in
+      let maker = match kind with Inherited -> "inherited" | _ -> key in
       let before, after =
         match Spec.find t.spec.created name with
         | None -> ("(", "))")
@@ -101,18 +98,27 @@ let values t (it : Ast_iterator.iterator) rec_flag bindings =
     (fun (name, _) ->
       List.iter (fun r -> if Spec.name r = name then Spec.use r) t.spec.values)
     keys;
-  let others = Names.diff (value_names bindings) (Names.of_list (List.map fst keys)) in
-  if rec_flag = Asttypes.Recursive then hide t others;
+  let names = value_names bindings in
+  let given = Names.filter (fun n -> Spec.find t.spec.given n <> None) names in
+  let others = Names.diff (Names.diff names (Names.of_list (List.map fst keys))) given in
+  let define_given () = Names.iter (define t) given in
+  if rec_flag = Asttypes.Recursive then (
+    hide t others;
+    define_given ());
   List.iter
     (fun b ->
       match Option.bind (pattern_name b.pvb_pat) (fun n -> List.assoc_opt n keys) with
       | Some kind -> make_key t it kind (Option.get (pattern_name b.pvb_pat)) b
-      | None ->
+      | None -> (
           audit_binding t b;
           Option.iter (fun name -> rebind t name b) (pattern_name b.pvb_pat);
-          it.expr it b.pvb_expr)
+          match pattern_name b.pvb_pat with
+          | Some name when Names.mem name given ->
+              Expressions.given_function t it name b
+          | _ -> it.expr it b.pvb_expr))
     bindings;
   hide t others;
+  define_given ();
   List.iter (fun (name, _) -> define t name) keys
 
 (* ------------------------------------------------------------------ items *)

@@ -31,6 +31,9 @@ struct dlwt_mailbox;
    address whose mailbox has closed is counted as dropped. */
 void dlwt_send(intnat address);
 
+/* The same for a thread that has all signals blocked. */
+void dlwt_send_blocked(intnat address);
+
 /* Tells a mailbox of a signal. Async-signal-safe: it does not allocate, and no
    thread allocates while it holds a mailbox's lock. */
 void dlwt_send_signal(intnat address, int signum);

@@ -64,7 +64,7 @@ static void *work_for_ever(void *first) {
     notify = mark_done(job);
     idle++;
     pthread_mutex_unlock(&lock);
-    if (notify != 0) dlwt_send(notify);
+    if (notify != 0) dlwt_send_blocked(notify);
     pthread_mutex_lock(&lock);
     while (last == NULL) pthread_cond_wait(&work, &lock);
     idle--;
@@ -86,7 +86,9 @@ CAMLprim value dlwt_jobs_start(value v_job) {
   lwt_unix_mutex_init(&job->mutex); /* the job's result function destroys it */
   job->async_method = LWT_UNIX_ASYNC_METHOD_DETACH;
   pthread_mutex_lock(&lock);
-  if (queued < idle) {
+  /* A thread is idle before it tells whom its job was for. The next job may come at
+     once, and need not wait for that: there are two threads, if there may be. */
+  if (queued < idle && threads >= (max_threads < 2 ? max_threads : 2)) {
     push(job);
     pthread_cond_signal(&work);
   } else if (threads < max_threads) {

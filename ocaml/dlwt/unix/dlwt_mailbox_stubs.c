@@ -3,8 +3,8 @@
 
    OCaml: addresses are immediate; a mailbox holds no value. Two functions
    allocate, each once, without a lock: open when the mailbox is complete, receive
-   before it empties the queue; what they allocate is filled at once, with
-   immediates. Neither can be left by a signal handler in between.
+   when it has taken out what it returns. What they allocate is filled at once, with
+   immediates, and small: no signal handler runs in between.
 
    Memory: a mailbox stays for ever. Its queue and its eventfd are made by open and
    given back by close, which only the first caller gets past [alive]; a sender
@@ -81,14 +81,13 @@ static void wake(struct dlwt_mailbox *box) {
   while (write(box->fd, &one, sizeof one) == -1 && errno == EINTR) continue;
 }
 
-void dlwt_send(intnat address) {
-  sigset_t saved;
+void dlwt_send_blocked(intnat address) {
   struct dlwt_mailbox *box;
   intnat *larger = NULL;
   size_t capacity = 0;
   for (;;) {
     size_t needed;
-    box = dlwt_mailbox_lock(address, &saved);
+    box = lock_box(address);
     if (box == NULL) {
       free(larger);
       if (address != 0) dropped++;
@@ -105,15 +104,22 @@ void dlwt_send(intnat address) {
     }
     /* Allocate without the lock, and look again. */
     needed = 2 * box->capacity;
-    dlwt_mailbox_unlock(box, &saved);
+    pthread_mutex_unlock(&box->lock);
     free(larger);
     capacity = needed;
     larger = lwt_unix_malloc(capacity * sizeof *larger);
   }
   box->queue[box->length++] = address;
   wake(box);
-  dlwt_mailbox_unlock(box, &saved);
+  pthread_mutex_unlock(&box->lock);
   free(larger);
+}
+
+void dlwt_send(intnat address) {
+  sigset_t saved;
+  dlwt_block_signals(&saved);
+  dlwt_send_blocked(address);
+  dlwt_restore_signals(&saved);
 }
 
 void dlwt_send_signal(intnat address, int signum) {
@@ -218,39 +224,36 @@ CAMLprim value dlwt_mailbox_close(value v_address) {
 }
 
 /* The numbers sent since the last call, oldest first, then one for each signal
-   that has come in. More may arrive meanwhile: they wake the domain again. */
+   that has come in. Others, if there are any, wake the domain again. */
 CAMLprim value dlwt_mailbox_receive(value v_address) {
   sigset_t saved;
   uint64_t count;
-  intnat address = Long_val(v_address), signals[NSIG];
-  size_t length, i;
-  int n_signals = 0, signum;
+  enum { AT_ONCE = 128 };
+  intnat address = Long_val(v_address), received[AT_ONCE + NSIG];
+  size_t n, i;
+  int signum;
   value result;
   struct dlwt_mailbox *box = dlwt_mailbox_lock(address, &saved);
   if (box == NULL) return Atom(0);
   while (read(box->fd, &count, sizeof count) == -1 && errno == EINTR) continue;
   box->woken = 0;
+  n = box->length < AT_ONCE ? box->length : AT_ONCE;
+  memcpy(received, box->queue, n * sizeof *received);
+  box->length -= n;
+  if (box->length > 0) {
+    memmove(box->queue, box->queue + n, box->length * sizeof *box->queue);
+    wake(box);
+  }
   for (signum = 1; signum < NSIG; signum++)
     if (box->signals[signum / 64] & ((uint64_t)1 << (signum % 64))) {
       intnat to = dlwt_signal_address(DLWT_SLOT(address), signum);
-      if (to != 0) signals[n_signals++] = to;
+      if (to != 0) received[n++] = to;
     }
   memset(box->signals, 0, sizeof box->signals);
-  length = box->length;
   dlwt_mailbox_unlock(box, &saved);
-  /* May run the GC and let other threads in: not with the lock. Only this
-     domain's loop takes numbers out, so the first [length] stay. */
-  result = caml_alloc_tuple(length + n_signals);
-  box = dlwt_mailbox_lock(address, &saved);
-  if (box == NULL) return Atom(0);
-  for (i = 0; i < length; i++) Field(result, i) = Val_long(box->queue[i]);
-  box->length -= length;
-  if (box->length > 0) {
-    memmove(box->queue, box->queue + length, box->length * sizeof *box->queue);
-    wake(box);
-  }
-  dlwt_mailbox_unlock(box, &saved);
-  for (i = 0; i < (size_t)n_signals; i++) Field(result, length + i) = Val_long(signals[i]);
+  /* May run the GC: not with the lock. */
+  result = caml_alloc_tuple(n);
+  for (i = 0; i < n; i++) Field(result, i) = Val_long(received[i]);
   return result;
 }
 

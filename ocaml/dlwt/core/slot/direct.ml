@@ -5,10 +5,14 @@
 
 type 'a t = { index : int; key : 'a Domain.DLS.key }
 
+(* No more than the index: one load less. *)
+type 'a eager = int
+
 (* A type of pointers: reading an array of it needs no test for floats. *)
 type cell = Cell of int ref [@@boxed]
 
-external table : unit -> cell array = "%dls_get"
+(* Of any argument: one that is at hand costs nothing. *)
+external table : 'a -> cell array = "%dls_get"
 external hide : 'a -> cell = "%identity"
 external reveal : cell -> 'a = "%identity"
 
@@ -43,15 +47,17 @@ let make_eager init =
   let key = Domain.DLS.new_key ~split_from_parent:(fun _ -> init ()) init in
   (* The domain that runs this has its value from now on, too. *)
   ignore (Domain.DLS.get key);
-  of_key key
+  index_of key
 
 (* In a domain that is being started, the table is not there yet, or too short,
    or has the marker: see the interface. *)
-let is_set t =
+let is_set_eager index =
   let table = table () in
   Obj.is_block (Obj.repr table)
-  && t.index < Array.length table
-  && Array.unsafe_get table t.index != none
+  && index < Array.length table
+  && Array.unsafe_get table index != none
+
+let is_set t = is_set_eager t.index
 
 let[@inline never] slow t =
   if Obj.is_block (Obj.repr (table ())) then Domain.DLS.get t.key
@@ -67,4 +73,4 @@ let[@inline always] get t =
     if v != none then reveal v else slow t
   else slow t
 
-let[@inline always] get_eager t = reveal (Array.unsafe_get (table ()) t.index)
+let[@inline always] get_eager index = reveal (Array.unsafe_get (table index) index)

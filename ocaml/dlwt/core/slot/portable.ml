@@ -1,6 +1,7 @@
 (* For an OCaml whose table we do not know: what the standard library offers. *)
 
 type 'a t = 'a Domain.DLS.key
+type 'a eager = 'a t
 
 let direct = false
 
@@ -13,3 +14,4 @@ let get_eager = Domain.DLS.get
 
 (* Nothing can be said from outside; reading is safe at any time. *)
 let is_set _ = true
+let is_set_eager _ = true

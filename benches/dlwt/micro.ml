@@ -1,0 +1,1 @@
+let () = Measure.main (Promises.all @ Loop.all)

@@ -1,0 +1,3 @@
+(** Promises alone, without a loop. *)
+
+val all : Measure.t list
