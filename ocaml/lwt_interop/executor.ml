@@ -327,14 +327,15 @@ let while_alive w tell =
 
 (* ---- what Rust calls *)
 
+let cancelled call =
+  ignore (Keyed.take (mine ()).calls call : Raw.Resolver.t);
+  Raw.cancel_call call
+
 (* Rust calls it on the thread that owns the executor. *)
 let pending call =
   let t = mine () in
-  let p, u = Lwt.task () in
+  let p, u = Dlwt.keyed_task ~on_cancel:cancelled call in
   Keyed.set t.calls call (Raw.Resolver.make u);
-  Lwt.on_cancel p (fun () ->
-      ignore (Keyed.take t.calls call : Raw.Resolver.t);
-      Raw.cancel_call call);
   p
 
 type answer = Not_yet | Value of Obj.t | Exception of exn
