@@ -5,7 +5,7 @@ type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 (* What ends the wait for a promise that Rust awaits. *)
 type wait = No_wait | Wait of Obj.t Lwt.t
 
-(* A ring; one that is not in any is its own neighbour. *)
+(* In a ring, or alone. *)
 type watch = {
   mutable tell : exn -> unit;
   mutable before : watch;
@@ -23,8 +23,9 @@ type t = {
   (* Messages that are taken from the inbox, but not yet run. *)
   mutable todo : job list;
   (* Rust fills one batch while the loop works on another. *)
-  mutable batch : Raw.Batch.t;
-  mutable lent : bool;
+  even : Raw.Batch.t;
+  odd : Raw.Batch.t;
+  mutable is_odd : bool;
   mutable entries : int;
   mutable next_entry : int;
   (* Told [Domain_terminated] when the domain ends. *)
@@ -39,9 +40,15 @@ let key : state ref Dlwt_rt.eager_key = Dlwt_rt.eager_key (fun () -> ref Absent)
 
 (* ---- what the domain's end is told to *)
 
-let watch () =
-  let rec w = { tell = ignore; before = w; after = w } in
-  w
+(* In place of neighbours. *)
+let rec nobody = { tell = ignore; before = nobody; after = nobody }
+let watch () = { tell = ignore; before = nobody; after = nobody }
+
+let ring () =
+  let r = watch () in
+  r.before <- r;
+  r.after <- r;
+  r
 
 let[@poll error] join ring w =
   w.before <- ring.before;
@@ -50,10 +57,11 @@ let[@poll error] join ring w =
   ring.before <- w
 
 let[@poll error] forget w =
-  w.before.after <- w.after;
-  w.after.before <- w.before;
-  w.before <- w;
-  w.after <- w
+  if w.before != nobody then (
+    w.before.after <- w.after;
+    w.after.before <- w.before;
+    w.before <- nobody;
+    w.after <- nobody)
 
 (* ---- promises that Rust waits for *)
 
@@ -88,7 +96,7 @@ let claim t call =
   resolver
 
 let perform t i =
-  let batch = t.batch in
+  let batch = if t.is_odd then t.odd else t.even in
   let key = Raw.Batch.key batch i and kind = Raw.Batch.kind batch i in
   let content = Raw.Batch.take batch i in
   match kind with
@@ -154,18 +162,13 @@ let rec perform_entries t =
     if Raw.spend () then perform_entries t)
 
 let tick t =
-  (* A task may call [exit], whose hooks run the loop, which ticks as well. *)
-  let spare = if t.lent then Raw.Batch.create () else t.batch in
-  t.lent <- true;
-  let filled = Raw.tick spare in
-  while has_entries t do
-    perform_entry t
-  done;
-  t.lent <- false;
-  let entries = Raw.Batch.length filled in
-  if entries > 0 then t.batch <- filled;
-  t.next_entry <- 0;
-  t.entries <- entries
+  let filled = Raw.tick () in
+  (* A task may call [exit], whose hooks run the loop, which ticks as well. If that has left
+     entries, there are no others. *)
+  if filled > 1 then (
+    t.is_odd <- filled land 1 = 1;
+    t.next_entry <- 0;
+    t.entries <- filled lsr 1)
 
 (* A chunk of each kind. *)
 let round t =
@@ -177,8 +180,7 @@ let round t =
 (* A chain of calls is served without going through the loop each time, while the turn lasts. *)
 let rec drain t =
   round t;
-  if (Raw.has_work () || has_jobs t || has_entries t) && not (Raw.turn_is_over ()) then
-    drain t
+  if Raw.goes_on (has_jobs t || has_entries t) then drain t
 
 let after_wait t () =
   Raw.begin_turn ();
@@ -248,7 +250,8 @@ let join_loop t state =
 
 let attach state =
   let id = (Domain.self () :> int) in
-  match Raw.executor_open id (Raw.Batch.create ()) with
+  let even = Raw.Batch.create () and odd = Raw.Batch.create () in
+  match Raw.executor_open id even odd with
   | Error why ->
       failwith
         (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
@@ -261,11 +264,12 @@ let attach state =
           calls = Keyed.create Raw.Resolver.nobody;
           waits = Keyed.create No_wait;
           todo = [];
-          batch = Raw.Batch.create ();
-          lent = false;
+          even;
+          odd;
+          is_odd = false;
           entries = 0;
           next_entry = 0;
-          watches = watch ();
+          watches = ring ();
           failure = None;
           stop = ignore;
         }

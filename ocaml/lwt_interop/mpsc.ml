@@ -2,7 +2,8 @@
 type 'a state = Closed | Empty | Item of { value : 'a; older : 'a state }
 type 'a t = 'a state Atomic.t
 
-let create () = Atomic.make Empty
+(* Every sender writes to it: it has its cache line to itself. *)
+let create () = Atomic.make_contended Empty
 
 let rec push q value =
   match Atomic.get q with

@@ -1,6 +1,7 @@
 type handle
 
-external executor_open : int -> Obj.t array -> (handle * int, string) result
+external executor_open :
+  int -> Obj.t array -> Obj.t array -> (handle * int, string) result
   = "lwt_interop_executor_open"
 
 external init : unit -> unit = "lwt_interop_init"
@@ -10,8 +11,8 @@ external begin_turn : unit -> unit = "lwt_interop_begin_turn" [@@noalloc]
 external turn_is_over : unit -> bool = "lwt_interop_turn_is_over" [@@noalloc]
 external spend : unit -> bool = "lwt_interop_spend" [@@noalloc]
 external received : int -> unit = "lwt_interop_received" [@@noalloc]
-external has_work : unit -> bool = "lwt_interop_has_work" [@@noalloc]
-external tick : Obj.t array -> Obj.t array = "lwt_interop_tick"
+external goes_on : bool -> bool = "lwt_interop_goes_on" [@@noalloc]
+external tick : unit -> int = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
 external clear_wake : unit -> bool = "lwt_interop_clear_wake" [@@noalloc]
 external cancel_call : int -> unit = "lwt_interop_cancel_call"
@@ -32,15 +33,14 @@ module Batch = struct
   let capacity = 256
   let fields = 3
   let nothing = Obj.repr 0
-  let create () = Array.make (1 + (fields * capacity)) nothing
+  let create () = Array.make (fields * capacity) nothing
 
   type kind = Resolve | Reject | Apply | Cancel | Forget
 
   (* The compiler need not ask whether these are arrays of floats. *)
   let ints (b : t) : int array = Obj.magic b
   let blocks (b : t) : unit ref array = Obj.magic b
-  let at i = 1 + (i * fields)
-  let length (b : t) = if Array.length b = 0 then 0 else (ints b).(0)
+  let at i = i * fields
   let key (b : t) i = Array.unsafe_get (ints b) (at i)
   let kind (b : t) i : kind = Obj.magic (Array.unsafe_get (ints b) (at i + 1) : int)
 
@@ -58,11 +58,11 @@ module Batch = struct
     Obj.obj (apply (Obj.field block 0) 1)
 end
 
-let executor_open id batch =
+let executor_open id even odd =
   (* A file descriptor is an int on every system that has eventfd. *)
   Result.map
     (fun (handle, fd) -> (handle, (Obj.magic (fd : int) : Unix.file_descr)))
-    (executor_open id batch)
+    (executor_open id even odd)
 
 module Resolver = struct
   type t = Obj.t

@@ -14,7 +14,6 @@ module Batch : sig
   (** What a tick found for the loop to do: see [runtime/src/batch.rs]. *)
 
   val create : unit -> t
-  val length : t -> int
 
   type kind =
     | Resolve  (** fulfil the promise of the call [key] with the content *)
@@ -42,7 +41,7 @@ val is_first_thread : unit -> bool
 (** Whether the calling thread is the first of its domain, rather than one from
     [Thread.create]. *)
 
-val executor_open : int -> Batch.t -> (handle * Unix.file_descr, string) result
+val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, string) result
 (** Makes the executor of the domain with this id, owned by the calling thread. The
     descriptor becomes readable when a sleeping loop is woken. *)
 
@@ -60,12 +59,14 @@ val spend : unit -> bool
 val received : int -> unit
 (** The loop has taken so many messages from the domain's OCaml inbox. *)
 
-val has_work : unit -> bool
-(** Whether {!tick} would find something to do. *)
+val goes_on : bool -> bool
+(** Whether the turn is not over and there is something to do: here, which the argument
+    says, or for {!tick}. *)
 
-val tick : Batch.t -> Batch.t
-(** Takes a chunk of messages and polls a chunk of tasks. Returns what was completed, and
-    Rust keeps the argument; or nothing, of length 0, and OCaml keeps it. *)
+val tick : unit -> int
+(** Takes a chunk of messages and polls a chunk of tasks. The loop is done with the batch
+    that it was given before. Returns how many entries there are now, times two, plus in
+    which of the two batches. *)
 
 val park : unit -> bool
 (** Whether the loop may sleep: there is nothing to do. *)

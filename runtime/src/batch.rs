@@ -1,7 +1,7 @@
 //! What Rust has for the Lwt loop to do, handed over in one OCaml array per drain.
 //!
 //! The loop resolves promises and calls closures itself, from OCaml frames: Rust only
-//! queues. Layout of the array: the number of entries, then three fields an entry.
+//! queues. Layout of the array: three fields an entry.
 
 use crate::ffi::{self, RawValue, Root};
 use crate::slots::Key;
@@ -31,28 +31,30 @@ const FIELDS: usize = 3;
 
 /// Two arrays that OCaml allocated: Rust fills one while OCaml works on the other.
 pub(crate) struct Batch {
-    filling: RefCell<Root>,
-    /// The array to fill next, if OCaml has lent one.
-    spare: RefCell<Root>,
-    has_spare: Cell<bool>,
+    arrays: [Root; 2],
+    /// Which of them is being filled.
+    filling: Cell<usize>,
     len: Cell<usize>,
+    /// OCaml may be at work on the other.
+    is_out: Cell<bool>,
     /// What did not fit; moved to the next array. Rare, hence a root each.
     overflow: RefCell<VecDeque<(Key, Kind, Root)>>,
 }
 
 impl Batch {
     /// # Safety
-    /// The domain's lock is held and `array` is an OCaml array of
-    /// `1 + 3 * CAPACITY` fields that OCaml does not use until it gets it back.
-    pub(crate) unsafe fn new(array: RawValue) -> Self {
+    /// The domain's lock is held and `arrays` are two OCaml arrays of `3 * CAPACITY` fields
+    /// that hold ints. OCaml uses one when [`hand_over`](Self::hand_over) has said so, until it
+    /// calls [`take_back`](Self::take_back).
+    pub(crate) unsafe fn new(arrays: [RawValue; 2]) -> Self {
         // SAFETY: the caller's.
         unsafe {
-            debug_assert_eq!(ffi::size(array), 1 + FIELDS * CAPACITY);
+            debug_assert!(arrays.iter().all(|a| ffi::size(*a) == FIELDS * CAPACITY));
             Batch {
-                filling: RefCell::new(Root::new(array)),
-                spare: RefCell::new(Root::new(ffi::UNIT)),
-                has_spare: Cell::new(false),
+                arrays: arrays.map(|a| Root::new(a)),
+                filling: Cell::new(0),
                 len: Cell::new(0),
+                is_out: Cell::new(false),
                 overflow: RefCell::new(VecDeque::new()),
             }
         }
@@ -62,6 +64,7 @@ impl Batch {
     ///
     /// # Safety
     /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
+    #[inline]
     pub(crate) unsafe fn push(&self, key: Key, kind: Kind, value: RawValue) {
         let n = self.len.get();
         // SAFETY: the lock is the caller's; the array is rooted and has room for entry
@@ -69,12 +72,10 @@ impl Batch {
         // value was, so a value that is no block replaces none.
         unsafe {
             if n == CAPACITY {
-                let root = Root::new(value);
-                self.overflow.borrow_mut().push_back((key, kind, root));
-                return;
+                return self.push_over(key, kind, value);
             }
-            let array = self.filling.borrow().get();
-            let at = 1 + n * FIELDS;
+            let array = self.arrays[self.filling.get()].get();
+            let at = n * FIELDS;
             ffi::store_int(array, at, ffi::int(key.to_int()));
             ffi::store_int(array, at + 1, ffi::int(kind as isize));
             if ffi::is_block(value) {
@@ -86,6 +87,15 @@ impl Batch {
         self.len.set(n + 1);
     }
 
+    /// # Safety
+    /// As for `push`.
+    #[cold]
+    unsafe fn push_over(&self, key: Key, kind: Kind, value: RawValue) {
+        // SAFETY: the caller's.
+        let root = unsafe { Root::new(value) };
+        self.overflow.borrow_mut().push_back((key, kind, root));
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len.get() == CAPACITY
     }
@@ -94,38 +104,43 @@ impl Batch {
         self.len.get() == 0
     }
 
-    /// OCaml lends an array, which is filled next.
-    ///
-    /// # Safety
-    /// As for `new`.
-    pub(crate) unsafe fn lend(&self, array: RawValue) {
-        // SAFETY: the caller's.
-        unsafe { self.spare.borrow_mut().modify(array) };
-        self.has_spare.set(true);
+    /// OCaml is done with what was handed over.
+    pub(crate) fn take_back(&self) {
+        self.is_out.set(false);
     }
 
-    /// Hands over the filled array, and keeps the one that was lent. `None` if it has no entries,
-    /// or if the loan was taken by a loop inside this one: then OCaml has that array still.
+    /// Hands over the array that was filled: its length, and which it is. The length is 0 if there
+    /// are no entries, or if a loop inside this one has been handed the other array and may have
+    /// left some in it.
     ///
     /// # Safety
-    /// The domain's lock is held. The result is unrooted.
-    pub(crate) unsafe fn swap(&self) -> Option<RawValue> {
-        if !self.has_spare.replace(false) || self.is_empty() {
-            return None;
+    /// The domain's lock is held.
+    pub(crate) unsafe fn hand_over(&self) -> (usize, usize) {
+        let which = self.filling.get();
+        if self.is_empty() || self.is_out.replace(true) {
+            return (0, which);
         }
-        let n = self.len.replace(0);
-        self.filling.swap(&self.spare);
-        // SAFETY: the lock is the caller's; the filled array stays rooted until the next loan.
-        unsafe {
-            let array = self.spare.borrow().get();
-            ffi::store_int(array, 0, ffi::int(n as isize));
-            while !self.is_full() {
-                let Some((key, kind, root)) = self.overflow.borrow_mut().pop_front() else {
-                    break;
-                };
-                self.push(key, kind, root.get());
-            }
-            Some(array)
+        let len = self.len.replace(0);
+        self.filling.set(1 - which);
+        if len == CAPACITY {
+            // SAFETY: the caller's.
+            unsafe { self.refill() };
+        }
+        (len, which)
+    }
+
+    /// Moves what did not fit.
+    ///
+    /// # Safety
+    /// The domain's lock is held.
+    #[cold]
+    unsafe fn refill(&self) {
+        while !self.is_full() {
+            let Some((key, kind, root)) = self.overflow.borrow_mut().pop_front() else {
+                break;
+            };
+            // SAFETY: the caller's; the value is of the type that was asked for.
+            unsafe { self.push(key, kind, root.get()) };
         }
     }
 }

@@ -13,7 +13,6 @@ unsafe extern "C" {
     /// Releases the domain's lock without running signal handlers or finalisers
     /// first, so that it cannot raise.
     fn caml_enter_blocking_section_no_pending();
-    fn caml_atom(tag: libc::c_uchar) -> RawValue;
     fn caml_c_thread_register() -> libc::c_int;
     fn caml_c_thread_unregister() -> libc::c_int;
 }
@@ -70,12 +69,6 @@ pub(crate) unsafe fn named_value(name: &CStr) -> Option<std::ptr::NonNull<RawVal
     // SAFETY: the caller's; the name is a C string.
     let place = unsafe { ocaml_sys::caml_named_value(name.as_ptr()) };
     std::ptr::NonNull::new(place.cast_mut())
-}
-
-/// OCaml's `[||]`. It is static.
-pub(crate) fn empty_array() -> RawValue {
-    // SAFETY: the runtime is started: OCaml has called.
-    unsafe { caml_atom(0) }
 }
 
 /// Stores into a field of a block that the GC knows.

@@ -153,8 +153,8 @@ impl Local {
     ///
     /// # Safety
     /// OCaml called, on the thread that runs the domain's loop, which owns no executor;
-    /// `array` is as [`Batch::new`] wants it.
-    pub(crate) unsafe fn open(id: u64, array: RawValue) -> io::Result<Arc<Shared>> {
+    /// the arrays are as [`Batch::new`] wants them.
+    pub(crate) unsafe fn open(id: u64, arrays: [RawValue; 2]) -> io::Result<Arc<Shared>> {
         if with_owner(|_| ()).is_some() {
             // OCaml has not taken note of it yet: a signal handler or a finaliser ran in between.
             return Err(io::Error::other("it is just being made"));
@@ -168,7 +168,7 @@ impl Local {
             calls: Calls::new(),
             waits: RefCell::new(Slots::new()),
             // SAFETY: the caller's.
-            batch: unsafe { Batch::new(array) },
+            batch: unsafe { Batch::new(arrays) },
             unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
             turn: Turn::new(),
@@ -216,15 +216,13 @@ impl Local {
         // called from Rust has started: the process ends, and takes the memory along.
     }
 
-    /// Does a chunk of what there is to do, and returns the completions for OCaml, `None` if
-    /// there are none; then OCaml keeps `spare`.
+    /// Does a chunk of what there is to do. Returns how many completions there are for OCaml, and in
+    /// which array: see [`Batch::hand_over`].
     ///
     /// # Safety
-    /// OCaml called, and `spare` is an array as [`Batch::new`] wants it. The result is
-    /// unrooted.
-    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: RawValue) -> Option<RawValue> {
-        // SAFETY: the caller's.
-        unsafe { self.batch.lend(spare) };
+    /// OCaml called, and is done with what it was given before.
+    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>) -> (usize, usize) {
+        self.batch.take_back();
         let slept = self.shared.awake();
         if self.shared.take_news() {
             self.unread.set(true);
@@ -257,7 +255,7 @@ impl Local {
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe {
             self.reclaimed.look();
-            self.batch.swap()
+            self.batch.hand_over()
         }
     }
 

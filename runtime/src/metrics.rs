@@ -73,6 +73,7 @@ thread_local! {
 }
 
 /// Adds to a counter of the calling thread. Does not panic, whenever it is called.
+#[inline]
 pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     match MINE.get() {
         Mine::Own(mine) => which(mine).add(n),

@@ -43,19 +43,15 @@ enum Slot<T> {
     Full(T),
 }
 
-#[derive(Debug)]
-struct Entry<T> {
-    generation: u32,
-    slot: Slot<T>,
-}
-
 /// A growable table with generation-checked keys. Insertion and removal take
 /// constant time; the place freed last is used first. A place whose generations are
 /// used up stays empty, which costs its memory: a few bytes for 2^30 insertions.
 /// What is in it counts in [`Totals::slots`](metrics::Totals::slots).
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    entries: Vec<Entry<T>>,
+    slots: Vec<Slot<T>>,
+    /// Apart from the slots, which they would pad.
+    generations: Vec<u32>,
     free: u32,
     len: usize,
 }
@@ -65,7 +61,8 @@ const NONE: u32 = u32::MAX;
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
         Slots {
-            entries: Vec::new(),
+            slots: Vec::new(),
+            generations: Vec::new(),
             free: NONE,
             len: 0,
         }
@@ -92,19 +89,17 @@ impl<T> Slots<T> {
     /// The key that the next value is inserted under.
     fn next_key(&mut self) -> Key {
         if self.free == NONE {
-            let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 entries");
+            let index = u32::try_from(self.slots.len()).expect("fewer than 2^32 entries");
             assert_ne!(index, NONE, "fewer than 2^32 entries");
-            self.entries.push(Entry {
-                generation: 0,
-                slot: Slot::Free { next: NONE },
-            });
+            self.slots.push(Slot::Free { next: NONE });
+            self.generations.push(0);
             self.free = index;
         }
-        Key::new(self.free, self.entries[self.free as usize].generation)
+        Key::new(self.free, self.generations[self.free as usize])
     }
 
     fn fill(&mut self, key: Key, value: T) -> &mut T {
-        let slot = &mut self.entries[key.index()].slot;
+        let slot = &mut self.slots[key.index()];
         let Slot::Free { next } = *slot else {
             unreachable!("the free list holds free slots")
         };
@@ -119,22 +114,22 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.entries.get_mut(key.index()) {
-            Some(Entry {
-                generation,
-                slot: Slot::Full(value),
-            }) if *generation == key.generation() => Some(value),
-            _ => None,
+        if self.generations.get(key.index()) != Some(&key.generation()) {
+            return None;
+        }
+        match &mut self.slots[key.index()] {
+            Slot::Full(value) => Some(value),
+            Slot::Free { .. } => None,
         }
     }
 
     /// Takes the entry out. `None` if it was removed before.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get_mut(key)?;
-        let entry = &mut self.entries[key.index()];
-        let old = std::mem::replace(&mut entry.slot, Slot::Free { next: self.free });
-        if entry.generation < LAST_GENERATION {
-            entry.generation += 1;
+        let slot = &mut self.slots[key.index()];
+        let old = std::mem::replace(slot, Slot::Free { next: self.free });
+        if key.generation() < LAST_GENERATION {
+            self.generations[key.index()] += 1;
             self.free = key.index() as u32;
         }
         self.len -= 1;
@@ -147,12 +142,9 @@ impl<T> Slots<T> {
 
     /// Takes every entry out.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        let keys: Vec<Key> = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| matches!(e.slot, Slot::Full(_)))
-            .map(|(i, e)| Key::new(i as u32, e.generation))
+        let keys: Vec<Key> = (self.slots.iter().zip(&self.generations).enumerate())
+            .filter(|(_, (slot, _))| matches!(slot, Slot::Full(_)))
+            .map(|(i, (_, generation))| Key::new(i as u32, *generation))
             .collect();
         keys.into_iter().filter_map(|k| self.remove(k)).collect()
     }
@@ -196,9 +188,7 @@ mod tests {
         for key in &keys {
             slots.remove(*key);
         }
-        for entry in &mut slots.entries {
-            entry.generation = generation;
-        }
+        slots.generations.fill(generation);
         (slots, keys)
     }
 

@@ -84,15 +84,19 @@ extern "C" fn lwt_interop_is_first_thread(_unit: RawValue) -> RawValue {
     ffi::bool(hooks::is_first_thread())
 }
 
-/// `executor_open : int -> Batch.t -> (handle * int, string) result`: the descriptor to watch
+/// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: the descriptor to watch
 /// comes second. `Error` says what the operating system refused.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_executor_open(id: RawValue, batch: RawValue) -> RawValue {
+unsafe extern "C" fn lwt_interop_executor_open(
+    id: RawValue,
+    even: RawValue,
+    odd: RawValue,
+) -> RawValue {
     // SAFETY: OCaml called, from `attach`, which has seen that the thread owns no executor. What
     // is made is rooted until it is stored, and nothing allocates between the last store and
     // the return.
     unsafe {
-        let (tag, content) = match Local::open(ffi::int_val(id) as u64, batch) {
+        let (tag, content) = match Local::open(ffi::int_val(id) as u64, [even, odd]) {
             Ok(shared) => {
                 let fd = shared.raw_fd().map_or(-1, |fd| fd as isize);
                 let handle = Root::new(new_handle(shared));
@@ -151,20 +155,24 @@ extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
     UNIT
 }
 
-/// `has_work : unit -> bool` (noalloc): whether a tick would find something to do.
+/// `goes_on : bool -> bool` (noalloc): whether the turn goes on. OCaml may have something to do, or
+/// a tick would find something.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_has_work(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_owner(Local::has_work).unwrap_or(false))
+extern "C" fn lwt_interop_goes_on(has_work: RawValue) -> RawValue {
+    let has_work = ffi::int_val(has_work) != 0;
+    let goes_on =
+        local::with_owner(|local| !local.turn.is_over() && (has_work || local.has_work()));
+    ffi::bool(goes_on.unwrap_or(false))
 }
 
-/// `tick : Batch.t -> Batch.t`: a chunk of messages and of tasks. The result is the batch of
-/// completions, and the argument is filled next; it is an empty array if there are none, and OCaml
-/// keeps the argument.
+/// `tick : unit -> int`: a chunk of messages and of tasks. OCaml is done with the batch that it had.
+/// The result is the number of completions, times two, plus which batch has them.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_tick(spare: RawValue) -> RawValue {
-    // SAFETY: OCaml called; the array is rooted before anything allocates.
-    let filled = unsafe { local::enter(|local, token| local.tick(token, spare)) };
-    filled.flatten().unwrap_or_else(ffi::empty_array)
+unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
+    // SAFETY: OCaml called.
+    let filled = unsafe { local::enter(|local, token| local.tick(token)) };
+    let (len, which) = filled.unwrap_or_default();
+    ffi::int((len << 1 | which) as isize)
 }
 
 /// `park : unit -> bool` (noalloc): whether the loop may sleep now.

@@ -77,8 +77,8 @@ pub(crate) struct Header {
     state: AtomicU32,
     /// The owner's.
     phase: Cell<Phase>,
-    /// Whether `home` is a share. The owner's, until it gives up its own share of the task; then
-    /// nobody changes it any more.
+    /// Whether `home` is a share: once the owner has given up its own of the task. Nobody changes it
+    /// then.
     counted: Cell<bool>,
     home: *const Shared,
     next: AtomicPtr<Header>,
@@ -170,8 +170,8 @@ impl TaskRef {
     }
 
     fn home(&self) -> &Shared {
-        // SAFETY: `home` is a share of the task's; or the task is fresh, and its domain is inside
-        // the stub that makes it.
+        // SAFETY: the domain has a share of the task, and drops it before it ends; or `home` is a
+        // share of the task's.
         unsafe { &*self.header().home }
     }
 
@@ -248,14 +248,22 @@ impl TaskRef {
         }
     }
 
-    /// Gives up a share, on the owner's thread.
+    /// The owner gives up its share.
     fn free_into(self, spares: &Spares) {
         if self.is_only() {
             let this = ManuallyDrop::new(self);
-            this.leave_home();
-            let layout = this.header().vtable.layout;
-            spares.free(this.0.as_ptr().cast(), layout);
+            spares.free(this.0.as_ptr().cast(), this.header().vtable.layout);
+        } else {
+            self.outlive_domain();
         }
+    }
+
+    /// Until now the domain was there for as long as its own share was. The wakers that are left
+    /// have one of `home` from now on.
+    fn outlive_domain(&self) {
+        self.header().counted.set(true);
+        // SAFETY: it is a pointer to what an `Arc` holds that is alive: the owner is here.
+        unsafe { Arc::increment_strong_count(self.header().home) };
     }
 
     /// Drops the work, which is there and not being polled. Only the owner.
@@ -379,6 +387,9 @@ impl Drop for Task {
             // Its share goes to who polls.
             Phase::Polling { .. } => return phase.set(Phase::Stopped),
             Phase::Fresh { .. } | Phase::Stopped | Phase::Done => {}
+        }
+        if !self.task.is_only() {
+            self.task.outlive_domain();
         }
         // SAFETY: dropped once, here.
         unsafe { ManuallyDrop::drop(&mut self.task) };
@@ -505,16 +516,8 @@ impl<'a, W: Work> NewTask<'a, W> {
         f(work, &mut Context::from_waker(&waker))
     }
 
-    /// From now on wakers may outlive the domain's own share of `home`.
-    fn count_home(&self) {
-        self.header().counted.set(true);
-        // SAFETY: it is a pointer to what an `Arc` holds that is alive: the owner is here.
-        unsafe { Arc::increment_strong_count(self.header().home) };
-    }
-
     /// The task is to be polled when it is woken, and known to its work under `key`.
     pub(crate) fn attach(self, key: Key) -> Task {
-        self.count_home();
         let task = Task {
             task: ManuallyDrop::new(TaskRef(ManuallyDrop::new(self).whole.cast())),
             _not_send: PhantomData,
@@ -559,9 +562,9 @@ impl<'a, W: Work> NewTask<'a, W> {
 
     #[cold]
     fn end_among_wakers(&self) {
+        let share = TaskRef(self.whole.cast());
         self.header().state.fetch_or(DONE, Ordering::AcqRel);
-        self.count_home();
-        let _share = TaskRef(self.whole.cast());
+        share.outlive_domain();
         // SAFETY: it was fresh, so the work is there and is not being polled.
         unsafe { Whole::<W>::drop_work(self.whole.cast()) };
     }
