@@ -2,9 +2,7 @@ open Benches_harness
 
 (* OCaml gets its large blocks from [malloc], the tables of calls among them. So that they count
    once, its heap is looked at when they are there already. *)
-let heap_bytes () =
-  Gc.full_major ();
-  (Gc.stat ()).live_words * (Sys.word_size / 8)
+let heap_bytes () = (Gc.stat ()).live_words * (Sys.word_size / 8)
 
 let bytes ?floor name pending =
   Bench.figure name ?floor ~unit:"B" (fun ~quick () ->
@@ -13,6 +11,10 @@ let bytes ?floor name pending =
       Lwt_main.run (Rust.yield ());
       let promises = Array.make count Lwt.return_unit in
       let used_by used =
+        let used () =
+          Gc.full_major ();
+          used ()
+        in
         let before = used () in
         Array.iteri (fun i _ -> promises.(i) <- pending ()) promises;
         let after = used () in
