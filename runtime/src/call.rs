@@ -128,7 +128,8 @@ unsafe fn attach(callbacks: &Callbacks) -> Result<(), Raise> {
         return Err(Raise::Failure(FORKED));
     }
     // SAFETY: the caller's.
-    Ok(unsafe { callbacks.attach()? })
+    unsafe { callbacks.attach()? };
+    Ok(())
 }
 
 /// The last thing a stub does.

@@ -46,9 +46,13 @@ pub(crate) trait Work: 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Its first poll is not over, or nobody has it yet.
-    Fresh { woken: bool },
+    Fresh {
+        woken: bool,
+    },
     Idle,
-    Polling { woken: bool },
+    Polling {
+        woken: bool,
+    },
     /// Nobody wants it any more, but it is being polled.
     Stopped,
     /// The work has been dropped.
@@ -432,8 +436,12 @@ impl Spares {
     /// A block of such a layout.
     #[inline]
     fn alloc(&self, layout: Layout) -> NonNull<u8> {
-        let spare = self.place(layout).map(|place| place.replace(std::ptr::null_mut()));
-        spare.and_then(NonNull::new).unwrap_or_else(|| Self::alloc_anew(layout))
+        let spare = self
+            .place(layout)
+            .map(|place| place.replace(std::ptr::null_mut()));
+        spare
+            .and_then(NonNull::new)
+            .unwrap_or_else(|| Self::alloc_anew(layout))
     }
 
     #[cold]
