@@ -3,5 +3,5 @@ let () =
   Rust.watch "" 0;
   Alcotest.run "handles"
     (Visits.suites @ Ends.suites @ Spawning.suites @ Pools.suites @ Lanes.suites
-   @ Fairness.suites
+   @ Fairness.suites @ Asleep.suites
     @ [ ("at the end", [ Everywhere.settled () ]) ])
