@@ -25,9 +25,12 @@ let handle () =
 
 let in_flight = 16
 
+(* Collections stop all domains: those that allocate much want few. See [Pool.create]. *)
+let minor_heap = 4 * 1024 * 1024
+
 let handlers domains ~quick () =
   let n = count ~quick in
-  let pool = Pool.create ~domains () in
+  let pool = Pool.create ~domains ~minor_heap () in
   let serve () =
     Lwt.join (List.map (Chains.chain handle) (Bench.shares n ~ways:in_flight))
   in
@@ -44,6 +47,7 @@ let handlers domains ~quick () =
 let plain domains ~quick () =
   let n = count ~quick in
   let work () =
+    Gc.set { (Gc.get ()) with minor_heap_size = minor_heap };
     for _ = 1 to n do
       ignore (Sys.opaque_identity (compute ()) : int)
     done

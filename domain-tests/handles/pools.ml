@@ -29,6 +29,7 @@ let create () =
       invalid "spawn_on 3" (fun () -> Pool.spawn_on pool 3 Lwt.return);
       invalid "no domains" (fun () -> Pool.create ~domains:0 ());
       invalid "fewer" (fun () -> Pool.create ~domains:(-1) ());
+      invalid "no minor heap" (fun () -> Pool.create ~domains:1 ~minor_heap:0 ());
       Lwt.return_unit)
 
 let least_loaded () =
@@ -240,12 +241,25 @@ let run () =
   in
   Expect.int "on another domain" 3 n
 
+let minor_heap () =
+  let size () = (Gc.get ()).minor_heap_size in
+  let here = size () in
+  let pool = Pool.create ~domains:2 ~minor_heap:(2 * here) () in
+  Lwt.finalize
+    (fun () ->
+      let* sizes = Pool.map pool (fun () -> Lwt.return (size ())) [ (); () ] in
+      List.iter (Expect.int "words" (2 * here)) sizes;
+      Expect.int "words of who made the pool" here (size ());
+      Lwt.return_unit)
+    (fun () -> Pool.shutdown pool)
+
 let suites =
   List.map
     (fun (place, tests) -> ("pool: " ^ place, tests))
     (suites
        [
          case "create" create;
+         alone "with larger minor heaps" minor_heap;
          case "spawn picks the least loaded" least_loaded;
          case "a promise of another domain" foreign_promise;
          case "map" map;

@@ -18,7 +18,7 @@ module Pool = Pool
 module Blocking = Blocking
 module Channel = Channel
 
-val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
+val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
 (** {!Pool.run}: a Lwt loop with a pool of domains at its side, {!Pool.default}. *)
 
 (** {1 Exceptions} *)

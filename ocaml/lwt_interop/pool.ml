@@ -88,7 +88,9 @@ end
 (* After everything else that a domain does at its end, engine included: see [Dlwt_rt]. *)
 let last = 1000
 
-let start () =
+let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
+
+let start minor_heap =
   let home = Handle.current () in
   let ended, finished = Lwt.wait () in
   let born = Once.create () in
@@ -99,6 +101,7 @@ let start () =
       Once.fill born (Ok (handle, service))
     in
     try
+      Option.iter set_minor_heap minor_heap;
       let handle = Handle.current () in
       Dlwt_rt.at_domain_exit ~priority:last (fun () ->
           ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
@@ -131,13 +134,17 @@ let abandon workers =
   List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) workers;
   List.iter (fun w -> Domain.join w.domain) workers
 
-let create ?domains () =
+let create ?domains ?minor_heap () =
   let n = match domains with Some n -> n | None -> Domain.recommended_domain_count () in
-  if n < 1 then invalid_arg (Printf.sprintf "Lwt_interop.Pool.create: %d domains" n);
+  let at_least_one what n =
+    if n < 1 then invalid_arg (Printf.sprintf "Lwt_interop.Pool.create: %d %s" n what)
+  in
+  at_least_one "domains" n;
+  Option.iter (at_least_one "words for a minor heap") minor_heap;
   let rec go started i =
     if i = n then List.rev started
     else
-      match start () with
+      match start minor_heap with
       | worker -> go (worker :: started) (i + 1)
       | exception e ->
           let bt = Printexc.get_raw_backtrace () in
@@ -220,10 +227,10 @@ let default () =
   | Some pool -> pool
   | None -> invalid_arg "Lwt_interop.Pool.default: no Lwt_interop.run is under way"
 
-let run ?domains main =
+let run ?domains ?minor_heap main =
   let busy () = invalid_arg "Lwt_interop.run: another Lwt_interop.run is under way" in
   if Option.is_some (Atomic.get current) then busy ();
-  let pool = create ?domains () in
+  let pool = create ?domains ?minor_heap () in
   if not (Atomic.compare_and_set current None (Some pool)) then (
     (* Another domain was faster. *)
     abandon (Array.to_list pool.workers);

@@ -5,11 +5,16 @@ type t
 exception Shut_down
 (** The pool takes no more work. *)
 
-val create : ?domains:int -> unit -> t
+val create : ?domains:int -> ?minor_heap:int -> unit -> t
 (** Starts domains, [Domain.recommended_domain_count ()] of them unless told otherwise,
     and waits until each can take work. The calling domain is not one of them.
 
-    @raise Invalid_argument if [domains] is less than 1.
+    [minor_heap] is the size of each one's minor heap in words, otherwise that of every new
+    domain: 256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain stops
+    all of them, so domains that allocate much want few: a few million words each, and as
+    much in the calling domain ([Gc.set]).
+
+    @raise Invalid_argument if [domains] or [minor_heap] is less than 1.
     @raise Failure
       if OCaml refuses a domain (there are at most 128 at a time unless [OCAMLRUNPARAM=d=]
       says more), or a domain cannot have an executor; those that were started have been
@@ -49,9 +54,9 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 
 (** {1 The program's pool} *)
 
-val run : ?domains:int -> (unit -> 'a Lwt.t) -> 'a
+val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of
-    [domains] domains at its side, which is {!default} meanwhile, and is shut down at the
+    [domains] domains at its side (see {!create}), which is {!default} meanwhile, and is shut down at the
     end.
 
     @raise Invalid_argument as {!create} does, or if a [run] is under way.
