@@ -183,27 +183,22 @@ fn new_call<W>(
 
 pin_project! {
     /// The future of a call, with what its output means.
-    struct Body<F, O> {
+    struct Body<F: Future, T> {
         // `None` once it is ready: its destructor has run before the call is settled.
         #[pin]
         future: Option<F>,
-        outcome: O,
+        outcome: fn(F::Output) -> Outcome<T>,
     }
 }
 
-impl<F: Future, O> Body<F, O> {
+impl<F: Future, T> Body<F, T> {
     fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future.as_pin_mut();
         future.expect("polled after completion").poll(cx)
     }
 }
 
-impl<F, O, T> Work for Body<F, O>
-where
-    F: Future + 'static,
-    O: Fn(F::Output) -> Outcome<T> + 'static,
-    T: ToValue + 'static,
-{
+impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
@@ -216,7 +211,7 @@ where
         // A panic of the destructor is one of the call's.
         let dropped = contain(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
-        let result = to_result(output, &*body.outcome);
+        let result = to_result(output, *body.outcome);
         // The executor polls inside of OCaml's call.
         let settled = local::with_entered(|local| {
             settle(local, &RuntimeToken::new(local), key, result);
@@ -232,15 +227,14 @@ where
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has
 /// nothing to drop.
-pub unsafe fn call_async<const N: usize, F, T, O>(
+pub unsafe fn call_async<const N: usize, F, T>(
     args: [RawValue; N],
     start: impl FnOnce([Value; N]) -> F,
-    outcome: O,
+    outcome: fn(F::Output) -> Outcome<T>,
 ) -> RawValue
 where
     F: Future + 'static,
     T: ToValue + 'static,
-    O: Fn(F::Output) -> Outcome<T> + 'static,
 {
     // SAFETY: the caller's.
     unsafe {
@@ -248,9 +242,9 @@ where
             let first = contain(|| {
                 let future = Some(start(args));
                 let mut task = NewTask::new(local.executor.home(), Body { future, outcome });
-                let output = task.poll(|mut body, cx| {
-                    let output = body.as_mut().poll_future(cx);
-                    output.map(|output| (body.outcome)(output).0)
+                let output = task.poll(|body, cx| {
+                    let output = body.poll_future(cx);
+                    output.map(|output| outcome(output).0)
                 });
                 match output {
                     Poll::Ready(result) => {
@@ -279,10 +273,7 @@ where
 }
 
 /// The outcome as OCaml gets to see it; panics included, of `outcome` too.
-fn to_result<O, T>(
-    output: Result<O, Panic>,
-    outcome: impl Fn(O) -> Outcome<T>,
-) -> Result<T, Failure> {
+fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
     match output.map(|output| contain(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),

@@ -404,33 +404,37 @@ impl Drop for Task {
 pub(crate) struct Spares([Cell<*mut u8>; Spares::SIZES]);
 
 impl Spares {
-    /// Up to 512 bytes, in steps of as many as the allocator rounds up to.
     const SIZES: usize = 32;
+    /// What the allocator's own blocks grow by, and what it takes of each for itself.
     const STEP: usize = 16;
+    const TAKEN: usize = 8;
+    const LARGEST: usize = Self::size(Self::SIZES - 1);
 
     pub(crate) fn new() -> Self {
         Spares([const { Cell::new(std::ptr::null_mut()) }; Spares::SIZES])
     }
 
-    /// The layout that a block is allocated with.
+    /// Of the blocks at a place.
+    const fn size(place: usize) -> usize {
+        (place + 2) * Self::STEP - Self::TAKEN
+    }
+
+    /// The layout that a block is allocated with: what it would be rounded up to anyway.
     const fn layout(layout: Layout) -> Layout {
-        if !Self::has(layout) {
+        if layout.align() > Self::STEP || layout.size() > Self::LARGEST {
             return layout;
         }
-        let size = layout.size().next_multiple_of(Self::STEP);
+        let size = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP) - Self::TAKEN;
         match Layout::from_size_align(size, Self::STEP) {
             Ok(rounded) => rounded,
             Err(_) => layout,
         }
     }
 
-    const fn has(layout: Layout) -> bool {
-        layout.align() <= Self::STEP && layout.size() <= Self::SIZES * Self::STEP
-    }
-
     #[inline]
     fn place(&self, layout: Layout) -> Option<&Cell<*mut u8>> {
-        Self::has(layout).then(|| &self.0[(layout.size() - 1) / Self::STEP])
+        let has = layout.align() == Self::STEP && layout.size() <= Self::LARGEST;
+        has.then(|| &self.0[(layout.size() + Self::TAKEN) / Self::STEP - 2])
     }
 
     /// A block of such a layout.
@@ -465,7 +469,7 @@ impl Spares {
 impl Drop for Spares {
     fn drop(&mut self) {
         for (i, block) in self.0.iter().enumerate() {
-            let layout = Layout::from_size_align((i + 1) * Self::STEP, Self::STEP);
+            let layout = Layout::from_size_align(Self::size(i), Self::STEP);
             let layout = layout.expect("it was a block's");
             if !block.get().is_null() {
                 // SAFETY: `NewTask` allocated it, with this layout.
