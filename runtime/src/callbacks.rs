@@ -74,7 +74,9 @@ impl Callbacks {
                     attach: named(c"lwt_interop.attach")?,
                     return_: named(c"lwt_interop.return")?,
                     // SAFETY: as above; nothing allocates while the sample is looked at.
-                    returns_nested: unsafe { is_nested(named(c"lwt_interop.returned_42")?.get(), 42) },
+                    returns_nested: unsafe {
+                        is_nested(named(c"lwt_interop.returned_42")?.get(), 42)
+                    },
                     return_unit: named(c"lwt_interop.return_unit")?,
                     fail: named(c"lwt_interop.fail")?,
                     pending: named(c"lwt_interop.pending")?,

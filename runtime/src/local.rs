@@ -219,7 +219,11 @@ impl Local {
     /// # Safety
     /// OCaml called, and `spare` is an array as [`Batch::new`] wants it. The result is
     /// unrooted.
-    pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>, spare: RawValue) -> Option<RawValue> {
+    pub(crate) unsafe fn tick(
+        &self,
+        token: &RuntimeToken<'_>,
+        spare: RawValue,
+    ) -> Option<RawValue> {
         // SAFETY: the caller's.
         unsafe { self.batch.lend(spare) };
         if self.shared.take_news() {

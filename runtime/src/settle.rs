@@ -22,8 +22,8 @@ pub(crate) fn settle<T: ToValue + 'static>(
         return contain_quietly(|| drop(outcome));
     }
     // The value is dropped inside: its destructor may panic as well.
-    let converted = outcome
-        .and_then(|value| contain(move || to_ocaml(token, &value)).map_err(Failure::Panic));
+    let converted =
+        outcome.and_then(|value| contain(move || to_ocaml(token, &value)).map_err(Failure::Panic));
     // SAFETY: the token proves the lock; value and exception are rooted until they are stored, or
     // cannot move.
     unsafe {

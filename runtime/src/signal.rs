@@ -45,8 +45,7 @@ impl Signal {
         // Either the owner, who looks after its own fence, sees what was sent; or this sees that
         // it has taken the news.
         fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) != NEWS
-            && self.0.swap(NEWS, Ordering::AcqRel) == PARKED
+        self.0.load(Ordering::Relaxed) != NEWS && self.0.swap(NEWS, Ordering::AcqRel) == PARKED
     }
 
     /// Forgets the news, and that the loop slept. The owner calls it *before*

@@ -23,8 +23,8 @@ use crate::metrics::count;
 use crate::panic::contain_quietly;
 use crate::shared::Shared;
 use crate::slots::Key;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, alloc, dealloc};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -46,9 +46,13 @@ pub(crate) trait Work: 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Its first poll is not over, or nobody has it yet.
-    Fresh { woken: bool },
+    Fresh {
+        woken: bool,
+    },
     Idle,
-    Polling { woken: bool },
+    Polling {
+        woken: bool,
+    },
     /// Nobody wants it any more, but it is being polled.
     Stopped,
     /// The work has been dropped.
@@ -76,14 +80,14 @@ pub(crate) struct Header {
     vtable: &'static Vtable,
     state: AtomicU32,
     /// The owner's.
-    phase: Cell<Phase>,
+    phase: sync::Cell<Phase>,
     /// Whether `home` is a share. The owner's, until it gives up its own share of the task; then
     /// nobody changes it any more.
-    counted: Cell<bool>,
+    counted: sync::Cell<bool>,
     home: *const Shared,
     next: AtomicPtr<Header>,
     /// The owner's.
-    key: Cell<Key>,
+    key: sync::Cell<Key>,
 }
 
 #[repr(C)]
@@ -421,8 +425,12 @@ impl Spares {
     /// A block of such a layout.
     #[inline]
     fn alloc(&self, layout: Layout) -> NonNull<u8> {
-        let spare = self.place(layout).map(|place| place.replace(std::ptr::null_mut()));
-        spare.and_then(NonNull::new).unwrap_or_else(|| Self::alloc_anew(layout))
+        let spare = self
+            .place(layout)
+            .map(|place| place.replace(std::ptr::null_mut()));
+        spare
+            .and_then(NonNull::new)
+            .unwrap_or_else(|| Self::alloc_anew(layout))
     }
 
     #[cold]
@@ -477,11 +485,11 @@ impl<'a, W: Work> NewTask<'a, W> {
         let header = Header {
             vtable: &Whole::<W>::VTABLE,
             state: AtomicU32::new(SHARE),
-            phase: Cell::new(Phase::Fresh { woken: false }),
-            counted: Cell::new(false),
+            phase: sync::Cell::new(Phase::Fresh { woken: false }),
+            counted: sync::Cell::new(false),
             home: Arc::as_ptr(home.shared),
             next: AtomicPtr::new(std::ptr::null_mut()),
-            key: Cell::new(Key::from_int(0)),
+            key: sync::Cell::new(Key::from_int(0)),
         };
         let whole = home.spares.alloc(Whole::<W>::LAYOUT).cast::<Whole<W>>();
         // SAFETY: the memory has this layout, and is nobody else's.
@@ -572,3 +580,6 @@ impl<W: Work> Drop for NewTask<'_, W> {
         contain_quietly(|| self.end());
     }
 }
+
+#[cfg(all(test, loom_model))]
+mod models;
