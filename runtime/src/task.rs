@@ -581,5 +581,8 @@ impl<W: Work> Drop for NewTask<'_, W> {
     }
 }
 
+#[cfg(all(test, not(loom_model)))]
+mod lives;
+
 #[cfg(all(test, loom_model))]
 mod models;
