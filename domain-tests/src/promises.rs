@@ -84,6 +84,29 @@ pub fn call_sync(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, 
     Ok(with_token(|t| f.call(t, (n, "x".to_owned())))??)
 }
 
+/// A number whose destructor calls a function.
+pub struct CallsAtEnd(Int, OCamlFunc<(), ()>);
+
+// SAFETY: it makes an int.
+unsafe impl ToValue for CallsAtEnd {
+    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
+        self.0.to_value(rt)
+    }
+}
+
+impl Drop for CallsAtEnd {
+    fn drop(&mut self) {
+        let called = with_token(|t| self.1.call(t, ()));
+        called.expect("a stub has a token").expect("it returns");
+    }
+}
+
+/// Gives the number, ready at once; its destructor calls the function.
+#[func]
+pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsAtEnd {
+    CallsAtEnd(n, f)
+}
+
 /// Calls a function from a task.
 #[func(raise)]
 pub fn call_from_task(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, Error> {

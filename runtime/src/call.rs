@@ -254,9 +254,10 @@ where
                 match output {
                     Poll::Ready(result) => {
                         task.finish();
-                        // Nothing allocates afterwards.
-                        Ok(match result {
-                            Ok(value) => callbacks.return_(to_ocaml(token, &value)),
+                        // The value's destructor, which may use OCaml, runs before the promise is
+                        // made. Nothing allocates afterwards.
+                        Ok(match result.map(|value| to_ocaml(token, &value)) {
+                            Ok(converted) => callbacks.return_(converted),
                             Err(failure) => rejected(token, callbacks, failure),
                         })
                     }
