@@ -3,9 +3,9 @@
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml::ToValue;
-use ocaml_lwt_interop::domain::with_token;
+use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{
-    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, TokenError, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, Rooted, TokenError, func,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -105,6 +105,19 @@ impl Drop for CallsAtEnd {
 #[func]
 pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsAtEnd {
     CallsAtEnd(n, f)
+}
+
+/// Sends this domain a function to call, and then what fulfils the promise.
+#[func(sync)]
+pub fn call_before_fulfilling(f: Rooted<ocaml::Value>) -> Promise<String> {
+    let (promise, resolver) = new_promise().expect("a stub has a token");
+    let here = domain::current().expect("a stub has a domain");
+    let _ = here.call(move |t| {
+        let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(t));
+        f.call(t, ()).is_ok()
+    });
+    let _ = resolver.resolve("fulfilled".to_owned());
+    promise
 }
 
 /// Calls a function from a task.

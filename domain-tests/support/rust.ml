@@ -106,6 +106,9 @@ external call_sync : (int -> string -> string) -> int -> string = "call_sync"
 
 external call_at_end : int -> (unit -> unit) -> int Lwt.t = "call_at_end"
 
+external call_before_fulfilling : (unit -> unit) -> string Lwt.t
+  = "call_before_fulfilling"
+
 external call_from_task : (int -> string -> string) -> int -> string Lwt.t
   = "call_from_task"
 

@@ -229,7 +229,9 @@ impl Local {
         if self.shared.take_news() {
             self.unread.set(true);
         }
-        if self.unread.replace(false) {
+        if self.unread.get() {
+            // Until it is known that there are none: a message may call `exit`, whose hooks run the
+            // loop, which needs the others.
             let left = self.turn.chunk(|| {
                 let message = self.shared.receive();
                 let received = message.is_some();
@@ -238,9 +240,7 @@ impl Local {
                 }
                 received
             });
-            if left {
-                self.unread.set(true);
-            }
+            self.unread.set(left);
         }
         self.executor.gather();
         // Tasks contain their own panics; should one of ours get through, it ends here.
