@@ -128,7 +128,7 @@ unsafe fn attach(callbacks: &Callbacks) -> Result<(), Raise> {
         return Err(Raise::Failure(FORKED));
     }
     // SAFETY: the caller's.
-    Ok(unsafe { callbacks.attach()? })
+    unsafe { callbacks.attach() }.map_err(Raise::from)
 }
 
 /// The last thing a stub does.
