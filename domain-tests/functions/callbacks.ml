@@ -15,6 +15,16 @@ let values () =
   Expect.string "seven arguments" "1 2.5 c true 5 6 15" text;
   Lwt.return_unit
 
+(* What was made before it is not lost when the destructor's function moves everything. *)
+let in_a_destructor () =
+  let collect () =
+    Gc.minor ();
+    ignore (Sys.opaque_identity (List.init 10_000 string_of_int) : string list)
+  in
+  let* n = Rust.call_at_end 7 collect in
+  Expect.int "a number" 7 n;
+  Lwt.return_unit
+
 let raising () =
   let mine = Own (ref 1) in
   let f _ _ = raise mine in
@@ -139,6 +149,7 @@ let foreign_promises () =
 let cases ~scale =
   [
     case "functions" values;
+    case "a function in a destructor" in_a_destructor;
     case "functions that raise" raising;
     case "nested calls" nested;
     case "functions that return promises" (async (scaled ~scale 1_000));

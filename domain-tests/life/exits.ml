@@ -123,6 +123,11 @@ let scenario = function
       ignore (Lwt_main.run (Rust.call_from_task (fun _ _ -> exit 6) 1) : string)
   | "callback from the loop" ->
       ignore (Lwt_main.run (Rust.call_async (fun _ -> exit 6) 1) : int)
+  | "callback of a message" ->
+      let fulfilled = Rust.call_before_fulfilling (fun () -> exit 6) in
+      (* The next message is in the inbox while the first one is delivered. *)
+      Lwt_main.at_exit (fun () -> Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
+      Lwt_main.run (forever ())
   (* If the loop learned of its domain's end, it would have the time to fail. *)
   | "lane's exit" ->
       Dlwt_rt.at_domain_exit ~priority:1000 (fun () -> Unix.sleepf 0.3);

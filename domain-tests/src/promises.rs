@@ -3,9 +3,9 @@
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml::ToValue;
-use ocaml_lwt_interop::domain::with_token;
+use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{
-    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, TokenError, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, Rooted, TokenError, func,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -82,6 +82,42 @@ pub fn promise_rejected(why: String) -> Promise<String> {
 #[func(sync, raise)]
 pub fn call_sync(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, Error> {
     Ok(with_token(|t| f.call(t, (n, "x".to_owned())))??)
+}
+
+/// A number whose destructor calls a function.
+pub struct CallsAtEnd(Int, OCamlFunc<(), ()>);
+
+// SAFETY: it makes an int.
+unsafe impl ToValue for CallsAtEnd {
+    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
+        self.0.to_value(rt)
+    }
+}
+
+impl Drop for CallsAtEnd {
+    fn drop(&mut self) {
+        let called = with_token(|t| self.1.call(t, ()));
+        called.expect("a stub has a token").expect("it returns");
+    }
+}
+
+/// Gives the number, ready at once; its destructor calls the function.
+#[func]
+pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsAtEnd {
+    CallsAtEnd(n, f)
+}
+
+/// Sends this domain a function to call, and then what fulfils the promise.
+#[func(sync)]
+pub fn call_before_fulfilling(f: Rooted<ocaml::Value>) -> Promise<String> {
+    let (promise, resolver) = new_promise().expect("a stub has a token");
+    let here = domain::current().expect("a stub has a domain");
+    let _ = here.call(move |t| {
+        let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(t));
+        f.call(t, ()).is_ok()
+    });
+    let _ = resolver.resolve("fulfilled".to_owned());
+    promise
 }
 
 /// Calls a function from a task.

@@ -104,6 +104,11 @@ external drop_kept : int -> unit = "drop_kept"
 external pass_exception : unit Lwt.t -> unit Lwt.t Lwt.t = "pass_exception"
 external call_sync : (int -> string -> string) -> int -> string = "call_sync"
 
+external call_at_end : int -> (unit -> unit) -> int Lwt.t = "call_at_end"
+
+external call_before_fulfilling : (unit -> unit) -> string Lwt.t
+  = "call_before_fulfilling"
+
 external call_from_task : (int -> string -> string) -> int -> string Lwt.t
   = "call_from_task"
 

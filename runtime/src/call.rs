@@ -128,8 +128,7 @@ unsafe fn attach(callbacks: &Callbacks) -> Result<(), Raise> {
         return Err(Raise::Failure(FORKED));
     }
     // SAFETY: the caller's.
-    unsafe { callbacks.attach()? };
-    Ok(())
+    unsafe { callbacks.attach() }.map_err(Raise::from)
 }
 
 /// The last thing a stub does.
@@ -249,9 +248,10 @@ where
                 match output {
                     Poll::Ready(result) => {
                         task.finish();
-                        // Nothing allocates afterwards.
-                        Ok(match result {
-                            Ok(value) => callbacks.return_(to_ocaml(token, &value)),
+                        // The value's destructor, which may use OCaml, runs before the promise is
+                        // made. Nothing allocates afterwards.
+                        Ok(match result.map(|value| to_ocaml(token, &value)) {
+                            Ok(converted) => callbacks.return_(converted),
                             Err(failure) => rejected(token, callbacks, failure),
                         })
                     }

@@ -230,7 +230,9 @@ impl Local {
                 self.idle.patience.slept(length);
             }
         }
-        if self.unread.replace(false) {
+        if self.unread.get() {
+            // Until it is known that there are none: a message may call `exit`, whose hooks run the
+            // loop, which needs the others.
             let left = self.turn.chunk(|| {
                 let message = self.shared.receive();
                 let received = message.is_some();
@@ -239,9 +241,7 @@ impl Local {
                 }
                 received
             });
-            if left {
-                self.unread.set(true);
-            }
+            self.unread.set(left);
         }
         self.executor.gather();
         // Tasks contain their own panics; should one of ours get through, it ends here.

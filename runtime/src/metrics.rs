@@ -310,17 +310,19 @@ mod tests {
         thread_local!(static LATE: Late = const { Late });
         let before = totals().late_completions;
         for _ in 0..20 {
-            std::thread::scope(|s| {
-                for first in [true, false] {
-                    s.spawn(move || {
-                        if first {
-                            LATE.with(|_| ());
-                        }
-                        count(|t| &t.late_completions, 1);
+            let threads = [true, false].map(|first| {
+                std::thread::spawn(move || {
+                    if first {
                         LATE.with(|_| ());
-                    });
-                }
+                    }
+                    count(|t| &t.late_completions, 1);
+                    LATE.with(|_| ());
+                })
             });
+            for thread in threads {
+                // A scope would not wait for the destructors.
+                thread.join().expect("it does not panic");
+            }
         }
         assert!(totals().late_completions >= before + 80);
     }

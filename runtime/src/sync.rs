@@ -4,6 +4,8 @@
 #[cfg(not(loom_model))]
 mod real {
     pub(crate) use concurrent_queue::ConcurrentQueue as Queue;
+    pub(crate) use std::alloc::{alloc, dealloc};
+    pub(crate) use std::cell::Cell;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use tokio::sync::oneshot;
@@ -16,6 +18,10 @@ mod modelled {
     mod queue;
 
     pub(crate) mod oneshot;
+    // loom tells of what is leaked or given up twice.
+    pub(crate) use loom::alloc::{alloc, dealloc};
+    // loom refuses uses that are not ordered.
+    pub(crate) use loom::cell::Cell;
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 

@@ -23,8 +23,8 @@ use crate::metrics::count;
 use crate::panic::contain_quietly;
 use crate::shared::Shared;
 use crate::slots::Key;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, alloc, dealloc};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -80,14 +80,14 @@ pub(crate) struct Header {
     vtable: &'static Vtable,
     state: AtomicU32,
     /// The owner's.
-    phase: Cell<Phase>,
+    phase: sync::Cell<Phase>,
     /// Whether `home` is a share: once the owner has given up its own of the task. Nobody changes it
     /// then.
-    counted: Cell<bool>,
+    counted: sync::Cell<bool>,
     home: *const Shared,
     next: AtomicPtr<Header>,
     /// The owner's.
-    key: Cell<Key>,
+    key: sync::Cell<Key>,
 }
 
 #[repr(C)]
@@ -424,7 +424,12 @@ impl Spares {
         if layout.align() > Self::STEP || layout.size() > Self::LARGEST {
             return layout;
         }
-        let size = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP) - Self::TAKEN;
+        let whole = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP);
+        let size = if whole < 2 * Self::STEP {
+            2 * Self::STEP
+        } else {
+            whole
+        } - Self::TAKEN;
         match Layout::from_size_align(size, Self::STEP) {
             Ok(rounded) => rounded,
             Err(_) => layout,
@@ -500,11 +505,11 @@ impl<'a, W: Work> NewTask<'a, W> {
         let header = Header {
             vtable: &Whole::<W>::VTABLE,
             state: AtomicU32::new(SHARE),
-            phase: Cell::new(Phase::Fresh { woken: false }),
-            counted: Cell::new(false),
+            phase: sync::Cell::new(Phase::Fresh { woken: false }),
+            counted: sync::Cell::new(false),
             home: Arc::as_ptr(home.shared),
             next: AtomicPtr::new(std::ptr::null_mut()),
-            key: Cell::new(Key::from_int(0)),
+            key: sync::Cell::new(Key::from_int(0)),
         };
         let whole = home.spares.alloc(Whole::<W>::LAYOUT).cast::<Whole<W>>();
         // SAFETY: the memory has this layout, and is nobody else's.
@@ -587,3 +592,9 @@ impl<W: Work> Drop for NewTask<'_, W> {
         contain_quietly(|| self.end());
     }
 }
+
+#[cfg(all(test, not(loom_model)))]
+mod lives;
+
+#[cfg(all(test, loom_model))]
+mod models;
