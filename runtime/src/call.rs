@@ -211,11 +211,15 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
         let dropped = contain(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
         let result = to_result(output, *body.outcome);
-        // The executor polls inside of OCaml's call.
+        let mut result = Some(result);
         let settled = local::with_entered(|local| {
+            let result = result.take().expect("it is settled once");
             settle(local, &RuntimeToken::new(local), key, result);
         });
-        debug_assert!(settled.is_ok());
+        if settled.is_err() {
+            // The poll has called `exit`, which has ended the domain, and has come back.
+            contain_quietly(|| drop(result));
+        }
         Poll::Ready(())
     }
 }
@@ -263,9 +267,15 @@ where
                 Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(Err(task)) => {
                     let (key, promise, task) = new_call(local, callbacks, task)?;
-                    local.attend_call(key, Attendant::Task(task.attach(key)));
-                    // Since it was made nothing has allocated on the OCaml heap.
-                    Ok(promise)
+                    match local.attend_call(key, Attendant::Task(task.attach(key))) {
+                        // Since it was made nothing has allocated on the OCaml heap.
+                        Ok(()) => Ok(promise),
+                        Err(attendant) => {
+                            let promise = Root::new(promise);
+                            attendant.stop();
+                            Ok(promise.get())
+                        }
+                    }
                 }
             }
         }))
@@ -322,7 +332,11 @@ where
         outcome,
     };
     match spawn(work, completion) {
-        Ok(task) => local.attend_call(key, Attendant::Tokio(task)),
+        Ok(task) => {
+            if let Err(attendant) = local.attend_call(key, Attendant::Tokio(task)) {
+                attendant.stop();
+            }
+        }
         Err(failure) => settle::<T>(local, token, key, Err(failure)),
     }
     // SAFETY: as above; the value is rooted until it is returned.

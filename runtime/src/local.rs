@@ -15,7 +15,6 @@ use crate::token::RuntimeToken;
 use crate::turn::Turn;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -177,7 +176,7 @@ impl Local {
             _tokio: tokio.enter(),
         });
         registry().insert(id, shared.clone());
-        OWNED.set(Box::leak(local));
+        OWNED.set(Box::into_raw(local));
         Ok(shared)
     }
 
@@ -200,16 +199,16 @@ impl Local {
                 for wait in waits {
                     contain_quietly(|| drop(wait));
                 }
-                (NonNull::from(local), local.depth.get() == 1)
+                local.depth.get() == 1
             })
         };
-        let Some((local, last)) = closed else { return };
-        // SAFETY: the pointer is the one that `open` leaked.
-        disown(unsafe { local.as_ref() }, Without::Former);
+        let Some(last) = closed else { return };
+        let local = OWNED.get().cast_mut();
+        with_owner(|local| disown(local, Without::Former));
         if last {
-            // SAFETY: no stub is on the stack, so nobody has a reference, and nobody gets
-            // another.
-            let local = unsafe { Box::from_raw(local.as_ptr()) };
+            // SAFETY: it is the pointer that `open` leaked. No stub is on the stack, so nobody has a
+            // reference, and nobody gets another.
+            let local = unsafe { Box::from_raw(local) };
             contain_quietly(|| drop(local));
         }
         // Otherwise a Rust frame below us still refers to it, under an `exit` that OCaml code
@@ -288,11 +287,9 @@ impl Local {
         self.calls.add()
     }
 
-    /// Says what is behind the call; if it was settled meanwhile, stops that at once.
-    pub(crate) fn attend_call(&self, key: Key, attendant: Attendant) {
-        if let Err(attendant) = self.calls.attend(key, attendant) {
-            attendant.stop();
-        }
+    /// Says what is behind the call. If that was settled meanwhile it comes back, to be stopped.
+    pub(crate) fn attend_call(&self, key: Key, attendant: Attendant) -> Result<(), Attendant> {
+        self.calls.attend(key, attendant)
     }
 
     /// A call has an outcome, which the caller [requests](Self::request) to be told. Returns `false`,
@@ -435,7 +432,8 @@ impl Local {
 }
 
 impl Attendant {
-    fn stop(self) {
+    /// May run destructors of the user's.
+    pub(crate) fn stop(self) {
         match self {
             Attendant::Task(task) => drop(task),
             Attendant::Tokio(handle) => handle.abort(),
