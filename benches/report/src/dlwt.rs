@@ -1,6 +1,8 @@
 //! dlwt beside stock Lwt: the same benchmarks, linked with each.
 
+use crate::human;
 use crate::program::{Measured, Program};
+use crate::results::Row;
 use crate::stats::least;
 use regex::Regex;
 use std::error::Error;
@@ -18,6 +20,19 @@ pub struct Pairs {
 /// What a benchmark of the two is called in the report.
 pub fn row_name(name: &str) -> String {
     format!("dlwt_{name}")
+}
+
+/// Calls into Rust beside the same operations of stock Lwt, which is slower than dlwt, the floor
+/// that the table has.
+pub fn beside_stock(rows: &[Row]) -> Vec<String> {
+    let named = |name: &str| rows.iter().find(|row| row.name == name);
+    let pairs = [("ready_call", "bind_resolved"), ("yield_call", "wakeup")];
+    let lines = pairs.into_iter().filter_map(|(call, operation)| {
+        let stock = named(&row_name(operation))?.floor.as_ref()?.spread.median;
+        let ratio = human::ratio(named(call)?.spread.median / stock);
+        Some(format!("{call} is {ratio} stock Lwt's {operation}"))
+    });
+    lines.collect()
 }
 
 impl Pairs {

@@ -1,7 +1,7 @@
 //! The results on a terminal.
 
-use crate::human;
 use crate::results::{Results, Row};
+use crate::{dlwt, human};
 use std::collections::BTreeMap;
 
 const HEADINGS: [&str; 9] = [
@@ -13,6 +13,9 @@ pub fn table(results: &Results) -> String {
     rows.extend(results.results.iter().map(cells));
     let numbers = [false, true, true, true, true, true, false, true, false];
     let mut text = human::columns(&numbers, &rows);
+    for line in dlwt::beside_stock(&results.results) {
+        text += &format!("\n{line}");
+    }
     text += &format!(
         "\n{}\n{}\n",
         list(&results.machine),
