@@ -34,6 +34,17 @@ let operations =
 
 (* ---- busy ones *)
 
+(* They compute until the process ends, and look whether they are to stop as any loop does. *)
+let collect_beside_busy busy =
+  Bench.operation (Bench.point "busy_minor_collection" busy) (fun () ->
+      let forever () =
+        while true do
+          ignore (Sys.opaque_identity ())
+        done
+      in
+      let _busy = List.init busy (fun _ -> Domain.spawn forever) in
+      Collect.minor)
+
 let seconds ~quick = if quick then 0.01 else 0.25
 let chains = 16
 
@@ -74,5 +85,6 @@ let minor_heaps = [ 8; 32; 256; 1024; 8192 ]
 let benches =
   let curves = List.concat_map (fun (places, curve) -> List.map curve places) in
   curves (List.map (fun curve -> (counts, curve)) operations)
+  @ curves [ ([ 0; 1; 2; 4; 8 ], collect_beside_busy) ]
   @ curves [ (few, beside_idle 1); (few, beside_idle 2) ]
   @ curves [ (minor_heaps, with_minor_heap 1); (minor_heaps, with_minor_heap 2) ]

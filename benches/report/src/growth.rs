@@ -51,14 +51,19 @@ const PLANS: &[Plan] = &[
         title: "Time, with so many other domains asleep",
         axis: "domains asleep",
         curves: &[
-            (
-                "idle_minor_collection",
-                "minor collection, nothing to collect",
-            ),
             ("idle_spawn_on_1", "work on another domain, one at a time"),
             ("idle_spawn_on_1000", "the same, 1000 in flight"),
             ("idle_yield_call", "call that yields"),
             ("idle_ready_call", "call that is ready"),
+        ],
+    },
+    Plan {
+        file: "collections",
+        title: "Minor collection with nothing to collect",
+        axis: "other domains",
+        curves: &[
+            ("busy_minor_collection", "they compute"),
+            ("idle_minor_collection", "they sleep"),
         ],
     },
     Plan {
