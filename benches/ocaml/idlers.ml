@@ -53,23 +53,22 @@ let rec serve until n =
   if Rust.now () >= until then Lwt.return n
   else Lwt.bind (Scaling.handle ()) (fun () -> serve until (n + 1))
 
-let serve_all pool ~seconds ~prepare =
+let serve_all pool ~seconds =
   let sum = List.fold_left ( + ) 0 in
   let until = Rust.now () + int_of_float (seconds *. 1e9) in
   let on_domain i =
     Pool.spawn_on pool i (fun () ->
-        prepare ();
         Lwt.map sum (Lwt.all (List.init chains (fun _ -> serve until 0))))
   in
   sum (Lwt_main.run (Lwt.all (List.init (Pool.size pool) on_domain)))
 
 (* Handlers a second on so many domains. *)
-let busy curve ?(idle = 0) ?(prepare = ignore) domains x =
+let busy curve ?(idle = 0) ?minor_heap domains x =
   Bench.figure (Bench.point curve x) ~rounds:5 ~unit:"/s" (fun ~quick ->
       let seconds = seconds ~quick in
       sleep idle;
-      let pool = Pool.create ~domains () in
-      let serve () = serve_all pool ~seconds ~prepare in
+      let pool = Pool.create ~domains ?minor_heap () in
+      let serve () = serve_all pool ~seconds in
       ignore (serve () : int);
       fun () -> float_of_int (serve ()) /. seconds)
 
@@ -77,8 +76,8 @@ let beside_idle domains idle =
   busy (Printf.sprintf "idle_busy_%d" domains) ~idle domains idle
 
 let with_minor_heap domains kilowords =
-  let prepare () = Gc.set { (Gc.get ()) with minor_heap_size = kilowords * 1024 } in
-  busy (Printf.sprintf "minor_heap_busy_%d" domains) ~prepare domains kilowords
+  let minor_heap = kilowords * 1024 in
+  busy (Printf.sprintf "minor_heap_busy_%d" domains) ~minor_heap domains kilowords
 
 let minor_heaps = [ 8; 32; 256; 1024; 8192 ]
 
