@@ -2,7 +2,7 @@
 # the tools are there, which takes no time when they are.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress tsan asan valgrind bench doc fmt clean
+.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth doc fmt clean
 
 help:
 	@echo "make demo    build the text indexer and run it on real files"
@@ -11,6 +11,7 @@ help:
 	@echo "make tsan    the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
 	@echo "make bench   run the benchmarks; FILTER=regex picks some, COMPARE=results.json shows changes"
+	@echo "make bench-growth  measure how costs grow with domains, calls, descriptors and messages"
 	@echo "make doc     build the API documentation"
 	@echo "make fmt     format the Rust and the OCaml code"
 	@echo "make clean   delete what was built"
@@ -30,8 +31,8 @@ stress: setup
 tsan asan valgrind: setup
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
-bench: setup
-	@scripts/bench $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
+bench bench-growth: setup
+	@scripts/bench $(if $(filter bench-growth,$@),--growth) $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
 doc: setup
 	@scripts/doc

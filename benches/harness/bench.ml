@@ -16,5 +16,7 @@ let operation ?floor ?(micro = false) ?(at_least = 1) name prepare =
 let figure ?floor ?(rounds = 1) ~unit name prepare =
   { name; unit; floor; micro = false; subject = Figure { rounds; prepare } }
 
+let point curve x = Printf.sprintf "%s:%d" curve x
+
 let shares n ~ways =
   List.init ways (fun i -> (n / ways) + if i < n mod ways then 1 else 0)

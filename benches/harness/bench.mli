@@ -27,5 +27,8 @@ val figure :
   ?floor:t -> ?rounds:int -> unit:string -> string -> (quick:bool -> unit -> float) -> t
 (** Anything else. *)
 
+val point : string -> int -> string
+(** [point curve x] is the name of a benchmark that measures a curve at one place. *)
+
 val shares : int -> ways:int -> int list
 (** [shares n ~ways] is [n] as the sum of so many numbers, as even as they can be. *)

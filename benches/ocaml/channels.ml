@@ -4,20 +4,24 @@ open Lwt_interop
 
 let floor = Native.condvar_ping_pong
 
-let rec receive channel n =
+let rec receive f channel n =
   if n = 0 then Lwt.return_unit
   else
-    let* _ = Channel.recv channel in
-    receive channel (n - 1)
+    let* item = Channel.recv channel in
+    f item;
+    receive f channel (n - 1)
+
+let sender ~capacity =
+  let pool = Pool.create ~domains:1 () and channel = Channel.create ~capacity in
+  fun make take n ->
+    let received = Pool.spawn_on pool 0 (fun () -> receive take channel n) in
+    Lwt_main.run
+      (let* () = Chains.chain (fun () -> Channel.send channel (make ())) n in
+       received)
 
 let one_way =
   Bench.operation "channel_one_way" ~floor ~at_least:1_000 (fun () ->
-      let pool = Pool.create ~domains:1 () and channel = Channel.create ~capacity:1_000 in
-      fun n ->
-        let received = Pool.spawn_on pool 0 (fun () -> receive channel n) in
-        Lwt_main.run
-          (let* () = Chains.chain (fun () -> Channel.send channel ()) n in
-           received))
+      sender ~capacity:1_000 ignore ignore)
 
 let ping_pong =
   Bench.operation "channel_ping_pong" ~floor (fun () ->

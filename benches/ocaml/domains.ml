@@ -1,13 +1,15 @@
 open Benches_harness
 open Lwt_interop
 
+let spawner () =
+  let pool = Pool.create ~domains:1 () in
+  fun () -> Pool.spawn_on pool 0 (fun () -> Lwt.return_unit)
+
 let spawn_on in_flight =
   Bench.operation
     (Printf.sprintf "spawn_on_%d" in_flight)
     ~floor:Native.condvar_ping_pong ~at_least:in_flight
-    (fun () ->
-      let pool = Pool.create ~domains:1 () in
-      Chains.run ~in_flight (fun () -> Pool.spawn_on pool 0 (fun () -> Lwt.return_unit)))
+    (fun () -> Chains.run ~in_flight (spawner ()))
 
 let start_stop =
   Bench.operation "domain_start_stop" ~floor:Native.domain_spawn_join (fun () n ->

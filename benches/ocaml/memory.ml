@@ -4,9 +4,9 @@ open Benches_harness
    once, its heap is looked at when they are there already. *)
 let heap_bytes () = (Gc.stat ()).live_words * (Sys.word_size / 8)
 
-let bytes ?floor name pending =
+let bytes ?floor ?(count = 200_000) name pending =
   Bench.figure name ?floor ~unit:"B" (fun ~quick () ->
-      let count = if quick then 2_000 else 200_000 in
+      let count = if quick then min count 2_000 else count in
       (* What is made once has been made. *)
       Lwt_main.run (Rust.yield ());
       let promises = Array.make count Lwt.return_unit in

@@ -29,5 +29,11 @@ external call_home_blocking : (int -> int) -> int -> unit Lwt.t
 external compute : int -> int -> unit = "bench_compute"
 (** [compute threads steps] takes so many steps on each of so many threads. *)
 
+external now : unit -> int = "bench_now"
+(** Nanoseconds since some time ago. *)
+
+external descriptors : int -> int = "bench_descriptors"
+(** Asks for so many descriptors; how many the process may have. *)
+
 external malloc_bytes : unit -> int = "bench_malloc_bytes"
 (** What [malloc] has given out. *)

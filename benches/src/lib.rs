@@ -5,7 +5,8 @@ use ocaml_lwt_interop::{
     Bytes, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -98,6 +99,34 @@ pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
             scope.spawn(|| (0..steps).fold(1, |x: ocaml::Int, i| black_box(x ^ i)));
         }
     });
+}
+
+/// Nanoseconds since it was first called.
+#[func(sync)]
+pub fn bench_now() -> ocaml::Int {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    FIRST.elapsed().as_nanos() as ocaml::Int
+}
+
+/// Raises the limit of descriptors as far as the system lets it, if it is lower. Returns what it is
+/// then.
+#[func(sync)]
+pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
+    let wanted = wanted as libc::rlim_t;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure is here, and stays.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        if limit.rlim_cur < wanted {
+            limit.rlim_cur = wanted.min(limit.rlim_max);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        }
+    }
+    limit.rlim_cur as ocaml::Int
 }
 
 /// The bytes that `malloc` has given out.

@@ -12,6 +12,7 @@ use std::path::Path;
 const PAIRS: u32 = 7;
 
 /// The two programs, and the benchmarks of theirs that are wanted.
+#[derive(Default)]
 pub struct Pairs {
     programs: Option<(Program, Program)>,
     pub names: Vec<String>,
@@ -41,10 +42,7 @@ impl Pairs {
         let [ours, stock] =
             ["ours", "stock"].map(|side| dir.join("dlwt").join(side).join("micro.exe"));
         if !ours.exists() || !stock.exists() {
-            return Ok(Pairs {
-                programs: None,
-                names: Vec::new(),
-            });
+            return Ok(Pairs::default());
         }
         let all = Regex::new("")?;
         let (ours, stock) = (Program::open(ours, &all)?, Program::open(stock, &all)?);

@@ -2,8 +2,10 @@
 
 mod compare;
 mod dlwt;
+mod growth;
 mod human;
 mod instructions;
+mod lines;
 mod machine;
 mod program;
 mod results;
@@ -32,6 +34,10 @@ struct Options {
     #[arg(long, value_name = "REGEX", default_value = "")]
     filter: Regex,
 
+    /// Measure how costs grow instead, and draw it: growth.json, and charts in growth/
+    #[arg(long)]
+    growth: bool,
+
     /// Print the change against the results of an earlier run
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
@@ -52,9 +58,9 @@ struct Options {
     #[arg(long)]
     list: bool,
 
-    /// How many processes run each benchmark
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    processes: u32,
+    /// How many processes run each benchmark: 3, or 1 with --growth
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    processes: Option<u32>,
 
     /// Where results.json and results.svg go
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
@@ -77,8 +83,15 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let before = options.compare.as_ref().map(Results::read).transpose()?;
-    let programs = Program::all(&options.programs, &options.filter)?;
-    let pairs = dlwt::Pairs::find(&options.programs, &options.filter)?;
+    let (programs, pairs) = if options.growth {
+        let growth = options.programs.join("ocaml/growth.exe");
+        let program = Program::open(growth, &options.filter)?;
+        (vec![program], dlwt::Pairs::default())
+    } else {
+        let programs = Program::all(&options.programs, &options.filter)?;
+        let pairs = dlwt::Pairs::find(&options.programs, &options.filter)?;
+        (programs, pairs)
+    };
     if options.list {
         for name in programs.iter().flat_map(|p| &p.names) {
             println!("{name}");
@@ -102,18 +115,28 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     };
 
     fs::create_dir_all(&options.out)?;
-    let json = options.out.join("results.json");
-    let chart = options.out.join("results.svg");
+    let name = if options.growth { "growth" } else { "results" };
+    let out = options.out.join(name);
+    let json = out.with_extension("json");
     results.write(&json)?;
     // What was written can be read.
     let results = Results::read(&json)?;
-    fs::write(&chart, svg::chart(&results))?;
+    let charts = if options.growth {
+        growth::draw(&results, &out)?
+    } else {
+        let chart = out.with_extension("svg");
+        fs::write(&chart, svg::chart(&results))?;
+        vec![chart]
+    };
 
     print!("{}", table::table(&results));
     if let Some(before) = before {
         print!("\n{}", compare::table(&before, &results));
     }
-    println!("\n{}\n{}", json.display(), chart.display());
+    println!("\n{}", json.display());
+    for chart in charts {
+        println!("{}", chart.display());
+    }
     let missed = results.missed();
     Ok(if options.check && missed > 0 {
         eprintln!("bench: {missed} targets are missed");
@@ -130,7 +153,8 @@ fn measure(options: &Options, programs: &[Program]) -> Result<Vec<Row>, Box<dyn 
         .iter()
         .flat_map(|program| program.names.iter().map(move |name| (program, name)))
         .collect();
-    let processes = if options.quick { 1 } else { options.processes };
+    let once = options.quick || options.growth;
+    let processes = options.processes.unwrap_or(if once { 1 } else { 3 });
     let mut progress = Progress::new(all.len() * processes as usize);
     let mut measured: Vec<Option<Measured>> = vec![None; all.len()];
     for _ in 0..processes {

@@ -19,9 +19,9 @@ const ROW: f64 = 20.0;
 const GOOD: &str = "#2a8a4a";
 const BAD: &str = "#c8372d";
 const NEUTRAL: &str = "#39618e";
-const INK: &str = "#222";
-const FAINT: &str = "#999";
-const GRID: &str = "#e4e4e4";
+pub const INK: &str = "#222";
+pub const FAINT: &str = "#999";
+pub const GRID: &str = "#e4e4e4";
 
 /// All results: times on one scale, dlwt's ratios on another, and what has other units as text.
 pub fn chart(results: &Results) -> String {
@@ -61,7 +61,7 @@ pub fn chart(results: &Results) -> String {
             picture.y += ROW;
         }
     }
-    picture.finish()
+    picture.finish(WIDTH)
 }
 
 /// What is drawn of a row: median, least, most, floor, and targets.
@@ -147,19 +147,23 @@ fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// Grows downwards.
 #[derive(Default)]
-struct Picture {
+pub struct Picture {
     body: String,
-    y: f64,
+    pub y: f64,
 }
 
 impl Picture {
-    fn add(&mut self, element: impl Display) {
+    pub fn add(&mut self, element: impl Display) {
         // Writing to a string does not fail.
         let _ = writeln!(self.body, "{element}");
     }
 
     fn text(&mut self, x: f64, anchor: &str, colour: &str, text: &str) {
-        let (y, text) = (self.y, escaped(text));
+        self.text_at(x, self.y, anchor, colour, text);
+    }
+
+    pub fn text_at(&mut self, x: f64, y: f64, anchor: &str, colour: &str, text: &str) {
+        let text = escaped(text);
         self.add(format_args!(
             r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" fill="{colour}">{text}</text>"#
         ));
@@ -172,7 +176,7 @@ impl Picture {
         ));
     }
 
-    fn heading(&mut self, text: &str) {
+    pub fn heading(&mut self, text: &str) {
         self.y += 32.0;
         let (y, text) = (self.y, escaped(text));
         self.add(format_args!(
@@ -180,7 +184,7 @@ impl Picture {
         ));
     }
 
-    fn note(&mut self, text: &str) {
+    pub fn note(&mut self, text: &str) {
         self.y += ROW;
         self.text(MARGIN, "start", FAINT, text);
     }
@@ -261,10 +265,10 @@ impl Picture {
         }
     }
 
-    fn finish(self) -> String {
+    pub fn finish(self, width: f64) -> String {
         let (height, body) = (self.y + MARGIN, self.body);
         format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="white"/>
 {body}</svg>
 "##

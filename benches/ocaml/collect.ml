@@ -1,0 +1,4 @@
+let minor n =
+  for _ = 1 to n do
+    Gc.minor ()
+  done

@@ -1,0 +1,3 @@
+(** What it costs when many calls are pending. *)
+
+val benches : Benches_harness.Bench.t list

@@ -1,0 +1,6 @@
+open Benches_harness
+
+let () =
+  main
+    (List.concat
+       [ Crowds.benches; Descriptors.benches; Idlers.benches; Rates.benches ])
