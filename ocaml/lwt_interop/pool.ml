@@ -122,7 +122,7 @@ let start minor_heap =
   in
   match Once.wait born with
   | Ok (handle, service) ->
-      let load = Atomic.make 0 in
+      let load = Atomic.make_contended 0 in
       let settled () = Atomic.decr load in
       { domain; handle; load; settled; service; ended }
   | Error e ->
