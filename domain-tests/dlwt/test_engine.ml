@@ -683,6 +683,47 @@ let fork engine =
       check "the child's events" (status = WEXITED 0);
       until engine (fun () -> !read > 0 && !other > 0)
 
+let parent_stops engine =
+  with_pipe @@ fun r w ->
+  with_pipe @@ fun told tell ->
+  let read = ref 0 in
+  let event = engine#on_readable r (count read) in
+  engine#iter false;
+  match Unix.fork () with
+  | 0 ->
+      ignore (Unix.read told (Bytes.create 1) 0 1 : int);
+      engine#iter false;
+      Unix._exit (if !read = 1 then 0 else 1)
+  | child ->
+      Lwt_engine.stop_event event;
+      put w;
+      (* It takes the descriptor out of the kernel's set. *)
+      engine#iter false;
+      put tell;
+      let _, status = Unix.waitpid [] child in
+      check "the child's event" (status = WEXITED 0)
+
+let child_renews engine =
+  let here, there = Unix.(socketpair ~cloexec:true PF_UNIX SOCK_STREAM 0) in
+  Fun.protect ~finally:(fun () -> List.iter Unix.close [ here; there ]) @@ fun () ->
+  with_pipe @@ fun told tell ->
+  let read = ref 0 and written = ref 0 in
+  ignore (engine#on_readable here (count read));
+  engine#iter false;
+  match Unix.fork () with
+  | 0 ->
+      ignore (Unix.read told (Bytes.create 1) 0 1 : int);
+      engine#iter false;
+      Unix._exit 0
+  | child ->
+      ignore (engine#on_writable here (count written));
+      engine#iter false;
+      put tell;
+      ignore (Unix.waitpid [] child);
+      let before = !written in
+      engine#iter false;
+      check "the parent's event" (!written > before)
+
 let chosen_engines () =
   let works () = Lwt_main.run (Lwt_unix.sleep 0.0001 >>= Lwt.pause) in
   Domain.join
@@ -702,7 +743,12 @@ let case name f = plain name (with_engine f)
 let () =
   Alcotest.run "dlwt engine"
     [
-      ("fork", [ case "a set of its own" fork ]);
+      ( "fork",
+        [
+          case "a set of its own" fork;
+          case "a parent that stops what its child waits for" parent_stops;
+          case "a parent that waits for more than its child" child_renews;
+        ] );
       ( "descriptors",
         [
           plain "1100" (many 1100);

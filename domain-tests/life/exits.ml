@@ -128,6 +128,25 @@ let scenario = function
       (* The next message is in the inbox while the first one is delivered. *)
       Lwt_main.at_exit (fun () -> Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
       Lwt_main.run (forever ())
+  | "an exit that a hook refuses" ->
+      (* On a domain of its own, whose end comes before the hook. *)
+      let refusals = Atomic.make 1 in
+      at_exit (fun () -> if Atomic.exchange refusals 0 = 1 then failwith "not now");
+      let body () =
+        Lwt_main.run
+          ((* Settled in the tick in which the other one calls. *)
+           let settled = Rust.my_async_func () in
+           let exits _ _ = try exit 6 with Failure why -> why in
+           let* (_ : string) = Rust.call_from_task exits 1 in
+           settled)
+      in
+      let outcome =
+        match Domain.join (Domain.spawn body) with
+        | () -> "returned"
+        | exception Lwt_interop.Domain_terminated _ -> "terminated"
+        | exception e -> Printexc.to_string e
+      in
+      print_string (" " ^ outcome)
   (* If the loop learned of its domain's end, it would have the time to fail. *)
   | "lane's exit" ->
       Dlwt_rt.at_domain_exit ~priority:1000 (fun () -> Unix.sleepf 0.3);

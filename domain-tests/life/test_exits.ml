@@ -98,6 +98,8 @@ let () =
           case "callback from the loop" ~code:6;
           case "callback of a message" ~code:6
             ~prints:(Some "begun at_exit fulfilled Lwt_main.at_exit");
+          case "an exit that a hook refuses" ~code:0
+            ~prints:(Some "begun terminated at_exit Lwt_main.at_exit");
           case "lane's exit" ~code:7;
           case "lane's callback" ~code:7;
           case "rust at exit" ~code:0

@@ -227,7 +227,9 @@ let terminate t state () =
       in
       tell_all ();
       let reject r = if not (Raw.Resolver.is_nobody r) then Raw.Resolver.reject r gone in
-      Keyed.iter (quietly reject) t.calls)
+      (* They are not there for outcomes that a tick hands over whose task called [exit], which came
+         back. *)
+      Keyed.drain (quietly reject) t.calls)
 
 let join_loop t state =
   let undo_later f =

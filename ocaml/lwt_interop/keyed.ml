@@ -25,4 +25,7 @@ let take t key =
     value)
   else t.nothing
 
-let iter f t = Array.iter f t.values
+let drain f t =
+  let values = t.values in
+  t.values <- [||];
+  Array.iter f values

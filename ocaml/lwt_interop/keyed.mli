@@ -12,5 +12,5 @@ val set : 'a t -> int -> 'a -> unit
 val take : 'a t -> int -> 'a
 (** The entry of a key, which is removed; or nothing. *)
 
-val iter : ('a -> unit) -> 'a t -> unit
-(** Over every entry, and nothing an unknown number of times. *)
+val drain : ('a -> unit) -> 'a t -> unit
+(** Takes every entry, and nothing an unknown number of times. *)

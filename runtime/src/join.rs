@@ -3,7 +3,7 @@
 use crate::error::JoinError;
 use crate::panic::{Contained, contain, contain_quietly};
 use crate::patience::Patience;
-use crate::sync::oneshot;
+use crate::sync::oneshot::{self, error::TryRecvError};
 use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,7 +25,9 @@ pub struct JoinHandle<T> {
 /// The task's end of a [`JoinHandle`].
 pub(crate) struct Joined<T> {
     outcome: oneshot::Sender<Result<T, JoinError>>,
-    cancelled: oneshot::Receiver<()>,
+    /// `None` if it is known that nobody will ask: a receiver that has said so panics when it is
+    /// polled.
+    cancelled: Option<oneshot::Receiver<()>>,
 }
 
 /// A handle, and what its task needs to fulfil it. A task that is dropped, or a domain that
@@ -40,7 +42,7 @@ pub(crate) fn pair<T>(domain: u64) -> (JoinHandle<T>, Joined<T>) {
     };
     let joined = Joined {
         outcome: outcome_tx,
-        cancelled,
+        cancelled: Some(cancelled),
     };
     (handle, joined)
 }
@@ -54,11 +56,13 @@ impl<T> Joined<T> {
         async move {
             let work = async { work.await.map_err(JoinError::Panicked) };
             let cancelled = async {
-                match cancelled.await {
-                    Ok(()) => Err(JoinError::Cancelled),
-                    // The handle was dropped: the task is detached.
-                    Err(_) => future::pending().await,
+                if let Some(cancelled) = cancelled
+                    && cancelled.await.is_ok()
+                {
+                    return Err(JoinError::Cancelled);
                 }
+                // The handle was dropped: the task is detached.
+                future::pending().await
             };
             // A finished task wins over a cancellation that comes at the same time. The work is
             // dropped before its outcome is told.
@@ -69,7 +73,11 @@ impl<T> Joined<T> {
 
     /// Whether the handle has asked for it.
     pub(crate) fn is_cancelled(&mut self) -> bool {
-        self.cancelled.try_recv().is_ok()
+        let asked = self.cancelled.as_mut().map(|c| c.try_recv());
+        if let Some(Err(TryRecvError::Closed)) = asked {
+            self.cancelled = None;
+        }
+        matches!(asked, Some(Ok(())))
     }
 
     /// Runs `f` at once, unless the handle was cancelled, and reports.
@@ -103,26 +111,39 @@ impl<T> JoinHandle<T> {
     }
 
     /// Waits for the outcome, and looks for it before it sleeps if that has paid on this thread.
-    pub(crate) fn wait(mut self) -> Result<T, JoinError> {
+    pub(crate) fn wait(self) -> Result<T, JoinError> {
         thread_local!(static PATIENCE: Patience = const { Patience::new() });
-        PATIENCE.with(|patience| {
-            if patience.is_worth_while() {
-                let mut outcome = None;
-                let look = || {
-                    outcome = self.outcome.try_recv().ok();
-                    outcome.is_some()
+        PATIENCE.with(|patience| self.wait_with(patience))
+    }
+
+    fn wait_with(mut self, patience: &Patience) -> Result<T, JoinError> {
+        if patience.is_worth_while() {
+            let mut outcome = None;
+            let look = || {
+                outcome = match self.outcome.try_recv() {
+                    Ok(outcome) => Some(outcome),
+                    Err(TryRecvError::Empty) => None,
+                    // It says so only once.
+                    Err(TryRecvError::Closed) => Some(Err(self.terminated())),
                 };
-                if patience.look(look)
-                    && let Some(outcome) = outcome
-                {
-                    return outcome;
-                }
+                outcome.is_some()
+            };
+            if patience.look(look)
+                && let Some(outcome) = outcome
+            {
+                return outcome;
             }
-            let start = Instant::now();
-            let outcome = future::block_on(self);
-            patience.slept(start.elapsed());
-            outcome
-        })
+        }
+        let start = Instant::now();
+        let outcome = future::block_on(self);
+        patience.slept(start.elapsed());
+        outcome
+    }
+
+    fn terminated(&self) -> JoinError {
+        JoinError::Terminated {
+            domain: self.domain,
+        }
     }
 
     /// Lets the task go on; the same as dropping the handle.
@@ -133,10 +154,9 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let domain = self.domain;
         Pin::new(&mut self.outcome)
             .poll(cx)
-            .map(|r| r.unwrap_or(Err(JoinError::Terminated { domain })))
+            .map(|r| r.unwrap_or_else(|_| Err(self.terminated())))
     }
 }
 
@@ -183,6 +203,33 @@ mod tests {
             future::block_on(handle),
             Err(JoinError::Terminated { domain: 42 })
         );
+    }
+
+    #[test]
+    fn who_looks_for_a_task_that_is_dropped_learns_that_it_has_terminated() {
+        let (handle, joined) = pair::<u8>(42);
+        drop(joined);
+        let patience = Patience::new();
+        patience.paid();
+        assert_eq!(
+            handle.wait_with(&patience),
+            Err(JoinError::Terminated { domain: 42 })
+        );
+    }
+
+    #[test]
+    fn a_task_whose_handle_is_gone_before_it_starts_goes_on() {
+        let (handle, mut joined) = pair::<()>(1);
+        handle.detach();
+        assert!(!joined.is_cancelled());
+        let ended = std::cell::Cell::new(false);
+        let mut task = Box::pin(joined.run(async {
+            future::yield_now().await;
+            ended.set(true);
+        }));
+        assert!(future::block_on(future::poll_once(&mut task)).is_none());
+        assert!(future::block_on(future::poll_once(&mut task)).is_some());
+        assert!(ended.get());
     }
 
     #[test]

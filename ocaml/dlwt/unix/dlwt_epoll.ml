@@ -174,18 +174,22 @@ let narrow t w =
     ignore (control t.set Remove (event w 0) : outcome);
     w.known <- 0)
 
-let move t w =
-  (match control t.set Modify (event w w.known) with
-  | Done -> ()
-  | Known | Unknown | Refused | Closed -> forget_older t w);
+let move t w ~is_ours =
+  (if is_ours then
+     match control t.set Modify (event w w.known) with
+     | Done -> ()
+     | Known | Unknown | Refused | Closed -> forget_older t w);
   w.known <- 0;
   if not (List.is_empty w.registrations) then change t w
 
-(* After a fork the set is the parent's; and a file that was closed while another
-   descriptor of it is open can only be left behind with its set. *)
+(* After a fork the set is the parent's, who may have changed it since, and goes by what it
+   has put there; and a file that was closed while another descriptor of it is open can
+   only be left behind with its set. *)
 let renew t =
   t.outdated <- true;
-  Array.iter (function Some w when w.known <> 0 -> move t w | _ -> ()) t.watches;
+  let is_ours = t.forks = forks () in
+  let move = function Some w when w.known <> 0 -> move t w ~is_ours | _ -> () in
+  Array.iter move t.watches;
   if t.set <> -1 then close t;
   t.set <- create_set ();
   t.outdated <- false;

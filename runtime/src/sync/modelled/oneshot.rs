@@ -1,5 +1,6 @@
 //! In place of `tokio::sync::oneshot`, which loom cannot see into.
 
+use error::TryRecvError;
 use loom::sync::{Arc, Mutex};
 use std::fmt;
 use std::future::Future;
@@ -19,7 +20,12 @@ type Shared<T> = Arc<Mutex<State<T>>>;
 
 pub(crate) struct Sender<T>(Shared<T>);
 
-pub(crate) struct Receiver<T>(Shared<T>);
+/// With whether it has told all that there is to tell: tokio's must not be polled then.
+pub(crate) struct Receiver<T>(Shared<T>, bool);
+
+pub(crate) mod error {
+    pub(crate) use tokio::sync::oneshot::error::TryRecvError;
+}
 
 /// The sender was dropped.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
         sent: false,
         closed: false,
     }));
-    (Sender(state.clone()), Receiver(state))
+    (Sender(state.clone()), Receiver(state, false))
 }
 
 impl<T> Sender<T> {
@@ -62,8 +68,13 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    pub(crate) fn try_recv(&mut self) -> Result<T, Dropped> {
-        self.0.lock().unwrap().value.take().ok_or(Dropped)
+    pub(crate) fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        let mut state = self.0.lock().unwrap();
+        if self.1 || state.sent {
+            self.1 = true;
+            return state.value.take().ok_or(TryRecvError::Closed);
+        }
+        Err(TryRecvError::Empty)
     }
 }
 
@@ -71,8 +82,11 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, Dropped>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.lock().unwrap();
+        let this = self.get_mut();
+        assert!(!this.1, "polled after completion");
+        let mut state = this.0.lock().unwrap();
         if state.sent {
+            this.1 = true;
             return Poll::Ready(state.value.take().ok_or(Dropped));
         }
         let old = state.waiter.replace(cx.waker().clone());
