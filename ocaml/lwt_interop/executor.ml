@@ -89,24 +89,26 @@ let forget_wait t wait =
 
 (* ---- the loop *)
 
-(* The promise, which is ours to settle; nobody's if it has been cancelled. *)
-let claim t call =
+(* The promise is ours to settle; or nobody's, if it has been cancelled. The key is free afterwards
+   only: a signal handler that cancels the promise meanwhile must not find another call there. *)
+let settle t call how content =
   let resolver = Keyed.take t.calls call in
-  Raw.release_call call;
-  resolver
+  if Raw.Resolver.is_nobody resolver then Raw.release_call call
+  else
+    match how resolver content with
+    | () -> Raw.release_call call
+    | exception e ->
+        let bt = Printexc.get_raw_backtrace () in
+        Raw.release_call call;
+        Printexc.raise_with_backtrace e bt
 
 let perform t i =
   let batch = if t.is_odd then t.odd else t.even in
   let key = Raw.Batch.key batch i and kind = Raw.Batch.kind batch i in
   let content = Raw.Batch.take batch i in
   match kind with
-  | Resolve ->
-      let resolver = claim t key in
-      if not (Raw.Resolver.is_nobody resolver) then Raw.Resolver.resolve resolver content
-  | Reject ->
-      let resolver = claim t key in
-      if not (Raw.Resolver.is_nobody resolver) then
-        Raw.Resolver.reject resolver (Obj.obj content)
+  | Resolve -> settle t key Raw.Resolver.resolve content
+  | Reject -> settle t key Raw.Resolver.reject (Obj.obj content : exn)
   | Apply ->
       let p = try Raw.Batch.application content () with e -> Lwt.fail e in
       if Lwt.is_sleeping p then Raw.attach_wait key p;
@@ -145,8 +147,8 @@ let rec run_jobs t n =
       match Mpsc.take_all t.handle.inbox with
       | [] -> ()
       | jobs ->
-          Raw.received (List.length jobs);
           t.todo <- jobs;
+          Raw.received (List.length jobs);
           run_jobs t n)
 
 let has_entries t = t.next_entry < t.entries
