@@ -26,7 +26,7 @@ let handle () =
 let in_flight = 16
 
 (* Collections stop all domains: those that allocate much want few. See [Pool.create]. *)
-let minor_heap = 4 * 1024 * 1024
+let minor_heap = 8 * 1024 * 1024
 
 let handlers domains ~quick () =
   let n = count ~quick in
