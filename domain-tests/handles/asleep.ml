@@ -9,8 +9,9 @@ let sleeps handle =
   let before = ref (Handle.stats handle) in
   fun () ->
     let now = Handle.stats handle in
-    let slept = now.alive -. !before.alive >= 0.001 && now.busy = !before.busy in
-    if now.alive -. !before.alive >= 0.001 then before := now;
+    let long_enough = now.alive -. !before.alive >= 0.001 in
+    let slept = long_enough && now.busy = !before.busy in
+    if long_enough then before := now;
     slept
 
 let rec to_and_fro handle n =
@@ -20,19 +21,15 @@ let rec to_and_fro handle n =
     to_and_fro handle (n - 1)
 
 let after_a_hot_time () =
-  let other = Everywhere.other () in
+  with_other @@ fun other ->
   let* () = to_and_fro other.handle 5_000 in
   let* () = Expect.eventually (sleeps other.handle) in
   let* () = to_and_fro other.handle 10 in
-  let* () = Expect.eventually (sleeps other.handle) in
-  other.leave ();
-  other.end_ ();
-  other.join ();
-  Lwt.return_unit
+  Expect.eventually (sleeps other.handle)
 
 (* While it looks for news, its descriptors and timers are served. *)
 let while_it_is_hot () =
-  let other = Everywhere.other () in
+  with_other @@ fun other ->
   let read, write = Lwt_unix.pipe ~cloexec:true () in
   let over = ref false in
   let rec keep_hot () =
@@ -55,11 +52,7 @@ let while_it_is_hot () =
   over := true;
   let* () = hot in
   let* () = Lwt_unix.close read in
-  let* () = Lwt_unix.close write in
-  other.leave ();
-  other.end_ ();
-  other.join ();
-  Lwt.return_unit
+  Lwt_unix.close write
 
 let suites =
   List.map
