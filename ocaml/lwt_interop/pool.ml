@@ -167,7 +167,9 @@ let send t worker f =
   if Option.is_some t.shutdown then Lwt.fail Shut_down
   else begin
     Atomic.incr worker.load;
-    Remote.spawn ~settled:worker.settled (worker.handle :> Executor.handle) (serve worker.service f)
+    Remote.spawn ~settled:worker.settled
+      (worker.handle :> Executor.handle)
+      (serve worker.service f)
   end
 
 let spawn_on t i f = send t (worker t i) f

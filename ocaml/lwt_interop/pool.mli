@@ -56,8 +56,8 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 
 val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of
-    [domains] domains at its side (see {!create}), which is {!default} meanwhile, and is shut down at the
-    end.
+    [domains] domains at its side (see {!create}), which is {!default} meanwhile, and is
+    shut down at the end.
 
     @raise Invalid_argument as {!create} does, or if a [run] is under way.
     @raise Failure as {!create} does. *)

@@ -65,7 +65,8 @@ let start c =
 
 let run c = function
   | Executor.Abandon -> reply c (gone c)
-  | Deliver -> ( match c.stage with Not_started -> start c | Under_way _ | Not_wanted -> ())
+  | Deliver -> (
+      match c.stage with Not_started -> start c | Under_way _ | Not_wanted -> ())
 
 let stop c = function
   | Executor.Abandon -> ()

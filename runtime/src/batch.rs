@@ -8,7 +8,7 @@ use crate::slots::Key;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-/// What to do with an entry. `ocaml/lwt_interop/batch.ml` has the same numbers.
+/// What to do with an entry. `ocaml/lwt_interop/raw.ml` has the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(isize)]
 pub(crate) enum Kind {
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Forget = 4,
 }
 
-/// The entries of an array. `ocaml/lwt_interop/batch.ml` has the same number.
+/// The entries of an array. `ocaml/lwt_interop/raw.ml` has the same number.
 pub(crate) const CAPACITY: usize = 256;
 const FIELDS: usize = 3;
 

@@ -210,8 +210,7 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
         // A panic of the destructor is one of the call's.
         let dropped = contain(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
-        let result = to_result(output, *body.outcome);
-        let mut result = Some(result);
+        let mut result = Some(to_result(output, *body.outcome));
         let settled = local::with_entered(|local| {
             let result = result.take().expect("it is settled once");
             settle(local, &RuntimeToken::new(local), key, result);

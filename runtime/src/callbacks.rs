@@ -1,4 +1,4 @@
-//! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/callbacks.ml`.
+//! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/executor.ml` and `blocking.ml`.
 
 use crate::convert::Converted;
 use crate::ffi::{self, RawValue, Root};
@@ -110,21 +110,8 @@ impl Callbacks {
             match value {
                 // Also `Lwt.return 0` and the like: the same representation.
                 Converted::Word(ffi::UNIT) => Ok(self.return_unit.get()),
-                Converted::Word(word) if self.returns_nested => Ok(ffi::alloc_nested(|| word)),
-                value => self.return_value(value),
-            }
-        }
-    }
-
-    /// # Safety
-    /// The lock is held.
-    unsafe fn return_value(&self, value: Converted) -> Result<RawValue, RawValue> {
-        // SAFETY: the caller's, and as above.
-        unsafe {
-            if self.returns_nested {
-                Ok(ffi::alloc_nested(|| value.raw()))
-            } else {
-                ffi::callback(self.return_.get(), &mut [value.raw()])
+                value if self.returns_nested => Ok(ffi::alloc_nested(|| value.raw())),
+                value => ffi::callback(self.return_.get(), &mut [value.raw()]),
             }
         }
     }

@@ -104,12 +104,11 @@ impl Reclaimed {
     /// As for `look`.
     #[cold]
     unsafe fn reclaim(&self) {
-        // A few at a time: the loop waits meanwhile, for a millisecond or so.
-        let pools = WORTH_WHILE;
-        self.0.set(self.0.get() + pools);
+        // No more at a time: the loop waits meanwhile, for a millisecond or so.
+        self.0.set(self.0.get() + WORTH_WHILE);
         // SAFETY: the caller's.
         unsafe {
-            let roots: Vec<Root> = (0..pools * ROOTS_IN_A_POOL)
+            let roots: Vec<Root> = (0..WORTH_WHILE * ROOTS_IN_A_POOL)
                 .map(|_| Root::new(UNIT))
                 .collect();
             // Otherwise the last pool would not be an ordinary one: see `free_roots`.

@@ -70,6 +70,7 @@ mod settle;
 mod shared;
 mod signal;
 mod slots;
+mod spares;
 mod stubs;
 mod sync;
 mod task;

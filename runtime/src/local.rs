@@ -273,12 +273,10 @@ impl Local {
 
     /// Whether there is something to do.
     pub(crate) fn has_work(&self) -> bool {
-        self.has_own_work() || self.shared.has_news()
-    }
-
-    /// Whether there is something to do that nobody else has to tell of.
-    fn has_own_work(&self) -> bool {
-        !self.batch.is_empty() || self.executor.has_ready() || self.unread.get()
+        !self.batch.is_empty()
+            || self.executor.has_ready()
+            || self.unread.get()
+            || self.shared.has_news()
     }
 
     // ---- calls: OCaml waits for Rust

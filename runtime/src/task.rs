@@ -23,9 +23,9 @@ use crate::metrics::count;
 use crate::panic::contain_quietly;
 use crate::shared::Shared;
 use crate::slots::Key;
-use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, alloc, dealloc};
-use std::alloc::{Layout, handle_alloc_error};
-use std::cell::Cell;
+use crate::spares::Spares;
+use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, dealloc};
+use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -88,6 +88,14 @@ pub(crate) struct Header {
     next: AtomicPtr<Header>,
     /// The owner's.
     key: sync::Cell<Key>,
+}
+
+impl Header {
+    /// Whether nobody has another share: then nobody else can make one.
+    #[inline]
+    fn is_only(&self) -> bool {
+        self.state.load(Ordering::Acquire) / SHARE == 1
+    }
 }
 
 #[repr(C)]
@@ -202,11 +210,6 @@ impl TaskRef {
         }
     }
 
-    /// Whether nobody has another share: then nobody else can make one.
-    fn is_only(&self) -> bool {
-        self.header().state.load(Ordering::Acquire) / SHARE == 1
-    }
-
     /// The owner has taken the task from a queue: polls it. Returns the key if the task is done
     /// and the executor is to forget it.
     pub(crate) fn run(self, spares: &Spares) -> Option<Key> {
@@ -254,9 +257,11 @@ impl TaskRef {
 
     /// The owner gives up its share.
     fn free_into(self, spares: &Spares) {
-        if self.is_only() {
+        if self.header().is_only() {
             let this = ManuallyDrop::new(self);
-            spares.free(this.0.as_ptr().cast(), this.header().vtable.layout);
+            let layout = this.header().vtable.layout;
+            // SAFETY: it came from there, the work has been dropped, and nobody else has a share.
+            unsafe { spares.free(this.0.as_ptr().cast(), layout) };
         } else {
             self.outlive_domain();
         }
@@ -270,11 +275,25 @@ impl TaskRef {
         unsafe { Arc::increment_strong_count(self.header().home) };
     }
 
+    /// This was the last share.
+    fn free(&self) {
+        let header = self.header();
+        let layout = header.vtable.layout;
+        // SAFETY: `home` was counted, once. `NewTask::new` allocated the block with this layout, and
+        // the owner gave up its own share only when the work had been dropped.
+        unsafe {
+            if header.counted.get() {
+                Arc::decrement_strong_count(header.home);
+            }
+            dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
+
     /// Drops the work, which is there and not being polled. Only the owner.
     fn end(&self) {
         let header = self.header();
         header.phase.set(Phase::Done);
-        if !self.is_only() {
+        if !header.is_only() {
             header.state.fetch_or(DONE, Ordering::AcqRel);
         }
         count(|t| &t.tasks_dropped, 1);
@@ -296,29 +315,10 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
+        let header = self.header();
         // The only share can be given up without a locked instruction.
-        let state = &self.header().state;
-        if self.is_only() || state.fetch_sub(SHARE, Ordering::AcqRel) / SHARE == 1 {
+        if header.is_only() || header.state.fetch_sub(SHARE, Ordering::AcqRel) / SHARE == 1 {
             self.free();
-        }
-    }
-}
-
-impl TaskRef {
-    /// This was the last share.
-    fn free(&self) {
-        let layout = self.header().vtable.layout;
-        self.leave_home();
-        // SAFETY: `NewTask::new` allocated it with this layout. The owner gave up its own share
-        // only when the work had been dropped.
-        unsafe { dealloc(self.0.as_ptr().cast(), layout) };
-    }
-
-    /// The last share gives up `home`.
-    fn leave_home(&self) {
-        if self.header().counted.get() {
-            // SAFETY: it was counted, once.
-            unsafe { Arc::decrement_strong_count(self.header().home) };
         }
     }
 }
@@ -392,95 +392,11 @@ impl Drop for Task {
             Phase::Polling { .. } => return phase.set(Phase::Stopped),
             Phase::Fresh { .. } | Phase::Stopped | Phase::Done => {}
         }
-        if !self.task.is_only() {
+        if !self.task.header().is_only() {
             self.task.outlive_domain();
         }
         // SAFETY: dropped once, here.
         unsafe { ManuallyDrop::drop(&mut self.task) };
-    }
-}
-
-/// Memory of tasks that were done at once, for the next such ones: a block for each size.
-pub(crate) struct Spares([Cell<*mut u8>; Spares::SIZES]);
-
-impl Spares {
-    const SIZES: usize = 32;
-    /// What the allocator's own blocks grow by, and what it takes of each for itself.
-    const STEP: usize = 16;
-    const TAKEN: usize = 8;
-    const LARGEST: usize = Self::size(Self::SIZES - 1);
-
-    pub(crate) fn new() -> Self {
-        Spares([const { Cell::new(std::ptr::null_mut()) }; Spares::SIZES])
-    }
-
-    /// Of the blocks at a place.
-    const fn size(place: usize) -> usize {
-        (place + 2) * Self::STEP - Self::TAKEN
-    }
-
-    /// The layout that a block is allocated with: what it would be rounded up to anyway.
-    const fn layout(layout: Layout) -> Layout {
-        if layout.align() > Self::STEP || layout.size() > Self::LARGEST {
-            return layout;
-        }
-        let whole = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP);
-        let size = if whole < 2 * Self::STEP {
-            2 * Self::STEP
-        } else {
-            whole
-        } - Self::TAKEN;
-        match Layout::from_size_align(size, Self::STEP) {
-            Ok(rounded) => rounded,
-            Err(_) => layout,
-        }
-    }
-
-    #[inline]
-    fn place(&self, layout: Layout) -> Option<&Cell<*mut u8>> {
-        let has = layout.align() == Self::STEP && layout.size() <= Self::LARGEST;
-        has.then(|| &self.0[(layout.size() + Self::TAKEN) / Self::STEP - 2])
-    }
-
-    /// A block of such a layout.
-    #[inline]
-    fn alloc(&self, layout: Layout) -> NonNull<u8> {
-        let spare = self
-            .place(layout)
-            .map(|place| place.replace(std::ptr::null_mut()));
-        spare
-            .and_then(NonNull::new)
-            .unwrap_or_else(|| Self::alloc_anew(layout))
-    }
-
-    #[cold]
-    fn alloc_anew(layout: Layout) -> NonNull<u8> {
-        // SAFETY: a task is not of size 0.
-        let block = unsafe { alloc(layout) };
-        NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
-    }
-
-    /// Gives up a block, which was allocated with this layout and in which nothing is left.
-    #[inline]
-    fn free(&self, block: *mut u8, layout: Layout) {
-        match self.place(layout) {
-            Some(place) if place.get().is_null() => place.set(block),
-            // SAFETY: the caller's.
-            _ => unsafe { dealloc(block, layout) },
-        }
-    }
-}
-
-impl Drop for Spares {
-    fn drop(&mut self) {
-        for (i, block) in self.0.iter().enumerate() {
-            let layout = Layout::from_size_align(Self::size(i), Self::STEP);
-            let layout = layout.expect("it was a block's");
-            if !block.get().is_null() {
-                // SAFETY: `NewTask` allocated it, with this layout.
-                unsafe { dealloc(block.get(), layout) };
-            }
-        }
     }
 }
 
@@ -560,7 +476,7 @@ impl<'a, W: Work> NewTask<'a, W> {
     fn end(&self) {
         let header = self.header();
         header.phase.set(Phase::Done);
-        if header.state.load(Ordering::Acquire) / SHARE != 1 {
+        if !header.is_only() {
             return self.end_among_wakers();
         }
         /// What happens to the memory, whether or not the destructor panics.
@@ -568,7 +484,8 @@ impl<'a, W: Work> NewTask<'a, W> {
         impl Drop for Free<'_> {
             #[inline]
             fn drop(&mut self) {
-                self.0.free(self.1, self.2);
+                // SAFETY: it came from there, the work is gone, and nobody else has a share.
+                unsafe { self.0.free(self.1, self.2) };
             }
         }
         let memory = self.whole.as_ptr().cast();

@@ -11,7 +11,7 @@ use crate::sync::model_of_three;
 use loom::sync::Arc as Held;
 use loom::sync::atomic::AtomicUsize;
 use loom::thread;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Weak;
@@ -350,6 +350,6 @@ fn loom_what_is_pushed_is_taken_or_given_up() {
                 .all(|name| took.iter().filter(|n| *n == name).count() == 1)
         );
         // The tasks' own shares are the only ones left.
-        assert!(tasks.iter().all(|task| task.task.is_only()));
+        assert!(tasks.iter().all(|task| task.task.header().is_only()));
     });
 }
