@@ -1,5 +1,7 @@
 type fate = Deliver | Abandon
 type job = fate -> unit
+
+(* Rust takes it as an argument, and looks at [raw]: see [FromValue] in runtime/src/domain.rs. *)
 type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 
 (* What ends the wait for a promise that Rust awaits. *)

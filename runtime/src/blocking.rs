@@ -69,14 +69,7 @@ where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    struct CancelOnDrop<T>(JoinHandle<T>);
-    impl<T> Drop for CancelOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.cancel();
-        }
-    }
-    let mut job = CancelOnDrop(submit(f).await?);
-    (&mut job.0).await
+    submit(f).await?.cancel_on_drop().await
 }
 
 /// Like [`run`], but waits only until `f` has a place in the queue: who produces work waits for

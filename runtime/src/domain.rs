@@ -1,11 +1,13 @@
 //! Domains seen from Rust: find one, send it work, wait for what becomes of it.
 
 use crate::error::{CallError, JoinError, Terminated, TokenError};
+use crate::ffi;
 use crate::join::{self, JoinHandle};
 use crate::local::{self, Local};
 use crate::metrics::DomainStats;
 use crate::panic::contain;
 use crate::shared::{Message, Run, Shared, registry};
+use crate::stubs::handle;
 use crate::token::RuntimeToken;
 use std::any::Any;
 use std::fmt;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 pub use crate::token::with_token;
 
 /// Names an OCaml domain that has an executor. Cheap to clone; any thread may have one,
-/// and it may outlive its domain.
+/// and it may outlive its domain. As an argument of a `#[func]` it is a `Lwt_interop.Handle.t`.
 #[derive(Clone)]
 pub struct Domain {
     shared: Arc<Shared>,
@@ -149,6 +151,15 @@ impl Domain {
         }
         let handle = self.call(f).map_err(CallError::Terminated)?;
         handle.wait().map_err(CallError::Failed)
+    }
+}
+
+// SAFETY: the OCaml side declares the argument as a `Lwt_interop.Handle.t`, whose second field is the
+// handle.
+unsafe impl ocaml::FromValue for Domain {
+    fn from_value(value: ocaml::Value) -> Self {
+        // SAFETY: as above; conversions run with the lock held, and the value is rooted.
+        unsafe { Domain::from_shared(handle(ffi::field(value.raw().0, 1)).clone()) }
     }
 }
 

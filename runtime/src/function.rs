@@ -4,8 +4,10 @@ use crate::batch::Kind;
 use crate::error::TokenError;
 use crate::exception::OCamlException;
 use crate::ffi::{self, Root};
+use crate::local::Local;
 use crate::owned::assert_owned;
 use crate::promise::PromiseFuture;
+use crate::remote::RemoteFunc;
 use crate::rooted::{Homebound, Rooted};
 use crate::token::{RuntimeToken, with_token};
 use ocaml::{FromValue, ToValue, Value};
@@ -83,7 +85,8 @@ impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
 /// `string -> int64 Lwt.t`.
 ///
 /// The domain's Lwt loop calls it, not the Rust frame that asks for it: it may perform effects.
-/// It is not `Send`: it runs on the domain that it came from.
+/// It is not `Send`: it runs on the domain that it came from. Other threads call it as a
+/// [`RemoteFunc`].
 pub struct OCamlAsyncFunc<A, R> {
     closure: Rooted,
     _type: Homebound<(A, R)>,
@@ -98,21 +101,44 @@ impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {
     pub fn call(&self, args: A) -> Result<PromiseFuture<R>, TokenError> {
         with_token(|token| {
             let local = token.local().expect("with_token never gives the lane's");
-            let values = args.to_values(token.runtime());
-            let key = local.add_wait(Waker::noop().clone());
-            // SAFETY: the token proves the lock. The block is made last, its fields are read
-            // from their roots, and it is stored before anything allocates.
-            unsafe {
-                let block = ffi::alloc_tuple(1 + values.len());
-                ffi::store_field(block, 0, self.closure.raw(token));
-                for (i, v) in values.iter().enumerate() {
-                    ffi::store_field(block, 1 + i, v.raw().0);
-                }
-                local.request(key, Kind::Apply, block);
-            }
-            PromiseFuture::waiting(key)
+            apply(token, local, &self.closure, &args)
         })
     }
+
+    /// What other threads call it with.
+    ///
+    /// # Errors
+    /// There is no executor here: see [`with_token`].
+    pub fn remote(&self) -> Result<RemoteFunc<A, R>, TokenError> {
+        with_token(|token| {
+            let home = token.domain().expect("with_token never gives the lane's");
+            let closure = Rooted::new(token, &self.closure.value(token));
+            RemoteFunc::new(home, closure)
+        })
+    }
+}
+
+/// Asks the loop to apply a closure that returns a promise, and returns what waits for that.
+pub(crate) fn apply<A: Args, R: FromValue + 'static>(
+    token: &RuntimeToken<'_>,
+    local: &Local,
+    closure: &Rooted,
+    args: &A,
+) -> PromiseFuture<R> {
+    // Each value is rooted, or cannot move.
+    let values = args.to_values(token.runtime());
+    let key = local.add_wait(Waker::noop().clone());
+    // SAFETY: the token proves the lock. The block is made last, its fields are read
+    // from their roots, and it is stored before anything allocates.
+    unsafe {
+        let block = ffi::alloc_tuple(1 + values.len());
+        ffi::store_field(block, 0, closure.raw(token));
+        for (i, v) in values.iter().enumerate() {
+            ffi::store_field(block, 1 + i, v.raw().0);
+        }
+        local.request(key, Kind::Apply, block);
+    }
+    PromiseFuture::waiting(key)
 }
 
 macro_rules! conversions {

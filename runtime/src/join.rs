@@ -13,13 +13,15 @@ use std::time::Instant;
 /// The outcome of a task, to be awaited anywhere: on a domain, on tokio, or on any
 /// other executor.
 ///
-/// Dropping it lets the task go on (it is *detached*); [`cancel`](JoinHandle::cancel)
+/// Dropping it lets the task go on (it is *detached*), unless
+/// [`cancel_on_drop`](JoinHandle::cancel_on_drop) was asked for; [`cancel`](JoinHandle::cancel)
 /// drops the task's future on its own domain.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     domain: u64,
     outcome: oneshot::Receiver<Result<T, JoinError>>,
     cancel: Option<oneshot::Sender<()>>,
+    cancel_on_drop: bool,
 }
 
 /// The task's end of a [`JoinHandle`].
@@ -39,6 +41,7 @@ pub(crate) fn pair<T>(domain: u64) -> (JoinHandle<T>, Joined<T>) {
         domain,
         outcome,
         cancel: Some(cancel),
+        cancel_on_drop: false,
     };
     let joined = Joined {
         outcome: outcome_tx,
@@ -110,6 +113,12 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// From now on dropping this handle [cancels](JoinHandle::cancel) the task.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+
     /// Waits for the outcome, and looks for it before it sleeps if that has paid on this thread.
     pub(crate) fn wait(self) -> Result<T, JoinError> {
         thread_local!(static PATIENCE: Patience = const { Patience::new() });
@@ -146,8 +155,18 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Lets the task go on; the same as dropping the handle.
-    pub fn detach(self) {}
+    /// Lets the task go on, whatever was asked for before.
+    pub fn detach(mut self) {
+        self.cancel_on_drop = false;
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if self.cancel_on_drop {
+            self.cancel();
+        }
+    }
 }
 
 impl<T> Future for JoinHandle<T> {

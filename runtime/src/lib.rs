@@ -28,7 +28,10 @@
 //! | await a Lwt promise | [`Promise`] |
 //! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
 //! | call OCaml functions | [`OCamlFunc`], [`OCamlAsyncFunc`] |
+//! | call them from any thread | [`RemoteFunc`] |
+//! | deal calls out to several domains | [`Workers`] |
 //! | keep an OCaml value | [`Rooted`] |
+//! | give OCaml a Rust value to keep | [`Opaque`] |
 //! | run OCaml code that blocks | [`blocking::run`] |
 //! | take or return bytes | [`Bytes`] |
 //! | use tokio from elsewhere | [`tokio_handle`] |
@@ -48,6 +51,7 @@ mod call;
 mod callbacks;
 mod calls;
 mod convert;
+mod custom;
 pub mod domain;
 mod error;
 mod eventfd;
@@ -60,10 +64,12 @@ mod inbox;
 mod join;
 mod local;
 pub mod metrics;
+mod opaque;
 mod owned;
 mod panic;
 mod patience;
 mod promise;
+mod remote;
 mod rooted;
 mod run_queue;
 mod settle;
@@ -77,6 +83,7 @@ mod task;
 mod token;
 mod tokio_rt;
 mod turn;
+mod workers;
 
 pub use bytes::Bytes;
 pub use domain::Domain;
@@ -85,11 +92,14 @@ pub use exception::OCamlException;
 pub use function::{Args, OCamlAsyncFunc, OCamlFunc};
 pub use join::JoinHandle;
 pub use ocaml_lwt_interop_macros::func;
+pub use opaque::Opaque;
 pub use panic::Panic;
 pub use promise::{Promise, PromiseFuture, Resolver};
+pub use remote::RemoteFunc;
 pub use rooted::Rooted;
 pub use token::RuntimeToken;
 pub use tokio_rt::tokio_handle;
+pub use workers::{NoWorkers, WorkError, WorkerCall, Workers};
 
 /// OCaml values and conversions, for the types of arguments and results.
 pub use ocaml;

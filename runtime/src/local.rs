@@ -6,6 +6,7 @@ use crate::error::TokenError;
 use crate::executor::Executor;
 use crate::ffi::{RawValue, Root};
 use crate::hooks::Reclaimed;
+use crate::opaque;
 use crate::panic::contain_quietly;
 use crate::patience::{Advice, Idle};
 use crate::shared::{Shared, registry};
@@ -251,6 +252,9 @@ impl Local {
                 polled
             });
         });
+        if opaque::any_collected() {
+            opaque::drop_collected();
+        }
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe {
             self.reclaimed.look();
@@ -277,6 +281,7 @@ impl Local {
             || self.executor.has_ready()
             || self.unread.get()
             || self.shared.has_news()
+            || opaque::any_collected()
     }
 
     // ---- calls: OCaml waits for Rust

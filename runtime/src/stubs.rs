@@ -4,45 +4,24 @@
 //! `raw.ml` declares.
 
 use crate::blocking;
+use crate::custom::{self, Operations};
 use crate::ffi::{self, RawValue, Root, UNIT};
 use crate::hooks;
 use crate::local::{self, Local};
 use crate::metrics;
 use crate::shared::Shared;
 use crate::slots::Key;
-use ocaml_sys::custom_operations;
 use std::sync::Arc;
 
 // ---- handles: an `Arc<Shared>` in a custom block
 
-struct Operations(custom_operations);
+/// `Shared` owns nothing of users' any more when OCaml has collected the last handle, so it may be
+/// dropped within a collection: what there was, was dropped when its domain ended.
+static HANDLE: Operations = Operations::new(c"ocaml-lwt-interop.handle", drop_handle);
 
-// SAFETY: the pointers in it are to static data, or null.
-unsafe impl Sync for Operations {}
-
-static HANDLE: Operations = Operations(custom_operations {
-    identifier: c"ocaml-lwt-interop.handle".as_ptr().cast(),
-    finalize: Some(drop_handle),
-    compare: None,
-    hash: None,
-    serialize: None,
-    deserialize: None,
-    compare_ext: None,
-    fixed_length: std::ptr::null(),
-});
-
-/// Runs during a collection, on whichever domain sweeps: it only gives back a share of
-/// memory. What `Shared` owned of users' was dropped when its domain ended.
 unsafe extern "C" fn drop_handle(block: RawValue) {
     // SAFETY: the runtime calls it once, for a block that `new_handle` made.
-    unsafe { drop(Arc::from_raw(*handle_place(block))) };
-}
-
-/// # Safety
-/// `block` is a handle.
-unsafe fn handle_place(block: RawValue) -> *mut *const Shared {
-    // SAFETY: field 0 of a custom block is its operations; the data follow.
-    unsafe { ocaml_sys::field(block, 1).cast() }
+    unsafe { custom::place::<Arc<Shared>>(block).drop_in_place() };
 }
 
 /// A new handle, unrooted.
@@ -50,21 +29,15 @@ unsafe fn handle_place(block: RawValue) -> *mut *const Shared {
 /// # Safety
 /// The lock is held.
 unsafe fn new_handle(shared: Arc<Shared>) -> RawValue {
-    // SAFETY: the operations are static and the runtime does not write to them; the block is
-    // filled before anything else allocates.
-    unsafe {
-        let block =
-            ocaml_sys::caml_alloc_custom(&raw const HANDLE.0, size_of::<*const Shared>(), 0, 1);
-        handle_place(block).write(Arc::into_raw(shared));
-        block
-    }
+    // SAFETY: the caller's.
+    unsafe { HANDLE.alloc(shared) }
 }
 
 /// # Safety
 /// `block` is a handle, and stays reachable while the reference is used.
-unsafe fn handle<'a>(block: RawValue) -> &'a Shared {
-    // SAFETY: the handle owns a share.
-    unsafe { &**handle_place(block) }
+pub(crate) unsafe fn handle<'a>(block: RawValue) -> &'a Arc<Shared> {
+    // SAFETY: the caller's; a handle owns a share for as long as it lives.
+    unsafe { &*custom::place(block) }
 }
 
 // ---- the executor

@@ -1,0 +1,162 @@
+//! Rust values that OCaml keeps.
+
+use crate::custom::{self, Operations};
+use crate::ffi::{RawValue, Root};
+use crate::panic::contain_quietly;
+use ocaml::{FromValue, ToValue, Value};
+use std::any::{Any, type_name};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A share of a Rust value that OCaml can keep: a connection, a client, a server. In OCaml it is an
+/// abstract type, which every domain may use:
+///
+/// ```
+/// use ocaml_lwt_interop::{Opaque, func, ocaml};
+/// use std::sync::atomic::{AtomicIsize, Ordering};
+///
+/// #[func(sync)]
+/// pub fn counter_create() -> Opaque<AtomicIsize> {
+///     Opaque::new(AtomicIsize::new(0))
+/// }
+///
+/// #[func(sync)]
+/// pub fn counter_next(counter: Opaque<AtomicIsize>) -> ocaml::Int {
+///     counter.fetch_add(1, Ordering::Relaxed)
+/// }
+/// ```
+///
+/// ```ocaml
+/// type counter
+///
+/// external create : unit -> counter = "counter_create"
+/// external next : counter -> int = "counter_next"
+/// ```
+///
+/// When OCaml has collected its share, the loop of some domain drops it, and with the last share the
+/// value. OCaml refuses to compare, hash and marshal it.
+///
+/// # Panics
+/// An argument that is not the `Opaque<T>` that it is declared to be is the exception `Rust_panic`.
+pub struct Opaque<T>(Arc<T>);
+
+impl<T: Send + Sync + 'static> Opaque<T> {
+    /// The first share.
+    pub fn new(value: T) -> Self {
+        Opaque(Arc::new(value))
+    }
+
+    /// The same share, for Rust's own use.
+    pub fn into_arc(self) -> Arc<T> {
+        self.0
+    }
+}
+
+impl<T> From<Arc<T>> for Opaque<T> {
+    fn from(share: Arc<T>) -> Self {
+        Opaque(share)
+    }
+}
+
+impl<T> Clone for Opaque<T> {
+    fn clone(&self) -> Self {
+        Opaque(self.0.clone())
+    }
+}
+
+impl<T> Deref for Opaque<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Opaque<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opaque").field(&self.0).finish()
+    }
+}
+
+/// A value whose type is known while the program runs.
+trait Content: Any + Send + Sync {
+    fn type_name(&self) -> &'static str;
+}
+
+impl<T: Send + Sync + 'static> Content for T {
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+type Share = Arc<dyn Content>;
+
+static OPERATIONS: Operations = Operations::new(c"ocaml-lwt-interop.opaque", collected);
+
+/// Shares that OCaml has collected, for a loop to drop: it may be the last one, whose destructor is
+/// the user's. Nobody holds the lock while OCaml runs, or while anything is dropped.
+static COLLECTED: Mutex<Vec<Share>> = Mutex::new(Vec::new());
+static ANY_COLLECTED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" fn collected(block: RawValue) {
+    // SAFETY: the runtime calls it once, for a block that `to_value` made.
+    let share = unsafe { custom::place::<Share>(block).read() };
+    let mut collected = COLLECTED.lock().unwrap_or_else(PoisonError::into_inner);
+    collected.push(share);
+    ANY_COLLECTED.store(true, Ordering::Release);
+}
+
+/// Whether there is something for [`drop_collected`] to do. One load.
+#[inline]
+pub(crate) fn any_collected() -> bool {
+    ANY_COLLECTED.load(Ordering::Acquire)
+}
+
+/// Drops what OCaml has collected. In a domain's loop, where destructors may use OCaml and tokio.
+#[cold]
+pub(crate) fn drop_collected() {
+    let shares = {
+        let mut collected = COLLECTED.lock().unwrap_or_else(PoisonError::into_inner);
+        ANY_COLLECTED.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *collected)
+    };
+    for share in shares {
+        contain_quietly(|| drop(share));
+    }
+}
+
+// SAFETY: what is not such a block, or holds another type, is refused.
+unsafe impl<T: Send + Sync + 'static> FromValue for Opaque<T> {
+    fn from_value(value: Value) -> Self {
+        // SAFETY: conversions run with the lock held; the value is rooted, so that the share stays
+        // where it is while it is cloned.
+        let share = unsafe {
+            let raw = value.raw().0;
+            assert!(
+                OPERATIONS.made(raw),
+                "an OCaml value that was to be an Opaque<{}> is none",
+                type_name::<T>()
+            );
+            (*custom::place::<Share>(raw)).clone()
+        };
+        let found = (*share).type_name();
+        let any: Arc<dyn Any + Send + Sync> = share;
+        Opaque(any.downcast().unwrap_or_else(|_| {
+            panic!(
+                "an OCaml value that was to be an Opaque<{}> is an Opaque<{found}>",
+                type_name::<T>()
+            )
+        }))
+    }
+}
+
+// SAFETY: it makes an OCaml value of an abstract type.
+unsafe impl<T: Send + Sync + 'static> ToValue for Opaque<T> {
+    fn to_value(&self, _rt: &ocaml::Runtime) -> Value {
+        let share: Share = self.0.clone();
+        // SAFETY: conversions run with the lock held; the block is rooted at once.
+        Value::Root(unsafe { Root::new(OPERATIONS.alloc(share)) })
+    }
+}

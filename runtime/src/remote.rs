@@ -1,0 +1,149 @@
+//! OCaml functions that any thread calls.
+
+use crate::domain::Domain;
+use crate::error::{JoinError, Terminated};
+use crate::exception::OCamlException;
+use crate::function::{Args, apply};
+use crate::join::{self, JoinHandle, Joined};
+use crate::local::Local;
+use crate::panic::{contain, contain_quietly};
+use crate::rooted::Rooted;
+use crate::shared::Message;
+use crate::token::RuntimeToken;
+use ocaml::FromValue;
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// An OCaml function that returns a promise, and that any thread may call: a server on tokio calls
+/// its handler so. It is made by [`OCamlAsyncFunc::remote`](crate::OCamlAsyncFunc::remote).
+///
+/// It runs on the domain that it came from, whose loop calls it. Clones are cheap.
+pub struct RemoteFunc<A, R> {
+    home: Domain,
+    closure: Arc<Rooted>,
+    /// Holds neither.
+    _type: PhantomData<fn(A) -> R>,
+}
+
+impl<A, R> RemoteFunc<A, R> {
+    pub(crate) fn new(home: Domain, closure: Rooted) -> Self {
+        RemoteFunc {
+            home,
+            closure: Arc::new(closure),
+            _type: PhantomData,
+        }
+    }
+
+    /// Where it runs.
+    pub fn domain(&self) -> &Domain {
+        &self.home
+    }
+}
+
+impl<A, R> RemoteFunc<A, R>
+where
+    A: Args + Send + 'static,
+    R: FromValue + Send + 'static,
+{
+    /// Sends the arguments to the domain, whose loop calls the function. Any thread, never blocks.
+    /// Cancelling the handle, or dropping it after [`JoinHandle::cancel_on_drop`], cancels the
+    /// promise that the function returned, as `Lwt.cancel` does. Costs what
+    /// [`Domain::spawn`] does, and a round of the loop.
+    ///
+    /// The handle yields what the promise was fulfilled with, or the exception that the function
+    /// raised, or that rejected the promise.
+    ///
+    /// # Errors
+    /// The domain has ended; the arguments come back.
+    pub fn call(&self, args: A) -> Result<RemoteCall<R>, Terminated<A>> {
+        self.call_with(args, ())
+    }
+
+    /// [`call`](Self::call) that drops `until_done` when the function is done, or was cancelled.
+    pub(crate) fn call_with<G: Send + 'static>(
+        &self,
+        args: A,
+        until_done: G,
+    ) -> Result<RemoteCall<R>, Terminated<A>> {
+        let (handle, joined) = join::pair(self.home.id());
+        let call = Call {
+            closure: self.closure.clone(),
+            args,
+            until_done,
+            joined,
+        };
+        match self.home.shared().send(call) {
+            Ok(()) => Ok(handle),
+            Err(refused) => Err(Terminated {
+                domain: self.home.id(),
+                work: refused.args,
+            }),
+        }
+    }
+}
+
+type RemoteCall<R> = JoinHandle<Result<R, OCamlException>>;
+
+impl<A, R> Clone for RemoteFunc<A, R> {
+    fn clone(&self) -> Self {
+        RemoteFunc {
+            home: self.home.clone(),
+            closure: self.closure.clone(),
+            _type: PhantomData,
+        }
+    }
+}
+
+impl<A, R> fmt::Debug for RemoteFunc<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteFunc")
+            .field("domain", &self.home.id())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Call<A, R, G> {
+    closure: Arc<Rooted>,
+    args: A,
+    until_done: G,
+    joined: Joined<Result<R, OCamlException>>,
+}
+
+impl<A, R, G> Message for Call<A, R, G>
+where
+    A: Args + Send + 'static,
+    R: FromValue + Send + 'static,
+    G: Send + 'static,
+{
+    fn deliver(self: Box<Self>, local: &Local, token: &RuntimeToken<'_>) {
+        let Call {
+            closure,
+            args,
+            until_done,
+            mut joined,
+        } = *self;
+        if joined.is_cancelled() {
+            contain_quietly(|| drop(args));
+            drop(until_done);
+            return joined.report(Err(JoinError::Cancelled));
+        }
+        // Converting and dropping the arguments is code of the user's.
+        match contain(move || apply(token, local, &closure, &args)) {
+            Ok(promise) => local.executor.spawn(joined.run(async move {
+                let outcome = promise.cancel_on_drop().await;
+                drop(until_done);
+                outcome
+            })),
+            Err(panic) => {
+                drop(until_done);
+                joined.report(Err(JoinError::Panicked(panic)));
+            }
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+}

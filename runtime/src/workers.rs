@@ -1,0 +1,285 @@
+//! OCaml functions of several domains that do the same work.
+
+use crate::domain::Domain;
+use crate::error::JoinError;
+use crate::exception::OCamlException;
+use crate::function::Args;
+use crate::join::JoinHandle;
+use crate::remote::RemoteFunc;
+use ocaml::FromValue;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+/// Domains that do the same work for callers on any thread, as those of a server do: each joins with
+/// a function of its own, and a call goes to the domain with the fewest under way. They may come and
+/// go at any time. Clones are the same workers.
+///
+/// ```
+/// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
+///
+/// type Handlers = Workers<(String,), String>;
+///
+/// // type workers
+/// // external create : unit -> workers = "workers_create"
+/// #[func(sync)]
+/// pub fn workers_create() -> Opaque<Handlers> {
+///     Opaque::new(Workers::new())
+/// }
+///
+/// // external join : workers -> (string -> string Lwt.t) -> unit = "workers_join"
+/// #[func(sync, raise)]
+/// pub fn workers_join(
+///     workers: Opaque<Handlers>,
+///     handle: OCamlAsyncFunc<(String,), String>,
+/// ) -> Result<(), TokenError> {
+///     workers.join(handle.remote()?);
+///     Ok(())
+/// }
+///
+/// // external leave : workers -> Lwt_interop.Handle.t -> unit Lwt.t = "workers_leave"
+/// #[func]
+/// pub async fn workers_leave(workers: Opaque<Handlers>, domain: Domain) {
+///     workers.leave(&domain).await
+/// }
+///
+/// // In a server, on tokio:
+/// async fn answer(workers: &Handlers, request: String) -> String {
+///     match workers.call((request,)) {
+///         Ok(call) => call.await.unwrap_or_else(|e| e.to_string()),
+///         Err(nobody) => nobody.to_string(),
+///     }
+/// }
+/// ```
+pub struct Workers<A, R> {
+    all: Arc<RwLock<List<A, R>>>,
+}
+
+type List<A, R> = Vec<Arc<Worker<A, R>>>;
+
+/// A function, and those of its calls that are under way: each has a share. So has the list, while
+/// the worker is in it.
+struct Worker<A, R> {
+    function: RemoteFunc<A, R>,
+    /// Told when the last share is dropped.
+    done: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl<A, R> Worker<A, R> {
+    fn load(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self)
+    }
+}
+
+impl<A, R> Drop for Worker<A, R> {
+    fn drop(&mut self) {
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = done.take() {
+            let _ = done.send(());
+        }
+    }
+}
+
+impl<A, R> Workers<A, R> {
+    /// None yet.
+    pub fn new() -> Self {
+        Workers {
+            all: Arc::default(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The function's domain takes calls from now on. If it had joined with another function before,
+    /// this one takes that one's place. Any thread.
+    pub fn join(&self, function: RemoteFunc<A, R>) {
+        let worker = Arc::new(Worker {
+            function,
+            done: Mutex::new(None),
+        });
+        let mut all = self.write();
+        let before = all
+            .iter()
+            .position(|w| w.function.domain() == worker.function.domain());
+        let replaced = match before {
+            Some(i) => Some(std::mem::replace(&mut all[i], worker)),
+            None => {
+                all.push(worker);
+                None
+            }
+        };
+        drop(all);
+        // The last share drops the function, which is not done under a lock.
+        drop(replaced);
+    }
+
+    /// The domain takes no more calls, at once; the future is ready when those that are under way
+    /// there have ended, and may be dropped. Any thread.
+    pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
+        let left = self.remove(|w| w.function.domain() == domain);
+        let done = left.map(|worker| {
+            let (tell, done) = oneshot::channel();
+            *worker.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+            done
+        });
+        async move {
+            if let Some(done) = done {
+                let _ = done.await;
+            }
+        }
+    }
+
+    fn remove(&self, is_it: impl Fn(&Arc<Worker<A, R>>) -> bool) -> Option<Arc<Worker<A, R>>> {
+        let mut all = self.write();
+        let i = all.iter().position(is_it)?;
+        Some(all.swap_remove(i))
+    }
+
+    fn lightest(&self) -> Option<Arc<Worker<A, R>>> {
+        self.read().iter().min_by_key(|w| w.load()).cloned()
+    }
+
+    // Neither lock is held while OCaml, or anything of the user's, runs.
+
+    fn read(&self) -> RwLockReadGuard<'_, List<A, R>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, List<A, R>> {
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A, R> Workers<A, R>
+where
+    A: Args + Send + 'static,
+    R: FromValue + Send + 'static,
+{
+    /// Calls the function of the domain with the fewest calls under way; see [`RemoteFunc::call`]. A
+    /// domain that has ended without leaving is left out from then on. Any thread, never blocks.
+    /// Costs a look at each worker.
+    ///
+    /// # Errors
+    /// There is no worker; the arguments come back.
+    pub fn call(&self, mut args: A) -> Result<WorkerCall<R>, NoWorkers<A>> {
+        while let Some(worker) = self.lightest() {
+            match worker.function.call_with(args, worker.clone()) {
+                Ok(handle) => {
+                    return Ok(WorkerCall {
+                        handle: handle.cancel_on_drop(),
+                    });
+                }
+                Err(gone) => {
+                    drop(self.remove(|w| Arc::ptr_eq(w, &worker)));
+                    args = gone.work;
+                }
+            }
+        }
+        Err(NoWorkers { work: args })
+    }
+}
+
+impl<A, R> Default for Workers<A, R> {
+    fn default() -> Self {
+        Workers::new()
+    }
+}
+
+impl<A, R> Clone for Workers<A, R> {
+    fn clone(&self) -> Self {
+        Workers {
+            all: self.all.clone(),
+        }
+    }
+}
+
+impl<A, R> fmt::Debug for Workers<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let domains: Vec<u64> = self
+            .read()
+            .iter()
+            .map(|w| w.function.domain().id())
+            .collect();
+        f.debug_struct("Workers")
+            .field("domains", &domains)
+            .finish()
+    }
+}
+
+/// Waits for a call that a worker took. Dropping it cancels the call.
+#[must_use = "dropping it cancels the call"]
+#[derive(Debug)]
+pub struct WorkerCall<R> {
+    handle: JoinHandle<Result<R, OCamlException>>,
+}
+
+impl<R> Future for WorkerCall<R> {
+    type Output = Result<R, WorkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle).poll(cx).map(|outcome| {
+            outcome
+                .map_err(WorkError::Failed)?
+                .map_err(WorkError::Exception)
+        })
+    }
+}
+
+/// Why a worker gave no value.
+#[derive(Debug)]
+pub enum WorkError {
+    /// The function raised it, or it rejected the function's promise.
+    Exception(OCamlException),
+    /// Its domain ended, or a conversion panicked.
+    Failed(JoinError),
+}
+
+impl fmt::Display for WorkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WorkError::Exception(e) => e.fmt(f),
+            WorkError::Failed(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WorkError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            WorkError::Exception(_) => None,
+            WorkError::Failed(e) => e.source(),
+        }
+    }
+}
+
+/// There is no worker. `work` is what could not be handed to one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct NoWorkers<A> {
+    /// The arguments of the call.
+    pub work: A,
+}
+
+impl<A> fmt::Debug for NoWorkers<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoWorkers").finish_non_exhaustive()
+    }
+}
+
+impl<A> fmt::Display for NoWorkers<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no domain takes this call: none has joined, or all have ended")
+    }
+}
+
+impl<A> std::error::Error for NoWorkers<A> {}
