@@ -1,0 +1,41 @@
+open Lwt.Syntax
+open Lwt_interop
+
+(* Each domain is a pool of its own, so that it can end without the others. *)
+type t = {
+  mutable domains : Pool.t list;
+  join : unit -> unit;
+  leave : Handle.t -> unit Lwt.t;
+}
+
+(* All domains wait for each other at every minor collection: a heap of 8 MB makes them rare. *)
+let minor_heap = 1 lsl 20
+
+let add t =
+  let domain = Pool.create ~domains:1 ~minor_heap () in
+  t.domains <- t.domains @ [ domain ];
+  Pool.spawn domain (fun () -> Lwt.return (t.join ()))
+
+let end_domain t domain =
+  let* () = t.leave (Pool.handle domain 0) in
+  Pool.shutdown domain
+
+let start ~domains ~join ~leave =
+  let t = { domains = []; join; leave } in
+  let+ () = Lwt.join (List.init domains (fun _ -> add t)) in
+  t
+
+let replace_oldest t =
+  match t.domains with
+  | [] -> Lwt.return_unit
+  | oldest :: others ->
+      t.domains <- others;
+      let* () = add t in
+      end_domain t oldest
+
+let rec replace_every t seconds =
+  let* () = Lwt_unix.sleep seconds in
+  let* () = replace_oldest t in
+  replace_every t seconds
+
+let stop t = Lwt.join (List.map (end_domain t) t.domains)

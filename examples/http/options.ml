@@ -1,0 +1,130 @@
+open Cmdliner
+
+type t = {
+  address : string;
+  domains : int;
+  limits : Server.limits;
+  timeout : float;
+  deadline : float;
+  upstream : string option;
+  recycle : float option;
+  rounds_per_us : float option;
+}
+
+type command = Serve of t | Calibrate
+
+let checked of_string print is_good what =
+  let parse text =
+    match of_string text with
+    | Some n when is_good n -> Ok n
+    | _ -> Error (`Msg (Printf.sprintf "%S is not %s" text what))
+  in
+  Arg.conv (parse, print)
+
+let count = checked int_of_string_opt Format.pp_print_int (fun n -> n > 0) "a number above 0"
+
+let positive =
+  checked float_of_string_opt Format.pp_print_float
+    (fun x -> x > 0. && x < 1e9)
+    "a positive number"
+
+let option kind default name docv doc =
+  Arg.(value & opt kind default & info [ name ] ~docv ~doc)
+
+let address =
+  option Arg.string "127.0.0.1:8080" "listen" "ADDRESS:PORT"
+    "Listen on $(docv); port 0 is any that is free."
+
+let domains =
+  option count
+    (Domain.recommended_domain_count ())
+    "domains" "N" "Answer requests on $(docv) domains."
+
+let limits =
+  let open Term.Syntax in
+  let+ connections =
+    option count 10_000 "max-connections" "N" "Serve $(docv) connections at a time."
+  and+ body_bytes =
+    option count 1_048_576 "max-body" "BYTES" "Refuse a body that is longer (413)."
+  and+ read_seconds =
+    option positive 30. "read-timeout" "SECONDS" "Give a request so long to arrive (408)."
+  in
+  { Server.connections; body_bytes; read_seconds }
+
+let timeout =
+  option positive 10. "timeout" "SECONDS" "Give a handler so long to answer (504)."
+
+let deadline =
+  option positive 5. "deadline" "SECONDS"
+    "After SIGTERM or SIGINT, give what is under way so long to end."
+
+let upstream =
+  option Arg.(some string) None "upstream" "URL"
+    "Where /proxy/... leads, such as http://127.0.0.1:8081."
+
+let recycle =
+  option Arg.(some positive) None "recycle" "SECONDS"
+    "Replace a domain by a new one every so often, to see that nobody notices."
+
+let rounds_per_us =
+  option Arg.(some positive) None "rounds-per-us" "N"
+    "How much /compute does in a microsecond; it is measured otherwise."
+
+let calibrate =
+  let doc = "Only print how much /compute does in a microsecond." in
+  Arg.(value & flag & info [ "calibrate" ] ~doc)
+
+let arguments =
+  let open Term.Syntax in
+  let+ address = address
+  and+ domains = domains
+  and+ limits = limits
+  and+ timeout = timeout
+  and+ deadline = deadline
+  and+ upstream = upstream
+  and+ recycle = recycle
+  and+ rounds_per_us = rounds_per_us
+  and+ calibrate = calibrate in
+  if calibrate then Calibrate
+  else
+    Serve
+      { address; domains; limits; timeout; deadline; upstream; recycle; rounds_per_us }
+
+let command =
+  let exits =
+    Cmd.Exit.
+      [
+        info 0 ~doc:"after SIGTERM or SIGINT.";
+        info 1 ~doc:"when it cannot listen.";
+        info 2 ~doc:"for wrong usage.";
+      ]
+  in
+  let man =
+    [
+      `S Manpage.s_description;
+      `P
+        "Serves HTTP/1.1. Rust's hyper reads the requests, and each is answered by an \
+         OCaml function on the domain with the fewest under way.";
+      `S "ROUTES";
+      `I ("GET /", "a constant");
+      `I ("GET /compute?us=N", "computes for N microseconds");
+      `I ("GET /sleep?ms=N", "waits for N milliseconds");
+      `I ("POST /echo", "sends JSON back, without blanks");
+      `I ("GET /raise, GET /panic", "fail, in OCaml and in Rust: 500");
+      `I ("GET /proxy/PATH", "asks another server, see $(b,--upstream)");
+      `I ("POST /sessions", "starts a session and tells its name");
+      `I ("GET, PUT /sessions/NAME/KEY", "values of a session");
+      `I ("DELETE /sessions/NAME", "ends it");
+      `I ("GET /stats", "some counters");
+    ]
+  in
+  Cmd.v
+    (Cmd.info "http" ~doc:"a web server with OCaml handlers on every domain" ~exits ~man)
+    arguments
+
+let parse () =
+  match Cmd.eval_value command with
+  | Ok (`Ok command) -> Ok command
+  | Ok (`Help | `Version) -> Error 0
+  | Error (`Parse | `Term) -> Error 2
+  | Error `Exn -> Error Cmd.Exit.internal_error

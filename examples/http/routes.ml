@@ -1,0 +1,114 @@
+open Lwt.Syntax
+open Message
+
+type t = {
+  sessions : Sessions.t;
+  client : Client.t;
+  upstream : string option;
+  timeout : float;
+  rounds_per_us : float;
+}
+
+let ok = Lwt.return
+let hello = ok (text "Hello, world!")
+let bad_request why = ok (text ~status:400 why)
+let not_found = ok (text ~status:404 "no such thing here")
+let wrong_method = ok (text ~status:405 "not with this method")
+
+let with_number request name f =
+  match Option.bind (parameter request name) int_of_string_opt with
+  | Some n when n >= 0 -> f n
+  | _ -> bad_request (Printf.sprintf "?%s=N is wanted, a number" name)
+
+(* OCaml that keeps its domain busy: with several, others go on. *)
+let compute t us =
+  let rounds = Compute.of_us ~rounds_per_us:t.rounds_per_us us in
+  ok (text (string_of_int (Compute.run ~rounds)))
+
+let sleep ms =
+  let+ () = Tools.sleep (float_of_int ms /. 1000.) in
+  text (Printf.sprintf "slept for %d ms" ms)
+
+let echo (request : request) =
+  match Tools.compact_json request.body with
+  | Ok compact -> ok (json compact)
+  | Error why -> bad_request ("this is not JSON: " ^ why)
+
+let proxy t path query =
+  match t.upstream with
+  | None -> ok (text ~status:404 "the server was started without --upstream")
+  | Some upstream ->
+      let query = if query = "" then "" else "?" ^ query in
+      Lwt.catch
+        (fun () -> Client.get t.client (upstream ^ "/" ^ String.concat "/" path ^ query))
+        (function
+          | Lwt_interop.Rust_error { message; _ } -> ok (text ~status:502 message)
+          | e -> Lwt.fail e)
+
+let panic () =
+  let+ () = Tools.panic "Rust has a bug" in
+  text "it has not"
+
+let start_session t =
+  let+ session = Sessions.start t.sessions in
+  match session with
+  | Some name -> text ~status:201 name
+  | None -> text ~status:503 "there are too many sessions"
+
+let get_value t session key =
+  let+ value = Sessions.get t.sessions session key in
+  match value with
+  | Some value -> text value
+  | None -> text ~status:404 "no such session, or no such key"
+
+let set_value t session key value =
+  let+ outcome = Sessions.set t.sessions session key value in
+  match outcome with
+  | Some `Set -> text "set"
+  | Some `Full -> text ~status:507 "the session is full"
+  | None -> text ~status:404 "no such session"
+
+let finish_session t session =
+  let+ () = Sessions.finish t.sessions session in
+  text "finished"
+
+let stats () =
+  let counts = Lwt_interop.totals () in
+  ok
+    (json
+       (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d}|} (Tools.sleepers ())
+          counts.calls_settled counts.domains))
+
+let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
+
+let route t (request : request) =
+  (* hyper leaves out the body. *)
+  let meth = if request.meth = "HEAD" then "GET" else request.meth in
+  match (meth, segments request.path) with
+  | "GET", [] -> hello
+  | "GET", [ "compute" ] -> with_number request "us" (compute t)
+  | "GET", [ "sleep" ] -> with_number request "ms" sleep
+  | "GET", [ "raise" ] -> failwith "a handler has a bug"
+  | "GET", [ "panic" ] -> panic ()
+  | "POST", [ "echo" ] -> echo request
+  | "GET", "proxy" :: path -> proxy t path request.query
+  | "POST", [ "sessions" ] -> start_session t
+  | "GET", [ "sessions"; session; key ] -> get_value t session key
+  | "PUT", [ "sessions"; session; key ] -> set_value t session key request.body
+  | "DELETE", [ "sessions"; session ] -> finish_session t session
+  | "GET", [ "stats" ] -> stats ()
+  | _, ([] | [ ("compute" | "sleep" | "raise" | "panic" | "echo" | "sessions" | "stats") ])
+  | _, ("proxy" :: _ | [ "sessions"; _ ] | [ "sessions"; _; _ ]) ->
+      wrong_method
+  | _ -> not_found
+
+(* [Lwt.pick] cancels the loser, and with it what Rust does for it. *)
+let handle t request =
+  let answer = route t request in
+  if not (Lwt.is_sleeping answer) then answer
+  else
+    let too_late () =
+      let+ () = Lwt_unix.sleep t.timeout in
+      text ~status:504 (Printf.sprintf "no answer within %g s" t.timeout)
+    in
+    Lwt.pick [ answer; too_late () ]

@@ -1,0 +1,71 @@
+//! Requests and responses, as OCaml sees them. `message.mli` has the same types.
+
+use bytes::Bytes as Body;
+use http_body_util::Full;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{StatusCode, http};
+use ocaml::{FromValue, ToValue};
+use ocaml_lwt_interop::Bytes;
+
+type Headers = Vec<(String, Bytes)>;
+
+/// `Message.request`
+#[derive(ToValue)]
+pub struct Request {
+    meth: String,
+    path: String,
+    query: String,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl Request {
+    pub fn new(head: &http::request::Parts, body: Body) -> Request {
+        Request {
+            meth: head.method.as_str().to_owned(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or("").to_owned(),
+            headers: headers(&head.headers),
+            body: Bytes(body.into()),
+        }
+    }
+}
+
+/// `Message.response`
+#[derive(FromValue, ToValue)]
+pub struct Response {
+    status: ocaml::Int,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl Response {
+    pub fn new(head: &http::response::Parts, body: Body) -> Response {
+        Response {
+            status: head.status.as_u16() as ocaml::Int,
+            headers: headers(&head.headers),
+            body: Bytes(body.into()),
+        }
+    }
+
+    /// What hyper sends. OCaml may have made it of anything.
+    pub fn into_http(self) -> Result<hyper::Response<Full<Body>>, http::Error> {
+        let status = u16::try_from(self.status).unwrap_or(0);
+        let mut response = hyper::Response::new(Full::new(self.body.0.into()));
+        *response.status_mut() = StatusCode::from_u16(status)?;
+        for (name, value) in self.headers {
+            let name = HeaderName::try_from(name)?;
+            response
+                .headers_mut()
+                .append(name, HeaderValue::try_from(value.0)?);
+        }
+        Ok(response)
+    }
+}
+
+fn headers(headers: &HeaderMap) -> Headers {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), Bytes(value.as_bytes().to_vec())))
+        .collect()
+}

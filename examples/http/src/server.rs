@@ -1,0 +1,190 @@
+//! Connections: hyper reads the requests, and the worker domains answer them.
+
+use crate::Error;
+use crate::message::{Request, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode, Uri};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ocaml::FromValue;
+use ocaml_lwt_interop::Workers;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+type Handlers = Workers<(Request,), Response>;
+type Reply = hyper::Response<Full<Bytes>>;
+
+/// `Server.limits`
+#[derive(Clone, FromValue)]
+pub struct Limits {
+    connections: ocaml::Int,
+    body_bytes: ocaml::Int,
+    /// For a request to arrive.
+    read_seconds: f64,
+}
+
+pub struct Server {
+    address: SocketAddr,
+    workers: Handlers,
+    acceptor: Mutex<Option<Acceptor>>,
+}
+
+/// The task that accepts connections; told the deadline, it stops, and says how many it cut off.
+struct Acceptor {
+    stop: oneshot::Sender<Duration>,
+    task: JoinHandle<usize>,
+}
+
+impl Server {
+    pub async fn listen(address: &str, limits: Limits) -> Result<Server, Error> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let workers = Workers::new();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, workers.clone(), limits, stopped));
+        Ok(Server {
+            address,
+            workers,
+            acceptor: Mutex::new(Some(Acceptor { stop, task })),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn workers(&self) -> &Handlers {
+        &self.workers
+    }
+
+    /// The second time there is nothing to stop.
+    pub async fn stop(&self, deadline: Duration) -> usize {
+        let acceptor = self.acceptor.lock().expect("nothing panics here").take();
+        let Some(Acceptor { stop, task }) = acceptor else {
+            return 0;
+        };
+        let _ = stop.send(deadline);
+        task.await.unwrap_or(0)
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    workers: Handlers,
+    limits: Limits,
+    mut stopped: oneshot::Receiver<Duration>,
+) -> usize {
+    let limits = Arc::new(limits);
+    let places = Arc::new(Semaphore::new(limits.connections as usize));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let deadline = loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await.expect("never closed");
+            (place, listener.accept().await)
+        };
+        tokio::select! {
+            deadline = &mut stopped => break deadline,
+            Some(_) = connections.join_next() => {}
+            (place, accepted) = next => match accepted {
+                Ok((stream, _)) => {
+                    let server = (workers.clone(), limits.clone());
+                    connections.spawn(serve(stream, server, graceful.watcher(), place));
+                }
+                Err(e) => {
+                    // No descriptor is left, or the client is gone already.
+                    eprintln!("http: cannot accept a connection: {e}");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    };
+    drop(listener);
+    // A server that OCaml has collected stops at once.
+    let _ = timeout(deadline.unwrap_or_default(), graceful.shutdown()).await;
+    while connections.try_join_next().is_some() {}
+    let cut_off = connections.len();
+    // Dropping them cancels what OCaml does for them.
+    connections.shutdown().await;
+    cut_off
+}
+
+async fn serve(
+    stream: TcpStream,
+    (workers, limits): (Handlers, Arc<Limits>),
+    watcher: Watcher,
+    _place: OwnedSemaphorePermit,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| async {
+        Ok::<_, Infallible>(answer(&workers, &limits, request).await)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs_f64(limits.read_seconds))
+        .serve_connection(TokioIo::new(stream), service);
+    // What goes wrong here is between hyper and the client, who gets a 400.
+    let _ = watcher.watch(connection).await;
+}
+
+/// If the client goes away, hyper drops this future, and that cancels the handler's promise.
+async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
+    let (head, body) = request.into_parts();
+    let body = match read(body, limits).await {
+        Ok(body) => body,
+        Err(status) => return refusal(status),
+    };
+    let request = Request::new(&head, body);
+    let Ok(call) = workers.call((request,)) else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let reply = match call.await {
+        Ok(response) => response.into_http().map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why))
+}
+
+async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
+    let body = Limited::new(body, limits.body_bytes as usize).collect();
+    match timeout(Duration::from_secs_f64(limits.read_seconds), body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Of a request that was not read to its end: nothing can follow it on this connection.
+fn refusal(status: StatusCode) -> Reply {
+    let mut reply = plain(status);
+    reply
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// The client learns nothing of the inside; the log does, in one line: a panic's backtrace, where it
+/// is asked for, is there already.
+fn failure(method: &Method, uri: &Uri, why: &str) -> Reply {
+    let why = why.lines().next().unwrap_or_default();
+    eprintln!("http: {method} {uri} failed: {why}");
+    plain(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn plain(status: StatusCode) -> Reply {
+    let mut reply = hyper::Response::new(Full::from(format!("{status}\n")));
+    *reply.status_mut() = status;
+    reply
+}
