@@ -4,7 +4,7 @@ use crate::Error;
 use crate::message::{Request, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -157,6 +157,10 @@ async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Inc
 }
 
 async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
+    // Who announces too much need not send it.
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
     let body = Limited::new(body, limits.body_bytes as usize).collect();
     match timeout(Duration::from_secs_f64(limits.read_seconds), body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
