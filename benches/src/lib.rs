@@ -2,7 +2,7 @@
 
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    Bytes, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+    Bytes, OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
@@ -77,6 +77,33 @@ pub async fn bench_call_home(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Resu
         home.call(call(&f))
             .map_err(|_| "Domain 0 has ended")?
             .await?;
+    }
+    Ok(())
+}
+
+/// Calls an OCaml function on this domain from so many tasks on tokio, so many times in all.
+#[func(raise)]
+pub async fn bench_remote(
+    f: OCamlAsyncFunc<(ocaml::Int,), ocaml::Int>,
+    tasks: ocaml::Int,
+    times: ocaml::Int,
+) -> Result<(), Error> {
+    let f = f.remote()?;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..tasks {
+        let f = f.clone();
+        all.spawn(async move {
+            for i in 0..times / tasks {
+                let call = f.call((i,)).map_err(|gone| gone.to_string())?;
+                call.await
+                    .map_err(|e| e.to_string())?
+                    .map_err(|e| e.to_string())?;
+            }
+            Ok::<_, String>(())
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done??;
     }
     Ok(())
 }
