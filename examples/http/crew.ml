@@ -6,6 +6,7 @@ type t = {
   mutable domains : Pool.t list;
   join : unit -> unit;
   leave : Handle.t -> unit Lwt.t;
+  mutable replacing : unit Lwt.t;
 }
 
 (* All domains wait for each other at every minor collection: a heap of 8 MB makes them rare. *)
@@ -21,7 +22,7 @@ let end_domain t domain =
   Pool.shutdown domain
 
 let start ~domains ~join ~leave =
-  let t = { domains = []; join; leave } in
+  let t = { domains = []; join; leave; replacing = Lwt.return_unit } in
   let+ () = Lwt.join (List.init domains (fun _ -> add t)) in
   t
 
@@ -35,7 +36,11 @@ let replace_oldest t =
 
 let rec replace_every t seconds =
   let* () = Lwt_unix.sleep seconds in
-  let* () = replace_oldest t in
+  t.replacing <- replace_oldest t;
+  (* What is cancelled is the waiting: no domain is left behind. *)
+  let* () = Lwt.protected t.replacing in
   replace_every t seconds
 
-let stop t = Lwt.join (List.map (end_domain t) t.domains)
+let stop t =
+  let* () = t.replacing in
+  Lwt.join (List.map (end_domain t) t.domains)

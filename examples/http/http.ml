@@ -49,6 +49,8 @@ let serve (config : Options.t) server =
   Crew.stop crew
 
 let main (config : Options.t) =
+  (* Rust's libraries expect errors where clients are gone, not a signal. *)
+  Sys.set_signal Sys.sigpipe Signal_ignore;
   Lwt_main.run
     (Lwt.try_bind
        (fun () -> Server.listen config.address config.limits)
