@@ -1,0 +1,119 @@
+//! What the domains call: a function for each way in which a call may go.
+//!
+//! `rust.mli` declares these functions for OCaml.
+
+use futures_lite::future;
+use ocaml::{Int, ToValue};
+use ocaml_lwt_interop::{JoinError, OCamlAsyncFunc, Promise, Rooted, domain, func};
+use std::time::Duration;
+
+type Error = Box<dyn std::error::Error>;
+
+const ON_PURPOSE: &str = "on purpose";
+
+/// Ready at the first poll: no task, and the promise is fulfilled already.
+#[func]
+pub async fn ready(n: Int) -> Int {
+    n
+}
+
+/// Wakes itself up a few times.
+#[func]
+pub async fn yields(n: Int) -> Int {
+    for _ in 0..n % 8 {
+        future::yield_now().await;
+    }
+    n
+}
+
+/// Is woken by tokio's timer.
+#[func]
+pub async fn timer(n: Int, seconds: f64) -> Int {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    n
+}
+
+/// Waits for a task on tokio's threads.
+#[func(raise)]
+pub async fn on_tokio(n: Int) -> Result<Int, Error> {
+    Ok(tokio::spawn(async move { n }).await?)
+}
+
+/// Waits for a Lwt promise. `?` hands on the exception that rejects it.
+#[func(raise)]
+pub async fn awaits(promise: Promise<Int>) -> Result<Int, Error> {
+    Ok(promise.await?)
+}
+
+/// Has the loop call an OCaml function, and waits for the promise that it returns.
+#[func(raise)]
+pub async fn calls_back(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> {
+    Ok(f.call((n,))?.await?)
+}
+
+/// Never ready: ends when it is cancelled, or with its domain.
+#[func]
+pub async fn never() -> Int {
+    future::pending().await
+}
+
+/// Gives an error, at once or later.
+#[func(raise)]
+pub async fn fails(n: Int) -> Result<Int, Error> {
+    yields(n).await;
+    Err(ON_PURPOSE.into())
+}
+
+/// Panics, at once or later.
+#[func]
+pub async fn panics(n: Int) -> Int {
+    yields(n).await;
+    panic!("{ON_PURPOSE}")
+}
+
+/// What became of a task on another domain.
+#[derive(ToValue)]
+pub enum Visit {
+    /// It ran on the domain of this id.
+    Ran(Int),
+    /// It panicked.
+    Panicked(String),
+    /// The domain of this id had ended, or ended before the task did.
+    Terminated(Int),
+}
+
+/// Runs a task on the domain of this id.
+#[func]
+pub async fn visit(id: Int, panics: bool) -> Visit {
+    let work = move || async move {
+        future::yield_now().await;
+        assert!(!panics, "{ON_PURPOSE}");
+        domain::current().map_or(-1, |here| here.id() as Int)
+    };
+    let Some(Ok(task)) = domain::get(id as u64).map(|target| target.spawn(work)) else {
+        return Visit::Terminated(id);
+    };
+    match task.await {
+        Ok(here) => Visit::Ran(here),
+        Err(JoinError::Panicked(panic)) => Visit::Panicked(panic.message),
+        Err(JoinError::Terminated { domain }) => Visit::Terminated(domain as Int),
+        Err(other) => panic!("nobody cancels it: {other}"),
+    }
+}
+
+/// Keeps Rust from printing the panics that are meant.
+#[func(sync)]
+pub fn silence_panics_on_purpose() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.to_string().ends_with(ON_PURPOSE) {
+            print(panic);
+        }
+    }));
+}
+
+/// Keeps an OCaml value for good: a leak to find.
+#[func(sync)]
+pub fn leak(value: Rooted) {
+    std::mem::forget(value);
+}

@@ -1,0 +1,38 @@
+type outcome = (int, exn) result
+
+let kinds = [ "value"; "error"; "panic"; "cancelled"; "terminated" ]
+
+let column = function
+  | Ok _ -> 0
+  | Error (Lwt_interop.Rust_panic _) -> 2
+  | Error Lwt.Canceled -> 3
+  | Error (Lwt_interop.Domain_terminated _) -> 4
+  | Error _ -> 1
+
+let counts = Array.init 16 (fun _ -> List.map (fun _ -> Atomic.make 0) kinds)
+let pending_ = Atomic.make 0
+let begun () = Atomic.incr pending_
+
+let settled ~row outcome =
+  Atomic.incr (List.nth counts.(row) (column outcome));
+  Atomic.decr pending_
+
+let pending () = Atomic.get pending_
+let row i = List.map Atomic.get counts.(i)
+
+(* There may be a million failures. *)
+let most_told = 20
+let failures_ = Atomic.make 0
+let told = Array.init most_told (fun _ -> Atomic.make None)
+
+let fail format =
+  let add text =
+    let i = Atomic.fetch_and_add failures_ 1 in
+    if i < most_told then Atomic.set told.(i) (Some text)
+  in
+  Printf.ksprintf add format
+
+let failures () = Atomic.get failures_
+
+let take_failures () =
+  List.filter_map (fun text -> Atomic.exchange text None) (Array.to_list told)
