@@ -38,6 +38,36 @@ let pending_visits () =
      Expect.int "all futures were dropped" 0 (Rust.futures_alive tag);
      Lwt.return_unit)
 
+(* What Rust is told of another domain, in OCaml's terms. *)
+let as_exceptions () =
+  let other = other () in
+  run
+    (let* here = Rust.send_there other.handle 0 in
+     Expect.int "it ran there" other.id here;
+     let* e = Expect.rejected "it panics" (Rust.send_there other.handle 1) in
+     (match e with
+     | Lwt_interop.Rust_panic { message; _ } ->
+         Expect.string "the message" "as asked" message
+     | e -> raise e);
+     let never = Rust.send_there other.handle 2 in
+     end_of other;
+     let* () = terminated "it ended meanwhile" other.id never in
+     terminated "it had ended" other.id (Rust.send_there other.handle 0))
+
+let told_of () =
+  let other = other () in
+  run
+    (let ended = Handle.ended other.handle and given_up = Handle.ended other.handle in
+     let* here = Rust.send_there other.handle 0 in
+     Expect.int "it is alive" other.id here;
+     Expect.that "it has not ended" (Lwt.is_sleeping ended);
+     Lwt.cancel given_up;
+     let* () = Expect.cancelled "who does not wait" given_up in
+     end_of other;
+     let* () = ended in
+     Expect.that "it is not alive" (not (Handle.is_alive other.handle));
+     Handle.ended other.handle)
+
 (* The domain is out of its loop, so nothing of it is started. *)
 let queued () =
   let other = other () in
@@ -268,6 +298,8 @@ let suites =
     ( "ends",
       [
         plain "with tasks under way" pending_visits;
+        plain "and Rust tells with exceptions" as_exceptions;
+        plain "and who waits for it is told" told_of;
         plain "with messages in the queue" queued;
         plain "with calls of its own" its_own_calls;
         plain "before its promise is rejected" rejected_too_late;

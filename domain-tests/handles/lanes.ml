@@ -38,8 +38,8 @@ let from_rust () =
   | e -> raise e);
   let* e = Expect.rejected "a panic" (Rust.panics_on_lane ()) in
   (match e with
-  | Lwt_interop.Rust_error { message; _ } ->
-      Expect.contains "its text" ~part:"on the lane" message
+  | Lwt_interop.Rust_panic { message; _ } ->
+      Expect.string "its text" "on the lane" message
   | e -> raise e);
   let* n = Rust.on_lane (fun () -> 1) in
   Expect.int "the lane goes on" 1 n;

@@ -51,6 +51,20 @@ pub fn visit(id: Int) -> Result<(Int, Int), Error> {
     Ok(task.await?)
 }
 
+/// A task that ends well (0), panics (1), or never ends. What becomes of it otherwise is an exception.
+#[func(raise)]
+pub async fn send_there(target: Domain, how: Int) -> Result<Int, JoinError> {
+    let task = target.spawn(move || async move {
+        future::yield_now().await;
+        match how {
+            0 => here(),
+            1 => panic!("as asked"),
+            _ => future::pending().await,
+        }
+    })?;
+    task.await
+}
+
 /// The same on tokio: spawned and awaited there.
 #[func(tokio, raise)]
 pub fn visit_from_tokio(id: Int) -> Result<Int, String> {

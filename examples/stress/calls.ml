@@ -1,4 +1,3 @@
-open Lwt.Syntax
 open Lwt_interop
 
 type due =
@@ -24,15 +23,6 @@ exception On_purpose of int
 
 let later seconds f = Lwt.map f (Lwt_unix.sleep seconds)
 let a_millisecond = 0.001
-
-(* What Rust tells as a value, as the exception that it stands for. *)
-let visit peer ~panics =
-  let+ visit = Rust.visit (Handle.id peer) ~panics in
-  match visit with
-  | Ran id -> id
-  | Panicked message ->
-      raise (Rust_panic { message; location = None; backtrace = None })
-  | Terminated id -> raise (Domain_terminated id)
 
 type about = {
   n : int;  (** any number *)
@@ -86,7 +76,7 @@ let kinds =
     ( "Domain::spawn",
       fun { fails; peer; _ } ->
         let due = if fails then Panic else Value (Handle.id peer) in
-        (visit peer ~panics:fails, [ due; End_of peer ]) );
+        (Rust.visit peer ~panics:fails, [ due; End_of peer ]) );
     ( "Handle.spawn, for ever",
       fun { peer; _ } -> (Handle.spawn peer Rust.never, [ End_of peer ]) );
   |]

@@ -7,10 +7,8 @@ external calls_back : (int -> int Lwt.t) -> int -> int Lwt.t = "calls_back"
 external never : unit -> int Lwt.t = "never"
 external fails : int -> int Lwt.t = "fails"
 external panics : int -> int Lwt.t = "panics"
+external visit : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t = "visit"
 
-type visit = Ran of int | Panicked of string | Terminated of int
-
-external visit : int -> panics:bool -> visit Lwt.t = "visit"
 external silence_panics_on_purpose : unit -> unit = "silence_panics_on_purpose"
 external leak : 'a -> unit = "leak"
 

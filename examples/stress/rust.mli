@@ -24,10 +24,8 @@ val on_purpose : string
 
 (** {1 To another domain} *)
 
-type visit = Ran of int | Panicked of string | Terminated of int
-
-val visit : int -> panics:bool -> visit Lwt.t
-(** Has a Rust task run on the domain of this id. *)
+val visit : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t
+(** Has a Rust task run on a domain, and gives the domain's id. *)
 
 (** {1 Once} *)
 

@@ -53,8 +53,9 @@ use proc_macro::TokenStream;
 ///   raised.
 /// - `#[func(tokio)]`: the body runs on tokio's threads, so arguments and results are `Send`.
 /// - `#[func(blocking)]`: a body that blocks, run on tokio's blocking pool; it cannot `.await`.
-/// - `#[func(raise)]`: `Err(e)` becomes an exception, `Lwt_interop.Rust_error`, or the same one
-///   that it was if `e` is an `OCamlException`. The function gives a `Result`.
+/// - `#[func(raise)]`: `Err(e)` becomes an exception: the same one that it was if `e` is an
+///   `OCamlException`; `Domain_terminated` or `Rust_panic` if it is a `JoinError` that says so;
+///   otherwise `Lwt_interop.Rust_error`. The function gives a `Result`.
 /// - `#[func(name = "symbol")]`: the name for `external`, if it is not the function's.
 ///
 /// They combine: `#[func(tokio, raise)]`.

@@ -30,6 +30,7 @@ let of_rust kind (strings : string array) count =
   let first = Option.value (get 0) ~default:"" in
   match kind with
   | 0 -> Rust_panic { message = first; location = get 1; backtrace = get 2 }
+  | 2 -> Domain_terminated (int_of_string first)
   | _ ->
       let sources = List.init (max 0 (count - 2)) (fun i -> strings.(i + 2)) in
       Rust_error { message = first; sources; backtrace = get 1 }

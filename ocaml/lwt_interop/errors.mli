@@ -16,4 +16,4 @@ exception Wrong_thread of string
 
 val of_rust : int -> string array -> int -> exn
 (** [of_rust kind strings count]: what Rust calls to make one of these; 0 is a panic, 1 an
-    error. *)
+    error, 2 the end of a domain. *)

@@ -11,6 +11,12 @@ let post t f =
 
 let spawn t f = Remote.spawn t f
 
+let ended t =
+  Lwt.catch
+    (fun () -> spawn t (fun () -> fst (Lwt.task ())))
+    (function
+      | Errors.Domain_terminated id when id = t.id -> Lwt.return_unit | e -> Lwt.fail e)
+
 type stats = {
   polls : int;
   messages_in : int;

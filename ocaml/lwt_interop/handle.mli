@@ -35,6 +35,10 @@ val post : t -> (unit -> unit) -> bool
     [Lwt.async_exception_hook]. May be called by any thread of OCaml's, also where there
     is no loop. *)
 
+val ended : t -> unit Lwt.t
+(** Fulfilled when the domain has ended: it takes no more work, and [Domain.join] returns
+    shortly. On another domain; one cannot wait for one's own end. *)
+
 type stats = {
   polls : int;  (** polls of Rust tasks *)
   messages_in : int;  (** from other domains and threads *)

@@ -4,7 +4,7 @@ use crate::callbacks::Callbacks;
 use crate::convert::to_ocaml;
 use crate::domain::post;
 use crate::error::TokenError;
-use crate::exception::{Failure, OCamlException};
+use crate::exception::Failure;
 use crate::ffi::{self, RawValue, Root};
 use crate::local::{self, Attendant, Local};
 use crate::panic::{Contained, Panic, contain, contain_quietly};
@@ -31,12 +31,7 @@ pub fn value<T>(value: T) -> Outcome<T> {
 
 /// `Ok` is the value, `Err` becomes an exception: the same one if it is an OCaml exception.
 pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
-    Outcome(
-        result.map_err(|e| match e.boxed().downcast::<OCamlException>() {
-            Ok(exception) => Failure::Exception(*exception),
-            Err(error) => Failure::from_error(&*error),
-        }),
-    )
+    Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
 }
 
 /// Errors that `#[func(raise)]` raises: what `?` turns into a `Box<dyn Error>`, and that box with

@@ -84,7 +84,8 @@ impl<W> fmt::Display for Terminated<W> {
 
 impl<W> std::error::Error for Terminated<W> {}
 
-/// Why a task that was spawned did not yield a value.
+/// Why a task that was spawned did not yield a value. Returned by a `#[func(raise)]`, it is
+/// `Domain_terminated`, `Rust_panic`, or otherwise `Rust_error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JoinError {
     /// Its domain ended before it did.
@@ -114,6 +115,16 @@ impl fmt::Display for JoinError {
             JoinError::NotStarted { why } => {
                 write!(f, "no thread could be started for the task: {why}")
             }
+        }
+    }
+}
+
+/// So that `?` hands on what [`Domain::spawn`](crate::Domain::spawn) and its like refuse, without the
+/// work.
+impl<W> From<Terminated<W>> for JoinError {
+    fn from(gone: Terminated<W>) -> Self {
+        JoinError::Terminated {
+            domain: gone.domain,
         }
     }
 }

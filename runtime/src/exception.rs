@@ -1,12 +1,15 @@
 //! OCaml exceptions in Rust, and Rust's failures in OCaml.
 
 use crate::callbacks::Callbacks;
+use crate::error::JoinError;
 use crate::ffi::{self, RawValue, Root};
 use crate::panic::Panic;
 use crate::rooted::Rooted;
 use crate::token::RuntimeToken;
+use crate::workers::WorkError;
 use ocaml::ToValue;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error;
 use std::fmt;
 
 /// An exception that OCaml raised, or that rejected a promise.
@@ -74,6 +77,8 @@ unsafe impl ToValue for OCamlException {
 pub(crate) enum Failure {
     /// `Rust_panic`.
     Panic(Panic),
+    /// `Domain_terminated`.
+    Terminated(u64),
     /// `Rust_error`.
     Error {
         message: String,
@@ -85,13 +90,33 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// From an error that a `#[func(raise)]` returned.
-    pub(crate) fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
+    /// From an error that a `#[func(raise)]` returned. Ours are the exceptions that they stand for.
+    pub(crate) fn from_error(error: Box<dyn Error>) -> Self {
+        let other = match error.downcast::<OCamlException>() {
+            Ok(exception) => return Failure::Exception(*exception),
+            Err(error) => error,
+        };
+        let other = match other.downcast::<WorkError>() {
+            Ok(error) => match *error {
+                WorkError::Exception(exception) => return Failure::Exception(exception),
+                WorkError::Failed(error) => error.into(),
+            },
+            Err(error) => error,
+        };
+        match other.downcast::<JoinError>().map(|error| *error) {
+            Ok(JoinError::Panicked(panic)) => Failure::Panic(panic),
+            Ok(JoinError::Terminated { domain }) => Failure::Terminated(domain),
+            Ok(error) => Failure::describe(&error),
+            Err(error) => Failure::describe(&*error),
+        }
+    }
+
+    fn describe(error: &(dyn Error + 'static)) -> Self {
         // Stable Rust cannot ask the error for its own.
         let backtrace = Backtrace::capture();
         Failure::Error {
             message: error.to_string(),
-            sources: std::iter::successors(error.source(), |e| e.source())
+            sources: std::iter::successors(error.source(), |e| (*e).source())
                 .map(ToString::to_string)
                 .collect(),
             backtrace: (backtrace.status() == BacktraceStatus::Captured)
@@ -117,6 +142,7 @@ impl Failure {
         token: &RuntimeToken<'_>,
         callbacks: &Callbacks,
     ) -> Root {
+        let id;
         let (kind, strings): (isize, Vec<&str>) = match self {
             // SAFETY: the caller's.
             Failure::Exception(e) => return unsafe { Root::new(e.exception.raw(token)) },
@@ -128,6 +154,10 @@ impl Failure {
                     p.backtrace.as_deref().unwrap_or(""),
                 ],
             ),
+            Failure::Terminated(domain) => {
+                id = domain.to_string();
+                (2, vec![&id])
+            }
             Failure::Error {
                 message,
                 sources,

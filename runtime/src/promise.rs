@@ -281,7 +281,7 @@ impl<T: ToValue + Send + 'static> Resolver<T> {
 }
 
 impl<T> Resolver<T> {
-    /// Rejects the promise with `Rust_error`, or with the exception that `error` is.
+    /// Rejects the promise with the exception that `error` is in a `#[func(raise)]`.
     ///
     /// # Errors
     /// The promise's domain has ended.
@@ -289,10 +289,7 @@ impl<T> Resolver<T> {
         mut self,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Result<(), Terminated<()>> {
-        let failure = match error.into().downcast::<OCamlException>() {
-            Ok(exception) => Failure::Exception(*exception),
-            Err(error) => Failure::from_error(&*error),
-        };
+        let failure = Failure::from_error(error.into());
         let domain = self.home.id();
         match self.fail(failure) {
             true => Ok(()),

@@ -3,8 +3,8 @@
 //! `rust.mli` declares these functions for OCaml.
 
 use futures_lite::future;
-use ocaml::{Int, ToValue};
-use ocaml_lwt_interop::{JoinError, OCamlAsyncFunc, Promise, Rooted, domain, func};
+use ocaml::Int;
+use ocaml_lwt_interop::{Domain, JoinError, OCamlAsyncFunc, Promise, Rooted, domain, func};
 use std::time::Duration;
 
 type Error = Box<dyn std::error::Error>;
@@ -71,34 +71,15 @@ pub async fn panics(n: Int) -> Int {
     panic!("{ON_PURPOSE}")
 }
 
-/// What became of a task on another domain.
-#[derive(ToValue)]
-pub enum Visit {
-    /// It ran on the domain of this id.
-    Ran(Int),
-    /// It panicked.
-    Panicked(String),
-    /// The domain of this id had ended, or ended before the task did.
-    Terminated(Int),
-}
-
-/// Runs a task on the domain of this id.
-#[func]
-pub async fn visit(id: Int, panics: bool) -> Visit {
-    let work = move || async move {
+/// Runs a task on another domain. That it panicked, or its domain ended, are OCaml's exceptions.
+#[func(raise)]
+pub async fn visit(target: Domain, panics: bool) -> Result<Int, JoinError> {
+    let task = target.spawn(move || async move {
         future::yield_now().await;
         assert!(!panics, "{ON_PURPOSE}");
         domain::current().map_or(-1, |here| here.id() as Int)
-    };
-    let Some(Ok(task)) = domain::get(id as u64).map(|target| target.spawn(work)) else {
-        return Visit::Terminated(id);
-    };
-    match task.await {
-        Ok(here) => Visit::Ran(here),
-        Err(JoinError::Panicked(panic)) => Visit::Panicked(panic.message),
-        Err(JoinError::Terminated { domain }) => Visit::Terminated(domain as Int),
-        Err(other) => panic!("nobody cancels it: {other}"),
-    }
+    })?;
+    task.await
 }
 
 /// Keeps Rust from printing the panics that are meant.
