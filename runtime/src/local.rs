@@ -190,6 +190,8 @@ impl Local {
         // SAFETY: the caller's.
         let closed = unsafe {
             enter(|local, _token| {
+                // No other loop may ever look.
+                opaque::drop_all();
                 local.shared.close();
                 // Destructors may use OCaml and may spawn, so all is still in place.
                 contain_quietly(|| local.executor.close());
@@ -253,7 +255,7 @@ impl Local {
             });
         });
         if opaque::any_collected() {
-            opaque::drop_collected();
+            self.turn.chunk(opaque::drop_next);
         }
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe {
