@@ -168,3 +168,35 @@ unsafe impl<T: Send + Sync + 'static> ToValue for Opaque<T> {
         Value::Root(unsafe { Root::new(OPERATIONS.alloc(share)) })
     }
 }
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Bomb(Arc<AtomicUsize>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("in a destructor")
+        }
+    }
+
+    #[test]
+    fn a_destructor_that_panics_keeps_no_other_value() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let kept = Opaque::new(Bomb(dropped.clone()));
+        for share in [kept.clone(), Opaque::new(Bomb(dropped.clone()))] {
+            let _ = COLLECTED.push(share.0);
+            let _ = COLLECTED.push(Arc::new(Bomb(dropped.clone())));
+        }
+        assert!(any_collected());
+        assert!(drop_next(), "a share that is not the last one");
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
+        drop_all();
+        assert_eq!(dropped.load(Ordering::Relaxed), 3);
+        assert!(!any_collected() && !drop_next());
+        std::mem::forget(kept);
+    }
+}

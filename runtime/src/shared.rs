@@ -211,6 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn work_for_any_loop_wakes_those_that_sleep() {
+        let s = Arc::new(Shared::new(u64::MAX - 1).unwrap());
+        registry().insert(s.id, s.clone());
+        assert!(s.park());
+        for _ in 0..3 {
+            wake_one_or_all();
+        }
+        assert_eq!(s.counters.stats().wakeups, 1);
+        assert!(s.take_news());
+        s.close();
+    }
+
+    #[test]
     fn a_parked_loop_is_woken_once_through_its_descriptor() {
         let s = Shared::new(u64::MAX).unwrap();
         assert!(s.park());
