@@ -8,4 +8,7 @@ let all ~scale =
       Cancelling.cases ~scale;
       Panics.cases ~scale;
       Direct.cases ~scale;
+      Opaques.cases ~scale;
+      Remotes.cases ~scale;
+      Crews.cases ~scale;
     ]

@@ -48,6 +48,23 @@ let wakes_are_the_parents () =
   Expect.string "the child's loop" "slept" said;
   Expect.int "the parent is woken" 499_500 (Lwt_main.run (Rust.storm 1000))
 
+(* The child has no loop that Rust knows of, and what both have is the parent's to drop. *)
+let collected_by_the_child () =
+  let tag = Everywhere.tag () in
+  let kept = ref (Some (Rust.thing_telling tag)) in
+  let said =
+    in_child (fun () ->
+        kept := None;
+        Gc.full_major ();
+        Lwt_main.run (Lwt_unix.sleep 0.01);
+        "collected")
+  in
+  Expect.string "the child" "collected" said;
+  Expect.int "the parent's value" tag (Rust.thing_tag (Option.get !kept));
+  kept := None;
+  Gc.full_major ();
+  Lwt_main.run (Rust.thing_told tag)
+
 let () =
   Alcotest.run "fork"
     [
@@ -56,5 +73,6 @@ let () =
           Alcotest.test_case "before Rust was called" `Quick before_rust;
           Alcotest.test_case "after Rust was called" `Quick after_rust;
           Alcotest.test_case "wake-ups" `Quick wakes_are_the_parents;
+          Alcotest.test_case "collected Rust values" `Quick collected_by_the_child;
         ] );
     ]

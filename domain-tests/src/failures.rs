@@ -279,7 +279,7 @@ pub fn gives_raising_result() -> Raising {
     (1, Err(ocaml::Error::Message("raised")))
 }
 
-struct PanickingWaker;
+pub(crate) struct PanickingWaker;
 
 impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {

@@ -6,9 +6,11 @@ mod domains;
 mod failures;
 mod faults;
 mod kept;
+mod opaques;
 mod promises;
 mod stress;
 mod watch;
+mod workers;
 
 /// The error type of functions that fail in several ways.
 pub(crate) type Error = Box<dyn std::error::Error>;

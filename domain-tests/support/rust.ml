@@ -161,6 +161,76 @@ external drop_elsewhere : 'a -> int -> int -> unit Lwt.t = "drop_elsewhere"
 external drop_exception_elsewhere : unit Lwt.t -> string Lwt.t
   = "drop_exception_elsewhere"
 
+(** {1 Rust values that OCaml keeps} *)
+
+type thing
+
+external thing_create : int -> thing = "thing_create"
+external thing_bomb : int -> thing = "thing_bomb"
+external thing_calling : int -> (unit -> unit) -> thing = "thing_calling"
+external thing_slow : int -> int -> thing = "thing_slow"
+external thing_spawning : int -> thing = "thing_spawning"
+external thing_telling : int -> thing = "thing_telling"
+external thing_told : int -> unit Lwt.t = "thing_told"
+external things_dropped : int -> int array = "things_dropped"
+external thing_tag : thing -> int = "thing_tag"
+external thing_tag_later : thing -> int Lwt.t = "thing_tag_later"
+external thing_through_tokio : thing -> thing Lwt.t = "thing_through_tokio"
+external thing_tags : thing array -> thing option -> int array Lwt.t = "thing_tags"
+external thing_of : (unit -> thing) -> int = "thing_of"
+external thing_share : thing -> unit = "thing_share"
+external thing_take_share : int -> thing option = "thing_take_share"
+
+type other_thing
+
+external other_thing : unit -> other_thing = "other_thing"
+external handle_seen : Lwt_interop.Handle.t -> int * bool = "handle_seen"
+
+external handle_seen_on_tokio : Lwt_interop.Handle.t -> (int * bool) Lwt.t
+  = "handle_seen_on_tokio"
+
+(** What they are declared as above is a lie here. *)
+module Wrong = struct
+  external thing_tag : 'a -> int = "thing_tag"
+  external thing_tag_later : 'a -> int Lwt.t = "thing_tag_later"
+  external thing_through_tokio : 'a -> thing Lwt.t = "thing_through_tokio"
+  external thing_of : (unit -> 'a) -> int = "thing_of"
+  external handle_seen : 'a -> int * bool = "handle_seen"
+  external handle_seen_on_tokio : 'a -> (int * bool) Lwt.t = "handle_seen_on_tokio"
+end
+
+(** {1 Functions that threads call} *)
+
+external remote_keep : int -> (int -> int Lwt.t) -> unit = "remote_keep"
+external remote_drop : int -> int -> unit Lwt.t = "remote_drop"
+external remote_call : int -> int -> int -> (int, string) result Lwt.t = "remote_call"
+external remote_call_here : int -> int -> int Lwt.t = "remote_call_here"
+
+external remote_call_until : int -> int -> unit Lwt.t -> bool -> unit Lwt.t
+  = "remote_call_until"
+
+external remote_call_dropped : int -> int -> bool -> unit = "remote_call_dropped"
+
+type crew
+
+external crew_create : unit -> crew = "crew_create"
+external crew_size : crew -> int = "crew_size"
+external crew_join : crew -> (int -> int Lwt.t) -> unit = "crew_join"
+external crew_leave : crew -> Lwt_interop.Handle.t -> unit Lwt.t = "crew_leave"
+
+external crew_leave_on_tokio : crew -> Lwt_interop.Handle.t -> unit Lwt.t
+  = "crew_leave_on_tokio"
+
+external crew_leave_badly : crew -> Lwt_interop.Handle.t -> bool = "crew_leave_badly"
+external crew_call : crew -> int -> int -> int -> (int, string) result Lwt.t = "crew_call"
+external crew_call_until : crew -> int -> int -> unit Lwt.t -> unit Lwt.t
+  = "crew_call_until"
+
+external crew_call_dropped : crew -> int -> int -> unit = "crew_call_dropped"
+external storm_begins : int -> bool = "storm_begins"
+external storm_calms : unit -> unit = "storm_calms"
+external storm_calls : crew -> int -> int -> int array Lwt.t = "storm_calls"
+
 (** {1 Hangs} *)
 
 external watch : string -> int -> unit = "watch"

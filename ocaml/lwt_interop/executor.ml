@@ -1,7 +1,7 @@
 type fate = Deliver | Abandon
 type job = fate -> unit
 
-(* Rust takes it as an argument, and looks at [raw]: see [FromValue] in runtime/src/domain.rs. *)
+(* Rust takes it as an argument, and looks at [raw]: see [handle_in] in runtime/src/stubs.rs. *)
 type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 
 (* What ends the wait for a promise that Rust awaits. *)

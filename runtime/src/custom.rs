@@ -5,8 +5,8 @@ use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr;
 
-/// What OCaml does with such blocks: it frees them, and that is all. To compare, hash or marshal one is
-/// an exception.
+/// What OCaml does with such blocks: it frees them, and that is all. To compare or marshal one is an
+/// exception, and all have the same hash.
 pub(crate) struct Operations(custom_operations);
 
 // SAFETY: the pointers in it are to static data, or null.

@@ -1,13 +1,12 @@
 //! Domains seen from Rust: find one, send it work, wait for what becomes of it.
 
 use crate::error::{CallError, JoinError, Terminated, TokenError};
-use crate::ffi;
 use crate::join::{self, JoinHandle};
 use crate::local::{self, Local};
 use crate::metrics::DomainStats;
 use crate::panic::contain;
 use crate::shared::{Message, Run, Shared, registry};
-use crate::stubs::handle;
+use crate::stubs::handle_in;
 use crate::token::RuntimeToken;
 use std::any::Any;
 use std::fmt;
@@ -154,12 +153,13 @@ impl Domain {
     }
 }
 
-// SAFETY: the OCaml side declares the argument as a `Lwt_interop.Handle.t`, whose second field is the
-// handle.
+// SAFETY: what is none is refused.
 unsafe impl ocaml::FromValue for Domain {
     fn from_value(value: ocaml::Value) -> Self {
-        // SAFETY: as above; conversions run with the lock held, and the value is rooted.
-        unsafe { Domain::from_shared(handle(ffi::field(value.raw().0, 1)).clone()) }
+        // SAFETY: conversions run with the lock held, and the value is rooted.
+        let shared = unsafe { handle_in(value.raw().0).cloned() };
+        let shared = shared.expect("an OCaml value that was to be a Lwt_interop.Handle.t is none");
+        Domain::from_shared(shared)
     }
 }
 

@@ -101,7 +101,8 @@ impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {
     pub fn call(&self, args: A) -> Result<PromiseFuture<R>, TokenError> {
         with_token(|token| {
             let local = token.local().expect("with_token never gives the lane's");
-            apply(token, local, &self.closure, &args)
+            let values = args.to_values(token.runtime());
+            apply(token, local, &self.closure, &values)
         })
     }
 
@@ -118,15 +119,14 @@ impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {
     }
 }
 
-/// Asks the loop to apply a closure that returns a promise, and returns what waits for that.
-pub(crate) fn apply<A: Args, R: FromValue + 'static>(
+/// Asks the loop to apply a closure that returns a promise, and returns what waits for that. Each of
+/// the values is rooted, or cannot move.
+pub(crate) fn apply<R: FromValue + 'static>(
     token: &RuntimeToken<'_>,
     local: &Local,
     closure: &Rooted,
-    args: &A,
+    values: &[Value],
 ) -> PromiseFuture<R> {
-    // Each value is rooted, or cannot move.
-    let values = args.to_values(token.runtime());
     let key = local.add_wait(Waker::noop().clone());
     // SAFETY: the token proves the lock. The block is made last, its fields are read
     // from their roots, and it is stored before anything allocates.

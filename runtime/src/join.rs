@@ -114,6 +114,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// From now on dropping this handle [cancels](JoinHandle::cancel) the task.
+    #[must_use = "dropping it cancels the task"]
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancel_on_drop = true;
         self

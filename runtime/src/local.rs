@@ -33,6 +33,8 @@ pub(crate) enum Wait {
         waker: Waker,
         /// The promise, once OCaml has made it, if it is OCaml's to make.
         promise: Option<Root>,
+        /// It is to be cancelled as soon as there is one.
+        cancelled: bool,
     },
     /// Fulfilled with the value, or rejected with the exception.
     Settled(Result<Root, Root>),
@@ -190,6 +192,8 @@ impl Local {
         // SAFETY: the caller's.
         let closed = unsafe {
             enter(|local, _token| {
+                // No other loop may ever look.
+                opaque::drop_all();
                 local.shared.close();
                 // Destructors may use OCaml and may spawn, so all is still in place.
                 contain_quietly(|| local.executor.close());
@@ -253,7 +257,7 @@ impl Local {
             });
         });
         if opaque::any_collected() {
-            opaque::drop_collected();
+            self.turn.chunk(opaque::drop_next);
         }
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe {
@@ -321,6 +325,7 @@ impl Local {
         self.waits.borrow_mut().insert(Wait::Pending {
             waker,
             promise: None,
+            cancelled: false,
         })
     }
 
@@ -347,6 +352,12 @@ impl Local {
     /// The domain's lock is held.
     pub(crate) unsafe fn attach_wait(&self, key: Key, made: Root) {
         match self.waits.borrow_mut().get_mut(key) {
+            Some(Wait::Pending {
+                cancelled: true, ..
+            }) => {
+                // SAFETY: the caller's; `Cancel` takes a promise.
+                unsafe { self.request(key, Kind::Cancel, made.get()) }
+            }
             Some(Wait::Pending { promise, .. }) => *promise = Some(made),
             Some(wait @ Wait::Cancelled) => {
                 *wait = Wait::Dropped;
@@ -420,6 +431,27 @@ impl Local {
             // SAFETY: the caller's; `Cancel` takes a promise.
             unsafe { self.request(key, Kind::Cancel, promise.get()) };
             self.drop_wait(key);
+        }
+    }
+
+    /// Cancels the promise that OCaml made or will make for this wait, which goes on until that is
+    /// settled.
+    ///
+    /// # Safety
+    /// The domain's lock is held.
+    pub(crate) unsafe fn cancel_awaited(&self, key: Key) {
+        let made = match self.waits.borrow_mut().get_mut(key) {
+            Some(Wait::Pending {
+                promise, cancelled, ..
+            }) => {
+                *cancelled = true;
+                promise.take()
+            }
+            _ => None,
+        };
+        if let Some(promise) = made {
+            // SAFETY: the caller's; `Cancel` takes a promise.
+            unsafe { self.request(key, Kind::Cancel, promise.get()) };
         }
     }
 

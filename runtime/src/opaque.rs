@@ -3,12 +3,13 @@
 use crate::custom::{self, Operations};
 use crate::ffi::{RawValue, Root};
 use crate::panic::contain_quietly;
+use crate::shared::wake_one_or_all;
+use concurrent_queue::ConcurrentQueue;
 use ocaml::{FromValue, ToValue, Value};
 use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A share of a Rust value that OCaml can keep: a connection, a client, a server. In OCaml it is an
 /// abstract type, which every domain may use:
@@ -36,7 +37,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// ```
 ///
 /// When OCaml has collected its share, the loop of some domain drops it, and with the last share the
-/// value. OCaml refuses to compare, hash and marshal it.
+/// value; a domain that ends drops what it finds collected. OCaml collects when it likes, and what is
+/// reachable until the process ends is not dropped: what has to end in time gets a function for that.
+/// A value that keeps an OCaml value that keeps it is never collected.
+///
+/// OCaml refuses to compare and to marshal it, and all have the same hash.
 ///
 /// # Panics
 /// An argument that is not the `Opaque<T>` that it is declared to be is the exception `Rust_panic`.
@@ -96,34 +101,37 @@ type Share = Arc<dyn Content>;
 static OPERATIONS: Operations = Operations::new(c"ocaml-lwt-interop.opaque", collected);
 
 /// Shares that OCaml has collected, for a loop to drop: it may be the last one, whose destructor is
-/// the user's. Nobody holds the lock while OCaml runs, or while anything is dropped.
-static COLLECTED: Mutex<Vec<Share>> = Mutex::new(Vec::new());
-static ANY_COLLECTED: AtomicBool = AtomicBool::new(false);
+/// the user's.
+static COLLECTED: ConcurrentQueue<Share> = ConcurrentQueue::unbounded();
 
 unsafe extern "C" fn collected(block: RawValue) {
     // SAFETY: the runtime calls it once, for a block that `to_value` made.
     let share = unsafe { custom::place::<Share>(block).read() };
-    let mut collected = COLLECTED.lock().unwrap_or_else(PoisonError::into_inner);
-    collected.push(share);
-    ANY_COLLECTED.store(true, Ordering::Release);
+    // It is never closed, so it refuses none.
+    let _ = COLLECTED.push(share);
+    // Afterwards, so that the loop that wakes finds it.
+    wake_one_or_all();
 }
 
-/// Whether there is something for [`drop_collected`] to do. One load.
+/// Whether there is something for [`drop_next`] to do. Two loads.
 #[inline]
 pub(crate) fn any_collected() -> bool {
-    ANY_COLLECTED.load(Ordering::Acquire)
+    !COLLECTED.is_empty()
 }
 
-/// Drops what OCaml has collected. In a domain's loop, where destructors may use OCaml and tokio.
-#[cold]
-pub(crate) fn drop_collected() {
-    let shares = {
-        let mut collected = COLLECTED.lock().unwrap_or_else(PoisonError::into_inner);
-        ANY_COLLECTED.store(false, Ordering::Relaxed);
-        std::mem::take(&mut *collected)
-    };
-    for share in shares {
-        contain_quietly(|| drop(share));
+/// Drops one of the shares that OCaml has collected; `false` if there is none. Where destructors
+/// may use OCaml and tokio.
+pub(crate) fn drop_next() -> bool {
+    let share = COLLECTED.pop();
+    let any = share.is_ok();
+    contain_quietly(|| drop(share));
+    any
+}
+
+/// Drops those that there are now.
+pub(crate) fn drop_all() {
+    for _ in 0..COLLECTED.len() {
+        drop_next();
     }
 }
 
@@ -158,5 +166,37 @@ unsafe impl<T: Send + Sync + 'static> ToValue for Opaque<T> {
         let share: Share = self.0.clone();
         // SAFETY: conversions run with the lock held; the block is rooted at once.
         Value::Root(unsafe { Root::new(OPERATIONS.alloc(share)) })
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Bomb(Arc<AtomicUsize>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("in a destructor")
+        }
+    }
+
+    #[test]
+    fn a_destructor_that_panics_keeps_no_other_value() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let kept = Opaque::new(Bomb(dropped.clone()));
+        for share in [kept.clone(), Opaque::new(Bomb(dropped.clone()))] {
+            let _ = COLLECTED.push(share.0);
+            let _ = COLLECTED.push(Arc::new(Bomb(dropped.clone())));
+        }
+        assert!(any_collected());
+        assert!(drop_next(), "a share that is not the last one");
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
+        drop_all();
+        assert_eq!(dropped.load(Ordering::Relaxed), 3);
+        assert!(!any_collected() && !drop_next());
+        std::mem::forget(kept);
     }
 }

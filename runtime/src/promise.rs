@@ -143,6 +143,20 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
         self
     }
 
+    /// Cancels the promise of a function that Rust has asked for. What comes back waits until it is
+    /// settled; there is nothing if it is.
+    pub(crate) fn cancel(mut self) -> Option<PromiseFuture<Rooted>> {
+        let State::Waiting(key) = std::mem::replace(&mut self.state, State::Done) else {
+            return None;
+        };
+        let asked = with_token(|token| {
+            let local = token.local().expect("with_token never gives the lane's");
+            // SAFETY: the token proves the lock.
+            unsafe { local.cancel_awaited(key) }
+        });
+        asked.ok().map(|()| PromiseFuture::waiting(key))
+    }
+
     fn convert(token: &RuntimeToken<'_>, outcome: Result<Root, Root>) -> <Self as Future>::Output {
         assert_owned::<T>();
         match outcome {

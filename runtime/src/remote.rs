@@ -5,8 +5,9 @@ use crate::error::{JoinError, Terminated};
 use crate::exception::OCamlException;
 use crate::function::{Args, apply};
 use crate::join::{self, JoinHandle, Joined};
-use crate::local::Local;
+use crate::local::{self, Local};
 use crate::panic::{contain, contain_quietly};
+use crate::promise::PromiseFuture;
 use crate::rooted::Rooted;
 use crate::shared::Message;
 use crate::token::RuntimeToken;
@@ -61,7 +62,8 @@ where
         self.call_with(args, ())
     }
 
-    /// [`call`](Self::call) that drops `until_done` when the function is done, or was cancelled.
+    /// [`call`](Self::call) that drops `until_done` when the function's promise is settled, or it is
+    /// known that the function will not be called. The destructor must not panic.
     pub(crate) fn call_with<G: Send + 'static>(
         &self,
         args: A,
@@ -124,26 +126,52 @@ where
             until_done,
             mut joined,
         } = *self;
-        if joined.is_cancelled() {
+        let values = if joined.is_cancelled() {
             contain_quietly(|| drop(args));
-            drop(until_done);
-            return joined.report(Err(JoinError::Cancelled));
-        }
-        // Converting and dropping the arguments is code of the user's.
-        match contain(move || apply(token, local, &closure, &args)) {
-            Ok(promise) => local.executor.spawn(joined.run(async move {
-                let outcome = promise.cancel_on_drop().await;
+            Err(JoinError::Cancelled)
+        } else {
+            // Converting and dropping them is code of the user's. The function is called afterwards,
+            // so that it is not if that panics.
+            contain(move || args.to_values(token.runtime())).map_err(JoinError::Panicked)
+        };
+        match values {
+            Ok(values) => {
+                let promise = apply(token, local, &closure, &values);
+                let mut running = Running(Some((promise, until_done)));
+                local.executor.spawn(joined.run(async move {
+                    let (promise, _) = running.0.as_mut().expect("it ends below");
+                    let outcome = promise.await;
+                    drop(running.0.take());
+                    outcome
+                }));
+            }
+            Err(why) => {
                 drop(until_done);
-                outcome
-            })),
-            Err(panic) => {
-                drop(until_done);
-                joined.report(Err(JoinError::Panicked(panic)));
+                joined.report(Err(why));
             }
         }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
         self
+    }
+}
+
+/// A function whose promise is pending. When nobody waits for it any more the promise is cancelled,
+/// which a function may take its time for, or ignore; the guard stays until it is settled.
+struct Running<R: FromValue + 'static, G: 'static>(Option<(PromiseFuture<R>, G)>);
+
+impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
+    fn drop(&mut self) {
+        if let Some((promise, until_done)) = self.0.take()
+            && let Some(settled) = promise.cancel()
+        {
+            local::with_owner(|local| {
+                local.executor.spawn(async move {
+                    let _ = settled.await;
+                    drop(until_done);
+                });
+            });
+        }
     }
 }

@@ -180,6 +180,15 @@ pub(crate) fn registry() -> MutexGuard<'static, BTreeMap<u64, Arc<Shared>>> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// There is work for whichever loop looks first, which each does before it sleeps: that of the calling
+/// thread if it has one, or else all of them. Any thread, also within a collection: nobody who holds
+/// one of the locks uses OCaml meanwhile.
+pub(crate) fn wake_one_or_all() {
+    if crate::local::with_owner(|local| local.shared.nudge()).is_none() {
+        registry().values().for_each(|shared| shared.wake());
+    }
+}
+
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
@@ -199,6 +208,19 @@ mod tests {
         assert!(s.send(nop()).is_err());
         assert!(s.receive().is_none());
         s.wake();
+    }
+
+    #[test]
+    fn work_for_any_loop_wakes_those_that_sleep() {
+        let s = Arc::new(Shared::new(u64::MAX - 1).unwrap());
+        registry().insert(s.id, s.clone());
+        assert!(s.park());
+        for _ in 0..3 {
+            wake_one_or_all();
+        }
+        assert_eq!(s.counters.stats().wakeups, 1);
+        assert!(s.take_news());
+        s.close();
     }
 
     #[test]

@@ -35,9 +35,23 @@ unsafe fn new_handle(shared: Arc<Shared>) -> RawValue {
 
 /// # Safety
 /// `block` is a handle, and stays reachable while the reference is used.
-pub(crate) unsafe fn handle<'a>(block: RawValue) -> &'a Arc<Shared> {
+unsafe fn handle<'a>(block: RawValue) -> &'a Arc<Shared> {
     // SAFETY: the caller's; a handle owns a share for as long as it lives.
     unsafe { &*custom::place(block) }
+}
+
+/// That of a `Lwt_interop.Handle.t`, if `value` is one.
+///
+/// # Safety
+/// The lock is held, `value` is valid and stays reachable while the reference is used.
+pub(crate) unsafe fn handle_in<'a>(value: RawValue) -> Option<&'a Arc<Shared>> {
+    // SAFETY: the caller's; fields are looked at in blocks that have them.
+    unsafe {
+        let is_record =
+            ffi::is_block(value) && ocaml_sys::tag_val(value) == 0 && ffi::size(value) > 1;
+        let raw = is_record.then(|| ffi::field(value, 1))?;
+        HANDLE.made(raw).then(|| handle(raw))
+    }
 }
 
 // ---- the executor

@@ -5,12 +5,13 @@ use crate::error::JoinError;
 use crate::exception::OCamlException;
 use crate::function::Args;
 use crate::join::JoinHandle;
+use crate::panic::contain_quietly;
 use crate::remote::RemoteFunc;
 use ocaml::FromValue;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
@@ -58,27 +59,55 @@ pub struct Workers<A, R> {
     all: Arc<RwLock<List<A, R>>>,
 }
 
-type List<A, R> = Vec<Arc<Worker<A, R>>>;
+struct List<A, R> {
+    working: Vec<Arc<Worker<A, R>>>,
+    /// Those that take no more calls, and may still have some under way.
+    leaving: Vec<Weak<Worker<A, R>>>,
+}
 
 /// A function, and those of its calls that are under way: each has a share. So has the list, while
-/// the worker is in it.
+/// the worker takes calls.
 struct Worker<A, R> {
     function: RemoteFunc<A, R>,
-    /// Told when the last share is dropped.
-    done: Mutex<Option<oneshot::Sender<()>>>,
+    /// Dropped with the last share, which tells who waits for that.
+    done: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl<A, R> Worker<A, R> {
     fn load(self: &Arc<Self>) -> usize {
         Arc::strong_count(self)
     }
+
+    fn is_of(&self, domain: &Domain) -> bool {
+        self.function.domain() == domain
+    }
+
+    /// Closed when this is dropped.
+    fn done(&self) -> oneshot::Receiver<()> {
+        let (tell, done) = oneshot::channel();
+        let mut all = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(tell);
+        done
+    }
+}
+
+impl<A, R> List<A, R> {
+    /// Gives back its share of the first one that it is, which takes no more calls.
+    fn dismiss(&mut self, is_it: impl Fn(&Arc<Worker<A, R>>) -> bool) -> Option<Arc<Worker<A, R>>> {
+        self.leaving.retain(|w| w.strong_count() > 0);
+        let i = self.working.iter().position(is_it)?;
+        let worker = self.working.swap_remove(i);
+        self.leaving.push(Arc::downgrade(&worker));
+        Some(worker)
+    }
 }
 
 impl<A, R> Drop for Worker<A, R> {
     fn drop(&mut self) {
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(done) = done.take() {
-            let _ = done.send(());
+        for tell in done.drain(..) {
+            // The waker is the user's, and who waits has nothing to do with who drops this.
+            contain_quietly(|| drop(tell));
         }
     }
 }
@@ -87,13 +116,16 @@ impl<A, R> Workers<A, R> {
     /// None yet.
     pub fn new() -> Self {
         Workers {
-            all: Arc::default(),
+            all: Arc::new(RwLock::new(List {
+                working: Vec::new(),
+                leaving: Vec::new(),
+            })),
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.read().working.len()
     }
 
     /// Whether there are none.
@@ -104,53 +136,47 @@ impl<A, R> Workers<A, R> {
     /// The function's domain takes calls from now on. If it had joined with another function before,
     /// this one takes that one's place. Any thread.
     pub fn join(&self, function: RemoteFunc<A, R>) {
+        let domain = function.domain().clone();
         let worker = Arc::new(Worker {
             function,
-            done: Mutex::new(None),
+            done: Mutex::default(),
         });
         let mut all = self.write();
-        let before = all
-            .iter()
-            .position(|w| w.function.domain() == worker.function.domain());
-        let replaced = match before {
-            Some(i) => Some(std::mem::replace(&mut all[i], worker)),
-            None => {
-                all.push(worker);
-                None
-            }
-        };
+        let replaced = all.dismiss(|w| w.is_of(&domain));
+        all.working.push(worker);
         drop(all);
-        // The last share drops the function, which is not done under a lock.
         drop(replaced);
     }
 
-    /// The domain takes no more calls, at once; the future is ready when those that are under way
-    /// there have ended, and may be dropped. Any thread.
+    /// The domain takes no more calls, at once; the future is ready when none is under way there any
+    /// more, also of those that came before another function, or the same one, joined. It may be
+    /// dropped, and there may be several. Any thread.
+    ///
+    /// A call is under way until its function's promise is settled, also if it was cancelled, which a
+    /// function may take its time for. One that waits for its own domain to leave waits for itself.
     pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
-        let left = self.remove(|w| w.function.domain() == domain);
-        let done = left.map(|worker| {
-            let (tell, done) = oneshot::channel();
-            *worker.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
-            done
-        });
+        let mut all = self.write();
+        let left = all.dismiss(|w| w.is_of(domain));
+        let leaving: Vec<_> = all.leaving.iter().filter_map(Weak::upgrade).collect();
+        drop(all);
+        let there = leaving.iter().filter(|w| w.is_of(domain));
+        let done: Vec<_> = there.map(|w| w.done()).collect();
+        drop((left, leaving));
         async move {
-            if let Some(done) = done {
+            for done in done {
+                // It is never sent, only dropped.
                 let _ = done.await;
             }
         }
     }
 
-    fn remove(&self, is_it: impl Fn(&Arc<Worker<A, R>>) -> bool) -> Option<Arc<Worker<A, R>>> {
-        let mut all = self.write();
-        let i = all.iter().position(is_it)?;
-        Some(all.swap_remove(i))
-    }
-
     fn lightest(&self) -> Option<Arc<Worker<A, R>>> {
-        self.read().iter().min_by_key(|w| w.load()).cloned()
+        let all = self.read();
+        all.working.iter().min_by_key(|w| w.load()).cloned()
     }
 
-    // Neither lock is held while OCaml, or anything of the user's, runs.
+    // No lock is held while OCaml, or anything of the user's, runs, nor while a share is dropped, which
+    // may be the last one.
 
     fn read(&self) -> RwLockReadGuard<'_, List<A, R>> {
         self.all.read().unwrap_or_else(PoisonError::into_inner)
@@ -181,7 +207,7 @@ where
                     });
                 }
                 Err(gone) => {
-                    drop(self.remove(|w| Arc::ptr_eq(w, &worker)));
+                    let _share = self.write().dismiss(|w| Arc::ptr_eq(w, &worker));
                     args = gone.work;
                 }
             }
@@ -208,6 +234,7 @@ impl<A, R> fmt::Debug for Workers<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let domains: Vec<u64> = self
             .read()
+            .working
             .iter()
             .map(|w| w.function.domain().id())
             .collect();

@@ -1,0 +1,121 @@
+open Lwt.Syntax
+open Everywhere
+module Handle = Lwt_interop.Handle
+
+let make n f =
+  for _ = 1 to n do
+    ignore (Sys.opaque_identity (f ()) : Rust.thing)
+  done
+
+(* It was not busy for a nanosecond in ten milliseconds. *)
+let wait_for_sleep handle =
+  let before = ref (Handle.stats handle) in
+  Expect.eventually_blocking (fun () ->
+      let now = Handle.stats handle in
+      let long_enough = now.alive -. !before.alive >= 0.01 in
+      let slept = long_enough && now.busy = !before.busy in
+      if long_enough then before := now;
+      slept)
+
+(* Where a domain that sleeps has a value that only another one can let go. *)
+let with_last_reference f () =
+  Lwt_main.run
+  @@
+  let tag = tag () in
+  let kept = Atomic.make (Some (Rust.thing_telling tag)) in
+  Gc.full_major ();
+  let me = Handle.current () in
+  let let_go () =
+    wait_for_sleep me;
+    Atomic.set kept None;
+    Gc.full_major ()
+  in
+  let told = Rust.thing_told tag in
+  let* () = f let_go told in
+  Expect.int "it is dropped" 0 (Rust.futures_alive tag);
+  Expect.that "in a loop" (Rust.things_dropped tag = [| Handle.id me |]);
+  Lwt.return_unit
+
+let by_a_domain =
+  with_last_reference @@ fun let_go told ->
+  let domain = Domain.spawn let_go in
+  let* () = told in
+  Domain.join domain;
+  Lwt.return_unit
+
+let by_a_thread =
+  with_last_reference @@ fun let_go told ->
+  let thread = Thread.create let_go () in
+  let* () = told in
+  Thread.join thread;
+  Lwt.return_unit
+
+(* The calling domain runs no loop, and no other is left. *)
+let at_the_end () =
+  let tag = tag () in
+  let id =
+    Domain.join
+      (Domain.spawn (fun () ->
+           Lwt_main.run (Lwt.pause ());
+           make 10 (fun () -> Rust.thing_create tag);
+           make 10 (fun () -> Rust.thing_bomb tag);
+           make 10 (fun () -> Rust.thing_spawning tag);
+           Gc.full_major ();
+           Expect.that "not within a collection" (Rust.things_dropped tag = [||]);
+           (Domain.self () :> int)))
+  in
+  Expect.that "all are dropped at its end" (Rust.things_dropped tag = Array.make 30 id);
+  Expect.eventually_blocking (fun () -> Rust.futures_alive tag = 0)
+
+(* What a domain leaves behind is collected by others. *)
+let left_behind () =
+  let tag = tag () in
+  let kept =
+    on_domain (fun () ->
+        Lwt.return (ref (List.init 100 (fun _ -> Rust.thing_create tag))))
+  in
+  Expect.int "they are there" 100 (Rust.futures_alive tag);
+  Expect.int "and can be used" tag (Rust.thing_tag (List.hd !kept));
+  kept := [];
+  Lwt_main.run
+    (Expect.eventually (fun () ->
+         Gc.full_major ();
+         Rust.futures_alive tag = 0));
+  Expect.int "each once" 100 (Array.length (Rust.things_dropped tag))
+
+(* All at once create, share, and let go. *)
+let storm () =
+  let tag = tag () and n = 2_000 and domains = 4 in
+  let shelf = Array.init 64 (fun _ -> Atomic.make None) in
+  on_domains domains (fun d ->
+      let rec go i =
+        if i = n then Lwt.return_unit
+        else
+          let thing = Rust.thing_create tag in
+          let other = Atomic.exchange shelf.((i * (d + 3)) mod 64) (Some thing) in
+          Option.iter (fun other -> Expect.int "tag" tag (Rust.thing_tag other)) other;
+          if i mod 100 = 99 then if d = 0 then Gc.full_major () else Gc.minor ();
+          let* () = if i mod 10 = 0 then Lwt.pause () else Lwt.return_unit in
+          go (i + 1)
+      in
+      go 0);
+  Array.iter (fun place -> Atomic.set place None) shelf;
+  Lwt_main.run
+    (Expect.eventually (fun () ->
+         Gc.full_major ();
+         Rust.futures_alive tag = 0));
+  let places = Rust.things_dropped tag in
+  Expect.int "each once" (domains * n) (Array.length places);
+  Expect.that "in loops" (Array.for_all (fun id -> id >= 0) places)
+
+let suites =
+  [
+    ( "collected",
+      [
+        plain "by a domain without a loop, while all others sleep" by_a_domain;
+        plain "by a thread without a loop, while all others sleep" by_a_thread;
+        plain "at the end of the last loop" at_the_end;
+        plain "after their domain's end" left_behind;
+        plain "a storm of Rust values" storm;
+      ] );
+  ]
