@@ -12,7 +12,9 @@ let calibrate () =
     ignore (Sys.opaque_identity (run ~rounds) : int);
     float_of_int rounds /. ((Sys.time () -. start) *. 1e6)
   in
-  let rec best so_far n = if n = 0 then so_far else best (Float.max so_far (measure ())) (n - 1) in
+  let rec best so_far n =
+    if n = 0 then so_far else best (Float.max so_far (measure ())) (n - 1)
+  in
   best 0. 100
 
 let of_us ~rounds_per_us us = int_of_float (float_of_int us *. rounds_per_us)

@@ -9,7 +9,8 @@ type t = {
   mutable replacing : unit Lwt.t;
 }
 
-(* All domains wait for each other at every minor collection: a heap of 8 MB makes them rare. *)
+(* All domains wait for each other at every minor collection: a heap of 8 MB makes them
+   rare. *)
 let minor_heap = 1 lsl 20
 
 let add t =
@@ -41,6 +42,12 @@ let rec replace_every t seconds =
   let* () = Lwt.protected t.replacing in
   replace_every t seconds
 
-let stop t =
-  let* () = t.replacing in
-  Lwt.join (List.map (end_domain t) t.domains)
+let stop t ~deadline =
+  let leave domain = t.leave (Pool.handle domain 0) in
+  let all_left =
+    let* () = Lwt.protected t.replacing in
+    Lwt.join (List.map leave t.domains)
+  in
+  (* A handler that goes on although it was cancelled ends with its domain. *)
+  let* () = Lwt.pick [ all_left; Lwt_unix.sleep deadline ] in
+  Lwt.join (List.map (fun domain -> Pool.shutdown domain) t.domains)

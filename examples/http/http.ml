@@ -38,15 +38,13 @@ let serve (config : Options.t) server =
     | Some seconds -> Crew.replace_every crew seconds
     | None -> fst (Lwt.task ())
   in
-  let* () =
-    Lwt.pick
-      [ termination (); recycling; Sessions.forget_idle sessions ~seconds:idle_session_seconds ]
-  in
+  let forgetting = Sessions.forget_idle sessions ~seconds:idle_session_seconds in
+  let* () = Lwt.pick [ termination (); recycling; forgetting ] in
   say "stopping";
   let* cut_off = Server.stop server ~deadline:config.deadline in
   if cut_off > 0 then
     complain "%s cut off after %g s" (plural cut_off "connection") config.deadline;
-  Crew.stop crew
+  Crew.stop crew ~deadline:config.deadline
 
 let main (config : Options.t) =
   (* Rust's libraries expect errors where clients are gone, not a signal. *)

@@ -21,7 +21,8 @@ let checked of_string print is_good what =
   in
   Arg.conv (parse, print)
 
-let count = checked int_of_string_opt Format.pp_print_int (fun n -> n > 0) "a number above 0"
+let count =
+  checked int_of_string_opt Format.pp_print_int (fun n -> n > 0) "a number above 0"
 
 let positive =
   checked float_of_string_opt Format.pp_print_float

@@ -97,8 +97,8 @@ let route t (request : request) =
   | "PUT", [ "sessions"; session; key ] -> set_value t session key request.body
   | "DELETE", [ "sessions"; session ] -> finish_session t session
   | "GET", [ "stats" ] -> stats ()
-  | _, ([] | [ ("compute" | "sleep" | "raise" | "panic" | "echo" | "sessions" | "stats") ])
-  | _, ("proxy" :: _ | [ "sessions"; _ ] | [ "sessions"; _; _ ]) ->
+  | _, ([] | [ ("compute" | "sleep" | "raise" | "panic" | "echo" | "stats") ])
+  | _, ("proxy" :: _ | [ "sessions" ] | [ "sessions"; _ ] | [ "sessions"; _; _ ]) ->
       wrong_method
   | _ -> not_found
 

@@ -1,5 +1,5 @@
-(** Sessions, kept in memory by the domain that called {!create}. The others ask it: a table
-    that one domain owns needs no lock. *)
+(** Sessions, kept in memory by the domain that called {!create}. The others ask it: a
+    table that one domain owns needs no lock. *)
 
 type t
 
