@@ -28,8 +28,8 @@ let io_pipe n =
     Lwt_io.read_line back_out >|= fun (_ : string) -> ()
   in
   let close () =
-    Lwt.join (List.map Lwt_io.close [ there_in; back_in ])
-    >>= fun () -> Lwt.join (List.map Lwt_io.close [ there_out; back_out ])
+    Lwt.join (List.map Lwt_io.close [ there_in; back_in ]) >>= fun () ->
+    Lwt.join (List.map Lwt_io.close [ there_out; back_out ])
   in
   Lwt_main.run (Lwt.join [ repeat n answer; repeat n ask ] >>= close)
 

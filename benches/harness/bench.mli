@@ -6,8 +6,8 @@
 
 type subject =
   | Operation of { at_least : int; prepare : unit -> int -> unit }
-      (** [prepare ()] is what does the operation so many times; a sample takes
-          [at_least] so many *)
+      (** [prepare ()] is what does the operation so many times; a sample takes [at_least]
+          so many *)
   | Figure of { rounds : int; prepare : quick:bool -> unit -> float }
       (** [prepare ~quick ()] takes a sample; [rounds] of them in a process *)
 

@@ -46,6 +46,4 @@ let samples ~quick (bench : Bench.t) =
       { own; floor }
 
 let repeat (bench : Bench.t) ~times =
-  match bench.subject with
-  | Operation { prepare; _ } -> prepare () times
-  | Figure _ -> ()
+  match bench.subject with Operation { prepare; _ } -> prepare () times | Figure _ -> ()

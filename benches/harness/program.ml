@@ -3,9 +3,7 @@ let numbers list = String.concat "," (List.map (Printf.sprintf "%.9g") list)
 (* Names and units need no escapes. *)
 let print (bench : Bench.t) (samples : Measure.samples) =
   let floor =
-    match bench.floor with
-    | None -> "null"
-    | Some floor -> Printf.sprintf "%S" floor.name
+    match bench.floor with None -> "null" | Some floor -> Printf.sprintf "%S" floor.name
   in
   Printf.printf
     {|{"name":%S,"unit":%S,"micro":%b,"samples":[%s],"floor":%s,"floor_samples":[%s]}|}

@@ -27,5 +27,4 @@ let yield_call_10k_in_flight =
   Bench.operation "yield_call_10k_in_flight" ~floor:Floors.lwt_wakeup ~at_least:100_000
     (fun () -> Chains.run ~in_flight:10_000 Rust.yield)
 
-let benches =
-  [ sync_call; ready_call; yield_call; yield_call_10k_in_flight; bytes_1m ]
+let benches = [ sync_call; ready_call; yield_call; yield_call_10k_in_flight; bytes_1m ]

@@ -13,16 +13,12 @@ let beside curve prepare count =
         run n;
         ignore (Sys.opaque_identity others : unit Lwt.t array))
 
-let yield_beside =
-  beside "pending_yield" (fun () -> Chains.run ~in_flight:1 Rust.yield)
-
+let yield_beside = beside "pending_yield" (fun () -> Chains.run ~in_flight:1 Rust.yield)
 let collect_beside = beside "pending_minor_collection" (fun () -> Collect.minor)
 
 let yield_in_flight count =
-  Bench.operation
-    (Bench.point "in_flight_yield" count)
-    ~at_least:count
-    (fun () -> Chains.run ~in_flight:count Rust.yield)
+  Bench.operation (Bench.point "in_flight_yield" count) ~at_least:count (fun () ->
+      Chains.run ~in_flight:count Rust.yield)
 
 let bytes count = Memory.bytes ~count (Bench.point "pending_bytes" count) Rust.never
 

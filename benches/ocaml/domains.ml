@@ -6,10 +6,9 @@ let spawner () =
   fun () -> Pool.spawn_on pool 0 (fun () -> Lwt.return_unit)
 
 let spawn_on in_flight =
-  Bench.operation
-    (Printf.sprintf "spawn_on_%d" in_flight)
-    ~floor:Native.condvar_ping_pong ~at_least:in_flight
-    (fun () -> Chains.run ~in_flight (spawner ()))
+  Bench.operation (Printf.sprintf "spawn_on_%d" in_flight)
+    ~floor:Native.condvar_ping_pong ~at_least:in_flight (fun () ->
+      Chains.run ~in_flight (spawner ()))
 
 let start_stop =
   Bench.operation "domain_start_stop" ~floor:Native.domain_spawn_join (fun () n ->

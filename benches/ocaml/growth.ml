@@ -2,5 +2,4 @@ open Benches_harness
 
 let () =
   main
-    (List.concat
-       [ Crowds.benches; Descriptors.benches; Idlers.benches; Rates.benches ])
+    (List.concat [ Crowds.benches; Descriptors.benches; Idlers.benches; Rates.benches ])

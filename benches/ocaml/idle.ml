@@ -11,8 +11,7 @@ let idle_cpu =
   Bench.figure "idle_cpu" ~unit:"ms/10s" (fun ~quick ->
       let pool = Pool.create ~domains:8 () in
       let everywhere = List.init (Pool.size pool) Fun.id in
-      Lwt_main.run
-        (Lwt_list.iter_p (fun i -> Pool.spawn_on pool i Rust.tokio) everywhere);
+      Lwt_main.run (Lwt_list.iter_p (fun i -> Pool.spawn_on pool i Rust.tokio) everywhere);
       fun () ->
         Lwt_main.run
           (let settling, seconds = if quick then (0.1, 2.) else (1., 10.) in

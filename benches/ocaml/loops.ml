@@ -13,6 +13,4 @@ let iteration name ~idle =
       Chains.run ~in_flight:1 Lwt.pause)
 
 let benches =
-  [
-    iteration "loop_iteration" ~idle:0; iteration "loop_iteration_1000_fds" ~idle:1000;
-  ]
+  [ iteration "loop_iteration" ~idle:0; iteration "loop_iteration_1000_fds" ~idle:1000 ]

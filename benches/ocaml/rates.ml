@@ -26,10 +26,8 @@ let quantiles curve ~at_least prepare =
 (* ---- work for another domain *)
 
 let spawn_on in_flight =
-  Bench.operation
-    (Bench.point "spawn_on" in_flight)
-    ~at_least:in_flight
-    (fun () -> Chains.run ~in_flight (Domains.spawner ()))
+  Bench.operation (Bench.point "spawn_on" in_flight) ~at_least:in_flight (fun () ->
+      Chains.run ~in_flight (Domains.spawner ()))
 
 let spawn_delays =
   quantiles "spawn_on" ~at_least:(( * ) 4) (fun in_flight ->
@@ -44,10 +42,8 @@ let spawn_delays =
 (* ---- channels *)
 
 let send capacity =
-  Bench.operation
-    (Bench.point "channel" capacity)
-    ~at_least:1_000
-    (fun () -> Channels.sender ~capacity ignore ignore)
+  Bench.operation (Bench.point "channel" capacity) ~at_least:1_000 (fun () ->
+      Channels.sender ~capacity ignore ignore)
 
 (* From before it is sent until it is received. *)
 let send_delays =

@@ -27,8 +27,8 @@ external call_home_blocking : (int -> int) -> int -> unit Lwt.t
 (** The same from a thread of Rust's that waits. *)
 
 external remote : (int -> int Lwt.t) -> int -> int -> unit Lwt.t = "bench_remote"
-(** [remote f tasks times] calls the function on this domain from so many tasks on tokio, so
-    many times in all. *)
+(** [remote f tasks times] calls the function on this domain from so many tasks on tokio,
+    so many times in all. *)
 
 external compute : int -> int -> unit = "bench_compute"
 (** [compute threads steps] takes so many steps on each of so many threads. *)

@@ -3,10 +3,8 @@ open Benches_harness
 let floor = Native.condvar_ping_pong
 
 let round_trip in_flight =
-  Bench.operation
-    (Printf.sprintf "tokio_round_trip_%d" in_flight)
-    ~floor ~at_least:in_flight
-    (fun () -> Chains.run ~in_flight Rust.tokio)
+  Bench.operation (Printf.sprintf "tokio_round_trip_%d" in_flight)
+    ~floor ~at_least:in_flight (fun () -> Chains.run ~in_flight Rust.tokio)
 
 (* Domain 0's loop runs meanwhile, and has nothing else to do. *)
 let call_home name call =
@@ -14,9 +12,7 @@ let call_home name call =
 
 (* What a server on tokio has a handler in OCaml do. *)
 let remote_call tasks =
-  Bench.operation
-    (Printf.sprintf "remote_call_%d" tasks)
-    ~floor ~at_least:tasks
+  Bench.operation (Printf.sprintf "remote_call_%d" tasks) ~floor ~at_least:tasks
     (fun () n -> Lwt_main.run (Rust.remote Lwt.return tasks n))
 
 let benches =

@@ -8,10 +8,8 @@ let times n f =
   done
 
 let executor_pool ~sw domains in_flight =
-  Bench.operation
-    (Printf.sprintf "eio_executor_pool_%d" in_flight)
-    ~floor ~at_least:in_flight
-    (fun () ->
+  Bench.operation (Printf.sprintf "eio_executor_pool_%d" in_flight)
+    ~floor ~at_least:in_flight (fun () ->
       let pool = Eio.Executor_pool.create ~sw ~domain_count:1 domains in
       let submit () = Eio.Executor_pool.submit_exn pool ~weight:0. ignore in
       fun n ->

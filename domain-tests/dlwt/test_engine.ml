@@ -55,9 +55,7 @@ let with_many n f =
   else
     with_pipe (fun r w ->
         let many = List.init n (fun _ -> Unix.dup ~cloexec:true r) in
-        Fun.protect
-          ~finally:(fun () -> List.iter Unix.close many)
-          (fun () -> f many w))
+        Fun.protect ~finally:(fun () -> List.iter Unix.close many) (fun () -> f many w))
 
 let many n () =
   with_many n (fun many w ->
@@ -472,8 +470,7 @@ let timer_of_zero engine =
   for i = 1 to 20 do
     engine#iter true;
     Alcotest.(check (list int))
-      "each once in a round" [ i; i; i ]
-      [ !zero; !repeated; !read ]
+      "each once in a round" [ i; i; i ] [ !zero; !repeated; !read ]
   done
 
 let strange_delays engine =
@@ -559,8 +556,7 @@ exception Interrupted
 let with_alarms handler f =
   Sys.set_signal Sys.sigalrm (Signal_handle handler);
   let set interval =
-    ignore
-      (Unix.setitimer ITIMER_REAL { it_interval = interval; it_value = interval })
+    ignore (Unix.setitimer ITIMER_REAL { it_interval = interval; it_value = interval })
   in
   set 0.002;
   Fun.protect

@@ -56,7 +56,12 @@ let rec repeat_until_full f =
   | exception Unix.Unix_error ((EAGAIN | EWOULDBLOCK | EPIPE | ECONNRESET), _, _) -> ()
 
 let buffer = Bytes.create 65536
-let put fd n = repeat_until_full (fun () -> ignore (Unix.write fd buffer 0 n); 0)
+
+let put fd n =
+  repeat_until_full (fun () ->
+      ignore (Unix.write fd buffer 0 n);
+      0)
+
 let fill fd = repeat_until_full (fun () -> Unix.write fd buffer 0 65536)
 let drain fd = repeat_until_full (fun () -> Unix.read fd buffer 0 65536)
 
@@ -99,7 +104,7 @@ let step t =
   | 4 | 5 | 6 -> register t "w" i
   | 7 -> register t "now" now
   | 8 -> register t "later" (if Random.State.bool t.random then later else repeated)
-  | 9 | 10 when t.live <> [] ->
+  | (9 | 10) when t.live <> [] ->
       stop t (List.nth t.live (Random.State.int t.random (List.length t.live)))
   | 11 | 12 -> with_peer (fun fd -> put fd 1)
   | 13 -> with_peer (fun _ -> drain place.mine)

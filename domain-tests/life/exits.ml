@@ -126,7 +126,8 @@ let scenario = function
   | "callback of a message" ->
       let fulfilled = Rust.call_before_fulfilling (fun () -> exit 6) in
       (* The next message is in the inbox while the first one is delivered. *)
-      Lwt_main.at_exit (fun () -> Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
+      Lwt_main.at_exit (fun () ->
+          Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
       Lwt_main.run (forever ())
   | "an exit that a hook refuses" ->
       (* On a domain of its own, whose end comes before the hook. *)

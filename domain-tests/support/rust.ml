@@ -103,7 +103,6 @@ external reject_kept : int -> string -> bool = "reject_kept"
 external drop_kept : int -> unit = "drop_kept"
 external pass_exception : unit Lwt.t -> unit Lwt.t Lwt.t = "pass_exception"
 external call_sync : (int -> string -> string) -> int -> string = "call_sync"
-
 external call_at_end : int -> (unit -> unit) -> int Lwt.t = "call_at_end"
 
 external call_before_fulfilling : (unit -> unit) -> string Lwt.t
@@ -223,6 +222,7 @@ external crew_leave_on_tokio : crew -> Lwt_interop.Handle.t -> unit Lwt.t
 
 external crew_leave_badly : crew -> Lwt_interop.Handle.t -> bool = "crew_leave_badly"
 external crew_call : crew -> int -> int -> int -> (int, string) result Lwt.t = "crew_call"
+
 external crew_call_until : crew -> int -> int -> unit Lwt.t -> unit Lwt.t
   = "crew_call_until"
 

@@ -92,7 +92,7 @@ let storm () =
         if i = n then Lwt.return_unit
         else
           let thing = Rust.thing_create tag in
-          let other = Atomic.exchange shelf.((i * (d + 3)) mod 64) (Some thing) in
+          let other = Atomic.exchange shelf.(i * (d + 3) mod 64) (Some thing) in
           Option.iter (fun other -> Expect.int "tag" tag (Rust.thing_tag other)) other;
           if i mod 100 = 99 then if d = 0 then Gc.full_major () else Gc.minor ();
           let* () = if i mod 10 = 0 then Lwt.pause () else Lwt.return_unit in

@@ -43,9 +43,7 @@ let work_and_leave crew k =
     if k mod 3 = 0 then Lwt.map (fun second -> [ first; second ]) (work crew ~calls:5)
     else Lwt.return [ first ]
   in
-  let again =
-    if k mod 2 = 0 then Rust.crew_leave_on_tokio crew me else Lwt.return_unit
-  in
+  let again = if k mod 2 = 0 then Rust.crew_leave_on_tokio crew me else Lwt.return_unit in
   let* () = Rust.crew_leave crew me in
   List.iter (fun s -> Expect.int "nothing is under way" 0 s.under_way) shifts;
   again
@@ -92,8 +90,7 @@ let polite () =
   let during () =
     Lwt.join
       [
-        generations 15 (fun k ->
-            spawned (fun () -> Lwt_main.run (work_and_leave crew k)));
+        generations 15 (fun k -> spawned (fun () -> Lwt_main.run (work_and_leave crew k)));
         generations 8 (on_pool crew);
         generations 10 (work_and_leave crew);
       ]

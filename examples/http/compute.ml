@@ -1,6 +1,6 @@
 (* Each round needs the one before, so they cannot be done at once. *)
 let rec go x rounds =
-  if rounds = 0 then x else go ((x lxor (x lsr 29)) * 0x1f58476d1ce4e5b9) (rounds - 1)
+  if rounds = 0 then x else go (x lxor (x lsr 29) * 0x1f58476d1ce4e5b9) (rounds - 1)
 
 let run ~rounds = go 1 (max 0 rounds)
 

@@ -1,2 +1,2 @@
-(** A web server: Rust's hyper serves connections, OCaml answers requests on every
-    domain. *)
+(** A web server: Rust's hyper serves connections, OCaml answers requests on every domain.
+*)

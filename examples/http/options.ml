@@ -60,15 +60,20 @@ let deadline =
     "After SIGTERM or SIGINT, give what is under way so long to end."
 
 let upstream =
-  option Arg.(some string) None "upstream" "URL"
-    "Where /proxy/... leads, such as http://127.0.0.1:8081."
+  option
+    Arg.(some string)
+    None "upstream" "URL" "Where /proxy/... leads, such as http://127.0.0.1:8081."
 
 let recycle =
-  option Arg.(some positive) None "recycle" "SECONDS"
+  option
+    Arg.(some positive)
+    None "recycle" "SECONDS"
     "Replace a domain by a new one every so often, to see that nobody notices."
 
 let rounds_per_us =
-  option Arg.(some positive) None "rounds-per-us" "N"
+  option
+    Arg.(some positive)
+    None "rounds-per-us" "N"
     "How much /compute does in a microsecond; it is measured otherwise."
 
 let calibrate =

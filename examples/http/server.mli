@@ -16,13 +16,13 @@ external address : t -> string = "http_address"
 
 external join : t -> (Message.request -> Message.response Lwt.t) -> unit = "http_join"
 (** The calling domain answers requests from now on: each goes to the domain with the
-    fewest under way. If the client goes away, the promise is cancelled. If it is rejected,
-    the answer is 500. *)
+    fewest under way. If the client goes away, the promise is cancelled. If it is
+    rejected, the answer is 500. *)
 
 external leave : t -> Lwt_interop.Handle.t -> unit Lwt.t = "http_leave"
 (** The domain gets no more requests. Fulfilled when it has answered those that it has. *)
 
 external stop : t -> deadline:float -> int Lwt.t = "http_stop"
 (** Accepts no more connections, and waits until those that there are have been served.
-    What takes longer than [deadline] seconds is cut off; the result is how many that were.
-*)
+    What takes longer than [deadline] seconds is cut off; the result is how many that
+    were. *)

@@ -8,7 +8,6 @@ external never : unit -> int Lwt.t = "never"
 external fails : int -> int Lwt.t = "fails"
 external panics : int -> int Lwt.t = "panics"
 external visit : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t = "visit"
-
 external silence_panics_on_purpose : unit -> unit = "silence_panics_on_purpose"
 external leak : 'a -> unit = "leak"
 

@@ -27,7 +27,7 @@ let sum rows = List.fold_left (List.map2 ( + )) (List.map (fun _ -> 0) Tally.kin
 
 let lines t =
   let line name cells =
-    String.concat "" (Printf.(sprintf "%-24s" name :: List.map (sprintf "%11s") cells))
+    String.concat "" Printf.(sprintf "%-24s" name :: List.map (sprintf "%11s") cells)
   in
   let numbers name row = line name (List.map string_of_int row) in
   [ Printf.sprintf "%s: %.1f s" t.title (elapsed t); "" ]
@@ -36,8 +36,7 @@ let lines t =
   @ [ numbers "all" (sum (rows ())); "" ]
   @ state t
 
-let tell_failures () =
-  List.iter (Printf.printf "failure: %s\n") (Tally.take_failures ())
+let tell_failures () = List.iter (Printf.printf "failure: %s\n") (Tally.take_failures ())
 
 let table t =
   if t.height > 0 then Printf.printf "\027[%dA\027[J" t.height;

@@ -106,8 +106,7 @@ let command =
       [
         info all_well ~doc:"when all is well.";
         info something_wrong
-          ~doc:
-            "when a call did not come to what is due, or something is left at the end.";
+          ~doc:"when a call did not come to what is due, or something is left at the end.";
         info wrong_usage ~doc:"when the command line is wrong.";
         info interrupted ~doc:"when SIGINT ended it early, and all is well.";
         info terminated ~doc:"when SIGTERM did.";
@@ -130,7 +129,8 @@ let command =
     ]
   in
   let doc = "domains that come and go while everything is in flight" in
-  Cmd.v (Cmd.info "stress" ~doc ~exits ~man)
+  Cmd.v
+    (Cmd.info "stress" ~doc ~exits ~man)
     Term.(const main $ domains $ seconds $ seed $ plant)
 
 let () =

@@ -102,9 +102,7 @@ type 'a call = {
 let call f =
   let home = Executor.current () in
   let outcome, u = Lwt.task () in
-  let settle result =
-    if Lwt.is_sleeping outcome then Lwt.wakeup_later_result u result
-  in
+  let settle result = if Lwt.is_sleeping outcome then Lwt.wakeup_later_result u result in
   let work () =
     let result = try Ok (f ()) with e -> Error e in
     let settle = function Executor.Deliver -> settle result | Abandon -> () in

@@ -8,11 +8,7 @@ type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
 type wait = No_wait | Wait of Obj.t Lwt.t
 
 (* In a ring, or alone. *)
-type watch = {
-  mutable tell : exn -> unit;
-  mutable before : watch;
-  mutable after : watch;
-}
+type watch = { mutable tell : exn -> unit; mutable before : watch; mutable after : watch }
 
 type t = {
   handle : handle;

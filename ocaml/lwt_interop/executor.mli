@@ -33,8 +33,8 @@ val watch : unit -> watch
 
 val while_alive : watch -> (exn -> unit) -> unit
 (** [while_alive w f] sees to it that [f (Domain_terminated id)] is called if the calling
-    domain ends before it is told to {!forget} [w]. Once for each watch, by a thread
-    that {!current} has accepted. *)
+    domain ends before it is told to {!forget} [w]. Once for each watch, by a thread that
+    {!current} has accepted. *)
 
 val forget : watch -> unit
 (** Once or more often, or without {!while_alive}, on the domain that called that. *)

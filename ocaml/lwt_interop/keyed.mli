@@ -1,6 +1,6 @@
-(** Tables that have an entry for a key of Rust's: see [runtime/src/slots.rs]. Rust gives out
-    a key whose place is taken again only when OCaml has released the last one; whoever
-    releases it has taken the entry before. One domain's. *)
+(** Tables that have an entry for a key of Rust's: see [runtime/src/slots.rs]. Rust gives
+    out a key whose place is taken again only when OCaml has released the last one;
+    whoever releases it has taken the entry before. One domain's. *)
 
 type 'a t
 

@@ -87,7 +87,6 @@ end
 
 (* After everything else that a domain does at its end, engine included: see [Dlwt_rt]. *)
 let last = 1000
-
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 
 let start minor_heap =

@@ -9,10 +9,10 @@ val create : ?domains:int -> ?minor_heap:int -> unit -> t
 (** Starts domains, [Domain.recommended_domain_count ()] of them unless told otherwise,
     and waits until each can take work. The calling domain is not one of them.
 
-    [minor_heap] is the size of each one's minor heap in words, otherwise that of every new
-    domain: 256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain stops
-    all of them, so domains that allocate much want few: a few million words each, and as
-    much in the calling domain ([Gc.set]).
+    [minor_heap] is the size of each one's minor heap in words, otherwise that of every
+    new domain: 256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain
+    stops all of them, so domains that allocate much want few: a few million words each,
+    and as much in the calling domain ([Gc.set]).
 
     @raise Invalid_argument if [domains] or [minor_heap] is less than 1.
     @raise Failure

@@ -19,8 +19,8 @@ module Batch : sig
     | Resolve  (** fulfil the promise of the call [key] with the content *)
     | Reject  (** reject it with the content, an exception *)
     | Apply
-        (** call the {!application} that is the content, and report its promise to the wait
-            [key] *)
+        (** call the {!application} that is the content, and report its promise to the
+            wait [key] *)
     | Cancel  (** cancel the promise that is the content *)
     | Forget  (** nobody waits for the promise of the wait [key] any more *)
 

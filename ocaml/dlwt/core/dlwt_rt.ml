@@ -108,7 +108,6 @@ let at_domain_exit ~priority f =
 
 (* The oldest key and the newest. *)
 let is_ready () = Dlwt_slot.is_set_eager exit_actions && !newest_is_set ()
-
 let[@inline always] here () = get_eager owner_key
 let[@inline always] is_self owner = owner == get_eager owner_key
 let has_ended owner = Atomic.get owner.ended

@@ -12,7 +12,13 @@ type t = {
 let name = "dlwt_state"
 
 let create edits ~record =
-  { edits; record = Option.value record ~default:""; uses = []; expressions = []; given = false }
+  {
+    edits;
+    record = Option.value record ~default:"";
+    uses = [];
+    expressions = [];
+    given = false;
+  }
 
 let use t span text = t.uses <- { edit = Edits.replace t.edits span ""; text } :: t.uses
 let expression t span = t.expressions <- span :: t.expressions

@@ -5,6 +5,7 @@ open Scope
 (* ---------------------------------------------------------- module values *)
 
 let default = Ast_iterator.default_iterator
+
 let type_of_key ?(key = "key") t (typ : core_type) =
   around t typ.ptyp_loc "(" (Printf.sprintf ") %s.%s" runtime key)
 
@@ -113,8 +114,7 @@ let values t (it : Ast_iterator.iterator) rec_flag bindings =
           audit_binding t b;
           Option.iter (fun name -> rebind t name b) (pattern_name b.pvb_pat);
           match pattern_name b.pvb_pat with
-          | Some name when Names.mem name given ->
-              Expressions.given_function t it name b
+          | Some name when Names.mem name given -> Expressions.given_function t it name b
           | _ -> it.expr it b.pvb_expr))
     bindings;
   hide t others;

@@ -227,8 +227,7 @@ let run_event t event round =
   let bits = bits_of event in
   match t.watches.(number_of event) with
   | Some w when w.known <> 0 && w.generation = generation_of event ->
-      if bits land wanted w <> 0 then run_all w.registrations bits round
-      else narrow t w
+      if bits land wanted w <> 0 then run_all w.registrations bits round else narrow t w
   | _ ->
       (* of a file that was closed under this number and is open under another *)
       t.outdated <- true

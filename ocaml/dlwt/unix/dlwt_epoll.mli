@@ -5,8 +5,8 @@
     nobody waits for any more is left to the kernel until it shows or is closed.
 
     Numbers of descriptors are used again. The kernel forgets a file that is closed, so
-    each registration asks it anew whether the number is still that of the file it
-    knows; if not, what was registered for the closed file never runs. *)
+    each registration asks it anew whether the number is still that of the file it knows;
+    if not, what was registered for the closed file never runs. *)
 
 type t
 
@@ -19,8 +19,8 @@ type registration
 
 val on_readable : t -> Unix.file_descr -> (unit -> unit) -> registration
 (** Runs the function in each {!iter}, from the next on, that finds the descriptor
-    readable or broken. Files that are not waited for (regular ones, as with [select]) are always
-    ready. A descriptor that is closed already is ready once. *)
+    readable or broken. Files that are not waited for (regular ones, as with [select]) are
+    always ready. A descriptor that is closed already is ready once. *)
 
 val on_writable : t -> Unix.file_descr -> (unit -> unit) -> registration
 
