@@ -41,6 +41,12 @@ let rec replace_every t seconds =
   let* () = Lwt.protected t.replacing in
   replace_every t seconds
 
-let stop t =
-  let* () = t.replacing in
-  Lwt.join (List.map (end_domain t) t.domains)
+let stop t ~deadline =
+  let leave domain = t.leave (Pool.handle domain 0) in
+  let all_left =
+    let* () = Lwt.protected t.replacing in
+    Lwt.join (List.map leave t.domains)
+  in
+  (* A handler that goes on although it was cancelled ends with its domain. *)
+  let* () = Lwt.pick [ all_left; Lwt_unix.sleep deadline ] in
+  Lwt.join (List.map Pool.shutdown t.domains)

@@ -10,5 +10,5 @@ val replace_every : t -> float -> 'a Lwt.t
 (** Every so many seconds a new domain joins and the oldest one ends, until it is cancelled.
     There is no use in that but to show that no client notices. *)
 
-val stop : t -> unit Lwt.t
-(** Ends them all. *)
+val stop : t -> deadline:float -> unit Lwt.t
+(** Ends them all, those that cannot leave after [deadline] seconds. *)

@@ -46,7 +46,7 @@ let serve (config : Options.t) server =
   let* cut_off = Server.stop server ~deadline:config.deadline in
   if cut_off > 0 then
     complain "%s cut off after %g s" (plural cut_off "connection") config.deadline;
-  Crew.stop crew
+  Crew.stop crew ~deadline:config.deadline
 
 let main (config : Options.t) =
   (* Rust's libraries expect errors where clients are gone, not a signal. *)
