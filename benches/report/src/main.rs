@@ -3,33 +3,39 @@
 mod compare;
 mod dlwt;
 mod growth;
+mod http;
 mod human;
 mod instructions;
 mod lines;
 mod machine;
 mod program;
+mod report;
 mod results;
 mod stats;
 mod svg;
 mod table;
 mod targets;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use program::{Measured, Program};
 use regex::Regex;
+use report::Report;
 use results::{Results, Row};
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{fs, io};
 
 /// Runs the benchmarks and reports what they measured.
 ///
 /// Each figure is taken beside its floor, a native operation that the same process measures in
 /// turn with it, and is reported as a ratio: machines drift, ratios less.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     /// Run only the benchmarks whose names match
     #[arg(long, value_name = "REGEX", default_value = "")]
     filter: Regex,
@@ -71,8 +77,19 @@ struct Options {
     programs: PathBuf,
 }
 
+/// What is measured instead of the benchmarks.
+#[derive(Subcommand)]
+enum Other {
+    Http(http::Options),
+}
+
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    let outcome = match &options.other {
+        Some(Other::Http(options)) => http::run(options),
+        None => run(&options),
+    };
+    match outcome {
         Ok(code) => code,
         Err(e) => {
             eprintln!("bench: {e}");
@@ -82,7 +99,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let before = options.compare.as_ref().map(Results::read).transpose()?;
+    let name = if options.growth { "growth" } else { "results" };
+    let report = Report::new(
+        options.out.join(name),
+        options.compare.as_deref(),
+        options.check,
+    )?;
     let (programs, pairs) = if options.growth {
         let growth = options.programs.join("ocaml/growth.exe");
         let program = Program::open(growth, &options.filter)?;
@@ -114,36 +136,12 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         results: rows,
     };
 
-    fs::create_dir_all(&options.out)?;
-    let name = if options.growth { "growth" } else { "results" };
-    let out = options.out.join(name);
-    let json = out.with_extension("json");
-    results.write(&json)?;
-    // What was written can be read.
-    let results = Results::read(&json)?;
-    let charts = if options.growth {
-        growth::draw(&results, &out)?
+    let draw = if options.growth {
+        growth::draw
     } else {
-        let chart = out.with_extension("svg");
-        fs::write(&chart, svg::chart(&results))?;
-        vec![chart]
+        svg::draw
     };
-
-    print!("{}", table::table(&results));
-    if let Some(before) = before {
-        print!("\n{}", compare::table(&before, &results));
-    }
-    println!("\n{}", json.display());
-    for chart in charts {
-        println!("{}", chart.display());
-    }
-    let missed = results.missed();
-    Ok(if options.check && missed > 0 {
-        eprintln!("bench: {missed} targets are missed");
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    report.finish(&results, table::table, draw)
 }
 
 /// Each benchmark has its turn in each round of processes, so that none has all of its

@@ -2,10 +2,13 @@
 
 use crate::results::{Results, Row};
 use crate::{dlwt, human, table};
+use std::error::Error;
 use std::fmt::{Display, Write};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 const WIDTH: f64 = 1200.0;
-const MARGIN: f64 = 16.0;
+pub const MARGIN: f64 = 16.0;
 /// Where the names end and the plot begins and ends.
 const NAMES: f64 = 230.0;
 const PLOT: (f64, f64) = (246.0, 720.0);
@@ -23,8 +26,15 @@ pub const INK: &str = "#222";
 pub const FAINT: &str = "#999";
 pub const GRID: &str = "#e4e4e4";
 
+/// Draws all results. Returns the file.
+pub fn draw(results: &Results, out: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let file = out.with_extension("svg");
+    fs::write(&file, chart(results))?;
+    Ok(vec![file])
+}
+
 /// All results: times on one scale, dlwt's ratios on another, and what has other units as text.
-pub fn chart(results: &Results) -> String {
+fn chart(results: &Results) -> String {
     let of_dlwt = |row: &&Row| row.name.starts_with(&dlwt::row_name(""));
     let (dlwt, ours): (Vec<_>, Vec<_>) = results.results.iter().partition(of_dlwt);
     let (times, others): (Vec<&Row>, Vec<_>) = ours.into_iter().partition(|row| row.unit == "ns");
@@ -276,7 +286,7 @@ impl Picture {
     }
 }
 
-fn colour(row: &Row) -> &'static str {
+pub fn colour(row: &Row) -> &'static str {
     row.met().map_or(NEUTRAL, verdict_colour)
 }
 

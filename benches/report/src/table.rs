@@ -16,24 +16,31 @@ pub fn table(results: &Results) -> String {
     for line in dlwt::beside_stock(&results.results) {
         text += &format!("\n{line}");
     }
-    text += &format!(
-        "\n{}\n{}\n",
-        list(&results.machine),
-        list(&results.versions)
-    );
+    text += "\n";
+    text += &notes(results);
+    text
+}
+
+/// Where the results come from.
+pub fn notes(results: &Results) -> String {
+    let mut text = format!("{}\n{}\n", list(&results.machine), list(&results.versions));
     if results.quick {
         text += "A quick run: the figures mean nothing.\n";
     }
     text
 }
 
+/// Targets, and whether they are met.
+pub fn verdicts(row: &Row) -> impl Iterator<Item = String> {
+    row.target.iter().map(|verdict| {
+        let met = if verdict.met { "met" } else { "MISSED" };
+        format!("{} {met}", verdict.target)
+    })
+}
+
 fn cells(row: &Row) -> Vec<String> {
     let figure = |value| human::figure(value, &row.unit);
     let floor = row.floor.as_ref();
-    let verdicts = row.target.iter().map(|verdict| {
-        let met = if verdict.met { "met" } else { "MISSED" };
-        format!("{} {met}", verdict.target)
-    });
     vec![
         row.name.clone(),
         figure(row.spread.median),
@@ -45,7 +52,7 @@ fn cells(row: &Row) -> Vec<String> {
         row.instructions
             .map(|n| format!("{n:.0}"))
             .unwrap_or_default(),
-        verdicts.collect::<Vec<_>>().join(", "),
+        verdicts(row).collect::<Vec<_>>().join(", "),
     ]
 }
 

@@ -35,6 +35,10 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("pending_call_bytes", Figure, AtMost(200.0)),
     ("scale_2", Ratio, AtLeast(1.9)),
     ("idle_cpu", Figure, Below(1.0)),
+    ("http_hello_2_requests", Ratio, AtLeast(1.3)),
+    ("http_hello_2_p99", Ratio, Below(1.0)),
+    ("http_compute_2_requests", Ratio, AtLeast(1.8)),
+    ("http_compute_2_p99", Ratio, Below(1.0)),
 ];
 
 /// Each of dlwt's benchmarks, beside stock Lwt.

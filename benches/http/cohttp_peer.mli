@@ -1,0 +1,1 @@
+(** The same with cohttp-lwt-unix, on one domain. *)

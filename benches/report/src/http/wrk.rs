@@ -1,0 +1,172 @@
+//! The load: wrk, and what it says.
+
+use super::server::cpu_ns;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::process::{Command, Stdio};
+
+/// One thread of wrk, which leaves the other cores to the server.
+pub struct Load {
+    pub connections: u32,
+    pub seconds: u32,
+}
+
+/// What came of it, without errors. Times are in nanoseconds.
+#[derive(Debug, PartialEq)]
+pub struct Measured {
+    pub requests: u64,
+    pub per_second: f64,
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// wrk's version; nothing where there is no wrk.
+pub fn version() -> Result<Option<String>, Box<dyn Error>> {
+    match Command::new("wrk").arg("--version").output() {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(format!("wrk: {e}").into()),
+        Ok(output) => {
+            let text = String::from_utf8(output.stdout)?;
+            let mut words = text.split_whitespace().skip_while(|word| *word != "wrk");
+            Ok(Some(words.nth(1).unwrap_or("unknown").to_owned()))
+        }
+    }
+}
+
+impl Load {
+    /// Returns the CPU time of wrk, too. Fails if any request does.
+    pub fn run(&self, address: &str, target: &str) -> Result<(Measured, f64), Box<dyn Error>> {
+        let mut wrk = Command::new("wrk")
+            .args(["--threads", "1", "--latency"])
+            .args(["--connections", &self.connections.to_string()])
+            .args(["--duration", &self.seconds.to_string()])
+            .arg(format!("http://{address}{target}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let said = wrk.stdout.take().map(io::read_to_string);
+        // It has ended, and is remembered until it is waited for.
+        let cpu_ns = cpu_ns(&wrk);
+        let status = wrk.wait()?;
+        if !status.success() {
+            return Err(format!("wrk: {status}").into());
+        }
+        let said = said.ok_or("its output is piped")??;
+        Ok((parse(&said)?, cpu_ns?))
+    }
+}
+
+/// Refuses what wrk is not known to say: it may be an error.
+fn parse(text: &str) -> Result<Measured, Box<dyn Error>> {
+    let (mut requests, mut per_second, mut p50, mut p99) = (None, None, None, None);
+    for line in text.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["50%", value] => p50 = Some(time(value)?),
+            ["99%", value] => p99 = Some(time(value)?),
+            [count, "requests", "in", _, _, "read"] => requests = Some(count.parse()?),
+            ["Requests/sec:", value] => per_second = Some(value.parse()?),
+            // Only said where there are any.
+            ["Socket", "errors:", ..] | ["Non-2xx", "or", "3xx", "responses:", _] => {
+                return Err(line.trim().into());
+            }
+            []
+            | ["Running", _, "test", "@", _]
+            | [_, "threads", "and", _, "connections"]
+            | ["Thread", "Stats", "Avg", "Stdev", "Max", "+/-", "Stdev"]
+            | ["Latency", "Distribution"]
+            | ["Latency" | "Req/Sec", _, _, _, _]
+            | ["75%" | "90%", _]
+            | ["Transfer/sec:", _] => {}
+            _ => return Err(format!("what does wrk mean by {line:?}?").into()),
+        }
+    }
+    match (requests, per_second, p50, p99) {
+        (Some(requests @ 1..), Some(per_second), Some(p50), Some(p99)) => Ok(Measured {
+            requests,
+            per_second,
+            p50,
+            p99,
+        }),
+        _ => Err(format!("wrk does not say all: {text}").into()),
+    }
+}
+
+/// `1.50ms`
+fn time(text: &str) -> Result<f64, Box<dyn Error>> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let nanoseconds = match unit {
+        "us" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" => 60e9,
+        "h" => 3600e9,
+        _ => return Err(format!("{text} is no time").into()),
+    };
+    let number: f64 = text[..text.len() - unit.len()].parse()?;
+    Ok(number * nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+Running 2s test @ http://127.0.0.1:34567/compute?us=50
+  1 threads and 50 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     2.05ms    1.01ms  30.12ms   81.39%
+    Req/Sec    23.31k     3.46k   27.42k    65.00%
+  Latency Distribution
+     50%  635.00us
+     75%    2.10ms
+     90%    3.00ms
+     99%    1.02s 
+  46478 requests in 2.01s, 6.56MB read
+Requests/sec:  23123.64
+Transfer/sec:      3.26MB
+";
+
+    fn with(line: &str) -> Result<Measured, String> {
+        let text = GOOD.replace("Requests/sec", &format!("{line}\nRequests/sec"));
+        parse(&text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn all_is_well() {
+        let expected = Measured {
+            requests: 46_478,
+            per_second: 23_123.64,
+            p50: 635e3,
+            p99: 1.02e9,
+        };
+        assert_eq!(parse(GOOD).expect("it parses"), expected);
+    }
+
+    #[test]
+    fn errors_fail() {
+        let said = with("  Socket errors: connect 0, read 7, write 0, timeout 0");
+        assert!(said.is_err_and(|e| e.contains("read 7")));
+        let said = with("  Non-2xx or 3xx responses: 3");
+        assert!(said.is_err_and(|e| e.contains("responses: 3")));
+        assert!(with("unable to connect").is_err());
+    }
+
+    #[test]
+    fn nothing_may_be_missing() {
+        let lines = ["50%", "99%", "requests in", "Requests/sec"];
+        for missing in lines {
+            let lines = GOOD.lines().filter(|line| !line.contains(missing));
+            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            assert!(parse(&text).is_err(), "without {missing}");
+        }
+        assert!(parse(&GOOD.replace("46478", "0")).is_err());
+        assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time("0.00us").expect("a time"), 0.0);
+        assert_eq!(time("1.50m").expect("a time"), 90e9);
+        assert!(time("12").is_err() && time("ms").is_err() && time("-1ms").is_err());
+    }
+}
