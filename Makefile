@@ -2,7 +2,7 @@
 # the tools are there, which takes no time when they are.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth doc fmt clean
+.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth bench-kv load-kv doc fmt clean
 
 help:
 	@echo "make demo    build the text indexer and run it on real files"
@@ -12,6 +12,8 @@ help:
 	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
 	@echo "make bench   run the benchmarks; FILTER=regex picks some, COMPARE=results.json shows changes"
 	@echo "make bench-growth  measure how costs grow with domains, calls, descriptors and messages"
+	@echo "make bench-kv  the key-value server beside Redis, with redis-benchmark"
+	@echo "make load-kv   load it for SECONDS (60), while its domains are replaced"
 	@echo "make doc     build the API documentation"
 	@echo "make fmt     format the Rust and the OCaml code"
 	@echo "make clean   delete what was built"
@@ -33,6 +35,12 @@ tsan asan valgrind: setup
 
 bench bench-growth: setup
 	@scripts/bench $(if $(filter bench-growth,$@),--growth) $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
+
+bench-kv: setup
+	@scripts/bench-kv
+
+load-kv: setup
+	@LOAD_SECONDS='$(SECONDS)' scripts/load-kv
 
 doc: setup
 	@scripts/doc

@@ -109,8 +109,7 @@ let append text key shard =
   update key shard ~default:"" (fun before ->
       let length = String.length before + String.length text in
       if length > longest_value then
-        Error
-          (Reply.error "string exceeds maximum allowed size (proto-max-bulk-len)")
+        Error (Reply.error "string exceeds maximum allowed size (proto-max-bulk-len)")
       else Ok (before ^ text, Reply.int length))
 
 let length key shard =
@@ -120,7 +119,7 @@ let length key shard =
 
 type time = After of int | At of int
 
-(* Milliseconds, of which a day has 86,400,000; there is room for those of 146 million years. *)
+(* In milliseconds. There is room for those of 73 million years. *)
 let time ~command ~unit make text =
   let n = int text in
   let invalid () = refuse "ERR invalid expire time in '%s' command" command in
@@ -159,7 +158,6 @@ let time_left ~unit key shard =
 
 type condition = Always | If_absent | If_present
 type lifetime = Forever | As_before | Until of time
-
 type set = { condition : condition; lifetime : lifetime; return_old : bool }
 
 let plain = { condition = Always; lifetime = Forever; return_old = false }
@@ -232,8 +230,7 @@ let matching pattern keys =
   if pattern = "*" then names else List.filter (Glob.matches pattern) names
 
 let concat replies =
-  Reply.Array
-    (List.concat_map (function Reply.Array items -> items | _ -> []) replies)
+  Reply.Array (List.concat_map (function Reply.Array items -> items | _ -> []) replies)
 
 let rec scan_options ~pattern ~count = function
   | [] -> (pattern, count)
@@ -286,9 +283,17 @@ let info shards =
   in
   let lines =
     [
-      "# Server"; "redis_version:" ^ version; "server_name:kv";
-      "ocaml_version:" ^ Sys.ocaml_version; "process_id:" ^ string_of_int (Unix.getpid ());
-      "shards:" ^ string_of_int (List.length shards); ""; "# Keyspace";
+      "# Server";
+      "redis_version:" ^ version;
+      "server_name:kv";
+      "ocaml_version:" ^ Sys.ocaml_version;
+      "process_id:" ^ string_of_int (Unix.getpid ());
+      "shards:" ^ string_of_int (List.length shards);
+      "";
+      "# Memory";
+      Printf.sprintf "used_memory:%d" (8 * (Gc.quick_stat ()).heap_words);
+      "";
+      "# Keyspace";
       Printf.sprintf "db0:keys=%s,expires=%s,avg_ttl=0" (total 0) (total 1);
     ]
   in
@@ -306,26 +311,28 @@ let config = function
 
 let named (session : Session.t) name =
   if String.for_all (fun c -> c > ' ' && c <= '~') name then { session with name }
-  else
-    refuse "ERR Client names cannot contain spaces, newlines or special characters."
+  else refuse "ERR Client names cannot contain spaces, newlines or special characters."
 
 let client (session : Session.t) = function
   | [ "ID" ] -> Now (Reply.int session.id)
-  | [ "GETNAME" ] ->
-      Now (if session.name = "" then Null else Bulk session.name)
+  | [ "GETNAME" ] -> Now (if session.name = "" then Null else Bulk session.name)
   | [ "SETNAME"; name ] -> Agree (named session name, Reply.ok)
   | [ "SETINFO"; _; _ ] -> Now Reply.ok
   | _ ->
-      refuse "ERR unknown subcommand or wrong number of arguments. There are CLIENT ID, \
-              GETNAME, SETNAME, SETINFO."
+      refuse
+        "ERR unknown subcommand or wrong number of arguments. There are CLIENT ID, \
+         GETNAME, SETNAME, SETINFO."
 
 let greeting (session : Session.t) =
   let text t = Reply.Bulk t in
   Reply.Map
     [
-      (text "server", text "kv"); (text "version", text version);
-      (text "proto", Reply.int session.resp); (text "id", Reply.int session.id);
-      (text "mode", text "standalone"); (text "role", text "master");
+      (text "server", text "kv");
+      (text "version", text version);
+      (text "proto", Reply.int session.resp);
+      (text "id", Reply.int session.id);
+      (text "mode", text "standalone");
+      (text "role", text "master");
       (text "modules", Array []);
     ]
 
@@ -364,7 +371,8 @@ let describe = function
   | [] -> Reply.Array (List.map (fun name -> Reply.strings [ name ]) names_of_commands)
   | [ "COUNT" ] -> Reply.int (List.length names_of_commands)
   | "DOCS" :: _ -> Map []
-  | _ -> refuse "ERR unknown subcommand. There are COMMAND, COMMAND COUNT and COMMAND DOCS."
+  | _ ->
+      refuse "ERR unknown subcommand. There are COMMAND, COMMAND COUNT and COMMAND DOCS."
 
 let not_understood name arguments =
   if List.mem (upper name) names_of_commands then
@@ -379,8 +387,7 @@ let plan_for session name arguments =
   match (upper name, arguments) with
   | "GET", [ key ] -> on key get
   | "SET", [ key; text ] -> on key (set text)
-  | "SET", key :: text :: options ->
-      on key (set_with (set_options plain options) text)
+  | "SET", key :: text :: options -> on key (set_with (set_options plain options) text)
   | "SETNX", [ key; text ] -> on key (set_if_absent text)
   | "GETSET", [ key; text ] -> on key (exchange text)
   | "GETDEL", [ key ] -> on key get_and_remove
@@ -396,8 +403,7 @@ let plan_for session name arguments =
   | "PERSIST", [ key ] -> on key persist
   | "TTL", [ key ] -> on key (time_left ~unit:1000)
   | "PTTL", [ key ] -> on key (time_left ~unit:1)
-  | "MGET", (_ :: _ as keys) ->
-      Many (each keys get, fun values -> Array values)
+  | "MGET", (_ :: _ as keys) -> Many (each keys get, fun values -> Array values)
   | "MSET", (_ :: _ as arguments) -> Many (List.map set_pair (pairs arguments), all_ok)
   | ("DEL" | "UNLINK"), (_ :: _ as keys) -> Many (each keys remove, sum)
   | "EXISTS", (_ :: _ as keys) -> Many (each keys exists, sum)

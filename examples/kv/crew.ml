@@ -12,7 +12,7 @@ let workers t = t.workers
 let handle pool = Pool.handle pool 0
 let run_on pool f = Pool.spawn_on pool 0 (fun () -> Lwt.return (f ()))
 
-(* All domains meet at each minor collection, so a heap that makes them rare is worth its memory. *)
+(* All domains meet at each minor collection: a heap that makes them rare is worth it. *)
 let minor_heap = 1 lsl 20
 let start_domain () = Pool.create ~domains:1 ~minor_heap ()
 

@@ -1,9 +1,7 @@
 type t = { name : string; hash : int }
 
 (* Nobody who does not know the seed can find many keys for one bucket. *)
-let seed =
-  Random.State.bits (Random.State.make_self_init ())
-
+let seed = Random.State.bits (Random.State.make_self_init ())
 let of_string name = { name; hash = String.seeded_hash seed name }
 
 (* The upper bits of 30: the tables go by the lower ones. *)

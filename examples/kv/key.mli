@@ -8,7 +8,6 @@ val slots : int
 (** How many slots there are. A slot and what is in it belong to one domain at a time. *)
 
 val slot : t -> int
-
 val compare : t -> t -> int
 
 module Table : Hashtbl.S with type key = t

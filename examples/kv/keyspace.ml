@@ -25,16 +25,14 @@ let rec run t ~me shard ops =
   if owner' == me then Lwt.return (run_here t shard ops)
   else
     let work () =
-      Lwt.return
-        (if owner t shard == owner' then Some (run_here t shard ops) else None)
+      Lwt.return (if owner t shard == owner' then Some (run_here t shard ops) else None)
     in
     let* done_ =
       Lwt.catch
         (fun () -> Handle.spawn owner' work)
         (function
           (* Not if it had no time to hand the shard over. *)
-          | Domain_terminated id
-            when id = Handle.id owner' && owner t shard != owner' ->
+          | Domain_terminated id when id = Handle.id owner' && owner t shard != owner' ->
               Lwt.return_none
           | e -> Lwt.fail e)
     in

@@ -8,9 +8,9 @@
     that. The old owner writes the new one's name into an atomic, between two pieces of
     work, and does not touch the shard again: that publishes all it has done to it. Who
     asks the old owner after that is told to look again; who asks it after it has ended
-    gets [Domain_terminated], and looks again, too. In both cases nothing was done: a piece
-    of work that has begun is finished, and its replies are sent, before its domain does
-    anything else. *)
+    gets [Domain_terminated], and looks again, too. In both cases nothing was done: a
+    piece of work that has begun is finished, and its replies are sent, before its domain
+    does anything else. *)
 
 type t
 
@@ -25,8 +25,8 @@ val run : t -> me:Lwt_interop.Handle.t -> int -> Command.op list -> Reply.t list
     else the caller has done there. [me] is the calling domain. *)
 
 val tend : t -> me:Lwt_interop.Handle.t -> 'never Lwt.t
-(** Removes keys whose time has come from the shards of the calling domain, [me], whichever
-    they are, until the domain ends. *)
+(** Removes keys whose time has come from the shards of the calling domain, [me],
+    whichever they are, until the domain ends. *)
 
 val hand_over : t -> from:Lwt_interop.Handle.t -> Lwt_interop.Handle.t -> unit
 (** Gives all shards of the calling domain, [from], to another. *)

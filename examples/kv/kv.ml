@@ -1,15 +1,14 @@
 open Lwt.Syntax
 open Example_kv
 
-let complain format =
-  Printf.ksprintf (fun text -> prerr_endline ("kv: " ^ text)) format
+let complain format = Printf.ksprintf (fun text -> prerr_endline ("kv: " ^ text)) format
 
 (* Exit codes. *)
 let stopped = 0
 let not_started = 1
 let wrong_usage = 2
 
-(* The first signal ends the server in good order; should that take too long, a second one kills. *)
+(* The first signal ends the server in good order; should that take long, a second kills. *)
 let signalled () =
   let signalled, notify = Lwt.wait () in
   let handlers = ref [] in
@@ -96,8 +95,8 @@ let domains =
 let recycle_every =
   option [ "recycle" ] ~docv:"SECONDS" (Arg.some seconds) None
     ~doc:
-      "Every $(docv) seconds put a new domain into the place of one, to show that clients \
-       do not notice."
+      "Every $(docv) seconds put a new domain into the place of one, to show that \
+       clients do not notice."
 
 let grace =
   option [ "grace" ] ~docv:"SECONDS" seconds 5.

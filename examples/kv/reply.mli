@@ -11,6 +11,7 @@ type t =
 
 val ok : t
 val int : int -> t
+
 val bool : bool -> t
 (** 1 or 0. *)
 

@@ -6,8 +6,7 @@ type request = Batch of string array array | Rest of rest
 type outcome = { reply : string; rest : rest option; session : Session.t; close : bool }
 type t = { keyspace : Keyspace.t; me : Handle.t; buffer : Buffer.t }
 
-let create keyspace =
-  { keyspace; me = Handle.current (); buffer = Buffer.create 65536 }
+let create keyspace = { keyspace; me = Handle.current (); buffer = Buffer.create 65536 }
 
 (* ---- what is to be done on each shard *)
 
@@ -43,7 +42,6 @@ let run t errands =
 
 (* How a command's reply is made of those of its errands. *)
 type answer = { resp : int; of_replies : Reply.t array -> Reply.t }
-
 type plan = { answers : answer list; session : Session.t; close : bool }
 
 let plan t errands session commands =

@@ -10,7 +10,6 @@ module Workers = struct
 end
 
 type t
-
 type limits = { max_clients : int; max_bulk : int; write_timeout : float }
 
 external listen : Workers.t -> string -> limits -> (t, string) result Lwt.t = "kv_listen"

@@ -7,10 +7,12 @@ module Workers : sig
   val create : unit -> t
 
   val join : t -> (Session.t -> Router.request -> Router.outcome Lwt.t) -> unit
-  (** The calling domain answers from now on; of several, the one that has the least to do. *)
+  (** The calling domain answers from now on; of several, the one that has the least to
+      do. *)
 
   val leave : t -> Lwt_interop.Handle.t -> unit Lwt.t
-  (** The domain gets nothing more to answer. Fulfilled when it has answered all it got. *)
+  (** The domain gets nothing more to answer. Fulfilled when it has answered all it got.
+  *)
 end
 
 type t
@@ -24,8 +26,8 @@ type limits = {
 }
 
 val listen : Workers.t -> string -> limits -> (t, string) result Lwt.t
-(** Listens at an address like [127.0.0.1:6380]; port 0 is one that the system chooses. The
-    error says why it does not. *)
+(** Listens at an address like [127.0.0.1:6380]; port 0 is one that the system chooses.
+    The error says why it does not. *)
 
 val address : t -> string
 

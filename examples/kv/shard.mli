@@ -1,11 +1,10 @@
-(** Some of the slots, and the keys that are in them. Plain tables, without a lock: only one
-    domain at a time touches a shard, its owner.
+(** Some of the slots, and the keys that are in them. Plain tables, without a lock: only
+    one domain at a time touches a shard, its owner.
 
     A key whose time has come is gone at once for whoever looks; {!sweep} gives back its
     memory. *)
 
 type t
-
 type entry = private { value : string; deadline : int }
 
 val never : int
@@ -17,6 +16,7 @@ val create : clock:(unit -> int) -> first:int -> slots:int -> t
 val now : t -> int
 val find : t -> Key.t -> entry option
 val set : t -> Key.t -> deadline:int -> string -> unit
+
 val remove : t -> Key.t -> bool
 (** Whether it was there. *)
 
@@ -35,9 +35,9 @@ val scan : t -> slot:int -> count:int -> Key.t list * int
 (** The keys of one slot after the other, until there are [count] of them, and the slot
     that comes next, which may be another shard's, or {!Key.slots}.
 
-    The cursor of a client that scans is this slot, so nothing has to be remembered for it:
-    a key never changes its slot, however its table grows, so a key that stays is found
-    once. *)
+    The cursor of a client that scans is this slot, so nothing has to be remembered for
+    it: a key never changes its slot, however its table grows, so a key that stays is
+    found once. *)
 
 val sweep : t -> at_most:int -> int
 (** Removes keys whose time has come, and says how many. *)

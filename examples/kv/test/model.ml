@@ -14,10 +14,7 @@ let later t ms =
 let find t key = Map.find_opt key t.keys
 let value t key = Option.map (fun e -> e.value) (find t key)
 let until t key = Option.bind (find t key) (fun e -> e.until)
-
-let put t key ?until value =
-  later { t with keys = Map.add key { value; until } t.keys } 0
-
+let put t key ?until value = later { t with keys = Map.add key { value; until } t.keys } 0
 let drop t key = { t with keys = Map.remove key t.keys }
 
 (* ---- commands *)
@@ -51,7 +48,9 @@ let set t key text options =
     | _ :: rest -> time rest
     | [] -> None
   in
-  let allowed = not ((has "NX" && Map.mem key t.keys) || (has "XX" && not (Map.mem key t.keys))) in
+  let allowed =
+    not ((has "NX" && Map.mem key t.keys) || (has "XX" && not (Map.mem key t.keys)))
+  in
   let done_ until =
     let reply : Reply.t =
       if has "GET" then Reply.bulk (value t key) else if allowed then Reply.ok else Null
@@ -91,17 +90,13 @@ let left t key unit =
         int_of_float (Float.round (float_of_int (d - t.now) /. float_of_int unit)))
 
 let count p list = Reply.int (List.length (List.filter p list))
-
-let rec mset t = function
-  | key :: text :: rest -> mset (put t key text) rest
-  | _ -> t
+let rec mset t = function key :: text :: rest -> mset (put t key text) rest | _ -> t
 
 let answer t command : t * Reply.t =
   match command with
   | [ "GET"; k ] -> (t, Reply.bulk (value t k))
   | "SET" :: k :: v :: options -> set t k v options
-  | [ "SETNX"; k; v ] ->
-      if Map.mem k t.keys then (t, Int 0L) else (put t k v, Int 1L)
+  | [ "SETNX"; k; v ] -> if Map.mem k t.keys then (t, Int 0L) else (put t k v, Int 1L)
   | [ "GETSET"; k; v ] -> (put t k v, Reply.bulk (value t k))
   | [ "GETDEL"; k ] -> (drop t k, Reply.bulk (value t k))
   | [ "INCR"; k ] -> add t k 1L
@@ -128,7 +123,8 @@ let answer t command : t * Reply.t =
   | [ "TTL"; k ] -> (t, left t k 1000)
   | [ "PTTL"; k ] -> (t, left t k 1)
   | "MGET" :: keys -> (t, Array (List.map (fun k -> Reply.bulk (value t k)) keys))
-  | "MSET" :: arguments when List.length arguments mod 2 = 0 -> (mset t arguments, Reply.ok)
+  | "MSET" :: arguments when List.length arguments mod 2 = 0 ->
+      (mset t arguments, Reply.ok)
   | "MSET" :: _ -> (t, Error "ERR wrong number of arguments for 'mset' command")
   | ("DEL" | "UNLINK") :: keys ->
       let distinct = List.sort_uniq compare keys in
@@ -164,12 +160,33 @@ let command =
   let key = oneofl [ "a"; "b"; "c"; "d"; "e"; "\000\r\n"; "" ] in
   let text =
     oneofl
-      [ "0"; "1"; "-1"; "10"; "x"; ""; "01"; "+1"; " 1"; "1\r\n"; "-0"; "9223372036854775807" ]
+      [
+        "0";
+        "1";
+        "-1";
+        "10";
+        "x";
+        "";
+        "01";
+        "+1";
+        " 1";
+        "1\r\n";
+        "-0";
+        "9223372036854775807";
+      ]
   in
   let by =
     oneofl
-      [ "1"; "-1"; "7"; "x"; "1.5"; "9223372036854775807"; "-9223372036854775808";
-        "9223372036854775808" ]
+      [
+        "1";
+        "-1";
+        "7";
+        "x";
+        "1.5";
+        "9223372036854775807";
+        "-9223372036854775808";
+        "9223372036854775808";
+      ]
   in
   let time = oneofl [ "1"; "2"; "3"; "5"; "10"; "0"; "-1"; "x" ] in
   let keys = list_size (int_range 1 4) key in
@@ -211,8 +228,10 @@ let command =
       (1, k "TTL");
       (1, k "PTTL");
       (3, ks "MGET");
-      (2, map (fun pairs -> "MSET" :: List.concat_map (fun (k, v) -> [ k; v ]) pairs)
-         (list_size (int_range 1 4) (pair key text)));
+      ( 2,
+        map
+          (fun pairs -> "MSET" :: List.concat_map (fun (k, v) -> [ k; v ]) pairs)
+          (list_size (int_range 1 4) (pair key text)) );
       (1, ks "DEL");
       (1, ks "UNLINK");
       (1, ks "EXISTS");
@@ -225,6 +244,9 @@ let gen =
   let open QCheck.Gen in
   let step =
     frequency
-      [ (8, map (fun c -> Command c) command); (1, map (fun ms -> Wait ms) (int_range 1 4)) ]
+      [
+        (8, map (fun c -> Command c) command); (1, map (fun ms -> Wait ms) (int_range 1 4));
+      ]
   in
-  QCheck.make ~print:show ~shrink:QCheck.Shrink.list_spine (list_size (int_range 1 60) step)
+  QCheck.make ~print:show ~shrink:QCheck.Shrink.list_spine
+    (list_size (int_range 1 60) step)

@@ -1,11 +1,12 @@
-(** What the server has to answer, said in the simplest way: one map, and no time passes but
-    when told. Random commands for it and for the server. *)
+(** What the server has to answer, said in the simplest way: one map, and no time passes
+    but when told. Random commands for it and for the server. *)
 
 open Example_kv
 
 type t
 
 val empty : now:int -> t
+
 val later : t -> int -> t
 (** So many milliseconds later. *)
 

@@ -43,7 +43,8 @@ let parts =
     let open Gen in
     let leaf =
       oneofl
-        Reply.[ ok; Null; Int 5L; Bulk "some text"; Bulk ""; Error "ERR"; Array []; Map [] ]
+        Reply.
+          [ ok; Null; Int 5L; Bulk "some text"; Bulk ""; Error "ERR"; Array []; Map [] ]
     in
     if n = 0 then leaf
     else
@@ -57,7 +58,8 @@ let parts =
   in
   let pending =
     Gen.(
-      list_size (int_bound 5) (map2 (fun resp r -> (resp, [ r ])) (int_range 2 3) (reply 3)))
+      list_size (int_bound 5)
+        (map2 (fun resp r -> (resp, [ r ])) (int_range 2 3) (reply 3)))
   in
   Test.make ~name:"replies in parts" ~count:500
     (make Gen.(pair pending (int_range 1 30)))
@@ -81,14 +83,36 @@ let patterns () =
   in
   List.iter (is true)
     [
-      ("*", ""); ("", ""); ("a*", "a"); ("*a", "bba"); ("a?c", "abc"); ("[abc]", "b");
-      ("[a-c]x", "bx"); ("[^a]", "b"); ("a\\*", "a*"); ("*a*b*", "xxaxxbxx");
-      ("[\\]]", "]"); ("[c-a]", "b"); ("a**b", "ab"); ("*.ml", ".ml.ml"); ("[a", "a");
+      ("*", "");
+      ("", "");
+      ("a*", "a");
+      ("*a", "bba");
+      ("a?c", "abc");
+      ("[abc]", "b");
+      ("[a-c]x", "bx");
+      ("[^a]", "b");
+      ("a\\*", "a*");
+      ("*a*b*", "xxaxxbxx");
+      ("[\\]]", "]");
+      ("[c-a]", "b");
+      ("a**b", "ab");
+      ("*.ml", ".ml.ml");
+      ("[a", "a");
     ];
   List.iter (is false)
     [
-      ("", "a"); ("a", ""); ("a*", "ba"); ("a?c", "ac"); ("[abc]", "d"); ("[^a]", "a");
-      ("a\\*", "ab"); ("*a*b", "ba"); ("[a-c", "d"); ("?", ""); ("[]", "]"); ("\\", "");
+      ("", "a");
+      ("a", "");
+      ("a*", "ba");
+      ("a?c", "ac");
+      ("[abc]", "d");
+      ("[^a]", "a");
+      ("a\\*", "ab");
+      ("*a*b", "ba");
+      ("[a-c", "d");
+      ("?", "");
+      ("[]", "]");
+      ("\\", "");
     ];
   (* Not in a time that doubles with each star. *)
   is false (String.concat "" (List.init 40 (fun _ -> "a*")) ^ "b", String.make 5000 'a')
@@ -119,11 +143,15 @@ let against_the_model =
 
 let replies expected () =
   let shard = new_shard () in
-  let check (command, wanted) = check_string command wanted (written (run shard (words command))) in
+  let check (command, wanted) =
+    check_string command wanted (written (run shard (words command)))
+  in
   List.iter check expected
 
 let error text = Printf.sprintf "-%s\r\n" text
-let wrong_number name = error (Printf.sprintf "ERR wrong number of arguments for '%s' command" name)
+
+let wrong_number name =
+  error (Printf.sprintf "ERR wrong number of arguments for '%s' command" name)
 
 let errors =
   [
@@ -194,7 +222,9 @@ let sessions () =
   let plan session command = Command.plan session (Array.of_list (words command)) in
   (match plan session "hello 3 setname me" with
   | Agree ({ id = 7; resp = 3; name = "me" }, Map entries) ->
-      Alcotest.(check bool) "proto" true (List.mem (Reply.Bulk "proto", Reply.int 3) entries)
+      Alcotest.(check bool)
+        "proto" true
+        (List.mem (Reply.Bulk "proto", Reply.int 3) entries)
   | _ -> Alcotest.fail "hello");
   (match plan session "client setname me" with
   | Agree ({ id = 7; resp = 2; name = "me" }, Simple "OK") -> ()
@@ -225,7 +255,8 @@ let sweeping () =
   sweeps 100 29;
   Alcotest.(check int) "those that are left" 51 (Shard.length shard);
   Alcotest.(check int) "with a deadline" 50 (Shard.expiring shard);
-  check_string "a deadline is forgotten" ":1\r\n" (written (run shard [ "PERSIST"; "60" ]));
+  check_string "a deadline is forgotten" ":1\r\n"
+    (written (run shard [ "PERSIST"; "60" ]));
   now := 1000;
   sweeps 100 49;
   Alcotest.(check int) "two stay" 2 (Shard.length shard)
@@ -239,7 +270,9 @@ let scanning =
       let set prefix i = ignore (run shard [ "SET"; prefix ^ string_of_int i; "x" ]) in
       List.iter (set "stays ") (List.init stay Fun.id);
       let rec scan cursor found =
-        match run shard [ "SCAN"; cursor; "COUNT"; string_of_int count; "MATCH"; "stays*" ] with
+        match
+          run shard [ "SCAN"; cursor; "COUNT"; string_of_int count; "MATCH"; "stays*" ]
+        with
         | Array [ Bulk next; Array keys ] ->
             List.iter (set ("passes " ^ next)) (List.init 20 Fun.id);
             let found = keys @ found in
@@ -260,8 +293,10 @@ let () =
       ("patterns", [ case "which match" patterns ]);
       ( "commands",
         [
-          property against_the_model; case "errors" (replies errors);
-          case "others" (replies others); case "all are known" all_are_known;
+          property against_the_model;
+          case "errors" (replies errors);
+          case "others" (replies others);
+          case "all are known" all_are_known;
           case "sessions" sessions;
         ] );
       ("shards", [ case "sweeping" sweeping; property scanning ]);

@@ -3,7 +3,12 @@ open Example_kv
 
 let limits = { Server.max_clients = 100; max_bulk = 4 lsl 20; write_timeout = 60. }
 
-type server = { address : string; crew : Crew.t; now : int Atomic.t; stop : unit -> unit Lwt.t }
+type server = {
+  address : string;
+  crew : Crew.t;
+  now : int Atomic.t;
+  stop : unit -> unit Lwt.t;
+}
 
 (* A test that hangs ends so; none waits for this. *)
 let patience = 120.
@@ -112,9 +117,7 @@ let resp3 server =
       in
       let* () = Client.write client "get k\r\nhello 3\r\nget k\r\n" in
       let* () = bytes "$-1\r\n%7\r\n$6\r\nserver\r\n$2\r\nkv\r\n" in
-      let* rest =
-        Lwt_list.map_s (fun _ -> Client.read client) (List.init 12 Fun.id)
-      in
+      let* rest = Lwt_list.map_s (fun _ -> Client.read client) (List.init 12 Fun.id) in
       is "the last of HELLO" (Array []) (List.nth rest 11);
       let* () = bytes "_\r\n" in
       let* () = expect client [ "CLIENT"; "SETNAME"; "me" ] Reply.ok in
@@ -156,7 +159,9 @@ let scan server =
       let keys = List.init 3000 (Printf.sprintf "key:%d") in
       let* _ = Client.pipeline client (List.map (fun k -> [ "SET"; k; k ]) keys) in
       let rec go cursor found =
-        let* page = Client.call client [ "SCAN"; cursor; "COUNT"; "100"; "MATCH"; "key:*" ] in
+        let* page =
+          Client.call client [ "SCAN"; cursor; "COUNT"; "100"; "MATCH"; "key:*" ]
+        in
         match page with
         | Array [ Bulk next; Array keys ] ->
             let* () = expect client [ "SET"; "other" ^ next; "x" ] Reply.ok in
@@ -244,7 +249,9 @@ let never_reads server =
       let* () = expect other [ "SET"; "big"; big ] Reply.ok in
       let* before = rss () in
       let* rude = Client.connect server.address in
-      let gets = String.concat "" (List.init 1000 (fun _ -> Client.encode [ "GET"; "big" ])) in
+      let gets =
+        String.concat "" (List.init 1000 (fun _ -> Client.encode [ "GET"; "big" ]))
+      in
       let rec ask () =
         let* () = Client.write rude gets in
         ask ()
@@ -280,7 +287,8 @@ let too_many server =
     eventually (fun () ->
         with_client server (fun third ->
             Lwt.catch
-              (fun () -> Lwt.map (( = ) (Reply.Simple "PONG")) (Client.call third [ "PING" ]))
+              (fun () ->
+                Lwt.map (( = ) (Reply.Simple "PONG")) (Client.call third [ "PING" ]))
               (fun _ -> Lwt.return_false)))
   in
   Client.close (List.nth clients 1)
@@ -289,18 +297,29 @@ let too_many server =
 let fuzz server =
   let rand = Random.State.make [| 42 |] in
   let noise =
-    QCheck.Gen.(string_size ~gen:(oneof [ char; oneofl [ '*'; '$'; '1'; '\r'; '\n' ] ]) (int_bound 200))
+    QCheck.Gen.(
+      string_size
+        ~gen:(oneof [ char; oneofl [ '*'; '$'; '1'; '\r'; '\n' ] ])
+        (int_bound 200))
   in
   let mutated =
     let open QCheck.Gen in
     let* commands =
       list_size (int_range 1 5)
         (oneofl
-           [ [ "SET"; "f"; "x" ]; [ "GET"; "f" ]; [ "MSET"; "f"; "1"; "g"; "2" ];
-             [ "KEYS"; "*" ]; [ "SCAN"; "0" ]; [ "APPEND"; "f"; "yy" ] ])
+           [
+             [ "SET"; "f"; "x" ];
+             [ "GET"; "f" ];
+             [ "MSET"; "f"; "1"; "g"; "2" ];
+             [ "KEYS"; "*" ];
+             [ "SCAN"; "0" ];
+             [ "APPEND"; "f"; "yy" ];
+           ])
     in
     let bytes = Bytes.of_string (String.concat "" (List.map Client.encode commands)) in
-    let* changes = list_size (int_bound 5) (pair (int_bound (Bytes.length bytes - 1)) char) in
+    let* changes =
+      list_size (int_bound 5) (pair (int_bound (Bytes.length bytes - 1)) char)
+    in
     List.iter (fun (i, c) -> Bytes.set bytes i c) changes;
     return (Bytes.to_string bytes)
   in
@@ -342,7 +361,8 @@ let stopping server =
   let* () = expect idle [ "PING" ] (Simple "PONG") in
   let n = 2000 in
   let* () =
-    Client.write busy (String.concat "" (List.init n (fun _ -> Client.encode [ "INCR"; "n" ])))
+    Client.write busy
+      (String.concat "" (List.init n (fun _ -> Client.encode [ "INCR"; "n" ])))
   in
   let* first = Client.read busy in
   is "the first" (Int 1L) first;
@@ -375,14 +395,19 @@ let () =
       ( "commands",
         [
           case ~domains:1 "as the model, 1 domain" as_the_model;
-          case "as the model, 3 domains" as_the_model; case "a long pipeline" long_pipeline;
-          case "byte by byte" byte_by_byte; case "the session" resp3;
-          case "long replies" long_replies; case "expiry" expiry; case "scan" scan;
+          case "as the model, 3 domains" as_the_model;
+          case "a long pipeline" long_pipeline;
+          case "byte by byte" byte_by_byte;
+          case "the session" resp3;
+          case "long replies" long_replies;
+          case "expiry" expiry;
+          case "scan" scan;
         ] );
       ("domains", [ case "handing over" handing_over ]);
       ( "clients",
         [
-          case "mistakes" mistakes; case "half a command" half_a_command;
+          case "mistakes" mistakes;
+          case "half a command" half_a_command;
           case ~limits:{ limits with write_timeout = 0.2 } "never reads" never_reads;
           case ~limits:{ limits with max_clients = 2 } "too many" too_many;
           case "fuzz" fuzz;
