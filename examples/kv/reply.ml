@@ -31,8 +31,8 @@ let bulk_string b text =
 
 let rec write b ~limit = function
   | [] -> []
-  | rest when Buffer.length b >= limit -> rest
   | (_, []) :: rest -> write b ~limit rest
+  | rest when Buffer.length b >= limit -> rest
   | (resp, reply :: more) :: rest -> (
       let rest = (resp, more) :: rest in
       let header kind length = line b kind (string_of_int length) in

@@ -1,5 +1,7 @@
 open Lwt.Syntax
 open Example_kv
+module Handle = Lwt_interop.Handle
+module Pool = Lwt_interop.Pool
 
 let limits = { Server.max_clients = 100; max_bulk = 4 lsl 20; write_timeout = 60. }
 
@@ -198,6 +200,42 @@ let handing_over server =
         write client (List.init 10 (fun j -> Printf.sprintf "%d:%d" i j)) 1)
   in
   Lwt.join (replace 0 :: List.init 8 client)
+
+(* A message that finds its owner gone is not lost, nor done twice. *)
+let messages_under_way () =
+  let pool () = Pool.create ~domains:1 () in
+  let old = pool () and fresh = pool () in
+  let owner pool = Pool.handle pool 0 in
+  let keyspace = Keyspace.create ~clock:(fun () -> 0) [| owner old |] in
+  let count = Atomic.make 0 in
+  let op _ =
+    let here = (Domain.self () :> int) in
+    Alcotest.(check int) "where" (Handle.id (owner fresh)) here;
+    Reply.int (Atomic.fetch_and_add count 1)
+  in
+  let run () = Keyspace.run keyspace ~me:(Handle.current ()) 0 [ op; op ] in
+  let sent = Atomic.make false in
+  let hand_over () =
+    (* Until there is a message behind this one. *)
+    while not (Atomic.get sent) do
+      Domain.cpu_relax ()
+    done;
+    Keyspace.hand_over keyspace ~from:(owner old) (owner fresh);
+    Lwt.return_unit
+  in
+  let handed_over = Pool.spawn_on old 0 hand_over in
+  let replies = run () in
+  Atomic.set sent true;
+  let* () = handed_over in
+  let* replies = replies in
+  is "once, and in order" (Array [ Int 0L; Int 1L ]) (Array replies);
+  let* () = Pool.shutdown old in
+  let* replies = run () in
+  is "by the new owner" (Array [ Int 2L; Int 3L ]) (Array replies);
+  let* () = Pool.shutdown fresh in
+  Lwt.try_bind run
+    (fun _ -> Alcotest.fail "done by nobody")
+    (function Lwt_interop.Domain_terminated _ -> Lwt.return_unit | e -> Lwt.fail e)
 
 (* ---- what clients do wrong *)
 
@@ -403,7 +441,12 @@ let () =
           case "expiry" expiry;
           case "scan" scan;
         ] );
-      ("domains", [ case "handing over" handing_over ]);
+      ( "domains",
+        [
+          Alcotest.test_case "messages under way" `Quick (fun () ->
+              Lwt_main.run (Lwt_unix.with_timeout patience messages_under_way));
+          case "handing over" handing_over;
+        ] );
       ( "clients",
         [
           case "mistakes" mistakes;
