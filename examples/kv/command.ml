@@ -34,16 +34,8 @@ let upper = String.uppercase_ascii
 
 (* ---- one key *)
 
-let on key op =
-  let key = Key.of_string key in
-  One (Key.slot key, op key)
-
-let each keys op =
-  let on_one key =
-    let key = Key.of_string key in
-    (Key.slot key, op key)
-  in
-  List.map on_one keys
+let on key op = One (Key.slot key, op key)
+let each keys op = List.map (fun key -> (Key.slot key, op key)) keys
 
 let value key shard =
   Option.map (fun (entry : Shard.entry) -> entry.value) (Shard.find shard key)
@@ -217,17 +209,12 @@ let rec pairs = function
   | [] -> []
   | [ _ ] -> refuse "ERR wrong number of arguments for 'mset' command"
 
-let set_pair (key, text) =
-  let key = Key.of_string key in
-  (Key.slot key, set text key)
+let set_pair (key, text) = (Key.slot key, set text key)
 
 (* ---- all keys *)
 
-let names keys = List.map (fun (key : Key.t) -> key.name) keys
-
 let matching pattern keys =
-  let names = names keys in
-  if pattern = "*" then names else List.filter (Glob.matches pattern) names
+  if pattern = "*" then keys else List.filter (Glob.matches pattern) keys
 
 let concat replies =
   Reply.Array (List.concat_map (function Reply.Array items -> items | _ -> []) replies)

@@ -6,7 +6,7 @@ module Deadlines = Set.Make (struct
   type t = int * Key.t
 
   let compare (d1, k1) (d2, k2) =
-    match Int.compare d1 d2 with 0 -> Key.compare k1 k2 | order -> order
+    match Int.compare d1 d2 with 0 -> String.compare k1 k2 | order -> order
 end)
 
 type t = {
