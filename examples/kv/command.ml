@@ -113,9 +113,11 @@ type time = After of int | At of int
 
 (* In milliseconds. There is room for those of 73 million years. *)
 let time ~command ~unit make text =
-  let n = int text in
+  let n = int64 text in
   let invalid () = refuse "ERR invalid expire time in '%s' command" command in
-  if abs n > max_int / 2 / unit then invalid () else make ~invalid (n * unit)
+  match Int64.unsigned_to_int (Int64.abs n) with
+  | Some size when size <= max_int / 2 / unit -> make ~invalid (Int64.to_int n * unit)
+  | _ -> invalid ()
 
 let positive make ~invalid n = if n <= 0 then invalid () else make n
 let deadline shard = function After ms -> Shard.now shard + ms | At ms -> ms

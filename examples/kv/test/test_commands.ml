@@ -166,7 +166,7 @@ let errors =
     ("set a b EX 1 PX 1", error "ERR syntax error");
     ("set a b nonsense", error "ERR syntax error");
     ("set a b EX 0", error "ERR invalid expire time in 'set' command");
-    ("set a b EX 9223372036854775807", error "ERR value is not an integer or out of range");
+    ("set a b EX 9223372036854775807", error "ERR invalid expire time in 'set' command");
     ("set a b EX 4611686018427387", error "ERR invalid expire time in 'set' command");
     ("expire a 4611686018427387903", error "ERR invalid expire time in 'expire' command");
     ("pexpire a x", error "ERR value is not an integer or out of range");
