@@ -78,7 +78,12 @@ let number of_string ~least print =
   Arg.conv (parse, print)
 
 let count = number int_of_string_opt ~least:1 Format.pp_print_int
-let seconds = number float_of_string_opt ~least:0.001 Format.pp_print_float
+
+let seconds =
+  let not_endless text =
+    Option.bind (float_of_string_opt text) (fun s -> if s < 1e9 then Some s else None)
+  in
+  number not_endless ~least:0.001 Format.pp_print_float
 
 let option names ~docv ~doc kind default =
   Arg.(value & opt kind default & info names ~docv ~doc)
