@@ -259,7 +259,8 @@ let mistakes server =
         ("*1\r\n$-5\r\n", "invalid bulk length");
         ("*1\r\n$1\r\nabc\r\n", "expected ' ', got 'b'");
         ("get 'k\r\n", "unbalanced quotes in request");
-        (String.make 70_000 'x', "too big inline request");
+        (* No more than what is read before that is seen: the rest would reset the connection. *)
+        (String.make 65_536 'x', "too big inline request");
       ]
   in
   works server
@@ -300,8 +301,8 @@ let never_reads server =
           | e -> Lwt.fail e)
       in
       let rec others most =
-        let* got = Client.call other [ "GET"; "big" ] in
-        is "GET" (Bulk big) got;
+        (* Little enough for the server never to wait for this one. *)
+        let* () = expect other [ "STRLEN"; "big" ] (Reply.int (String.length big)) in
         let* mb = rss () in
         if Lwt.is_sleeping let_go then others (max mb most) else Lwt.return (max mb most)
       in

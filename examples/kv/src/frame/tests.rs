@@ -125,8 +125,10 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
 fn is_within_bounds(bytes: &[u8], (commands, _): &Parsed) {
     let args = || commands.iter().flatten();
     assert!(args().map(|arg| arg.len()).sum::<usize>() <= bytes.len());
-    assert!(args().all(|arg| arg.0.capacity() <= bytes.len().max(8)));
-    assert!(commands.iter().all(|c| c.capacity() <= bytes.len() + 4));
+    // Vectors that grow have room for twice as much, or a little.
+    let most = 2 * bytes.len() + 8;
+    assert!(args().all(|arg| arg.0.capacity() <= most));
+    assert!(commands.iter().all(|command| command.capacity() <= most));
 }
 
 /// Those that mean something, more often than others.
