@@ -21,22 +21,22 @@ let owner t shard = Atomic.get t.owners.(shard)
 let run_here t shard ops = List.map (fun op -> op t.shards.(shard)) ops
 
 let rec run t ~me shard ops =
-  let owner' = owner t shard in
-  if owner' == me then Lwt.return (run_here t shard ops)
+  let target = owner t shard in
+  if target == me then Lwt.return (run_here t shard ops)
   else
     let work () =
-      Lwt.return (if owner t shard == owner' then Some (run_here t shard ops) else None)
+      Lwt.return (if owner t shard == target then Some (run_here t shard ops) else None)
     in
-    let* done_ =
+    let* replies =
       Lwt.catch
-        (fun () -> Handle.spawn owner' work)
+        (fun () -> Handle.spawn target work)
         (function
           (* Not if it had no time to hand the shard over. *)
-          | Domain_terminated id when id = Handle.id owner' && owner t shard != owner' ->
+          | Domain_terminated id when id = Handle.id target && owner t shard != target ->
               Lwt.return_none
           | e -> Lwt.fail e)
     in
-    match done_ with Some replies -> Lwt.return replies | None -> run t ~me shard ops
+    match replies with Some replies -> Lwt.return replies | None -> run t ~me shard ops
 
 (* Often enough that memory comes back, in pieces that nobody notices. *)
 let sweep_every = 0.1

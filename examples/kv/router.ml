@@ -28,10 +28,10 @@ let run_shard t replies shard = function
   | [] -> Lwt.return_unit
   | errands ->
       let errands = List.rev errands in
-      let+ done_ =
+      let+ results =
         Keyspace.run t.keyspace ~me:t.me shard (List.map (fun { op; _ } -> op) errands)
       in
-      List.iter2 (fun { place; _ } reply -> replies.(place) <- reply) errands done_
+      List.iter2 (fun { place; _ } reply -> replies.(place) <- reply) errands results
 
 let run t errands =
   let replies = Array.make errands.count Reply.Null in

@@ -32,5 +32,5 @@ val listen : Workers.t -> string -> limits -> (t, string) result Lwt.t
 val address : t -> string
 
 val stop : t -> float -> unit Lwt.t
-(** Takes no more connections, and closes those that are open when all their commands that
-    have come are answered, or when so many seconds are over. *)
+(** Takes no more connections, and closes those that are open when the commands that it
+    has read are answered, or when so many seconds are over. *)
