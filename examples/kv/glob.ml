@@ -1,5 +1,5 @@
-(* Whether [c] is in the class that begins after the bracket at [p - 1], and what is behind
-   it. One without an end goes to the end of the pattern. *)
+(* Whether [c] is in the class that begins after the bracket at [p - 1], and where it ends.
+   One without an end goes to the end of the pattern. *)
 let in_class pattern p c =
   let last = String.length pattern - 1 in
   let rec go p found =
@@ -30,8 +30,8 @@ let matches pattern text =
     | '\\' when p + 1 < m -> if pattern.[p + 1] = c then Some (p + 2) else None
     | one -> if one = c then Some (p + 1) else None
   in
-  (* [star] is where the pattern goes on behind the last star, and where in the text that was
-     tried last. Only that star may have to take more: those before it took the least. *)
+  (* [star] is where the pattern goes on behind the last star, and where in the text that
+     was tried last. Only that star may have to take more: those before took the least. *)
   let rec go p i star =
     if p < m && pattern.[p] = '*' then go (p + 1) i (Some (p + 1, i))
     else if i = n then p = m

@@ -8,7 +8,7 @@ let stopped = 0
 let not_started = 1
 let wrong_usage = 2
 
-(* The first signal ends the server in good order; should that take long, a second kills. *)
+(* The first signal ends the server in good order; a second one kills, if that takes long. *)
 let signalled () =
   let signalled, notify = Lwt.wait () in
   let handlers = ref [] in
