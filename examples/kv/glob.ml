@@ -1,5 +1,5 @@
-(* Whether [c] is in the class that begins after the bracket at [p - 1], and where it ends.
-   One without an end goes to the end of the pattern. *)
+(* Whether [c] is in the class that begins after the bracket at [p - 1], and what follows
+   it. One without an end goes to the end of the pattern. *)
 let in_class pattern p c =
   let last = String.length pattern - 1 in
   let rec go p found =

@@ -8,7 +8,7 @@ let stopped = 0
 let not_started = 1
 let wrong_usage = 2
 
-(* The first signal ends the server in good order; a second one kills, if that takes long. *)
+(* The first signal ends the server in good order; a second one kills. *)
 let signalled () =
   let signalled, notify = Lwt.wait () in
   let handlers = ref [] in

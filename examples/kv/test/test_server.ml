@@ -259,7 +259,7 @@ let mistakes server =
         ("*1\r\n$-5\r\n", "invalid bulk length");
         ("*1\r\n$1\r\nabc\r\n", "expected ' ', got 'b'");
         ("get 'k\r\n", "unbalanced quotes in request");
-        (* No more than what is read before that is seen: the rest would reset the connection. *)
+        (* No more than is read before that is seen: more would reset the connection. *)
         (String.make 65_536 'x', "too big inline request");
       ]
   in
