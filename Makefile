@@ -2,7 +2,7 @@
 # the tools are there, which takes no time when they are.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth bench-http load-http doc fmt clean
+.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
 
 help:
 	@echo "make demo    build the text indexer and run it on real files"
@@ -12,8 +12,8 @@ help:
 	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
 	@echo "make bench   run the benchmarks; FILTER=regex picks some, COMPARE=results.json shows changes"
 	@echo "make bench-growth  measure how costs grow with domains, calls, descriptors and messages"
-	@echo "make bench-http  measure examples/http under wrk's load, beside plain Lwt servers; COMPARE=results.json"
-	@echo "make load-http   keep examples/http busy for SECONDS (60) while its domains are replaced"
+	@echo "make bench-http, make bench-kv  the example servers beside others, under wrk and redis-benchmark"
+	@echo "make load-http, make load-kv    load them for SECONDS (60), while their domains are replaced"
 	@echo "make doc     build the API documentation"
 	@echo "make fmt     format the Rust and the OCaml code"
 	@echo "make clean   delete what was built"
@@ -41,6 +41,12 @@ bench-http: setup
 
 load-http: setup
 	@LOAD_SECONDS='$(SECONDS)' scripts/load-http
+
+bench-kv: setup
+	@scripts/bench-kv
+
+load-kv: setup
+	@LOAD_SECONDS='$(SECONDS)' scripts/load-kv
 
 doc: setup
 	@scripts/doc

@@ -1,0 +1,55 @@
+open Lwt.Syntax
+open Lwt_interop
+
+type t = { shards : Shard.t array; owners : Handle.t Atomic.t array }
+
+let shards t = Array.length t.shards
+
+(* Each has the slots from [first] to that of the next. *)
+let first ~shards shard = ((shard * Key.slots) + shards - 1) / shards
+let shard_of_slot t slot = slot * shards t / Key.slots
+
+let create ~clock domains =
+  let shards = Array.length domains in
+  let shard i =
+    let first = first ~shards i and next = first ~shards (i + 1) in
+    Shard.create ~clock ~first ~slots:(next - first)
+  in
+  { shards = Array.init shards shard; owners = Array.map Atomic.make domains }
+
+let owner t shard = Atomic.get t.owners.(shard)
+let run_here t shard ops = List.map (fun op -> op t.shards.(shard)) ops
+
+let rec run t ~me shard ops =
+  let target = owner t shard in
+  if target == me then Lwt.return (run_here t shard ops)
+  else
+    let work () =
+      Lwt.return (if owner t shard == target then Some (run_here t shard ops) else None)
+    in
+    let* replies =
+      Lwt.catch
+        (fun () -> Handle.spawn target work)
+        (function
+          (* Not if it had no time to hand the shard over. *)
+          | Domain_terminated id when id = Handle.id target && owner t shard != target ->
+              Lwt.return_none
+          | e -> Lwt.fail e)
+    in
+    match replies with Some replies -> Lwt.return replies | None -> run t ~me shard ops
+
+(* Often enough that memory comes back, in pieces that nobody notices. *)
+let sweep_every = 0.1
+let swept_at_once = 100
+
+let rec tend t ~me =
+  let sweep shard owner =
+    if Atomic.get owner == me then Shard.sweep t.shards.(shard) ~at_most:swept_at_once
+    else 0
+  in
+  let swept = Array.fold_left max 0 (Array.mapi sweep t.owners) in
+  let* () = if swept = swept_at_once then Lwt.pause () else Lwt_unix.sleep sweep_every in
+  tend t ~me
+
+let hand_over t ~from to_ =
+  Array.iter (fun owner -> if Atomic.get owner == from then Atomic.set owner to_) t.owners

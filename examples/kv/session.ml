@@ -1,0 +1,1 @@
+type t = { id : int; resp : int; name : string }

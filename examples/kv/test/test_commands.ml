@@ -1,0 +1,303 @@
+open Example_kv
+
+let now = ref 0
+let new_shard () = Shard.create ~clock:(fun () -> !now) ~first:0 ~slots:Key.slots
+let session = { Session.id = 7; resp = 2; name = "" }
+
+(* What the router does, for one shard that has all slots. *)
+let run ?(session = session) shard command : Reply.t =
+  match Command.plan session (Array.of_list command) with
+  | Now reply | Agree (_, reply) -> reply
+  | One (_, op) -> op shard
+  | Many (ops, combine) -> combine (List.map (fun (_, op) -> op shard) ops)
+  | Everywhere (op, combine) -> combine [ op shard ]
+  | Quit -> Reply.ok
+
+let words text = String.split_on_char ' ' text
+
+(* ---- replies as they are written *)
+
+let written ?(resp = 2) reply =
+  let b = Buffer.create 16 in
+  assert (Reply.write b ~limit:max_int [ (resp, [ reply ]) ] = []);
+  Buffer.contents b
+
+let check_string = Alcotest.(check string)
+
+let writes () =
+  check_string "simple" "+OK\r\n" (written Reply.ok);
+  check_string "error" "-ERR a b\r\n" (written (Error "ERR a\nb"));
+  check_string "int" ":-9223372036854775808\r\n" (written (Int Int64.min_int));
+  check_string "bulk" "$4\r\n\r\n\000x\r\n" (written (Bulk "\r\n\000x"));
+  check_string "null" "$-1\r\n" (written Null);
+  check_string "null, 3" "_\r\n" (written ~resp:3 Null);
+  let map = Reply.(Map [ (Bulk "a", int 1); (Bulk "b", Array [ Null ]) ]) in
+  check_string "map" "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n*1\r\n$-1\r\n" (written map);
+  check_string "map, 3" "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n*1\r\n_\r\n"
+    (written ~resp:3 map)
+
+(* In parts, however small, it is the same. *)
+let parts =
+  let open QCheck in
+  let rec reply n =
+    let open Gen in
+    let leaf =
+      oneofl
+        Reply.
+          [ ok; Null; Int 5L; Bulk "some text"; Bulk ""; Error "ERR"; Array []; Map [] ]
+    in
+    if n = 0 then leaf
+    else
+      let items = list_size (int_bound 3) (reply (n - 1)) in
+      oneof
+        [
+          leaf;
+          map (fun items -> Reply.Array items) items;
+          map (fun items -> Reply.Map (List.map (fun r -> (r, r)) items)) items;
+        ]
+  in
+  let pending =
+    Gen.(
+      list_size (int_bound 5)
+        (map2 (fun resp r -> (resp, [ r ])) (int_range 2 3) (reply 3)))
+  in
+  Test.make ~name:"replies in parts" ~count:500
+    (make Gen.(pair pending (int_range 1 30)))
+    (fun (pending, limit) ->
+      let whole = Buffer.create 16 in
+      assert (Reply.write whole ~limit:max_int pending = []);
+      let rec parts pending =
+        let b = Buffer.create 16 in
+        let rest = Reply.write b ~limit pending in
+        let part = Buffer.contents b in
+        assert (rest = [] || String.length part >= limit);
+        if rest = [] then [ part ] else part :: parts rest
+      in
+      String.concat "" (parts pending) = Buffer.contents whole)
+
+(* ---- patterns *)
+
+let patterns () =
+  let is matches (pattern, text) =
+    Alcotest.(check bool) (pattern ^ " " ^ text) matches (Glob.matches pattern text)
+  in
+  List.iter (is true)
+    [
+      ("*", "");
+      ("", "");
+      ("a*", "a");
+      ("*a", "bba");
+      ("a?c", "abc");
+      ("[abc]", "b");
+      ("[a-c]x", "bx");
+      ("[^a]", "b");
+      ("a\\*", "a*");
+      ("*a*b*", "xxaxxbxx");
+      ("[\\]]", "]");
+      ("[c-a]", "b");
+      ("a**b", "ab");
+      ("*.ml", ".ml.ml");
+      ("[a", "a");
+    ];
+  List.iter (is false)
+    [
+      ("", "a");
+      ("a", "");
+      ("a*", "ba");
+      ("a?c", "ac");
+      ("[abc]", "d");
+      ("[^a]", "a");
+      ("a\\*", "ab");
+      ("*a*b", "ba");
+      ("[a-c", "d");
+      ("?", "");
+      ("[]", "]");
+      ("\\", "");
+    ];
+  (* Not in a time that doubles with each star. *)
+  is false (String.concat "" (List.init 40 (fun _ -> "a*")) ^ "b", String.make 5000 'a')
+
+(* ---- commands against the model *)
+
+let against_the_model =
+  QCheck.Test.make ~name:"the model" ~count:3000 Model.gen (fun steps ->
+      now := 100;
+      let shard = new_shard () in
+      let step model : Model.step -> Model.t = function
+        | Wait ms ->
+            now := !now + ms;
+            Model.later model ms
+        | Command command ->
+            let model, wanted = Model.answer model command in
+            let got = run shard command in
+            if not (Model.same wanted got) then
+              QCheck.Test.fail_reportf "%s\ngave %S\ninstead of %S"
+                (Model.show [ Command command ])
+                (written got) (written wanted);
+            model
+      in
+      ignore (List.fold_left step (Model.empty ~now:!now) steps : Model.t);
+      true)
+
+(* ---- what the model has not *)
+
+let replies expected () =
+  let shard = new_shard () in
+  let check (command, wanted) =
+    check_string command wanted (written (run shard (words command)))
+  in
+  List.iter check expected
+
+let error text = Printf.sprintf "-%s\r\n" text
+
+let wrong_number name =
+  error (Printf.sprintf "ERR wrong number of arguments for '%s' command" name)
+
+let errors =
+  [
+    ("get", wrong_number "get");
+    ("GET a b", wrong_number "get");
+    ("Set a", wrong_number "set");
+    ("mset a b c", wrong_number "mset");
+    ("del", wrong_number "del");
+    ("ping a b", wrong_number "ping");
+    ("nonsense a b", error "ERR unknown command 'nonsense', with args beginning with: 'a' 'b' ");
+    ("set a b EX", error "ERR syntax error");
+    ("set a b EX 1 PX 1", error "ERR syntax error");
+    ("set a b nonsense", error "ERR syntax error");
+    ("set a b EX 0", error "ERR invalid expire time in 'set' command");
+    ("set a b EX 9223372036854775807", error "ERR invalid expire time in 'set' command");
+    ("set a b EX 4611686018427387", error "ERR invalid expire time in 'set' command");
+    ("expire a 4611686018427387903", error "ERR invalid expire time in 'expire' command");
+    ("pexpire a x", error "ERR value is not an integer or out of range");
+    ("select 1", error "ERR DB index is out of range");
+    ("select x", error "ERR value is not an integer or out of range");
+    ("hello 4", error "NOPROTO unsupported protocol version");
+    ("hello x", error "ERR Protocol version is not an integer or out of range");
+    ("hello 3 AUTH x", error "ERR Syntax error in HELLO option 'AUTH'");
+    ("scan x", error "ERR invalid cursor");
+    ("scan 0 COUNT 0", error "ERR syntax error");
+    ("scan 0 MATCH", error "ERR syntax error");
+    ("flushall now", error "ERR syntax error");
+  ]
+[@@ocamlformat "disable"]
+
+let others =
+  [
+    ("PING", "+PONG\r\n");
+    ("ping hello", "$5\r\nhello\r\n");
+    ("select 0", "+OK\r\n");
+    ("client id", ":7\r\n");
+    ("client getname", "$-1\r\n");
+    ("client setinfo LIB-NAME x", "+OK\r\n");
+    ("command docs", "*0\r\n");
+    ("config get save", "*2\r\n$4\r\nsave\r\n$0\r\n\r\n");
+    ("config get nonsense", "*0\r\n");
+    ("scan 0", "*2\r\n$1\r\n0\r\n*0\r\n");
+    ("scan 5000", "*2\r\n$1\r\n0\r\n*0\r\n");
+    ("dbsize", ":0\r\n");
+    ("mset a 1 b 2 ab 3", "+OK\r\n");
+    ("dbsize", ":3\r\n");
+    ("keys ?b", "*1\r\n$2\r\nab\r\n");
+    ("scan 0 COUNT 1000 MATCH ab", "*2\r\n$1\r\n0\r\n*1\r\n$2\r\nab\r\n");
+    ("quit", "+OK\r\n");
+  ]
+
+(* All that COMMAND tells of are there. *)
+let all_are_known () =
+  match run (new_shard ()) [ "COMMAND" ] with
+  | Array (_ :: _ as commands) ->
+      let known : Reply.t -> unit = function
+        | Array [ Bulk name ] -> (
+            match run (new_shard ()) [ name; "a"; "b"; "c"; "d"; "e"; "f" ] with
+            | Error text when String.starts_with ~prefix:"ERR unknown command" text ->
+                Alcotest.fail text
+            | _ -> ())
+        | _ -> Alcotest.fail "COMMAND tells no name"
+      in
+      List.iter known commands
+  | _ -> Alcotest.fail "COMMAND tells nothing"
+
+let sessions () =
+  let plan session command = Command.plan session (Array.of_list (words command)) in
+  (match plan session "hello 3 setname me" with
+  | Agree ({ id = 7; resp = 3; name = "me" }, Map entries) ->
+      Alcotest.(check bool)
+        "proto" true
+        (List.mem (Reply.Bulk "proto", Reply.int 3) entries)
+  | _ -> Alcotest.fail "hello");
+  (match plan session "client setname me" with
+  | Agree ({ id = 7; resp = 2; name = "me" }, Simple "OK") -> ()
+  | _ -> Alcotest.fail "setname");
+  let named = { session with name = "me" } in
+  check_string "getname" "$2\r\nme\r\n"
+    (written (run ~session:named (new_shard ()) [ "CLIENT"; "GETNAME" ]));
+  match Command.plan session [| "client"; "setname"; "a b" |] with
+  | Now (Error _) -> ()
+  | _ -> Alcotest.fail "a name with a space"
+
+(* ---- time, and all keys *)
+
+let sweeping () =
+  now := 0;
+  let shard = new_shard () in
+  let set i = ignore (run shard [ "SET"; string_of_int i; "x"; "PX"; string_of_int i ]) in
+  List.iter set (List.init 100 succ);
+  ignore (run shard [ "SET"; "stays"; "x" ]);
+  let sweeps at_most swept =
+    Alcotest.(check int) "swept" swept (Shard.sweep shard ~at_most)
+  in
+  sweeps 100 0;
+  now := 50;
+  Alcotest.(check int) "not yet swept" 101 (Shard.length shard);
+  check_string "but gone" "$-1\r\n" (written (run shard [ "GET"; "50" ]));
+  sweeps 20 20;
+  sweeps 100 29;
+  Alcotest.(check int) "those that are left" 51 (Shard.length shard);
+  Alcotest.(check int) "with a deadline" 50 (Shard.expiring shard);
+  check_string "a deadline is forgotten" ":1\r\n"
+    (written (run shard [ "PERSIST"; "60" ]));
+  now := 1000;
+  sweeps 100 49;
+  Alcotest.(check int) "two stay" 2 (Shard.length shard)
+
+(* Each key that stays is found, whatever else comes and goes meanwhile. *)
+let scanning =
+  QCheck.Test.make ~name:"scan" ~count:50
+    QCheck.(pair (int_range 0 500) (int_range 1 100))
+    (fun (stay, count) ->
+      let shard = new_shard () in
+      let set prefix i = ignore (run shard [ "SET"; prefix ^ string_of_int i; "x" ]) in
+      List.iter (set "stays ") (List.init stay Fun.id);
+      let rec scan cursor found =
+        match
+          run shard [ "SCAN"; cursor; "COUNT"; string_of_int count; "MATCH"; "stays*" ]
+        with
+        | Array [ Bulk next; Array keys ] ->
+            List.iter (set ("passes " ^ next)) (List.init 20 Fun.id);
+            let found = keys @ found in
+            if next = "0" then found else scan next found
+        | other -> QCheck.Test.fail_reportf "%S" (written other)
+      in
+      List.length (List.sort_uniq compare (scan "0" [])) = stay)
+
+let case name f = Alcotest.test_case name `Quick f
+
+let property (QCheck2.Test.Test cell as test) =
+  case (QCheck2.Test.get_name cell) (fun () -> QCheck2.Test.check_exn test)
+
+let () =
+  Alcotest.run "commands"
+    [
+      ("replies", [ case "as they are written" writes; property parts ]);
+      ("patterns", [ case "which match" patterns ]);
+      ( "commands",
+        [
+          property against_the_model;
+          case "errors" (replies errors);
+          case "others" (replies others);
+          case "all are known" all_are_known;
+          case "sessions" sessions;
+        ] );
+      ("shards", [ case "sweeping" sweeping; property scanning ]);
+    ]
