@@ -19,7 +19,7 @@ use wrk::Load;
 /// Measures our web server beside others.
 ///
 /// The servers take turns, each in a process of its own, and so do the handlers. A ratio is the
-/// median of the rounds' ratios to the plain Lwt server.
+/// median of the rounds' ratios to cohttp's or, where that is not installed, the plain Lwt server.
 #[derive(Args)]
 pub struct Options {
     /// How long a server is measured in each round
@@ -171,10 +171,11 @@ fn measure(options: &Options) -> Result<Vec<Row>, Box<dyn Error>> {
     }
 
     let mut rows = Vec::new();
+    let floor = server::floor(&servers);
+    let floors = &samples[floor];
     for (at, handler) in HANDLERS.iter().enumerate() {
-        let floor = &samples[server::FLOOR][at];
         for (index, (server, samples)) in servers.iter().zip(&samples).enumerate() {
-            let floor = (index != server::FLOOR).then_some(floor);
+            let floor = (index != floor).then_some((servers[floor].name, floors[at].as_slice()));
             rows.extend(rows_of(handler, server, &samples[at], floor));
         }
     }
@@ -221,7 +222,7 @@ fn rows_of(
     handler: &Handler,
     server: &Server,
     samples: &[Figures],
-    floor: Option<&Vec<Figures>>,
+    floor: Option<(&str, &[Figures])>,
 ) -> Vec<Row> {
     let row = |(index, metric): (usize, &Metric)| {
         let of = |figures: &[Figures]| figures.iter().map(|f| f[index]).collect();
@@ -230,8 +231,8 @@ fn rows_of(
             unit: metric.unit.to_owned(),
             micro: false,
             samples: of(samples),
-            floor: floor.map(|_| "plain".to_owned()),
-            floor_samples: floor.map(|floor| of(floor)).unwrap_or_default(),
+            floor: floor.map(|(name, _)| name.to_owned()),
+            floor_samples: floor.map(|(_, floor)| of(floor)).unwrap_or_default(),
         })
     };
     METRICS.iter().enumerate().map(row).collect()

@@ -16,8 +16,12 @@ pub const NAMES: [(&str, &str); 4] = [
     ("cohttp", "cohttp"),
 ];
 
-/// The one that the others are compared with.
-pub const FLOOR: usize = 0;
+/// Which of them the others are compared with: cohttp, what people use, or where it is not installed
+/// what takes its place.
+pub fn floor(servers: &[Server]) -> usize {
+    let cohttp = servers.iter().position(|server| server.name == "cohttp");
+    cohttp.unwrap_or(0)
+}
 
 /// Nobody needs so long to end.
 const PATIENCE: Duration = Duration::from_secs(20);

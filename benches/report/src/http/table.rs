@@ -16,7 +16,7 @@ pub fn table(results: &Results) -> String {
     numbers[0] = false;
     numbers[rows[0].len() - 1] = false;
     let mut text = human::columns(&numbers, &rows);
-    text += "\nMedians of the rounds, and of their ratios to plain Lwt. No request failed.\n";
+    text += "\nMedians of the rounds, and of their ratios to the server that has none. No request failed.\n";
     text += &table::notes(results);
     text
 }
