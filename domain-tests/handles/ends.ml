@@ -278,6 +278,31 @@ let races () =
     Expect.int "answers" (2 * n) (Atomic.get values + Atomic.get ends)
   done
 
+(* What does not wait was done, or not: nobody is told that it was not although it was. *)
+let done_or_not () =
+  let calls = Atomic.make 0 and values = Atomic.make 0 and ends = Atomic.make 0 in
+  for round = 1 to 30 do
+    let other = other () in
+    let work () = Lwt.return (Atomic.incr calls) in
+    on_domains 2 (fun i ->
+        Lwt_list.iter_p
+          (fun k ->
+            if k = round && i = 0 then other.end_ ();
+            Lwt.try_bind
+              (fun () -> Handle.spawn other.handle work)
+              (fun () -> Lwt.return (Atomic.incr values))
+              (function
+                | Lwt_interop.Domain_terminated id when id = other.id ->
+                    Lwt.return (Atomic.incr ends)
+                | e -> Lwt.fail e))
+          (List.init 50 Fun.id));
+    other.join ()
+  done;
+  Expect.int "answers" (30 * 100) (Atomic.get values + Atomic.get ends);
+  Expect.int "what was done" (Atomic.get values) (Atomic.get calls);
+  Expect.that "some were done" (Atomic.get values > 0);
+  Expect.that "some were not" (Atomic.get ends > 0)
+
 let asked_at_thread_end () =
   let id =
     on_domain (fun () ->
@@ -310,6 +335,7 @@ let suites =
         plain "with destructors that panic" bombs;
         plain "and refuses late calls" late_calls;
         plain "when nobody knows" races;
+        plain "before or after what does not wait" done_or_not;
         plain "before its thread does" asked_at_thread_end;
       ] );
   ]

@@ -22,17 +22,19 @@ let run_here t shard ops = List.map (fun op -> op t.shards.(shard)) ops
 
 let rec run t ~me shard ops =
   let target = owner t shard in
-  if target == me then Lwt.return (run_here t shard ops)
+  if Handle.equal target me then Lwt.return (run_here t shard ops)
   else
     let work () =
-      Lwt.return (if owner t shard == target then Some (run_here t shard ops) else None)
+      Lwt.return
+        (if Handle.equal (owner t shard) target then Some (run_here t shard ops) else None)
     in
     let* replies =
       Lwt.catch
         (fun () -> Handle.spawn target work)
         (function
           (* Not if it had no time to hand the shard over. *)
-          | Domain_terminated id when id = Handle.id target && owner t shard != target ->
+          | Domain_terminated id
+            when id = Handle.id target && not (Handle.equal (owner t shard) target) ->
               Lwt.return_none
           | e -> Lwt.fail e)
     in
@@ -44,7 +46,8 @@ let swept_at_once = 100
 
 let rec tend t ~me =
   let sweep shard owner =
-    if Atomic.get owner == me then Shard.sweep t.shards.(shard) ~at_most:swept_at_once
+    if Handle.equal (Atomic.get owner) me then
+      Shard.sweep t.shards.(shard) ~at_most:swept_at_once
     else 0
   in
   let swept = Array.fold_left max 0 (Array.mapi sweep t.owners) in
@@ -52,4 +55,5 @@ let rec tend t ~me =
   tend t ~me
 
 let hand_over t ~from to_ =
-  Array.iter (fun owner -> if Atomic.get owner == from then Atomic.set owner to_) t.owners
+  let give owner = if Handle.equal (Atomic.get owner) from then Atomic.set owner to_ in
+  Array.iter give t.owners

@@ -2,6 +2,7 @@ type t = Executor.handle
 
 let current = Executor.current
 let id (t : t) = t.id
+let equal (t : t) (other : t) = t.id = other.id
 let is_alive (t : t) = not (Mpsc.is_closed t.inbox)
 
 let post t f =

@@ -15,6 +15,9 @@ val id : t -> int
 (** The domain's number, [(Domain.self () :> int)]. It is never used for another domain.
 *)
 
+val equal : t -> t -> bool
+(** Whether they name the same domain. *)
+
 val is_alive : t -> bool
 (** Whether the domain takes work. It may end right after. Never again after {!post} has
     been refused. *)
@@ -27,7 +30,10 @@ val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
     Cancelling it cancels what [f] returned. If either domain ends first, the promise is
     rejected with {!Errors.Domain_terminated}, which names the one that ended; if it was
     the caller's, [f] goes on. A domain that is not in [Lwt_main.run] at the moment runs
-    [f] when it is next. *)
+    [f] when it is next.
+
+    Where [f] does not wait, which is where its promise is settled when it returns, the
+    end of [domain] means that [f] was not called: it may be tried elsewhere. *)
 
 val post : t -> (unit -> unit) -> bool
 (** [post domain f] runs [f] in the loop of [domain], without an answer. [false] if the
