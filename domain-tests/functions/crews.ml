@@ -15,22 +15,6 @@ let still_pending what p =
   Expect.that (what ^ " is pending") (Lwt.is_sleeping p);
   Lwt.return_unit
 
-let answer what expected p =
-  let* result = p in
-  match result with
-  | Ok n ->
-      Expect.int what expected n;
-      Lwt.return_unit
-  | Error text -> Expect.failf "%s: %s" what text
-
-let told what ~part p =
-  let* result = p in
-  match result with
-  | Ok n -> Expect.failf "%s: the answer %d" what n
-  | Error text ->
-      Expect.contains what ~part text;
-      Lwt.return_unit
-
 (* A function whose calls wait until they are told the answer. *)
 type worker = { f : int -> int Lwt.t; calls : (int * int Lwt.u) list ref }
 
@@ -64,7 +48,7 @@ let nobody_works what crew tag =
   let part =
     "no domain takes this call: none has joined, or all have ended, 7 came back"
   in
-  told what ~part (Rust.crew_call crew tag 7 0)
+  Expect.told what ~part (Rust.crew_call crew tag 7 0)
 
 let empty () =
   with_crew @@ fun crew tag ->
@@ -92,7 +76,7 @@ let least_loaded () =
     let p = Rust.crew_call crew tag i 0 in
     let begun () = List.length !(mine.calls) + Atomic.get theirs = i in
     let* () = Expect.eventually begun in
-    Lwt.return (answer "an answer" (i + 1) p)
+    Lwt.return (Expect.answer "an answer" (i + 1) p)
   in
   let* answers = Lwt_list.map_s call (List.init (2 * n) succ) in
   Expect.int "half of them here" n (List.length !(mine.calls));
@@ -121,7 +105,7 @@ let leaving () =
   let* () = still_pending "leaving again" again in
   let* () = still_pending "leaving, on tokio" on_tokio in
   finish w;
-  let* () = answer "the call" 2 call in
+  let* () = Expect.answer "the call" 2 call in
   let* () = Lwt.join [ first; again; on_tokio ] in
   Rust.crew_leave crew (me ())
 
@@ -137,10 +121,10 @@ let replaced () =
   let* () = begun now 1 in
   let left = Rust.crew_leave crew (me ()) in
   finish now;
-  let* () = answer "the new function's" 3 second in
+  let* () = Expect.answer "the new function's" 3 second in
   let* () = still_pending "leaving" left in
   finish before;
-  let* () = answer "the old function's" 2 first in
+  let* () = Expect.answer "the old function's" 2 first in
   left
 
 let back_again () =
@@ -156,10 +140,10 @@ let back_again () =
   let* () = begun again 1 in
   let left = Rust.crew_leave crew (me ()) in
   finish again;
-  let* () = answer "after it came back" 3 second in
+  let* () = Expect.answer "after it came back" 3 second in
   let* () = still_pending "leaving" left in
   finish w;
-  let* () = answer "before it left" 2 first in
+  let* () = Expect.answer "before it left" 2 first in
   left
 
 (* The call has ended for who made it, but the function has not. *)
@@ -215,7 +199,7 @@ let panics () =
   let each (what, n, trouble) =
     join ();
     let part = "in " ^ what in
-    let* () = told what ~part (Rust.crew_call crew tag n trouble) in
+    let* () = Expect.told what ~part (Rust.crew_call crew tag n trouble) in
     Rust.crew_leave crew (me ())
   in
   let* () =
@@ -235,7 +219,7 @@ let panics () =
   Expect.that "it waits" (Rust.crew_leave_badly crew (me ()));
   let after = Rust.crew_leave crew (me ()) in
   finish w;
-  let* () = answer "the call" 2 call in
+  let* () = Expect.answer "the call" 2 call in
   let* () = before in
   after
 
@@ -243,8 +227,8 @@ let exceptions () =
   with_crew @@ fun crew tag ->
   let f = function 1 -> failwith "that's it" | _ -> Lwt.fail Not_found in
   Rust.crew_join crew f;
-  let* () = told "raised" ~part:"that's it" (Rust.crew_call crew tag 1 0) in
-  let* () = told "rejected" ~part:"Not_found" (Rust.crew_call crew tag 2 0) in
+  let* () = Expect.told "raised" ~part:"that's it" (Rust.crew_call crew tag 1 0) in
+  let* () = Expect.told "rejected" ~part:"Not_found" (Rust.crew_call crew tag 2 0) in
   Rust.crew_leave crew (me ())
 
 (* Who ends without a word. *)
@@ -265,11 +249,11 @@ let ended () =
   other.end_ ();
   other.join ();
   let part = Printf.sprintf "domain %d terminated" other.id in
-  let* () = told "under way" ~part call in
+  let* () = Expect.told "under way" ~part call in
   let* () = left in
   let* () =
     Lwt_list.iter_p
-      (fun i -> answer "the others'" (i + 1) (Rust.crew_call crew tag i 0))
+      (fun i -> Expect.answer "the others'" (i + 1) (Rust.crew_call crew tag i 0))
       (List.init 10 Fun.id)
   in
   Expect.int "it is found out" 1 (Rust.crew_size crew);

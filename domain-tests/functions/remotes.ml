@@ -12,22 +12,6 @@ let with_remote f body =
   let* () = Rust.remote_drop tag 0 in
   Expect.eventually (fun () -> Rust.futures_alive tag = 0)
 
-let answer what expected p =
-  let* result = p in
-  match result with
-  | Ok n ->
-      Expect.int what expected n;
-      Lwt.return_unit
-  | Error text -> Expect.failf "%s: %s" what text
-
-let told what ~part p =
-  let* result = p in
-  match result with
-  | Ok n -> Expect.failf "%s: the answer %d" what n
-  | Error text ->
-      Expect.contains what ~part text;
-      Lwt.return_unit
-
 let values n () =
   let home = (Domain.self () :> int) in
   let f i =
@@ -36,7 +20,7 @@ let values n () =
     Lwt.return (i + 1)
   in
   with_remote f @@ fun tag ->
-  let call i = answer "from tokio" (i + 1) (Rust.remote_call tag i 0) in
+  let call i = Expect.answer "from tokio" (i + 1) (Rust.remote_call tag i 0) in
   let* () = Lwt_list.iter_p call (List.init n Fun.id) in
   let* here = Rust.remote_call_here tag 7 in
   Expect.int "from here" 8 here;
@@ -48,7 +32,7 @@ let values n () =
 (* No Rust frame is below it. *)
 let effects () =
   let f i = Style.answering 10 (fun () -> Lwt.return (i + Effect.perform Style.Ask)) in
-  with_remote f @@ fun tag -> answer "with effects" 11 (Rust.remote_call tag 1 0)
+  with_remote f @@ fun tag -> Expect.answer "with effects" 11 (Rust.remote_call tag 1 0)
 
 let exceptions () =
   let mine = Own (ref 1) in
@@ -61,7 +45,7 @@ let exceptions () =
   in
   with_remote f @@ fun tag ->
   let each i =
-    let* () = told "on tokio" ~part:"exception " (Rust.remote_call tag i 0) in
+    let* () = Expect.told "on tokio" ~part:"exception " (Rust.remote_call tag i 0) in
     let* e = Expect.rejected "here" (Rust.remote_call_here tag i) in
     Expect.that "the very exception" (e == mine);
     with_other (fun { handle; _ } ->
@@ -80,16 +64,17 @@ let panics () =
   in
   with_remote f @@ fun tag ->
   let* () =
-    told "converting" ~part:"in an argument's conversion" (Rust.remote_call tag 7 1)
+    Expect.told "converting" ~part:"in an argument's conversion"
+      (Rust.remote_call tag 7 1)
   in
   let* () =
-    told "dropping" ~part:"in an argument's destructor" (Rust.remote_call tag 7 2)
+    Expect.told "dropping" ~part:"in an argument's destructor" (Rust.remote_call tag 7 2)
   in
   Expect.int "it was not called" 0 !called;
   let* () =
-    told "the result" ~part:"in a result's conversion" (Rust.remote_call tag 1 0)
+    Expect.told "the result" ~part:"in a result's conversion" (Rust.remote_call tag 1 0)
   in
-  answer "and goes on" 2 (Rust.remote_call tag 7 0)
+  Expect.answer "and goes on" 2 (Rust.remote_call tag 7 0)
 
 (* A function that is pending, and when it has begun. *)
 let pending () =
@@ -141,7 +126,7 @@ let dropped_anywhere () =
       Rust.remote_keep tag (fun i -> Lwt.return (i + Bytes.length value))
     in
     keep ();
-    let* () = answer "before" 101 (Rust.remote_call tag 1 0) in
+    let* () = Expect.answer "before" 101 (Rust.remote_call tag 1 0) in
     let* () = Rust.remote_drop tag where in
     Expect.eventually (fun () ->
         Gc.full_major ();
@@ -171,11 +156,11 @@ let ended () =
     other.end_ ();
     other.join ();
     let part = Printf.sprintf "domain %d terminated" other.id in
-    let* () = told "under way" ~part call in
+    let* () = Expect.told "under way" ~part call in
     let* e = Expect.rejected "in the queue" queued in
     Expect.contains "in the queue" ~part (Printexc.to_string e);
     let part = Printf.sprintf "domain %d has terminated, 7 came back" other.id in
-    let* () = told "after its end" ~part (Rust.remote_call tag 7 0) in
+    let* () = Expect.told "after its end" ~part (Rust.remote_call tag 7 0) in
     let* () = Rust.remote_drop tag where in
     Expect.eventually (fun () -> Rust.futures_alive tag = 0)
   in

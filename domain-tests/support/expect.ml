@@ -48,6 +48,22 @@ let cancelled what p =
   | Lwt.Canceled -> Lwt.return_unit
   | e -> failf "%s: %s instead of Canceled" what (Printexc.to_string e)
 
+let answer what expected p =
+  let* result = p in
+  match result with
+  | Ok n ->
+      int what expected n;
+      Lwt.return_unit
+  | Error text -> failf "%s: %s" what text
+
+let told what ~part p =
+  let* result = p in
+  match result with
+  | Ok n -> failf "%s: the answer %d" what n
+  | Error text ->
+      contains what ~part text;
+      Lwt.return_unit
+
 let rec eventually condition =
   if condition () then Lwt.return_unit
   else

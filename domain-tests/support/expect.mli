@@ -23,6 +23,12 @@ val panicked : string -> ?place:string -> message:string -> exn -> unit
 val cancelled : string -> 'a Lwt.t -> unit Lwt.t
 (** The promise is rejected with [Lwt.Canceled]. *)
 
+val answer : string -> int -> (int, string) result Lwt.t -> unit Lwt.t
+(** The promise comes to this number. *)
+
+val told : string -> part:string -> (int, string) result Lwt.t -> unit Lwt.t
+(** The promise comes to an error whose text has this part. *)
+
 val eventually : (unit -> bool) -> unit Lwt.t
 (** Waits in the domain's loop until it holds. *)
 
