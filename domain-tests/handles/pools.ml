@@ -117,6 +117,100 @@ let shut_down () =
   Expect.that "its domains have ended" (not (Handle.is_alive (Pool.handle pool 0)));
   Lwt.return_unit
 
+let replaced () =
+  with_pool ~domains:2 (fun pool ->
+      let old = Pool.handle pool 1 and other = Pool.handle pool 0 in
+      let gate = Atomic.make false and handed_over = Atomic.make false in
+      let slow () =
+        let* () = Expect.eventually (fun () -> Atomic.get gate) in
+        Lwt.return (self ())
+      in
+      let before = Pool.spawn_on pool 1 slow in
+      let replacing =
+        Pool.replace pool 1 (fun domain ->
+            Expect.int "the old one" (Handle.id old) (Handle.id domain);
+            let* seen = Handle.spawn domain (fun () -> Lwt.return (self ())) in
+            Expect.int "it works on" (Handle.id old) seen;
+            Lwt.return (Atomic.set handed_over true))
+      in
+      let fresh = Pool.handle pool 1 in
+      Expect.that "another one" (not (Handle.equal fresh old));
+      Expect.that "the other one stays" (Handle.equal other (Pool.handle pool 0));
+      let* seen = Pool.spawn_on pool 1 (fun () -> Lwt.return (self ())) in
+      Expect.int "runs on the new one" (Handle.id fresh) seen;
+      let* () = Expect.eventually (fun () -> Atomic.get handed_over) in
+      let* (_ : string) = Rust.yield_n 100 "" in
+      Expect.that "it waits for what is under way" (Lwt.is_sleeping replacing);
+      Lwt.cancel replacing;
+      Expect.that "it cannot be cancelled" (Lwt.is_sleeping replacing);
+      Atomic.set gate true;
+      let* seen = before in
+      Expect.int "what was under way" (Handle.id old) seen;
+      let* () = replacing in
+      Expect.that "it has ended" (not (Handle.is_alive old));
+      invalid "replace 2" (fun () -> Pool.replace pool 2 (fun _ -> Lwt.return_unit));
+      let failing = Pool.replace pool 1 (fun _ -> failwith "handing over") in
+      let* e = Expect.rejected "what fails" failing in
+      Expect.that "its exception" (e = Failure "handing over");
+      Expect.that "it has ended all the same" (not (Handle.is_alive fresh));
+      let* n = Pool.spawn_on pool 1 (fun () -> Lwt.return 7) in
+      Expect.int "the pool goes on" 7 n;
+      Lwt.return_unit)
+
+(* From several domains, which choose one while it is replaced. *)
+let replaced_under_load () =
+  let pool = Pool.create ~domains:2 () in
+  let stop = Atomic.make false and ran = Atomic.make 0 in
+  let work k () =
+    Atomic.incr ran;
+    if k mod 3 = 0 then Lwt.return k
+    else Lwt.map (fun (_ : string) -> k) (Rust.yield_n (k mod 7) "")
+  in
+  let rec user k =
+    if Atomic.get stop then Lwt.return k
+    else
+      let* seen =
+        if k mod 2 = 0 then Pool.spawn pool (work k)
+        else Pool.spawn_on pool (k / 2 mod 2) (work k)
+      in
+      Expect.int "the answer" k seen;
+      user (k + 1)
+  in
+  let users () = Lwt.all (List.init 4 (fun _ -> user 0)) in
+  let others =
+    List.init 2 (fun _ ->
+        Domain.spawn (fun () ->
+            Lwt_main.run (Lwt.map (List.fold_left ( + ) 0) (users ()))))
+  in
+  let mine = users () in
+  let rec replace n =
+    if n = 0 then Lwt.return_unit
+    else
+      let* () = Pool.replace pool (n mod 2) (fun _ -> Lwt.return_unit) in
+      replace (n - 1)
+  in
+  let* () = replace 30 in
+  Atomic.set stop true;
+  let* mine = mine in
+  let theirs = List.fold_left (fun n d -> n + Domain.join d) 0 others in
+  Expect.int "each ran once" (List.fold_left ( + ) theirs mine) (Atomic.get ran);
+  Pool.shutdown pool
+
+let replaced_at_the_end () =
+  let pool = Pool.create ~domains:1 () in
+  let old = Pool.handle pool 0 in
+  let stuck = Pool.spawn_on pool 0 (fun () -> fst (Lwt.task ())) in
+  let replacing = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+  let fresh = Pool.handle pool 0 in
+  let* () = Pool.shutdown pool ~deadline:0. in
+  let* () = replacing in
+  let* () = Expect.cancelled "what did not end" stuck in
+  Expect.that "both have ended" (not (Handle.is_alive old || Handle.is_alive fresh));
+  let again = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+  let* e = Expect.rejected "no more" again in
+  Expect.that "it says why" (e = Pool.Shut_down);
+  Lwt.return_unit
+
 (* What takes longer than the deadline is cancelled; what does not care ends with its domain. *)
 let deadline () =
   let pool = Pool.create ~domains:2 () in
@@ -268,6 +362,9 @@ let suites =
          case "shutdown before the deadline" deadline_not_reached;
          case "cancelled" cancelled;
          case "from within" from_within;
+         case "replaced" replaced;
+         case "replaced under load" replaced_under_load;
+         case "replaced and shut down" replaced_at_the_end;
        ])
   @ [
       ( "pool: all",

@@ -1,9 +1,8 @@
 open Lwt.Syntax
 open Lwt_interop
 
-(* Each domain is a pool of its own, so that it can end without the others. *)
 type t = {
-  mutable domains : Pool.t list;
+  pool : Pool.t;
   join : unit -> unit;
   leave : Handle.t -> unit Lwt.t;
   mutable replacing : unit Lwt.t;
@@ -12,42 +11,36 @@ type t = {
 (* All domains wait for each other at every minor collection: a heap of 8 MB makes them
    rare. *)
 let minor_heap = 1 lsl 20
+let join t i = Pool.spawn_on t.pool i (fun () -> Lwt.return (t.join ()))
+let places t = List.init (Pool.size t.pool) Fun.id
 
-let add t =
-  let domain = Pool.create ~domains:1 ~minor_heap () in
-  t.domains <- t.domains @ [ domain ];
-  Pool.spawn domain (fun () -> Lwt.return (t.join ()))
-
-let end_domain t domain =
-  let* () = t.leave (Pool.handle domain 0) in
-  Pool.shutdown domain
-
-let start ~domains ~join ~leave =
-  let t = { domains = []; join; leave; replacing = Lwt.return_unit } in
-  let+ () = Lwt.join (List.init domains (fun _ -> add t)) in
+let start ~domains ~join:on_each ~leave =
+  let pool = Pool.create ~domains ~minor_heap () in
+  let t = { pool; join = on_each; leave; replacing = Lwt.return_unit } in
+  let+ () = Lwt.join (List.map (join t) (places t)) in
   t
 
-let replace_oldest t =
-  match t.domains with
-  | [] -> Lwt.return_unit
-  | oldest :: others ->
-      t.domains <- others;
-      let* () = add t in
-      end_domain t oldest
+let replace t i =
+  Pool.replace t.pool i (fun old ->
+      let* () = join t i in
+      t.leave old)
 
-let rec replace_every t seconds =
-  let* () = Lwt_unix.sleep seconds in
-  t.replacing <- replace_oldest t;
-  (* What is cancelled is the waiting: no domain is left behind. *)
-  let* () = Lwt.protected t.replacing in
-  replace_every t seconds
+let replace_every t seconds =
+  let rec go i =
+    let* () = Lwt_unix.sleep seconds in
+    t.replacing <- replace t i;
+    (* What is cancelled is the waiting. *)
+    let* () = Lwt.protected t.replacing in
+    go ((i + 1) mod Pool.size t.pool)
+  in
+  go 0
 
 let stop t ~deadline =
-  let leave domain = t.leave (Pool.handle domain 0) in
+  let leave i = t.leave (Pool.handle t.pool i) in
   let all_left =
     let* () = Lwt.protected t.replacing in
-    Lwt.join (List.map leave t.domains)
+    Lwt.join (List.map leave (places t))
   in
   (* A handler that goes on although it was cancelled ends with its domain. *)
   let* () = Lwt.pick [ all_left; Lwt_unix.sleep deadline ] in
-  Lwt.join (List.map (fun domain -> Pool.shutdown domain) t.domains)
+  Pool.shutdown t.pool ~deadline

@@ -11,7 +11,7 @@ val start :
     awaited. *)
 
 val replace_every : t -> float -> 'a Lwt.t
-(** Every so many seconds a new domain joins and the oldest one ends, until it is
+(** Every so many seconds a new domain takes the place of one, in turn, until it is
     cancelled. There is no use in that but to show that no client notices. *)
 
 val stop : t -> deadline:float -> unit Lwt.t

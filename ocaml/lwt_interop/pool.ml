@@ -1,23 +1,38 @@
+open Lwt.Syntax
+
 exception Shut_down
 
 (* What goes on in a domain of the pool; used there only. [active] has what cancels each function
-   that is under way. *)
+   that is under way. [senders] is the load of a domain that was replaced: who has chosen it
+   before may still be about to send. *)
 type service = {
   active : (int, unit -> unit) Hashtbl.t;
   mutable started : int;
   mutable draining : bool;
+  mutable senders : int Atomic.t option;
   stopped : unit Lwt.t;
   stop : unit Lwt.u;
 }
 
 let new_service () =
   let stopped, stop = Lwt.wait () in
-  { active = Hashtbl.create 16; started = 0; draining = false; stopped; stop }
+  {
+    active = Hashtbl.create 16;
+    started = 0;
+    draining = false;
+    senders = None;
+    stopped;
+    stop;
+  }
 
 let leave s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
-let end_if_drained s = if s.draining && Hashtbl.length s.active = 0 then leave s
 
-let drain s () =
+let end_if_drained s =
+  let sent_for_others = match s.senders with Some n -> Atomic.get n | None -> 0 in
+  if s.draining && Hashtbl.length s.active = 0 && sent_for_others = 0 then leave s
+
+let drain ?senders s () =
+  if Option.is_some senders then s.senders <- senders;
   s.draining <- true;
   end_if_drained s
 
@@ -52,15 +67,22 @@ let cancel_all s grace () =
 type worker = {
   domain : unit Domain.t;
   handle : Handle.t;
-  (* Functions that callers wait for: what [spawn] goes by. *)
+  (* Functions that callers wait for, or are about to send: what [spawn] goes by. *)
   load : int Atomic.t;
+  is_replaced : bool Atomic.t;
   settled : unit -> unit;
   service : service;
   (* Fulfilled on the domain that created the pool. *)
   ended : unit Lwt.t;
 }
 
-type t = { workers : worker array; mutable shutdown : unit Lwt.t option }
+type t = {
+  workers : worker Atomic.t array;
+  minor_heap : int option;
+  (* Those that were replaced and have not ended. The creator's, as is [shutdown] to write. *)
+  mutable leaving : worker list;
+  mutable shutdown : unit Lwt.t option;
+}
 
 (* A value that another domain waits for, without a loop. *)
 module Once = struct
@@ -121,9 +143,12 @@ let start minor_heap =
   in
   match Once.wait born with
   | Ok (handle, service) ->
-      let load = Atomic.make_contended 0 in
-      let settled () = Atomic.decr load in
-      { domain; handle; load; settled; service; ended }
+      let load = Atomic.make_contended 0 and is_replaced = Atomic.make false in
+      let settled () =
+        if Atomic.fetch_and_add load (-1) = 1 && Atomic.get is_replaced then
+          ignore (Handle.post handle (fun () -> end_if_drained service) : bool)
+      in
+      { domain; handle; load; is_replaced; settled; service; ended }
   | Error e ->
       Domain.join domain;
       raise e
@@ -150,51 +175,78 @@ let create ?domains ?minor_heap () =
           abandon started;
           Printexc.raise_with_backtrace e bt
   in
-  { workers = Array.of_list (go [] 0); shutdown = None }
+  let workers = Array.map Atomic.make (Array.of_list (go [] 0)) in
+  { workers; minor_heap; leaving = []; shutdown = None }
 
 let size t = Array.length t.workers
 
-let worker t i =
+let place t i =
   if i < 0 || i >= size t then
     invalid_arg
       (Printf.sprintf "Lwt_interop.Pool: no domain %d in a pool of %d" i (size t));
   t.workers.(i)
 
-let handle t i = (worker t i).handle
+let handle t i = (Atomic.get (place t i)).handle
 
-let send t worker f =
+let rec send t place f =
   if Option.is_some t.shutdown then Lwt.fail Shut_down
-  else begin
+  else
+    let worker = Atomic.get place in
     Atomic.incr worker.load;
-    Remote.spawn ~settled:worker.settled
-      (worker.handle :> Executor.handle)
-      (serve worker.service f)
-  end
+    (* One that is replaced afterwards waits for what is counted here. *)
+    if Atomic.get place == worker then
+      Remote.spawn ~settled:worker.settled
+        (worker.handle :> Executor.handle)
+        (serve worker.service f)
+    else (
+      worker.settled ();
+      send t place f)
 
-let spawn_on t i f = send t (worker t i) f
+let spawn_on t i f = send t (place t i) f
 
 let spawn t f =
-  let lighter best w = if Atomic.get w.load < Atomic.get best.load then w else best in
+  let load place = Atomic.get (Atomic.get place).load in
+  let lighter best place = if load place < load best then place else best in
   send t (Array.fold_left lighter t.workers.(0) t.workers) f
 
 let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
+let all t = t.leaving @ List.map Atomic.get (Array.to_list t.workers)
 
 let tell_all t f =
-  Array.iter
+  List.iter
     (fun w -> ignore (Handle.post w.handle (fun () -> f w.service) : bool))
-    t.workers
+    (all t)
+
+let join worker =
+  (* Several may wait for it. *)
+  let* () = Lwt.protected worker.ended in
+  (* The domain has nothing left to do but to give back its memory. *)
+  Domain.join worker.domain;
+  Lwt.return_unit
+
+let retire t worker =
+  Atomic.set worker.is_replaced true;
+  let drain = drain ~senders:worker.load worker.service in
+  ignore (Handle.post worker.handle drain : bool);
+  let+ () = join worker in
+  t.leaving <- List.filter (( != ) worker) t.leaving
+
+let replace t i hand_over =
+  if Option.is_some t.shutdown then Lwt.fail Shut_down
+  else
+    let place = place t i in
+    match start t.minor_heap with
+    | exception e -> Lwt.fail e
+    | fresh ->
+        let old = Atomic.exchange place fresh in
+        t.leaving <- old :: t.leaving;
+        Lwt.no_cancel
+          (Lwt.finalize (fun () -> hand_over old.handle) (fun () -> retire t old))
 
 let shut_down t =
-  let open Lwt.Syntax in
   (* What was sent before is run before: messages keep their order. *)
   tell_all t (fun service -> drain service ());
-  let join worker =
-    let* () = worker.ended in
-    (* The domain has nothing left to do but to give back its memory. *)
-    Domain.join worker.domain;
-    Lwt.return_unit
-  in
-  Lwt.join (List.map join (Array.to_list t.workers))
+  Lwt.join (List.map join (all t))
 
 let shutdown ?deadline ?(grace = 1.) t =
   let check what seconds =
@@ -234,7 +286,7 @@ let run ?domains ?minor_heap main =
   let pool = create ?domains ?minor_heap () in
   if not (Atomic.compare_and_set current None (Some pool)) then (
     (* Another domain was faster. *)
-    abandon (Array.to_list pool.workers);
+    abandon (all pool);
     busy ());
   let finish () =
     Atomic.set current None;

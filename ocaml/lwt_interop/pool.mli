@@ -38,6 +38,20 @@ val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
 val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
 (** Like [Lwt_list.map_p], with the elements dealt out to the domains. *)
 
+val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
+(** [replace pool i hand_over] puts a new domain into the place of domain [i]. What is
+    spawned there from now on runs on the new one, and none of it is lost. Meanwhile
+    [hand_over old] may move what the old one has: state, connections. When that is done,
+    the old domain finishes what is under way, and ends; the promise is fulfilled when it
+    has. It cannot be cancelled.
+
+    If [hand_over] fails, the old domain ends all the same, and then the promise is
+    rejected. To be called on the domain that created the pool. Rejects with {!Shut_down}
+    after {!shutdown}, and with [Failure], nothing being changed, where {!create} raises
+    it.
+
+    @raise Invalid_argument if there is no domain [i]. *)
+
 val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 (** Takes no more work, waits for what is under way, and ends the domains.
 
