@@ -462,7 +462,7 @@ let lane =
       match Choice.int choice 6 with
       | 0 ->
           fails "an exception" (Blocking.run (fun () -> raise mine)) (fun e -> e == mine)
-      | 1 -> fails "a panic" (Rust.panics_on_lane ()) is_error
+      | 1 -> fails "a panic" (Rust.panics_on_lane ()) is_panic
       | 2 -> gives "a number" n (Rust.on_lane (fun () -> n))
       | 3 ->
           let p = Blocking.run (fun () -> Unix.sleepf 0.0002) in
