@@ -211,6 +211,100 @@ let replaced_at_the_end () =
   Expect.that "it says why" (e = Pool.Shut_down);
   Lwt.return_unit
 
+(* Whoever was refused, or does not take its answer, holds up nobody's end. *)
+let absent_callers () =
+  let pool = Pool.create ~domains:1 () in
+  ignore (Handle.current () : Handle.t);
+  let attempt () = ignore (Pool.spawn pool Lwt.return : unit Lwt.t) in
+  let refused = Atomic.make false in
+  let on_thread () =
+    try attempt () with Lwt_interop.Wrong_thread _ -> Atomic.set refused true
+  in
+  Thread.join (Thread.create on_thread ());
+  Expect.that "refused on a thread" (Atomic.get refused);
+  let sent = Atomic.make false and over = Atomic.make false in
+  let without_loop =
+    Domain.spawn (fun () ->
+        attempt ();
+        Atomic.set sent true;
+        Expect.eventually_blocking (fun () -> Atomic.get over))
+  in
+  let* () = Expect.eventually (fun () -> Atomic.get sent) in
+  let* () = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+  let* () = Pool.shutdown pool in
+  Atomic.set over true;
+  Lwt.return (Domain.join without_loop)
+
+(* What other domains send at that moment is answered or refused. *)
+let shut_down_under_load () =
+  let round replaced =
+    let pool = Pool.create ~domains:2 () in
+    let begun = Atomic.make 0 in
+    let rec user k =
+      let answer =
+        Pool.spawn_on pool (k mod 2) (fun () ->
+            let* () = if k mod 3 = 0 then Lwt.pause () else Lwt.return_unit in
+            Lwt.return k)
+      in
+      if k = 0 then Atomic.incr begun;
+      let* seen =
+        Lwt.catch
+          (fun () -> Lwt.map Option.some answer)
+          (function Pool.Shut_down -> Lwt.return_none | e -> Lwt.fail e)
+      in
+      match seen with
+      | None -> Lwt.return_unit
+      | Some seen ->
+          Expect.int "the answer" k seen;
+          user (k + 1)
+    in
+    let users () = Lwt_main.run (Lwt.join (List.init 4 (fun _ -> user 0))) in
+    let others = List.init 2 (fun _ -> Domain.spawn users) in
+    let* () = Expect.eventually (fun () -> Atomic.get begun = 8) in
+    let replacing =
+      if replaced then Pool.replace pool 0 (fun _ -> Lwt.pause ()) else Lwt.return_unit
+    in
+    let* () = Pool.shutdown pool in
+    let* () = replacing in
+    Lwt.return (List.iter Domain.join others)
+  in
+  Lwt_list.iter_s round (List.init 20 (fun i -> i mod 2 = 0))
+
+let handing_over_at_the_end () =
+  let pool = Pool.create ~domains:2 () in
+  let old = Pool.handle pool 0 in
+  let endless, end_ = Lwt.wait () in
+  let never = Pool.replace pool 0 (fun _ -> endless) in
+  (* The same place once more. *)
+  let again =
+    Pool.replace pool 0 (fun _ -> Pool.replace pool 1 (fun _ -> Lwt.fail Exit))
+  in
+  let* e = Expect.rejected "of the inner one" again in
+  Expect.that "its exception" (e = Exit);
+  let* () = Pool.replace pool 1 (fun _ -> Pool.shutdown pool) in
+  Expect.that "shutdown has not waited for it" (Lwt.is_sleeping never);
+  Expect.that "but for its domain" (not (Handle.is_alive old));
+  Lwt.wakeup end_ ();
+  never
+
+(* A domain that has failed is replaced like any other; whoever does that is told. *)
+let failed () =
+  let pool = Pool.create ~domains:1 () in
+  let broken = Pool.handle pool 0 in
+  let break () =
+    let fail () = raise Exit in
+    Lwt.return
+      (ignore (Lwt_main.Enter_iter_hooks.add_last fail : Lwt_main.Enter_iter_hooks.hook))
+  in
+  let answer = Pool.spawn_on pool 0 break in
+  let* () = Lwt.catch (fun () -> answer) (fun _ -> Lwt.return_unit) in
+  let* () = Expect.eventually (fun () -> not (Handle.is_alive broken)) in
+  let* e = Expect.rejected "told" (Pool.replace pool 0 (fun _ -> Lwt.return_unit)) in
+  Expect.that "why it failed" (e = Exit);
+  let* n = Pool.spawn pool (fun () -> Lwt.return 7) in
+  Expect.int "the pool goes on" 7 n;
+  Pool.shutdown pool
+
 (* What takes longer than the deadline is cancelled; what does not care ends with its domain. *)
 let deadline () =
   let pool = Pool.create ~domains:2 () in
@@ -365,6 +459,10 @@ let suites =
          case "replaced" replaced;
          case "replaced under load" replaced_under_load;
          case "replaced and shut down" replaced_at_the_end;
+         case "replaced: hand_over at the end" handing_over_at_the_end;
+         case "replaced after it failed" failed;
+         case "callers that take no answer" absent_callers;
+         case "shutdown under load" shut_down_under_load;
        ])
   @ [
       ( "pool: all",

@@ -236,13 +236,9 @@ let check_operation s ids (u, o) =
   | Error e, After -> wrong e
   | Error (Own 1), _ when innermost o.work = Raises -> ()
   | Error Lwt.Canceled, _ when s.deadline -> ()
-  | Error (Lwt_interop.Domain_terminated id as e), time ->
-      let by_pool = List.mem id ids in
+  | Error (Lwt_interop.Domain_terminated id as e), _ ->
       let may_be =
-        if by_pool then
-          (* What was sent before the shutdown is waited for, but not what that sends. *)
-          s.deadline || time = Racing || match o.work with Nested _ -> true | _ -> false
-        else u.life = Crew.Leaves && id = u.id
+        if List.mem id ids then s.deadline else u.life = Crew.Leaves && id = u.id
       in
       if not may_be then wrong e
   | Error e, _ -> wrong e

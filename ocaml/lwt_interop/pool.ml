@@ -2,39 +2,31 @@ open Lwt.Syntax
 
 exception Shut_down
 
-(* What goes on in a domain of the pool; used there only. [active] has what cancels each function
-   that is under way. [senders] is the load of a domain that was replaced: who has chosen it
-   before may still be about to send. *)
+(* What goes on in a domain of the pool; used there only, but for [load]: the functions that were
+   sent, or are about to be, and have not ended. [active] has what cancels each that waits. *)
 type service = {
+  load : int Atomic.t;
   active : (int, unit -> unit) Hashtbl.t;
   mutable started : int;
   mutable draining : bool;
-  mutable senders : int Atomic.t option;
   stopped : unit Lwt.t;
   stop : unit Lwt.u;
 }
 
-let new_service () =
+let new_service load =
   let stopped, stop = Lwt.wait () in
-  {
-    active = Hashtbl.create 16;
-    started = 0;
-    draining = false;
-    senders = None;
-    stopped;
-    stop;
-  }
+  { load; active = Hashtbl.create 16; started = 0; draining = false; stopped; stop }
 
 let leave s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
+let end_if_drained s () = if s.draining && Atomic.get s.load = 0 then leave s
 
-let end_if_drained s =
-  let sent_for_others = match s.senders with Some n -> Atomic.get n | None -> 0 in
-  if s.draining && Hashtbl.length s.active = 0 && sent_for_others = 0 then leave s
-
-let drain ?senders s () =
-  if Option.is_some senders then s.senders <- senders;
+let drain s () =
   s.draining <- true;
-  end_if_drained s
+  end_if_drained s ()
+
+let finished s =
+  Atomic.decr s.load;
+  end_if_drained s ()
 
 (* Whoever drains comes between two functions, not within one: only what goes on is noted. *)
 let wait_for s p =
@@ -43,7 +35,7 @@ let wait_for s p =
   Hashtbl.add s.active number (fun () -> Lwt.cancel p);
   let finished () =
     Hashtbl.remove s.active number;
-    end_if_drained s
+    finished s
   in
   (* A promise of another domain refuses callbacks. *)
   match Lwt.on_any p (fun _ -> finished ()) (fun _ -> finished ()) with
@@ -54,7 +46,10 @@ let wait_for s p =
 
 let serve s f () =
   let p = try f () with e -> Lwt.fail e in
-  if Lwt.is_sleeping p then wait_for s p else p
+  if Lwt.is_sleeping p then wait_for s p
+  else (
+    finished s;
+    p)
 
 (* What does not end although it is cancelled ends with the domain. *)
 let cancel_all s grace () =
@@ -67,19 +62,18 @@ let cancel_all s grace () =
 type worker = {
   domain : unit Domain.t;
   handle : Handle.t;
-  (* Functions that callers wait for, or are about to send: what [spawn] goes by. *)
+  (* The service's: what [spawn] goes by. *)
   load : int Atomic.t;
-  is_replaced : bool Atomic.t;
-  settled : unit -> unit;
   service : service;
   (* Fulfilled on the domain that created the pool. *)
   ended : unit Lwt.t;
 }
 
+(* [leaving] has those that were replaced and have not ended; it and [shutdown] are the creator's. *)
 type t = {
   workers : worker Atomic.t array;
   minor_heap : int option;
-  (* Those that were replaced and have not ended. The creator's, as is [shutdown] to write. *)
+  is_shut : bool Atomic.t;
   mutable leaving : worker list;
   mutable shutdown : unit Lwt.t option;
 }
@@ -114,6 +108,7 @@ let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 let start minor_heap =
   let home = Handle.current () in
   let ended, finished = Lwt.wait () in
+  let load = Atomic.make_contended 0 in
   let born = Once.create () in
   let body () =
     let is_up = ref false in
@@ -126,7 +121,7 @@ let start minor_heap =
       let handle = Handle.current () in
       Dlwt_rt.at_domain_exit ~priority:last (fun () ->
           ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
-      let service = new_service () in
+      let service = new_service load in
       (* Once the loop turns it has all that it needs. *)
       Lwt.on_success (Lwt.pause ()) (fun () -> up handle service);
       Lwt_main.run service.stopped
@@ -137,18 +132,12 @@ let start minor_heap =
     with Failure why ->
       failwith
         (Printf.sprintf
-           "Lwt_interop.Pool.create: OCaml refuses another domain: %s. It allows 128 at \
-            a time, unless OCAMLRUNPARAM=d=N says more"
+           "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a time, \
+            unless OCAMLRUNPARAM=d=N says more"
            why)
   in
   match Once.wait born with
-  | Ok (handle, service) ->
-      let load = Atomic.make_contended 0 and is_replaced = Atomic.make false in
-      let settled () =
-        if Atomic.fetch_and_add load (-1) = 1 && Atomic.get is_replaced then
-          ignore (Handle.post handle (fun () -> end_if_drained service) : bool)
-      in
-      { domain; handle; load; is_replaced; settled; service; ended }
+  | Ok (handle, service) -> { domain; handle; load; service; ended }
   | Error e ->
       Domain.join domain;
       raise e
@@ -176,7 +165,7 @@ let create ?domains ?minor_heap () =
           Printexc.raise_with_backtrace e bt
   in
   let workers = Array.map Atomic.make (Array.of_list (go [] 0)) in
-  { workers; minor_heap; leaving = []; shutdown = None }
+  { workers; minor_heap; is_shut = Atomic.make false; leaving = []; shutdown = None }
 
 let size t = Array.length t.workers
 
@@ -188,18 +177,25 @@ let place t i =
 
 let handle t i = (Atomic.get (place t i)).handle
 
+(* It was counted, but is not sent: the domain may wait for it by now. *)
+let withdraw worker =
+  Atomic.decr worker.load;
+  ignore (Handle.post worker.handle (end_if_drained worker.service) : bool)
+
 let rec send t place f =
-  if Option.is_some t.shutdown then Lwt.fail Shut_down
+  if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get place in
     Atomic.incr worker.load;
-    (* One that is replaced afterwards waits for what is counted here. *)
-    if Atomic.get place == worker then
-      Remote.spawn ~settled:worker.settled
-        (worker.handle :> Executor.handle)
-        (serve worker.service f)
+    (* One that is told to end after this look waits for what is counted. *)
+    if Atomic.get place == worker && not (Atomic.get t.is_shut) then (
+      try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service f)
+      with e ->
+        (* The caller has no loop to take the answer. *)
+        withdraw worker;
+        raise e)
     else (
-      worker.settled ();
+      withdraw worker;
       send t place f)
 
 let spawn_on t i f = send t (place t i) f
@@ -217,24 +213,20 @@ let tell_all t f =
     (fun w -> ignore (Handle.post w.handle (fun () -> f w.service) : bool))
     (all t)
 
-let join worker =
-  (* Several may wait for it. *)
-  let* () = Lwt.protected worker.ended in
-  (* The domain has nothing left to do but to give back its memory. *)
-  Domain.join worker.domain;
-  Lwt.return_unit
+(* The domain has nothing left to do then but to give back its memory. *)
+let join t worker =
+  let+ () = worker.ended in
+  t.leaving <- List.filter (( != ) worker) t.leaving;
+  Domain.join worker.domain
 
 let retire t worker =
-  Atomic.set worker.is_replaced true;
-  let drain = drain ~senders:worker.load worker.service in
-  ignore (Handle.post worker.handle drain : bool);
-  let+ () = join worker in
-  t.leaving <- List.filter (( != ) worker) t.leaving
+  ignore (Handle.post worker.handle (drain worker.service) : bool);
+  join t worker
 
 let replace t i hand_over =
-  if Option.is_some t.shutdown then Lwt.fail Shut_down
+  let place = place t i in
+  if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
-    let place = place t i in
     match start t.minor_heap with
     | exception e -> Lwt.fail e
     | fresh ->
@@ -244,9 +236,8 @@ let replace t i hand_over =
           (Lwt.finalize (fun () -> hand_over old.handle) (fun () -> retire t old))
 
 let shut_down t =
-  (* What was sent before is run before: messages keep their order. *)
-  tell_all t (fun service -> drain service ());
-  Lwt.join (List.map join (all t))
+  Atomic.set t.is_shut true;
+  Lwt.join (List.map (retire t) (all t))
 
 let shutdown ?deadline ?(grace = 1.) t =
   let check what seconds =

@@ -46,14 +46,17 @@ val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
     has. It cannot be cancelled.
 
     If [hand_over] fails, the old domain ends all the same, and then the promise is
-    rejected. To be called on the domain that created the pool. Rejects with {!Shut_down}
-    after {!shutdown}, and with [Failure], nothing being changed, where {!create} raises
-    it.
+    rejected; so it is if the old domain's loop had failed, with that exception.
+    {!shutdown} does not wait for [hand_over], and ends the old domain too. To be called
+    on the domain that created the pool. Rejects with {!Shut_down} after {!shutdown}, and
+    with [Failure], nothing being changed, where {!create} raises it.
 
     @raise Invalid_argument if there is no domain [i]. *)
 
 val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
-(** Takes no more work, waits for what is under way, and ends the domains.
+(** Takes no more work, waits for what is under way, and ends the domains. What other
+    domains send meanwhile either runs, as far as the deadline lets it, or rejects with
+    {!Shut_down}.
 
     What is still under way after [deadline] seconds is cancelled, as [Lwt.cancel] does
     it; what does not end although it is cancelled is given [grace] seconds (1 unless told

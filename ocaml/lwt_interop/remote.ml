@@ -10,7 +10,6 @@ type 'a call = {
   work : unit -> 'a Lwt.t;
   (* Home's. *)
   resolver : 'a Lwt.u;
-  settled : unit -> unit;
   mutable is_settled : bool;
   watch : Executor.watch;
   (* The target's. *)
@@ -26,7 +25,6 @@ let is_over c =
   || begin
        c.is_settled <- true;
        Executor.forget c.watch;
-       c.settled ();
        false
      end
 
@@ -75,7 +73,7 @@ let stop c = function
       | Under_way cancel -> cancel ()
       | Not_started | Not_wanted -> c.stage <- Not_wanted)
 
-let spawn ?(settled = ignore) target work =
+let spawn target work =
   let home = Executor.current () in
   let p, resolver = Lwt.task () in
   let c =
@@ -84,7 +82,6 @@ let spawn ?(settled = ignore) target work =
       target;
       work;
       resolver;
-      settled;
       is_settled = false;
       watch = Executor.watch ();
       stage = Not_started;
