@@ -46,18 +46,26 @@ let serve (config : Options.t) server =
     complain "%s cut off after %g s" (plural cut_off "connection") config.deadline;
   Crew.stop crew ~deadline:config.deadline
 
-let main (config : Options.t) =
+let listen (config : Options.t) =
+  Lwt.catch
+    (fun () -> Server.listen config.address config.limits)
+    (function
+      | Lwt_interop.Rust_error { message; _ } ->
+          Printf.ksprintf failwith "cannot listen on %s: %s" config.address message
+      | e -> Lwt.fail e)
+
+let main config =
   (* Rust's libraries expect errors where clients are gone, not a signal. *)
   Sys.set_signal Sys.sigpipe Signal_ignore;
-  Lwt_main.run
-    (Lwt.try_bind
-       (fun () -> Server.listen config.address config.limits)
-       (fun server -> Lwt.map (fun () -> 0) (serve config server))
-       (function
-         | Lwt_interop.Rust_error { message; _ } ->
-             complain "cannot listen on %s: %s" config.address message;
-             Lwt.return 1
-         | e -> Lwt.fail e))
+  let run () =
+    let* server = listen config in
+    let+ () = serve config server in
+    0
+  in
+  try Lwt_main.run (run ())
+  with Failure why ->
+    complain "%s" why;
+    1
 
 let () =
   exit

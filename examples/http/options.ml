@@ -101,7 +101,7 @@ let command =
     Cmd.Exit.
       [
         info 0 ~doc:"after SIGTERM or SIGINT.";
-        info 1 ~doc:"when it cannot listen.";
+        info 1 ~doc:"when it cannot listen, or not start its domains.";
         info 2 ~doc:"for wrong usage.";
       ]
   in
