@@ -3,7 +3,8 @@ open Lwt.Syntax
 exception Shut_down
 
 (* What goes on in a domain of the pool; used there only, but for [load]: the functions that were
-   sent, or are about to be, and have not ended. [active] has what cancels each that waits. *)
+   sent, or are about to be, and have not ended, which [spawn] goes by. [active] has what cancels
+   each that waits. *)
 type service = {
   load : int Atomic.t;
   active : (int, unit -> unit) Hashtbl.t;
@@ -13,8 +14,9 @@ type service = {
   stop : unit Lwt.u;
 }
 
-let new_service load =
+let new_service () =
   let stopped, stop = Lwt.wait () in
+  let load = Atomic.make_contended 0 in
   { load; active = Hashtbl.create 16; started = 0; draining = false; stopped; stop }
 
 let leave s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
@@ -62,8 +64,6 @@ let cancel_all s grace () =
 type worker = {
   domain : unit Domain.t;
   handle : Handle.t;
-  (* The service's: what [spawn] goes by. *)
-  load : int Atomic.t;
   service : service;
   (* Fulfilled on the domain that created the pool. *)
   ended : unit Lwt.t;
@@ -108,7 +108,6 @@ let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 let start minor_heap =
   let home = Handle.current () in
   let ended, finished = Lwt.wait () in
-  let load = Atomic.make_contended 0 in
   let born = Once.create () in
   let body () =
     let is_up = ref false in
@@ -121,7 +120,7 @@ let start minor_heap =
       let handle = Handle.current () in
       Dlwt_rt.at_domain_exit ~priority:last (fun () ->
           ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
-      let service = new_service load in
+      let service = new_service () in
       (* Once the loop turns it has all that it needs. *)
       Lwt.on_success (Lwt.pause ()) (fun () -> up handle service);
       Lwt_main.run service.stopped
@@ -137,7 +136,7 @@ let start minor_heap =
            why)
   in
   match Once.wait born with
-  | Ok (handle, service) -> { domain; handle; load; service; ended }
+  | Ok (handle, service) -> { domain; handle; service; ended }
   | Error e ->
       Domain.join domain;
       raise e
@@ -179,14 +178,14 @@ let handle t i = (Atomic.get (place t i)).handle
 
 (* It was counted, but is not sent: the domain may wait for it by now. *)
 let withdraw worker =
-  Atomic.decr worker.load;
+  Atomic.decr worker.service.load;
   ignore (Handle.post worker.handle (end_if_drained worker.service) : bool)
 
 let rec send t place f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get place in
-    Atomic.incr worker.load;
+    Atomic.incr worker.service.load;
     (* One that is told to end after this look waits for what is counted. *)
     if Atomic.get place == worker && not (Atomic.get t.is_shut) then (
       try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service f)
@@ -201,7 +200,7 @@ let rec send t place f =
 let spawn_on t i f = send t (place t i) f
 
 let spawn t f =
-  let load place = Atomic.get (Atomic.get place).load in
+  let load place = Atomic.get (Atomic.get place).service.load in
   let lighter best place = if load place < load best then place else best in
   send t (Array.fold_left lighter t.workers.(0) t.workers) f
 
