@@ -416,20 +416,15 @@ impl Local {
     /// # Safety
     /// The domain's lock is held.
     pub(crate) unsafe fn cancel_wait(&self, key: Key) {
-        let (made, old) = {
-            let mut waits = self.waits.borrow_mut();
-            match waits.get_mut(key) {
-                Some(Wait::Pending { promise, .. }) if promise.is_some() => (promise.take(), None),
-                Some(wait @ Wait::Pending { .. }) => {
-                    (None, Some(std::mem::replace(wait, Wait::Cancelled)))
-                }
-                _ => (None, waits.remove(key)),
+        let not_made = match self.waits.borrow_mut().get_mut(key) {
+            Some(wait @ Wait::Pending { promise: None, .. }) => {
+                Some(std::mem::replace(wait, Wait::Cancelled))
             }
+            _ => None,
         };
-        drop(old);
-        if let Some(promise) = made {
-            // SAFETY: the caller's; `Cancel` takes a promise.
-            unsafe { self.request(key, Kind::Cancel, promise.get()) };
+        if not_made.is_none() {
+            // SAFETY: the caller's.
+            unsafe { self.cancel_awaited(key) };
             self.drop_wait(key);
         }
     }
