@@ -3,8 +3,7 @@ open Lwt.Syntax
 exception Shut_down
 
 (* What goes on in a domain of the pool; used there only, but for [load]: the functions that were
-   sent, or are about to be, and have not ended, which [spawn] goes by. [active] has what cancels
-   each that waits. *)
+   sent, or are about to be, and have not ended. [active] has what cancels each that waits. *)
 type service = {
   load : int Atomic.t;
   active : (int, unit -> unit) Hashtbl.t;
@@ -14,9 +13,8 @@ type service = {
   stop : unit Lwt.u;
 }
 
-let new_service () =
+let new_service load =
   let stopped, stop = Lwt.wait () in
-  let load = Atomic.make_contended 0 in
   { load; active = Hashtbl.create 16; started = 0; draining = false; stopped; stop }
 
 let leave s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
@@ -64,6 +62,9 @@ let cancel_all s grace () =
 type worker = {
   domain : unit Domain.t;
   handle : Handle.t;
+  (* The service's: what [spawn] goes by. Senders do not look for it in the service, which its
+     domain writes to. *)
+  load : int Atomic.t;
   service : service;
   (* Fulfilled on the domain that created the pool. *)
   ended : unit Lwt.t;
@@ -108,6 +109,7 @@ let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 let start minor_heap =
   let home = Handle.current () in
   let ended, finished = Lwt.wait () in
+  let load = Atomic.make_contended 0 in
   let born = Once.create () in
   let body () =
     let is_up = ref false in
@@ -120,7 +122,7 @@ let start minor_heap =
       let handle = Handle.current () in
       Dlwt_rt.at_domain_exit ~priority:last (fun () ->
           ignore (Handle.post home (fun () -> Lwt.wakeup_later finished ()) : bool));
-      let service = new_service () in
+      let service = new_service load in
       (* Once the loop turns it has all that it needs. *)
       Lwt.on_success (Lwt.pause ()) (fun () -> up handle service);
       Lwt_main.run service.stopped
@@ -136,7 +138,7 @@ let start minor_heap =
            why)
   in
   match Once.wait born with
-  | Ok (handle, service) -> { domain; handle; service; ended }
+  | Ok (handle, service) -> { domain; handle; load; service; ended }
   | Error e ->
       Domain.join domain;
       raise e
@@ -178,14 +180,14 @@ let handle t i = (Atomic.get (place t i)).handle
 
 (* It was counted, but is not sent: the domain may wait for it by now. *)
 let withdraw worker =
-  Atomic.decr worker.service.load;
+  Atomic.decr worker.load;
   ignore (Handle.post worker.handle (end_if_drained worker.service) : bool)
 
 let rec send t place f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get place in
-    Atomic.incr worker.service.load;
+    Atomic.incr worker.load;
     (* One that is told to end after this look waits for what is counted. *)
     if Atomic.get place == worker && not (Atomic.get t.is_shut) then (
       try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service f)
@@ -200,7 +202,7 @@ let rec send t place f =
 let spawn_on t i f = send t (place t i) f
 
 let spawn t f =
-  let load place = Atomic.get (Atomic.get place).service.load in
+  let load place = Atomic.get (Atomic.get place).load in
   let lighter best place = if load place < load best then place else best in
   send t (Array.fold_left lighter t.workers.(0) t.workers) f
 
