@@ -3,13 +3,13 @@
 //! tokio's threads and the domains' loops never wait for such code: they send it here. The
 //! threads are made when there is work, and go away when there has been none for a while.
 
-use crate::callbacks::Callbacks;
-use crate::error::JoinError;
-use crate::ffi;
-use crate::join::{self, JoinHandle, Joined};
-use crate::panic::contain_quietly;
-use crate::token::RuntimeToken;
-use crate::tokio_rt::with_signals_blocked;
+use crate::base::error::JoinError;
+use crate::base::panic::contain_quietly;
+use crate::base::tokio_rt::with_signals_blocked;
+use crate::domain::join::{self, JoinHandle, Joined};
+use crate::ffi::callbacks::Callbacks;
+use crate::ffi::runtime as ffi;
+use crate::ffi::token::RuntimeToken;
 use once_cell::sync::Lazy;
 use std::collections::VecDeque;
 use std::io;
@@ -181,7 +181,7 @@ impl Lane {
                     Job::Rust { place, run } => {
                         // Wakes who waits for a place, with a waker of the user's.
                         contain_quietly(|| drop(place));
-                        contain_quietly(|| run(&RuntimeToken::on_lane()));
+                        contain_quietly(|| run(&RuntimeToken::assume_locked(0)));
                     }
                     Job::OCaml => {
                         if let Some(callbacks) = Callbacks::get() {

@@ -1,19 +1,29 @@
 //! Domains seen from Rust: find one, send it work, wait for what becomes of it.
 
-use crate::error::{CallError, JoinError, Terminated, TokenError};
-use crate::join::{self, JoinHandle};
-use crate::local::{self, Local};
-use crate::metrics::DomainStats;
-use crate::panic::contain;
-use crate::shared::{Message, Run, Shared, registry};
-use crate::stubs::handle_in;
-use crate::token::RuntimeToken;
-use std::any::Any;
+pub(crate) mod calls;
+pub(crate) mod core;
+pub(crate) mod executor;
+pub(crate) mod garbage;
+pub(crate) mod handle;
+pub(crate) mod join;
+pub(crate) mod registry;
+pub(crate) mod shared;
+pub(crate) mod waits;
+
+use crate::base::counters::DomainStats;
+use crate::base::error::{CallError, JoinError, Terminated, TokenError};
+use crate::base::panic::contain;
+use crate::domain::core as local;
+use crate::domain::handle::handle_in;
+use crate::domain::join::JoinHandle;
+use crate::domain::registry::registry;
+use crate::domain::shared::{Message, Run, Shared};
+use crate::ffi::token::RuntimeToken;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use crate::token::with_token;
+pub use crate::domain::core::with_token;
 
 /// Names an OCaml domain that has an executor. Cheap to clone; any thread may have one,
 /// and it may outlive its domain. As an argument of a `#[func]` it is a `Lwt_interop.Handle.t`.
@@ -104,7 +114,7 @@ impl Domain {
     {
         let (handle, joined) = join::pair(self.id());
         let message = Spawn { factory, joined };
-        match self.shared.send(message) {
+        match local::send(&self.shared, message) {
             Ok(()) => Ok(handle),
             Err(refused) => Err(Terminated {
                 domain: self.id(),
@@ -124,7 +134,7 @@ impl Domain {
         T: Send + 'static,
     {
         let (handle, joined) = join::pair(self.id());
-        match self.shared.send(Call { f, joined }) {
+        match local::send(&self.shared, Call { f, joined }) {
             Ok(()) => Ok(handle),
             Err(refused) => Err(Terminated {
                 domain: self.id(),
@@ -186,6 +196,14 @@ impl std::hash::Hash for Domain {
     }
 }
 
+impl RuntimeToken<'_> {
+    /// The domain whose loop this thread runs. `None` on the blocking lane.
+    pub fn domain(&self) -> Option<Domain> {
+        let local = local::of(self).ok()?;
+        Some(Domain::from_shared(local.shared.clone()))
+    }
+}
+
 struct Spawn<F, T> {
     factory: F,
     joined: join::Joined<T>,
@@ -197,7 +215,7 @@ where
     Fut: Future<Output = T> + 'static,
     T: Send + 'static,
 {
-    fn deliver(self: Box<Self>, local: &Local, _token: &RuntimeToken<'_>) {
+    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let Spawn {
             factory,
             mut joined,
@@ -206,13 +224,12 @@ where
             return joined.report(Err(JoinError::Cancelled));
         }
         match contain(factory) {
-            Ok(future) => local.executor.spawn(joined.run(future)),
+            Ok(future) => {
+                let local = local::of(token).expect("a loop delivers");
+                local.executor.spawn(joined.run(future));
+            }
             Err(panic) => joined.report(Err(JoinError::Panicked(panic))),
         }
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        self
     }
 }
 
@@ -226,20 +243,16 @@ where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    fn deliver(self: Box<Self>, _local: &Local, token: &RuntimeToken<'_>) {
+    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let Call { f, joined } = *self;
         joined.compute(|| f(token));
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        self
     }
 }
 
 /// Sends a closure that nobody waits for. `Err` if the domain is gone.
 pub(crate) fn post<F>(shared: &Shared, f: F) -> Result<(), F>
 where
-    F: FnOnce(&Local, &RuntimeToken<'_>) + Send + 'static,
+    F: FnOnce(&RuntimeToken<'_>) + Send + 'static,
 {
-    shared.send(Run(f)).map_err(|Run(f)| f)
+    local::send(shared, Run(f)).map_err(|Run(f)| f)
 }

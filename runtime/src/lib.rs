@@ -44,62 +44,33 @@
 
 #![warn(missing_docs)]
 
-mod batch;
+mod base;
 pub mod blocking;
-mod bytes;
-mod call;
-mod callbacks;
-mod calls;
-mod convert;
-mod custom;
+mod bridge;
 pub mod domain;
-mod error;
-mod eventfd;
-mod exception;
-mod executor;
+mod entry;
 mod ffi;
-mod function;
-mod hooks;
-mod inbox;
-mod join;
-mod local;
 pub mod metrics;
-mod opaque;
-mod owned;
-mod panic;
-mod patience;
-mod promise;
-mod remote;
-mod rooted;
-mod run_queue;
-mod settle;
-mod shared;
-mod signal;
-mod slots;
-mod spares;
-mod stubs;
-mod sync;
 mod task;
-mod token;
-mod tokio_rt;
-mod turn;
-mod workers;
+mod value;
+mod wake;
 
-pub use bytes::Bytes;
+pub use base::error::{CallError, JoinError, Terminated, TokenError};
+pub use base::panic::Panic;
+pub use base::tokio_rt::tokio_handle;
+pub use bridge::apply::Args;
+pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
+pub use bridge::opaque::Opaque;
+pub use bridge::promise::{Promise, PromiseFuture, Resolver};
+pub use bridge::remote::RemoteFunc;
+pub use bridge::workers::{NoWorkers, WorkerCall, Workers};
 pub use domain::Domain;
-pub use error::{CallError, JoinError, Terminated, TokenError};
-pub use exception::OCamlException;
-pub use function::{Args, OCamlAsyncFunc, OCamlFunc};
-pub use join::JoinHandle;
+pub use domain::join::JoinHandle;
+pub use ffi::token::RuntimeToken;
 pub use ocaml_lwt_interop_macros::func;
-pub use opaque::Opaque;
-pub use panic::Panic;
-pub use promise::{Promise, PromiseFuture, Resolver};
-pub use remote::RemoteFunc;
-pub use rooted::Rooted;
-pub use token::RuntimeToken;
-pub use tokio_rt::tokio_handle;
-pub use workers::{NoWorkers, WorkError, WorkerCall, Workers};
+pub use value::bytes::Bytes;
+pub use value::exception::{OCamlException, WorkError};
+pub use value::rooted::Rooted;
 
 /// OCaml values and conversions, for the types of arguments and results.
 pub use ocaml;
@@ -107,8 +78,8 @@ pub use ocaml;
 /// What `#[func]` expands to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::{call_async, call_blocking, call_sync, call_tokio, raise, value};
-    pub use crate::owned::{Checked, MayBorrow, Probe};
+    pub use crate::entry::call::{call_async, call_blocking, call_sync, call_tokio, raise, value};
+    pub use crate::value::probes::{Checked, MayBorrow, Probe};
     pub use ocaml::{FromValue, ToValue, Value};
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;

@@ -1,0 +1,8 @@
+//! What knows nothing of OCaml, nor of domains.
+
+pub(crate) mod counters;
+pub(crate) mod error;
+pub(crate) mod panic;
+pub(crate) mod slot_map;
+pub(crate) mod sync;
+pub(crate) mod tokio_rt;

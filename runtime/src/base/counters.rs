@@ -1,0 +1,278 @@
+//! Counters that each thread keeps for itself, and those of a domain.
+
+use crossbeam_utils::CachePadded;
+use once_cell::sync::Lazy;
+use std::cell::Cell;
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use thread_local::ThreadLocal;
+
+/// A counter that one thread writes and any thread reads: an addition costs no locked instruction.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Only its thread.
+    pub(crate) fn add(&self, n: u64) {
+        let before = self.0.load(Ordering::Relaxed);
+        self.0.store(before.wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Any thread, if no thread uses `add`.
+    fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one thread has done; summed up by [`totals`].
+#[derive(Debug, Default)]
+pub(crate) struct ThreadCounters {
+    pub(crate) calls_started: Counter,
+    pub(crate) calls_settled: Counter,
+    pub(crate) roots_created: Counter,
+    pub(crate) roots_dropped: Counter,
+    pub(crate) late_completions: Counter,
+    pub(crate) slots_taken: Counter,
+    pub(crate) slots_freed: Counter,
+    pub(crate) tasks_made: Counter,
+    pub(crate) tasks_dropped: Counter,
+}
+
+static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
+/// Of threads that are being torn down.
+static OTHERS: Lazy<ThreadCounters> = Lazy::new(ThreadCounters::default);
+
+/// Whose counters a thread uses. They are passed on when it ends, so it gives them back before: its
+/// other thread-local values may drop roots later.
+#[derive(Clone, Copy)]
+enum Mine {
+    NotYet,
+    Own(&'static ThreadCounters),
+    GivenBack,
+}
+
+struct GiveBack;
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        MINE.set(Mine::GivenBack);
+    }
+}
+
+thread_local! {
+    static MINE: Cell<Mine> = const { Cell::new(Mine::NotYet) };
+    static GIVE_BACK: GiveBack = const { GiveBack };
+}
+
+/// Adds to a counter of the calling thread. Does not panic, whenever it is called.
+#[inline]
+pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+    match MINE.get() {
+        Mine::Own(mine) => which(mine).add(n),
+        _ => count_otherwise(which, n),
+    }
+}
+
+/// The calling thread's counters.
+#[cfg(test)]
+pub(crate) fn thread() -> &'static ThreadCounters {
+    count(|t| &t.roots_created, 0);
+    match MINE.get() {
+        Mine::Own(mine) => mine,
+        _ => &OTHERS,
+    }
+}
+
+#[cold]
+fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+    if let Mine::NotYet = MINE.get() {
+        // In this order: destructors run in the reverse one.
+        let mine = catch_unwind(|| THREADS.get_or_default()).ok();
+        if let Some(mine) = mine
+            && GIVE_BACK.try_with(|_| ()).is_ok()
+        {
+            MINE.set(Mine::Own(mine));
+            return which(mine).add(n);
+        }
+        MINE.set(Mine::GivenBack);
+    }
+    which(&OTHERS).add_shared(n);
+}
+
+/// The sum over all threads. Any thread.
+pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
+    THREADS
+        .iter()
+        .chain([&*OTHERS])
+        .map(|t| which(t).get())
+        .sum()
+}
+
+/// What one domain has done.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct DomainStats {
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Messages that came from other threads and domains.
+    pub messages_in: u64,
+    /// Messages that this domain's thread sent to other domains.
+    pub messages_out: u64,
+    /// How often a sleeping loop was woken.
+    pub wakeups: u64,
+    /// Time since the executor was made.
+    pub alive: Duration,
+    /// The part of it in which the loop was not asleep.
+    pub busy: Duration,
+}
+
+/// The counters behind [`DomainStats`]. What the owner writes is apart from what others write.
+#[derive(Debug)]
+pub(crate) struct DomainCounters {
+    born: Instant,
+    /// Written by whoever wakes.
+    pub(crate) wakeups: AtomicU64,
+    owner: CachePadded<OwnerCounters>,
+}
+
+/// Written by the owner only.
+#[derive(Debug, Default)]
+pub(crate) struct OwnerCounters {
+    pub(crate) polls: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
+    /// Nanoseconds asleep, without the sleep that goes on.
+    asleep: Counter,
+    /// When the present sleep started, in nanoseconds since `born`; 0 when awake.
+    asleep_since: AtomicU64,
+}
+
+impl std::ops::Deref for DomainCounters {
+    type Target = OwnerCounters;
+
+    fn deref(&self) -> &OwnerCounters {
+        &self.owner
+    }
+}
+
+impl DomainCounters {
+    pub(crate) fn new() -> Self {
+        DomainCounters {
+            born: Instant::now(),
+            wakeups: AtomicU64::new(0),
+            owner: CachePadded::default(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.born.elapsed().as_nanos() as u64
+    }
+
+    /// The loop goes to sleep. Only the owner.
+    pub(crate) fn sleep(&self) {
+        self.asleep_since
+            .store(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// The loop is awake; cheap if it was awake before. Returns how long it slept. Only the owner.
+    pub(crate) fn awake(&self) -> Option<Duration> {
+        let since = self.asleep_since.load(Ordering::Relaxed);
+        if since == 0 {
+            return None;
+        }
+        let slept = self.now().saturating_sub(since);
+        self.asleep.add(slept);
+        self.asleep_since.store(0, Ordering::Relaxed);
+        Some(Duration::from_nanos(slept))
+    }
+
+    pub(crate) fn stats(&self) -> DomainStats {
+        let now = self.now();
+        let since = self.asleep_since.load(Ordering::Relaxed);
+        let current = if since == 0 {
+            0
+        } else {
+            now.saturating_sub(since)
+        };
+        let asleep = self.asleep.get() + current;
+        DomainStats {
+            polls: self.polls.get(),
+            messages_in: self.messages_in.get(),
+            messages_out: self.messages_out.get(),
+            wakeups: self.wakeups.load(Ordering::Relaxed),
+            alive: Duration::from_nanos(now),
+            busy: Duration::from_nanos(now.saturating_sub(asleep)),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use crate::metrics::totals;
+
+    #[test]
+    fn sleep_is_not_busy() {
+        let c = DomainCounters::new();
+        c.sleep();
+        std::thread::sleep(Duration::from_millis(20));
+        let during = c.stats();
+        assert!(during.alive - during.busy >= Duration::from_millis(20));
+        c.awake();
+        let after = c.stats();
+        assert!(after.alive - after.busy >= Duration::from_millis(20));
+        c.awake();
+        let again = c.stats();
+        assert_eq!(
+            again.alive - again.busy,
+            after.alive - after.busy,
+            "counted once"
+        );
+    }
+
+    /// What a thread drops while it is torn down counts as well, and does not get in the way of
+    /// the thread that is given its counters next.
+    #[test]
+    fn a_thread_counts_to_its_very_end() {
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                count(|t| &t.late_completions, 1);
+            }
+        }
+        thread_local!(static LATE: Late = const { Late });
+        let before = totals().late_completions;
+        for _ in 0..20 {
+            let threads = [true, false].map(|first| {
+                std::thread::spawn(move || {
+                    if first {
+                        LATE.with(|_| ());
+                    }
+                    count(|t| &t.late_completions, 1);
+                    LATE.with(|_| ());
+                })
+            });
+            for thread in threads {
+                // A scope would not wait for the destructors.
+                thread.join().expect("it does not panic");
+            }
+        }
+        assert!(totals().late_completions >= before + 80);
+    }
+
+    #[test]
+    fn totals_sum_over_threads() {
+        let before = totals();
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| count(|t| &t.calls_started, 2));
+            }
+        });
+        assert!(totals().calls_started >= before.calls_started + 8);
+    }
+}

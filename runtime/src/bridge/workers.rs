@@ -1,0 +1,284 @@
+//! OCaml functions of several domains that do the same work.
+
+use crate::base::panic::contain_quietly;
+use crate::bridge::apply::Args;
+use crate::bridge::remote::RemoteFunc;
+use crate::domain::Domain;
+use crate::domain::join::JoinHandle;
+use crate::value::exception::{OCamlException, WorkError};
+use ocaml::FromValue;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+/// Domains that do the same work for callers on any thread, as those of a server do: each joins with
+/// a function of its own, and a call goes to the domain with the fewest under way. They may come and
+/// go at any time. Clones are the same workers.
+///
+/// ```
+/// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
+///
+/// type Handlers = Workers<(String,), String>;
+///
+/// // type workers
+/// // external create : unit -> workers = "workers_create"
+/// #[func(sync)]
+/// pub fn workers_create() -> Opaque<Handlers> {
+///     Opaque::new(Workers::new())
+/// }
+///
+/// // external join : workers -> (string -> string Lwt.t) -> unit = "workers_join"
+/// #[func(sync, raise)]
+/// pub fn workers_join(
+///     workers: Opaque<Handlers>,
+///     handle: OCamlAsyncFunc<(String,), String>,
+/// ) -> Result<(), TokenError> {
+///     workers.join(handle.remote()?);
+///     Ok(())
+/// }
+///
+/// // external leave : workers -> Lwt_interop.Handle.t -> unit Lwt.t = "workers_leave"
+/// #[func]
+/// pub async fn workers_leave(workers: Opaque<Handlers>, domain: Domain) {
+///     workers.leave(&domain).await
+/// }
+///
+/// // In a server, on tokio:
+/// async fn answer(workers: &Handlers, request: String) -> String {
+///     match workers.call((request,)) {
+///         Ok(call) => call.await.unwrap_or_else(|e| e.to_string()),
+///         Err(nobody) => nobody.to_string(),
+///     }
+/// }
+/// ```
+pub struct Workers<A, R> {
+    all: Arc<RwLock<List<A, R>>>,
+}
+
+struct List<A, R> {
+    working: Vec<Arc<Worker<A, R>>>,
+    /// Those that take no more calls, and may still have some under way.
+    leaving: Vec<Weak<Worker<A, R>>>,
+}
+
+/// A function, and those of its calls that are under way: each has a share. So has the list, while
+/// the worker takes calls.
+struct Worker<A, R> {
+    function: RemoteFunc<A, R>,
+    /// Dropped with the last share, which tells who waits for that.
+    done: Mutex<Vec<oneshot::Sender<()>>>,
+}
+
+impl<A, R> Worker<A, R> {
+    fn load(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self)
+    }
+
+    fn is_of(&self, domain: &Domain) -> bool {
+        self.function.domain() == domain
+    }
+
+    /// Closed when this is dropped.
+    fn done(&self) -> oneshot::Receiver<()> {
+        let (tell, done) = oneshot::channel();
+        let mut all = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(tell);
+        done
+    }
+}
+
+impl<A, R> List<A, R> {
+    /// Gives back its share of the first one that it is, which takes no more calls.
+    fn dismiss(&mut self, is_it: impl Fn(&Arc<Worker<A, R>>) -> bool) -> Option<Arc<Worker<A, R>>> {
+        self.leaving.retain(|w| w.strong_count() > 0);
+        let i = self.working.iter().position(is_it)?;
+        let worker = self.working.swap_remove(i);
+        self.leaving.push(Arc::downgrade(&worker));
+        Some(worker)
+    }
+}
+
+impl<A, R> Drop for Worker<A, R> {
+    fn drop(&mut self) {
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for tell in done.drain(..) {
+            // The waker is the user's, and who waits has nothing to do with who drops this.
+            contain_quietly(|| drop(tell));
+        }
+    }
+}
+
+impl<A, R> Workers<A, R> {
+    /// None yet.
+    pub fn new() -> Self {
+        Workers {
+            all: Arc::new(RwLock::new(List {
+                working: Vec::new(),
+                leaving: Vec::new(),
+            })),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read().working.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The function's domain takes calls from now on. If it had joined with another function before,
+    /// this one takes that one's place. Any thread.
+    pub fn join(&self, function: RemoteFunc<A, R>) {
+        let domain = function.domain().clone();
+        let worker = Arc::new(Worker {
+            function,
+            done: Mutex::default(),
+        });
+        let mut all = self.write();
+        let replaced = all.dismiss(|w| w.is_of(&domain));
+        all.working.push(worker);
+        drop(all);
+        drop(replaced);
+    }
+
+    /// The domain takes no more calls, at once; the future is ready when none is under way there any
+    /// more, also of those that came before another function, or the same one, joined. It may be
+    /// dropped, and there may be several. Any thread.
+    ///
+    /// A call is under way until its function's promise is settled, also if it was cancelled, which a
+    /// function may take its time for. One that waits for its own domain to leave waits for itself.
+    pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
+        let mut all = self.write();
+        let left = all.dismiss(|w| w.is_of(domain));
+        let leaving: Vec<_> = all.leaving.iter().filter_map(Weak::upgrade).collect();
+        drop(all);
+        let there = leaving.iter().filter(|w| w.is_of(domain));
+        let done: Vec<_> = there.map(|w| w.done()).collect();
+        drop((left, leaving));
+        async move {
+            for done in done {
+                // It is never sent, only dropped.
+                let _ = done.await;
+            }
+        }
+    }
+
+    fn lightest(&self) -> Option<Arc<Worker<A, R>>> {
+        let all = self.read();
+        all.working.iter().min_by_key(|w| w.load()).cloned()
+    }
+
+    // No lock is held while OCaml, or anything of the user's, runs, nor while a share is dropped, which
+    // may be the last one.
+
+    fn read(&self) -> RwLockReadGuard<'_, List<A, R>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, List<A, R>> {
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A, R> Workers<A, R>
+where
+    A: Args + Send + 'static,
+    R: FromValue + Send + 'static,
+{
+    /// Calls the function of the domain with the fewest calls under way; see [`RemoteFunc::call`]. A
+    /// domain that has ended without leaving is left out from then on. Any thread, never blocks.
+    /// Costs a look at each worker.
+    ///
+    /// # Errors
+    /// There is no worker; the arguments come back.
+    pub fn call(&self, mut args: A) -> Result<WorkerCall<R>, NoWorkers<A>> {
+        while let Some(worker) = self.lightest() {
+            match worker.function.call_with(args, worker.clone()) {
+                Ok(handle) => {
+                    return Ok(WorkerCall {
+                        handle: handle.cancel_on_drop(),
+                    });
+                }
+                Err(gone) => {
+                    let _share = self.write().dismiss(|w| Arc::ptr_eq(w, &worker));
+                    args = gone.work;
+                }
+            }
+        }
+        Err(NoWorkers { work: args })
+    }
+}
+
+impl<A, R> Default for Workers<A, R> {
+    fn default() -> Self {
+        Workers::new()
+    }
+}
+
+impl<A, R> Clone for Workers<A, R> {
+    fn clone(&self) -> Self {
+        Workers {
+            all: self.all.clone(),
+        }
+    }
+}
+
+impl<A, R> fmt::Debug for Workers<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let domains: Vec<u64> = self
+            .read()
+            .working
+            .iter()
+            .map(|w| w.function.domain().id())
+            .collect();
+        f.debug_struct("Workers")
+            .field("domains", &domains)
+            .finish()
+    }
+}
+
+/// Waits for a call that a worker took. Dropping it cancels the call.
+#[must_use = "dropping it cancels the call"]
+#[derive(Debug)]
+pub struct WorkerCall<R> {
+    handle: JoinHandle<Result<R, OCamlException>>,
+}
+
+impl<R> Future for WorkerCall<R> {
+    type Output = Result<R, WorkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle).poll(cx).map(|outcome| {
+            outcome
+                .map_err(WorkError::Failed)?
+                .map_err(WorkError::Exception)
+        })
+    }
+}
+
+/// There is no worker. `work` is what could not be handed to one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct NoWorkers<A> {
+    /// The arguments of the call.
+    pub work: A,
+}
+
+impl<A> fmt::Debug for NoWorkers<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoWorkers").finish_non_exhaustive()
+    }
+}
+
+impl<A> fmt::Display for NoWorkers<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no domain takes this call: none has joined, or all have ended")
+    }
+}
+
+impl<A> std::error::Error for NoWorkers<A> {}

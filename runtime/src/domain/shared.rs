@@ -1,0 +1,177 @@
+//! The part of a domain that every thread may touch: its inbox and its wake-up.
+
+use crate::base::counters::DomainCounters;
+use crate::base::panic::contain_quietly;
+use crate::ffi::token::RuntimeToken;
+use crate::task::run_queue::Woken;
+use crate::wake::eventfd::Eventfd;
+use crate::wake::mailbox::{Bell, Inbox};
+use std::any::Any;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Work that travels to a domain. It is run there, once, or dropped.
+pub(crate) trait Message: Any + Send {
+    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>);
+}
+
+/// A message made from a closure.
+pub(crate) struct Run<F>(pub(crate) F);
+
+impl<F: FnOnce(&RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
+    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
+        (self.0)(token)
+    }
+}
+
+/// What other threads know of a domain.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    inbox: Inbox<Box<dyn Message>, Eventfd>,
+    /// Tasks that other threads have woken.
+    pub(crate) woken: Woken,
+    pub(crate) counters: DomainCounters,
+}
+
+impl Shared {
+    /// The shared part of a new executor, not yet known to anyone.
+    pub(crate) fn new(id: u64) -> io::Result<Self> {
+        Ok(Shared {
+            id,
+            inbox: Inbox::new(Eventfd::new()?),
+            woken: Woken::new(),
+            counters: DomainCounters::new(),
+        })
+    }
+
+    /// The descriptor that becomes readable when a sleeping loop is woken.
+    pub(crate) fn raw_fd(&self) -> Option<i32> {
+        self.inbox.with_bell(AsRawFd::as_raw_fd)
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.inbox.is_open()
+    }
+
+    /// Tells the loop that there is work. Any thread; a system call only if the loop
+    /// sleeps and nobody has woken it yet.
+    pub(crate) fn wake(&self) {
+        self.note_wake(self.inbox.wake());
+    }
+
+    /// The owner has made work for its loop, which looks before it sleeps; unless it has just looked,
+    /// and this is a signal handler or a finaliser.
+    pub(crate) fn nudge(&self) {
+        if self.inbox.is_parked() {
+            self.wake();
+        }
+    }
+
+    fn note_wake(&self, rang: bool) {
+        if rang {
+            self.counters.wakeups.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the descriptor unreadable again. The owner, when its loop saw it.
+    pub(crate) fn clear_wake(&self) {
+        let _ = self.inbox.with_bell(Bell::silence);
+    }
+
+    /// See [`Inbox::take_news`]. The owner.
+    pub(crate) fn take_news(&self) -> bool {
+        self.inbox.take_news()
+    }
+
+    /// The loop is awake. Returns how long it slept, if it did. The owner.
+    pub(crate) fn awake(&self) -> Option<Duration> {
+        self.counters.awake()
+    }
+
+    /// See [`Inbox::has_news`]. The owner.
+    pub(crate) fn has_news(&self) -> bool {
+        self.inbox.has_news()
+    }
+
+    /// See [`Inbox::park`]. The owner.
+    #[must_use]
+    pub(crate) fn park(&self) -> bool {
+        let parked = self.inbox.park();
+        if parked {
+            self.counters.sleep();
+        }
+        parked
+    }
+
+    /// Sends a message. Any thread, never blocks. If the domain is gone the message
+    /// comes back.
+    pub(crate) fn send<M: Message>(&self, message: M) -> Result<(), M> {
+        match self.inbox.send(Box::new(message)) {
+            Ok(rang) => {
+                self.note_wake(rang);
+                Ok(())
+            }
+            Err(refused) => {
+                let any: Box<dyn Any + Send> = refused;
+                Err(*any.downcast::<M>().expect("the message that was sent"))
+            }
+        }
+    }
+
+    pub(crate) fn receive(&self) -> Option<Box<dyn Message>> {
+        let message = self.inbox.receive();
+        self.counters.messages_in.add(u64::from(message.is_some()));
+        message
+    }
+
+    /// How many messages wait. Any thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// Ends the domain: later messages go back to their senders, those that were not
+    /// yet received are dropped, the descriptor is closed. The owner.
+    pub(crate) fn close(&self) {
+        self.inbox
+            .close(|message| contain_quietly(|| drop(message)));
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    type Nop = Run<fn(&RuntimeToken<'_>)>;
+
+    fn nop() -> Nop {
+        Run(|_| ())
+    }
+
+    #[test]
+    fn a_closed_inbox_hands_messages_back() {
+        let s = Shared::new(u64::MAX).unwrap();
+        assert!(s.send(nop()).is_ok());
+        s.close();
+        assert!(!s.is_alive());
+        assert!(s.send(nop()).is_err());
+        assert!(s.receive().is_none());
+        s.wake();
+    }
+
+    #[test]
+    fn a_parked_loop_is_woken_once_through_its_descriptor() {
+        let s = Shared::new(u64::MAX).unwrap();
+        assert!(s.park());
+        for _ in 0..3 {
+            assert!(s.send(nop()).is_ok());
+        }
+        assert_eq!(s.counters.stats().wakeups, 1);
+        assert!(s.take_news());
+        s.clear_wake();
+        while s.receive().is_some() {}
+        assert_eq!(s.counters.stats().messages_in, 3);
+        assert!(s.park(), "all was received");
+    }
+}

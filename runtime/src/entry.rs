@@ -1,0 +1,4 @@
+//! Where OCaml calls in.
+
+pub(crate) mod call;
+pub(crate) mod primitives;

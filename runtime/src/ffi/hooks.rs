@@ -1,0 +1,199 @@
+//! What the OCaml runtime, and the C library, tell of the lives of domains and processes.
+//!
+//! **The first thread of a domain** is the one that its loop is expected on; the runtime's
+//! initialisation hook is the only place to learn which one it is.
+//!
+//! **Roots that outlive their domain.** When a domain ends, boxroot sets its roots aside, and the
+//! next domain that collects adopts them. But an ending domain takes part in one more collection
+//! after that: it would take its own roots back, and with it gone nobody would scan them. So an
+//! ending domain no longer scans for boxroot, and Domain 0, which is always there to adopt, has
+//! boxroot's state from the start.
+
+use crate::ffi::runtime::{Root, UNIT};
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::mem::transmute;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+type ScanHook = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, *mut c_void);
+type TimingHook = unsafe extern "C" fn();
+
+unsafe extern "C" {
+    static caml_scan_roots_hook: AtomicPtr<c_void>;
+    static caml_domain_terminated_hook: AtomicPtr<c_void>;
+    static mut caml_domain_initialize_hook: Option<TimingHook>;
+    fn caml_minor_collection();
+}
+
+/// The hooks that were there before ours, null if none.
+static SCAN: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+static TERMINATED: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+static INITIALIZE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+thread_local! {
+    /// This thread was the first of its domain.
+    static FIRST: Cell<bool> = const { Cell::new(false) };
+    /// This thread's domain has given away its roots, and runs no OCaml code any more.
+    static ENDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is the first of its domain.
+pub(crate) fn is_first_thread() -> bool {
+    FIRST.get()
+}
+
+/// Whether the calling thread's domain has ended.
+pub(crate) fn has_ended() -> bool {
+    ENDED.get()
+}
+
+/// Gives back the memory of an ending domain's roots, 16 kB, if all of them are gone.
+///
+/// boxroot frees a pool of roots when its last one is deleted, but not the pool that a domain takes
+/// new roots from: it would be passed on empty, for ever. A collection makes it an ordinary one.
+///
+/// # Safety
+/// OCaml called, at the domain's end, and no unrooted value is at hand.
+pub(crate) unsafe fn free_roots() {
+    // SAFETY: the caller's.
+    unsafe {
+        let last = Root::new(UNIT);
+        caml_minor_collection();
+        drop(last);
+    }
+}
+
+/// How many domains have ended.
+static GONE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of them make it worth while to look for the memory of their roots, and how many roots
+/// boxroot keeps in one pool, or a little more than that.
+const WORTH_WHILE: usize = 32;
+const ROOTS_IN_A_POOL: usize = 2048;
+
+/// Up to which of the domains that have ended this one has given back the memory of their roots.
+#[derive(Debug)]
+pub(crate) struct Reclaimed(Cell<usize>);
+
+impl Reclaimed {
+    /// Nobody's roots have been adopted by this domain yet.
+    pub(crate) fn new() -> Self {
+        Reclaimed(Cell::new(GONE.load(Ordering::Relaxed)))
+    }
+
+    /// Gives back the memory of the roots of others, which this domain has adopted, when domains
+    /// enough have ended since the last time. Costs one load otherwise.
+    ///
+    /// A root that outlives its domain is deleted by a thread that does not own its pool, and then
+    /// boxroot does not notice that the pool has become empty: 16 kB for each such domain, for ever.
+    /// So this domain takes roots from all pools with much room, until they are full, and deletes
+    /// them: what is empty afterwards is freed.
+    ///
+    /// # Safety
+    /// OCaml called, and no unrooted value is at hand.
+    #[inline]
+    pub(crate) unsafe fn look(&self) {
+        if GONE.load(Ordering::Relaxed) - self.0.get() >= WORTH_WHILE {
+            // SAFETY: the caller's.
+            unsafe { self.reclaim() }
+        }
+    }
+
+    /// # Safety
+    /// As for `look`.
+    #[cold]
+    unsafe fn reclaim(&self) {
+        // No more at a time: the loop waits meanwhile, for a millisecond or so.
+        self.0.set(self.0.get() + WORTH_WHILE);
+        // SAFETY: the caller's.
+        unsafe {
+            let roots: Vec<Root> = (0..WORTH_WHILE * ROOTS_IN_A_POOL)
+                .map(|_| Root::new(UNIT))
+                .collect();
+            // Otherwise the last pool would not be an ordinary one: see `free_roots`.
+            caml_minor_collection();
+            drop(roots);
+        }
+    }
+}
+
+/// Called by the runtime within a collection: it allocates nothing and cannot panic.
+unsafe extern "C" fn scan(
+    action: *mut c_void,
+    flags: c_int,
+    data: *mut c_void,
+    domain: *mut c_void,
+) {
+    if ENDED.get() {
+        // The hooks before ours are boxroot's, and that of systhreads, of which none is left.
+        return;
+    }
+    let before = SCAN.load(Ordering::Acquire);
+    if !before.is_null() {
+        // SAFETY: the hook that was there before, with the arguments that it expects.
+        unsafe { transmute::<*mut c_void, ScanHook>(before)(action, flags, data, domain) }
+    }
+}
+
+/// Runs the hook that was there before.
+///
+/// # Safety
+/// The runtime called the one that calls this.
+unsafe fn go_on(before: &AtomicPtr<c_void>) {
+    let before = before.load(Ordering::Acquire);
+    if !before.is_null() {
+        // SAFETY: it is a hook of this type; the call is the runtime's.
+        unsafe { transmute::<*mut c_void, TimingHook>(before)() }
+    }
+}
+
+/// Called by the runtime at a domain's start, on its first thread.
+unsafe extern "C" fn initialized() {
+    // SAFETY: the runtime called.
+    unsafe { go_on(&INITIALIZE) }
+    FIRST.set(true);
+}
+
+/// Called by the runtime at a domain's end, on its first thread.
+unsafe extern "C" fn terminated() {
+    // SAFETY: the runtime called.
+    unsafe { go_on(&TERMINATED) }
+    ENDED.set(true);
+    GONE.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Installs the hooks; does nothing the second time. `forked` is called by the C library in the
+/// child of a fork, on the only thread that there is.
+///
+/// # Safety
+/// OCaml called, on the main thread, before there is another domain and after its thread library
+/// was initialised, which installs hooks without regard for those that it finds.
+pub(crate) unsafe fn install(forked: unsafe extern "C" fn()) {
+    static ONCE: Once = Once::new();
+    FIRST.set(true);
+    ONCE.call_once(|| {
+        // SAFETY: the caller's. Making a root installs boxroot's hooks, so that ours are in front
+        // of them. The runtime reads its hooks while it collects or starts a domain, neither of
+        // which happens while this thread holds the lock of the only domain.
+        unsafe {
+            drop(Root::new(UNIT));
+            let replace = |hook: &AtomicPtr<c_void>, saved: &AtomicPtr<c_void>, ours| {
+                saved.store(hook.load(Ordering::Acquire), Ordering::Release);
+                hook.store(ours, Ordering::Release);
+            };
+            replace(&caml_scan_roots_hook, &SCAN, scan as *mut c_void);
+            replace(
+                &caml_domain_terminated_hook,
+                &TERMINATED,
+                terminated as *mut c_void,
+            );
+            let before = caml_domain_initialize_hook
+                .map_or(std::ptr::null_mut(), |hook| hook as *mut c_void);
+            INITIALIZE.store(before, Ordering::Release);
+            caml_domain_initialize_hook = Some(initialized);
+            // It fails only for want of memory; then a forked child hangs where it would be refused.
+            libc::pthread_atfork(None, None, Some(forked));
+        }
+    });
+}

@@ -1,0 +1,57 @@
+//! Results on their way to OCaml.
+
+use crate::ffi::converted::Converted;
+use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::token::RuntimeToken;
+use ocaml::ToValue;
+use std::any::Any;
+
+/// The value in OCaml. What fits a word costs nothing; the crate `ocaml` would root it.
+#[inline]
+pub(crate) fn to_ocaml<T: ToValue + 'static>(token: &RuntimeToken<'_>, value: &T) -> Converted {
+    match immediate(value) {
+        Some(raw) => Converted::Word(raw),
+        None => Converted::Value(value.to_value(token.runtime())),
+    }
+}
+
+/// The value of a type that is an OCaml `int`, `bool` or `unit`. The compiler knows the answer.
+#[inline(always)]
+fn immediate<T: 'static>(value: &T) -> Option<RawValue> {
+    let value: &dyn Any = value;
+    macro_rules! ints {
+        ($($t:ty),+) => {
+            $(if let Some(i) = value.downcast_ref::<$t>() {
+                return Some(ffi::int(*i as isize));
+            })+
+        };
+    }
+    if value.is::<()>() {
+        return Some(ffi::UNIT);
+    }
+    if let Some(b) = value.downcast_ref::<bool>() {
+        return Some(ffi::bool(*b));
+    }
+    // As the crate `ocaml` converts them.
+    ints!(i8, u8, i16, u16, isize, usize);
+    None
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_immediate_and_nothing_else_is() {
+        assert_eq!(immediate(&()), Some(ffi::int(0)));
+        assert_eq!(immediate(&true), Some(ffi::int(1)));
+        assert_eq!(immediate(&-7isize), Some(ffi::int(-7)));
+        assert_eq!(immediate(&i8::MIN), Some(ffi::int(-128)));
+        assert_eq!(immediate(&u16::MAX), Some(ffi::int(0xffff)));
+        // OCaml's `int32` and `int64` are blocks.
+        assert_eq!(immediate(&7i32), None);
+        assert_eq!(immediate(&7i64), None);
+        assert_eq!(immediate(&7u32), None);
+        assert_eq!(immediate(&String::new()), None);
+    }
+}
