@@ -26,11 +26,8 @@ fn relay(mut ids: Vec<Int>) -> Pin<Box<dyn Future<Output = Vec<Int>>>> {
         let here = domain::current().map_or(-1, |d| d.id() as Int);
         let mut seen = vec![here];
         let next = ids.pop().and_then(|id| domain::get(id as u64));
-        if let Some(next) = next
-            && let Ok(task) = next.spawn(move || relay(ids))
-            && let Ok(others) = task.await
-        {
-            seen.extend(others);
+        if let Some(Ok(task)) = next.map(|next| next.spawn(move || relay(ids))) {
+            seen.extend(task.await.unwrap_or_default());
         }
         seen
     })

@@ -26,9 +26,10 @@ pub fn watch(what: String, seconds: Int) {
             loop {
                 std::thread::sleep(Duration::from_millis(500));
                 let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some((what, until)) = &*watched
-                    && Instant::now() > *until
-                {
+                let late = watched
+                    .as_ref()
+                    .filter(|(_, until)| Instant::now() > *until);
+                if let Some((what, _)) = late {
                     if let Ok(stderr) = &mut stderr {
                         let _ = writeln!(stderr, "domain-tests: \"{what}\" hangs");
                     }

@@ -174,7 +174,7 @@ fn number(text: &[u8]) -> Option<i64> {
     if text.first() == Some(&b'+') {
         return None;
     }
-    str::from_utf8(text).ok()?.parse().ok()
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The words of an inline command. In `"` a backslash is that of C, in `'` it only saves a `'`.

@@ -92,10 +92,8 @@ pub(crate) fn thread() -> &'static ThreadCounters {
 fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     if let Mine::NotYet = MINE.get() {
         // In this order: destructors run in the reverse one.
-        let mine = catch_unwind(|| THREADS.get_or_default()).ok();
-        if let Some(mine) = mine
-            && GIVE_BACK.try_with(|_| ()).is_ok()
-        {
+        let mine = catch_unwind(|| THREADS.get_or_default());
+        if let (Ok(mine), Ok(())) = (mine, GIVE_BACK.try_with(|_| ())) {
             MINE.set(Mine::Own(mine));
             return which(mine).add(n);
         }

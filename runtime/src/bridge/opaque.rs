@@ -87,11 +87,17 @@ impl<T: fmt::Debug> fmt::Debug for Opaque<T> {
 /// A value whose type is known while the program runs.
 trait Content: Any + Send + Sync {
     fn type_name(&self) -> &'static str;
+    /// The upcast that the language itself does from Rust 1.86 on.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 impl<T: Send + Sync + 'static> Content for T {
     fn type_name(&self) -> &'static str {
         type_name::<T>()
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 
@@ -102,7 +108,7 @@ static OPERATIONS: Operations = Operations::new(c"ocaml-lwt-interop.opaque", col
 unsafe extern "C" fn collected(block: RawValue) {
     // SAFETY: the runtime calls it once, for a block that `to_value` made.
     let share = unsafe { custom::place::<Share>(block).read() };
-    garbage::push(share);
+    garbage::push(share.into_any());
     // Afterwards, so that the loop that wakes finds it.
     wake_one_or_all();
 }
@@ -122,8 +128,7 @@ unsafe impl<T: Send + Sync + 'static> FromValue for Opaque<T> {
             (*custom::place::<Share>(raw)).clone()
         };
         let found = (*share).type_name();
-        let any: Arc<dyn Any + Send + Sync> = share;
-        Opaque(any.downcast().unwrap_or_else(|_| {
+        Opaque(share.into_any().downcast().unwrap_or_else(|_| {
             panic!(
                 "an OCaml value that was to be an Opaque<{}> is an Opaque<{found}>",
                 type_name::<T>()

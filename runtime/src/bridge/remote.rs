@@ -159,9 +159,10 @@ struct Running<R: FromValue + 'static, G: 'static>(Option<(PromiseFuture<R>, G)>
 
 impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
     fn drop(&mut self) {
-        if let Some((promise, until_done)) = self.0.take()
-            && let Some(settled) = promise.cancel()
-        {
+        let Some((promise, until_done)) = self.0.take() else {
+            return;
+        };
+        if let Some(settled) = promise.cancel() {
             local::with_owner(|local| {
                 local.executor.spawn(async move {
                     let _ = settled.await;

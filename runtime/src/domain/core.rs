@@ -167,9 +167,7 @@ impl Schedule for Shared {
                 self.nudge();
             }
         });
-        if let Some(task) = task
-            && self.woken.push(task)
-        {
+        if task.is_some_and(|task| self.woken.push(task)) {
             self.wake();
         }
     }

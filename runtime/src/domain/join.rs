@@ -59,9 +59,11 @@ impl<T> Joined<T> {
         async move {
             let work = async { work.await.map_err(JoinError::Panicked) };
             let cancelled = async {
-                if let Some(cancelled) = cancelled
-                    && cancelled.await.is_ok()
-                {
+                let asked = match cancelled {
+                    Some(cancelled) => cancelled.await.is_ok(),
+                    None => false,
+                };
+                if asked {
                     return Err(JoinError::Cancelled);
                 }
                 // The handle was dropped: the task is detached.
@@ -138,9 +140,8 @@ impl<T> JoinHandle<T> {
                 };
                 outcome.is_some()
             };
-            if patience.look(look)
-                && let Some(outcome) = outcome
-            {
+            patience.look(look);
+            if let Some(outcome) = outcome {
                 return outcome;
             }
         }

@@ -13,8 +13,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Work that travels to a domain. It is run there, once, or dropped.
-pub(crate) trait Message: Any + Send {
+pub(crate) trait Message: IntoAny + Send + 'static {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>);
+}
+
+/// Upcasts a boxed message, which the language itself does from Rust 1.86 on.
+pub(crate) trait IntoAny {
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: Any> IntoAny for T {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
 }
 
 /// A message made from a closure.
@@ -114,8 +125,8 @@ impl Shared {
                 Ok(())
             }
             Err(refused) => {
-                let any: Box<dyn Any + Send> = refused;
-                Err(*any.downcast::<M>().expect("the message that was sent"))
+                let refused = refused.into_any().downcast::<M>();
+                Err(*refused.expect("the message that was sent"))
             }
         }
     }

@@ -225,9 +225,8 @@ impl TaskRef {
                 _ => None,
             }
         });
-        if let Ok(before) = before
-            && before & QUEUED == 0
-        {
+        let Ok(before) = before else { return };
+        if before & QUEUED == 0 {
             if before > TOO_MANY {
                 std::process::abort();
             }

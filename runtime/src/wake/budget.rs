@@ -37,7 +37,7 @@ impl Turn {
     /// Notes that a unit was done.
     pub(crate) fn spend(&self) {
         self.units.set(self.units.get().wrapping_add(1));
-        if self.units.get().is_multiple_of(STRIDE) && Instant::now() >= self.until.get() {
+        if self.units.get() % STRIDE == 0 && Instant::now() >= self.until.get() {
             self.over.set(true);
         }
     }
