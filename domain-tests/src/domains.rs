@@ -4,7 +4,7 @@ use crate::failures::Counted;
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
-use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, blocking, func};
+use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, func, ocaml_blocking};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -233,7 +233,7 @@ pub fn visit_dead() -> Vec<(String, Int)> {
         Err(e) => (
             e.to_string(),
             match e {
-                CallError::Terminated(t) => Some(t.work),
+                CallError::DomainTerminated(t) => Some(t.work),
                 _ => None,
             },
         ),
@@ -329,7 +329,7 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 /// Calls an OCaml function on the blocking lane of Domain 0.
 #[func(raise)]
 pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
-    let called = blocking::run(move |token| {
+    let called = ocaml_blocking::run(move |token| {
         let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
         f.call(token, ()).map_err(|e| e.to_string())
     });
@@ -339,7 +339,7 @@ pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
 /// A panic on the blocking lane.
 #[func(raise)]
 pub fn panics_on_lane() -> Result<(), JoinError> {
-    blocking::run(|_| panic!("on the lane")).await
+    ocaml_blocking::run(|_| panic!("on the lane")).await
 }
 
 /// Fills the lane's queue, whose threads are blocked until the function opens the gate. Returns
@@ -350,18 +350,18 @@ pub fn fill_lane(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), E
     let ran = Arc::new(AtomicUsize::new(0));
     let dropped = || {
         let ran = ran.clone();
-        blocking::run(move |_| ran.fetch_add(1, Ordering::Relaxed))
+        ocaml_blocking::run(move |_| ran.fetch_add(1, Ordering::Relaxed))
     };
     // This one had a place, the other one waits for one.
     let mut queued = Box::pin(dropped());
     assert!(future::poll_once(&mut queued).await.is_none());
     let mut jobs = Vec::new();
-    while let Ok(job) = blocking::try_submit(|_| 1) {
+    while let Ok(job) = ocaml_blocking::try_submit(|_| 1) {
         jobs.push(job?);
     }
     let mut waiting = Box::pin(dropped());
     assert!(future::poll_once(&mut waiting).await.is_none());
-    let mut late = Box::pin(blocking::submit(|_| 100));
+    let mut late = Box::pin(ocaml_blocking::submit(|_| 100));
     assert!(future::poll_once(&mut late).await.is_none());
     drop((queued, waiting));
     jobs[7].cancel();

@@ -185,7 +185,7 @@ pub fn send_bomb(id: Int) -> String {
     match sent {
         Ok(task) => match task.await {
             Ok(()) => "it ended".to_owned(),
-            Err(JoinError::Terminated { domain }) => format!("terminated {domain}"),
+            Err(JoinError::DomainTerminated { domain }) => format!("terminated {domain}"),
             Err(e) => e.to_string(),
         },
         Err(e) => e.to_string(),

@@ -66,7 +66,7 @@ pub async fn stress_fan_out(ids: Vec<Int>, n: Int) -> (Int, Int, Int) {
         match task.await {
             Ok(()) => values += 1,
             Err(JoinError::Cancelled) => cancelled += 1,
-            Err(JoinError::Terminated { .. }) => gone += 1,
+            Err(JoinError::DomainTerminated { .. }) => gone += 1,
             // Neither is expected: the sum will tell.
             Err(_) => {}
         }

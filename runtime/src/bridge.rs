@@ -5,5 +5,5 @@ pub(crate) mod function;
 pub(crate) mod opaque;
 pub(crate) mod promise;
 pub(crate) mod remote;
-pub(crate) mod settle;
+pub(crate) mod resolve;
 pub(crate) mod workers;

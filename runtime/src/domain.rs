@@ -11,8 +11,8 @@ pub(crate) mod shared;
 pub(crate) mod waits;
 
 use crate::base::counters::DomainStats;
-use crate::base::error::{CallError, JoinError, Terminated, TokenError};
-use crate::base::panic::contain;
+use crate::base::error::{CallError, DomainTerminated, JoinError, TokenError};
+use crate::base::panic::catch_unwind;
 use crate::domain::core as local;
 use crate::domain::handle::handle_in;
 use crate::domain::join::JoinHandle;
@@ -34,7 +34,7 @@ pub struct Domain {
 
 /// The domain whose loop this thread runs. Any thread.
 pub fn current() -> Option<Domain> {
-    local::with_owner(|local| Domain::from_shared(local.shared.clone()))
+    local::with_current(|local| Domain::from_shared(local.shared.clone()))
 }
 
 /// The domain with this unique id, if it has an executor. Any thread.
@@ -64,7 +64,7 @@ pub fn main() -> Option<Domain> {
 pub fn spawn_local<T: 'static>(
     future: impl Future<Output = T> + 'static,
 ) -> Result<JoinHandle<T>, TokenError> {
-    let spawned = local::with_owner(|local| {
+    let spawned = local::with_current(|local| {
         let (handle, joined) = join::pair(local.shared.id);
         local.executor.spawn(joined.run(future));
         handle
@@ -106,7 +106,7 @@ impl Domain {
     ///
     /// # Errors
     /// The domain has ended; the factory comes back.
-    pub fn spawn<F, Fut, T>(&self, factory: F) -> Result<JoinHandle<T>, Terminated<F>>
+    pub fn spawn<F, Fut, T>(&self, factory: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = T> + 'static,
@@ -116,7 +116,7 @@ impl Domain {
         let message = Spawn { factory, joined };
         match local::send(&self.shared, message) {
             Ok(()) => Ok(handle),
-            Err(refused) => Err(Terminated {
+            Err(refused) => Err(DomainTerminated {
                 domain: self.id(),
                 work: refused.factory,
             }),
@@ -128,7 +128,7 @@ impl Domain {
     ///
     /// # Errors
     /// The domain has ended; the closure comes back.
-    pub fn call<F, T>(&self, f: F) -> Result<JoinHandle<T>, Terminated<F>>
+    pub fn call<F, T>(&self, f: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
@@ -136,7 +136,7 @@ impl Domain {
         let (handle, joined) = join::pair(self.id());
         match local::send(&self.shared, Call { f, joined }) {
             Ok(()) => Ok(handle),
-            Err(refused) => Err(Terminated {
+            Err(refused) => Err(DomainTerminated {
                 domain: self.id(),
                 work: refused.f,
             }),
@@ -155,10 +155,10 @@ impl Domain {
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        if let Some(domain) = local::with_owner(|local| local.shared.id) {
+        if let Some(domain) = local::with_current(|local| local.shared.id) {
             return Err(CallError::WouldBlockDomain { domain, work: f });
         }
-        let handle = self.call(f).map_err(CallError::Terminated)?;
+        let handle = self.call(f).map_err(CallError::DomainTerminated)?;
         handle.wait().map_err(CallError::Failed)
     }
 }
@@ -223,7 +223,7 @@ where
         if joined.is_cancelled() {
             return joined.report(Err(JoinError::Cancelled));
         }
-        match contain(factory) {
+        match catch_unwind(factory) {
             Ok(future) => {
                 let local = local::of(token).expect("a loop delivers");
                 local.executor.spawn(joined.run(future));

@@ -32,7 +32,7 @@
 //! | deal calls out to several domains | [`Workers`] |
 //! | keep an OCaml value | [`Rooted`] |
 //! | give OCaml a Rust value to keep | [`Opaque`] |
-//! | run OCaml code that blocks | [`blocking::run`] |
+//! | run OCaml code that blocks | [`ocaml_blocking::run`] |
 //! | take or return bytes | [`Bytes`] |
 //! | use tokio from elsewhere | [`tokio_handle`] |
 //!
@@ -45,17 +45,17 @@
 #![warn(missing_docs)]
 
 mod base;
-pub mod blocking;
 mod bridge;
 pub mod domain;
 mod entry;
 mod ffi;
 pub mod metrics;
+pub mod ocaml_blocking;
 mod task;
 mod value;
 mod wake;
 
-pub use base::error::{CallError, JoinError, Terminated, TokenError};
+pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::apply::Args;

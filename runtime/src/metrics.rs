@@ -2,8 +2,8 @@
 
 use crate::base::counters::sum;
 use crate::base::tokio_rt;
-use crate::blocking;
 use crate::domain::registry::registry;
+use crate::ocaml_blocking;
 
 pub use crate::base::counters::DomainStats;
 
@@ -18,7 +18,7 @@ pub struct Totals {
     pub calls_started: u64,
     /// Those of them that have been settled: a value, an exception, cancelled, or
     /// their domain's end.
-    pub calls_settled: u64,
+    pub calls_resolved: u64,
     /// Completions that came for something that was settled before; dropped.
     pub late_completions: u64,
     /// OCaml values that [`Rooted`](crate::Rooted) and what is made of it keep alive: promises,
@@ -38,9 +38,9 @@ pub struct Totals {
     /// Domains that have an executor.
     pub domains: u64,
     /// Threads of the blocking lane; one ends when it has had nothing to do for five seconds.
-    pub lane_threads: u64,
+    pub blocking_pool_threads: u64,
     /// Jobs that wait for one of them.
-    pub lane_queue: u64,
+    pub blocking_pool_queue: u64,
 }
 
 /// Sums up what all threads have counted. Any thread.
@@ -51,16 +51,16 @@ pub fn totals() -> Totals {
         let ended = sum(ends);
         sum(starts).saturating_sub(ended)
     };
-    let settled = sum(|t| &t.calls_settled);
+    let settled = sum(|t| &t.calls_resolved);
     let (domains, messages) = {
         let domains = registry();
         let messages: usize = domains.values().map(|domain| domain.waiting()).sum();
         (domains.len(), messages)
     };
-    let (lane_threads, lane_queue) = blocking::occupancy();
+    let (blocking_pool_threads, blocking_pool_queue) = ocaml_blocking::occupancy();
     Totals {
         calls_started: sum(|t| &t.calls_started),
-        calls_settled: settled,
+        calls_resolved: settled,
         late_completions: sum(|t| &t.late_completions),
         roots: difference(|t| &t.roots_created, |t| &t.roots_dropped),
         slots: difference(|t| &t.slots_taken, |t| &t.slots_freed),
@@ -68,7 +68,7 @@ pub fn totals() -> Totals {
         messages: messages as u64,
         tokio_tasks: tokio_rt::alive_tasks() as u64,
         domains: domains as u64,
-        lane_threads: lane_threads as u64,
-        lane_queue: lane_queue as u64,
+        blocking_pool_threads: blocking_pool_threads as u64,
+        blocking_pool_queue: blocking_pool_queue as u64,
     }
 }

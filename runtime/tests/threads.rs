@@ -2,8 +2,9 @@
 
 use ocaml_lwt_interop::ocaml::Value;
 use ocaml_lwt_interop::{
-    Bytes, CallError, Domain, JoinError, JoinHandle, OCamlAsyncFunc, OCamlException, OCamlFunc,
-    Panic, Promise, PromiseFuture, Resolver, Rooted, RuntimeToken, Terminated, TokenError,
+    Bytes, CallError, Domain, DomainTerminated, JoinError, JoinHandle, OCamlAsyncFunc,
+    OCamlException, OCamlFunc, Panic, Promise, PromiseFuture, Resolver, Rooted, RuntimeToken,
+    TokenError,
 };
 use std::marker::PhantomData;
 
@@ -68,7 +69,7 @@ fn handles_roots_and_errors_travel() {
         Panic,
         JoinError,
         TokenError,
-        Terminated<String>,
+        DomainTerminated<String>,
         CallError<String>,
     );
 }
@@ -77,7 +78,7 @@ fn handles_roots_and_errors_travel() {
 fn what_carries_a_value_travels_only_with_one_that_does() {
     const {
         assert!(!Is::<JoinHandle<NotSend>>::SEND);
-        assert!(!Is::<Terminated<NotSend>>::SEND);
+        assert!(!Is::<DomainTerminated<NotSend>>::SEND);
         assert!(!Is::<CallError<NotSend>>::SEND);
     }
 }

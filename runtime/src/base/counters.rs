@@ -1,9 +1,9 @@
 //! Counters that each thread keeps for itself, and those of a domain.
 
 use crossbeam_utils::CachePadded;
-use once_cell::sync::Lazy;
 use std::cell::Cell;
 use std::panic::catch_unwind;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
@@ -33,7 +33,7 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
     pub(crate) calls_started: Counter,
-    pub(crate) calls_settled: Counter,
+    pub(crate) calls_resolved: Counter,
     pub(crate) roots_created: Counter,
     pub(crate) roots_dropped: Counter,
     pub(crate) late_completions: Counter,
@@ -43,9 +43,9 @@ pub(crate) struct ThreadCounters {
     pub(crate) tasks_dropped: Counter,
 }
 
-static THREADS: Lazy<ThreadLocal<ThreadCounters>> = Lazy::new(ThreadLocal::new);
+static THREADS: LazyLock<ThreadLocal<ThreadCounters>> = LazyLock::new(ThreadLocal::new);
 /// Of threads that are being torn down.
-static OTHERS: Lazy<ThreadCounters> = Lazy::new(ThreadCounters::default);
+static OTHERS: LazyLock<ThreadCounters> = LazyLock::new(ThreadCounters::default);
 
 /// Whose counters a thread uses. They are passed on when it ends, so it gives them back before: its
 /// other thread-local values may drop roots later.

@@ -1,171 +1,188 @@
-//! What can go wrong, as values.
+//! The errors of the public interface.
 
 use crate::base::panic::Panic;
 use std::fmt;
+use thiserror::Error;
 
-/// Why there is no OCaml runtime to use here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the OCaml runtime cannot be used here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TokenError {
-    /// The thread runs no domain's Lwt loop: a tokio worker, another Rust thread, or
-    /// a systhread of OCaml's.
+    /// The thread runs no domain's Lwt loop: it is a tokio worker, another Rust thread, or a
+    /// systhread of OCaml's.
+    #[error(
+        "the OCaml runtime cannot be used on thread {:?}, which runs no domain's executor: send the \
+         work to a domain with Domain::call or Domain::spawn",
+        std::thread::current().name().unwrap_or("<unnamed>")
+    )]
     NotADomainThread,
-    /// The thread runs the loop of this domain, but OCaml did not call into Rust: it
-    /// may be waiting without the domain's lock.
+    /// The thread runs the loop of this domain, but OCaml has not called into Rust: the thread may
+    /// be waiting without the domain's lock.
+    #[error(
+        "the OCaml runtime cannot be used outside of the executor of domain {domain}: use it inside \
+         a task, a #[func] or a closure given to Domain::call"
+    )]
     OutsideExecutor {
-        /// The domain.
+        /// The unique id of the domain.
         domain: u64,
     },
-    /// The domain's executor has been torn down.
+    /// The domain has terminated, and its executor with it.
+    #[error(
+        "domain {domain} has terminated its executor: the OCaml runtime cannot be used through it \
+         any more"
+    )]
     DomainTerminated {
-        /// The domain.
+        /// The unique id of the domain.
         domain: u64,
     },
     /// The process is the child of a fork; the executor and tokio's threads are the parent's.
+    #[error(
+        "this process was forked from the one that has the executor of domain {domain}, and has none \
+         of its threads: fork before the first call into Rust, or start a program instead \
+         (Lwt_process)"
+    )]
     Forked {
-        /// The domain.
+        /// The unique id of the domain.
         domain: u64,
     },
 }
 
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TokenError::NotADomainThread => {
-                let thread = std::thread::current();
-                write!(
-                    f,
-                    "the OCaml runtime cannot be used on thread {:?}, which runs no domain's executor: \
-                     send the work to a domain with Domain::call or Domain::spawn",
-                    thread.name().unwrap_or("<unnamed>")
-                )
-            }
-            TokenError::OutsideExecutor { domain } => write!(
-                f,
-                "the OCaml runtime cannot be used outside of the executor of domain {domain}: \
-                 use it inside a task, a #[func] or a closure given to Domain::call"
-            ),
-            TokenError::DomainTerminated { domain } => write!(
-                f,
-                "domain {domain} has terminated its executor: the OCaml runtime cannot be used through it any more"
-            ),
-            TokenError::Forked { domain } => write!(
-                f,
-                "this process was forked from the one that has the executor of domain {domain}, and has none of \
-                 its threads: fork before the first call into Rust, or start a program instead (Lwt_process)"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}
-
-/// The domain is gone. `work` is what could not be handed to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Terminated<W> {
+/// The domain has terminated. Carries the work that could not be handed to it.
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
+#[error("domain {domain} has terminated")]
+pub struct DomainTerminated<W> {
     /// The unique id of the domain.
     pub domain: u64,
-    /// What the caller wanted done there.
+    /// The work that the caller gave: a closure, a factory, arguments or a value.
     pub work: W,
 }
 
-impl<W> fmt::Debug for Terminated<W> {
+// Not derived: closures have no `Debug`.
+impl<W> fmt::Debug for DomainTerminated<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terminated")
+        f.debug_struct("DomainTerminated")
             .field("domain", &self.domain)
             .finish_non_exhaustive()
     }
 }
 
-impl<W> fmt::Display for Terminated<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "domain {} has terminated", self.domain)
-    }
-}
-
-impl<W> std::error::Error for Terminated<W> {}
-
-/// Why a task that was spawned did not yield a value. Returned by a `#[func(raise)]`, it is
-/// `Domain_terminated`, `Rust_panic`, or otherwise `Rust_error`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a task that was spawned did not yield a value.
+///
+/// Returned by a `#[func(raise)]`, it is raised as `Domain_terminated` or `Rust_panic`, or else as
+/// `Rust_error`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum JoinError {
-    /// Its domain ended before it did.
-    Terminated {
-        /// The domain.
+    /// The domain of the task terminated before the task finished.
+    #[error("domain {domain} terminated before the task did")]
+    DomainTerminated {
+        /// The unique id of the domain.
         domain: u64,
     },
-    /// It panicked.
-    Panicked(Panic),
-    /// It was cancelled.
+    /// The task panicked.
+    #[error(transparent)]
+    Panicked(#[from] Panic),
+    /// The task was cancelled.
+    #[error("the task was cancelled")]
     Cancelled,
-    /// The operating system has no thread for it.
+    /// The operating system has no thread for the task.
+    #[error("no thread could be started for the task: {why}")]
     NotStarted {
-        /// What the system said.
+        /// The system's reason.
         why: String,
     },
 }
 
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            JoinError::Terminated { domain } => {
-                write!(f, "domain {domain} terminated before the task did")
-            }
-            JoinError::Panicked(panic) => panic.fmt(f),
-            JoinError::Cancelled => write!(f, "the task was cancelled"),
-            JoinError::NotStarted { why } => {
-                write!(f, "no thread could be started for the task: {why}")
-            }
-        }
-    }
-}
-
-/// So that `?` hands on what [`Domain::spawn`](crate::Domain::spawn) and its like refuse, without the
+/// Lets `?` pass on the errors of [`Domain::spawn`](crate::Domain::spawn) and its like, without the
 /// work.
-impl<W> From<Terminated<W>> for JoinError {
-    fn from(gone: Terminated<W>) -> Self {
-        JoinError::Terminated {
-            domain: gone.domain,
+impl<W> From<DomainTerminated<W>> for JoinError {
+    fn from(terminated: DomainTerminated<W>) -> Self {
+        JoinError::DomainTerminated {
+            domain: terminated.domain,
         }
     }
 }
 
-impl std::error::Error for JoinError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            JoinError::Panicked(panic) => Some(panic),
-            _ => None,
-        }
-    }
-}
-
-/// Why [`Domain::call_blocking`](crate::Domain::call_blocking) gave no value.
-#[derive(Debug)]
+/// Why [`Domain::call_blocking`](crate::Domain::call_blocking) returned no value. `F` is the closure
+/// that it was given.
+#[derive(Error)]
+#[non_exhaustive]
 pub enum CallError<F> {
-    /// The domain was gone; the closure comes back.
-    Terminated(Terminated<F>),
-    /// The closure was handed over, but did not yield a value.
-    Failed(JoinError),
-    /// The caller runs a domain's loop, which must not block: await
-    /// [`Domain::call`](crate::Domain::call) instead. The closure comes back.
+    /// The domain had terminated. Carries the closure, which has not run.
+    #[error(transparent)]
+    DomainTerminated(DomainTerminated<F>),
+    /// The closure was handed over, but yielded no value.
+    #[error(transparent)]
+    Failed(#[from] JoinError),
+    /// The calling thread runs a domain's loop, which must not block: await
+    /// [`Domain::call`](crate::Domain::call) instead.
+    #[error(
+        "call_blocking would block the Lwt loop of domain {domain}: await Domain::call instead"
+    )]
     WouldBlockDomain {
-        /// The domain whose loop would have stopped.
+        /// The unique id of the domain whose loop would have stopped.
         domain: u64,
-        /// The closure.
+        /// The closure, which has not run.
         work: F,
     },
 }
 
-impl<F> fmt::Display for CallError<F> {
+// Not derived: closures have no `Debug`.
+impl<F> fmt::Debug for CallError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CallError::Terminated(t) => t.fmt(f),
-            CallError::Failed(e) => e.fmt(f),
-            CallError::WouldBlockDomain { domain, .. } => write!(
-                f,
-                "call_blocking would block the Lwt loop of domain {domain}: await Domain::call instead"
-            ),
+            CallError::DomainTerminated(e) => f.debug_tuple("DomainTerminated").field(e).finish(),
+            CallError::Failed(e) => f.debug_tuple("Failed").field(e).finish(),
+            CallError::WouldBlockDomain { domain, .. } => f
+                .debug_struct("WouldBlockDomain")
+                .field("domain", domain)
+                .finish_non_exhaustive(),
         }
     }
 }
 
-impl<F: fmt::Debug> std::error::Error for CallError<F> {}
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    /// `?` and `unwrap` want `Error` and `Debug`, which closures do not have.
+    #[test]
+    fn errors_that_carry_closures_work_with_question_mark_and_unwrap() {
+        fn call<F: FnOnce() + 'static>(f: F) -> Result<u8, CallError<F>> {
+            match f {
+                f if size_of_val(&f) > 0 => Err(CallError::WouldBlockDomain { domain: 7, work: f }),
+                _ => Ok(1),
+            }
+        }
+        fn caller(text: String) -> Result<u8, Box<dyn Error>> {
+            Ok(call(move || drop(text))?)
+        }
+        assert_eq!(call(|| ()).unwrap(), 1);
+        let error = caller("kept".to_owned()).unwrap_err();
+        assert!(error.to_string().contains("domain 7"), "{error}");
+        let terminated = DomainTerminated {
+            domain: 3,
+            work: || (),
+        };
+        assert_eq!(
+            format!("{:?}", CallError::DomainTerminated(terminated)),
+            "DomainTerminated(DomainTerminated { domain: 3, .. })"
+        );
+    }
+
+    #[test]
+    fn a_transparent_error_passes_on_the_source() {
+        let panic = Panic {
+            message: "boom".to_owned(),
+            location: None,
+            backtrace: None,
+        };
+        let failed: CallError<()> = JoinError::from(panic.clone()).into();
+        assert_eq!(failed.to_string(), panic.to_string());
+        assert!(
+            failed.source().is_none(),
+            "the panic has no cause of its own"
+        );
+    }
+}

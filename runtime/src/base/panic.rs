@@ -5,7 +5,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Once;
 use std::task::{Context, Poll};
@@ -37,7 +37,7 @@ impl std::error::Error for Panic {}
 
 thread_local! {
     /// How many `contain`s are on this thread's stack.
-    static CONTAINED: Cell<u32> = const { Cell::new(0) };
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
     /// Where the panic that is unwinding started.
     static ORIGIN: RefCell<Option<Origin>> = const { RefCell::new(None) };
 }
@@ -50,12 +50,12 @@ struct Origin {
 /// Makes panics remember where they started. Only a panic hook can know that, so
 /// one is chained before the program's own, which still runs and prints as it
 /// likes. Ours does nothing for panics that are not ours to contain.
-pub(crate) fn remember_origins() {
+pub(crate) fn record_origins() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let next = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if CONTAINED.try_with(Cell::get).unwrap_or(0) > 0 {
+            if CATCHING.try_with(Cell::get).unwrap_or(0) > 0 {
                 let backtrace = Backtrace::capture();
                 let origin = Origin {
                     location: info.location().map(ToString::to_string),
@@ -71,19 +71,19 @@ pub(crate) fn remember_origins() {
 
 /// Runs `f`; a panic becomes `Err`.
 #[inline]
-pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
-    CONTAINED.set(CONTAINED.get() + 1);
+pub(crate) fn catch_unwind<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+    CATCHING.set(CATCHING.get() + 1);
     // What `f` left half done is not used again: a panicked task is dropped, and
     // our own state is changed only outside of user code.
-    let result = catch_unwind(AssertUnwindSafe(f));
-    CONTAINED.set(CONTAINED.get() - 1);
+    let result = std::panic::catch_unwind(AssertUnwindSafe(f));
+    CATCHING.set(CATCHING.get() - 1);
     result.map_err(describe)
 }
 
 /// Runs `f`, user code whose outcome nobody waits for (a destructor, a late
 /// message): a panic has been printed by the panic hook and ends here.
-pub(crate) fn contain_quietly(f: impl FnOnce()) {
-    let _ = contain(f);
+pub(crate) fn catch_and_discard(f: impl FnOnce()) {
+    let _ = catch_unwind(f);
 }
 
 #[cold]
@@ -95,7 +95,7 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
             None => {
                 // The payload is the user's: its destructor may panic in turn, with a payload
                 // that nobody wants to try again.
-                if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                if let Err(next) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                     std::mem::forget(next);
                 }
                 "a value that is not a string".to_owned()
@@ -112,36 +112,36 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
 }
 
 /// A future whose polls and destructor do not panic: it yields `Err(Panic)`.
-pub(crate) struct Contained<F>(Option<Pin<Box<F>>>);
+pub(crate) struct CatchUnwind<F>(Option<Pin<Box<F>>>);
 
-impl<F: Future> Contained<F> {
+impl<F: Future> CatchUnwind<F> {
     pub(crate) fn new(future: Pin<Box<F>>) -> Self {
-        Contained(Some(future))
+        CatchUnwind(Some(future))
     }
 }
 
-impl<F: Future> Future for Contained<F> {
+impl<F: Future> Future for CatchUnwind<F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.0.as_mut().expect("polled after completion");
-        let outcome = match contain(|| future.as_mut().poll(cx)) {
+        let outcome = match catch_unwind(|| future.as_mut().poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(panic) => Err(panic),
         };
         let future = self.0.take();
-        match (outcome, contain(|| drop(future))) {
+        match (outcome, catch_unwind(|| drop(future))) {
             (Ok(_), Err(panic)) => Poll::Ready(Err(panic)),
             (outcome, _) => Poll::Ready(outcome),
         }
     }
 }
 
-impl<F> Drop for Contained<F> {
+impl<F> Drop for CatchUnwind<F> {
     fn drop(&mut self) {
         if let Some(future) = self.0.take() {
-            contain_quietly(|| drop(future));
+            catch_and_discard(|| drop(future));
         }
     }
 }
@@ -160,24 +160,24 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_with_message_and_place() {
-        remember_origins();
-        let e = contain(|| panic!("no {}", "luck")).unwrap_err();
+        record_origins();
+        let e = catch_unwind(|| panic!("no {}", "luck")).unwrap_err();
         assert_eq!(e.message, "no luck");
         assert!(e.location.unwrap().contains("panic.rs"));
-        let e = contain(|| std::panic::panic_any(PanicsOnDrop)).unwrap_err();
+        let e = catch_unwind(|| std::panic::panic_any(PanicsOnDrop)).unwrap_err();
         assert_eq!(e.message, "a value that is not a string");
     }
 
     #[test]
     fn a_poll_and_a_destructor_are_contained() {
-        let poll = Contained::new(Box::pin(async { panic!("in poll") }));
+        let poll = CatchUnwind::new(Box::pin(async { panic!("in poll") }));
         assert_eq!(future::block_on(poll).unwrap_err().message, "in poll");
-        let done = Contained::new(Box::pin(async {
+        let done = CatchUnwind::new(Box::pin(async {
             let _guard = PanicsOnDrop;
             future::yield_now().await;
         }));
         assert_eq!(future::block_on(done).unwrap_err().message, "in drop");
-        let mut never = Contained::new(Box::pin(async {
+        let mut never = CatchUnwind::new(Box::pin(async {
             let _guard = PanicsOnDrop;
             future::pending::<()>().await;
         }));

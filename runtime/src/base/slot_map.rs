@@ -2,7 +2,7 @@
 
 use crate::base::counters;
 
-/// Names an entry of a [`Slots`] table. A key that is used after its entry was
+/// Names an entry of a [`SlotMap`] table. A key that is used after its entry was
 /// removed finds nothing, even if the place has been taken again: no key is ever
 /// given out twice.
 ///
@@ -48,7 +48,7 @@ enum Slot<T> {
 /// used up stays empty, which costs its memory: a few bytes for 2^30 insertions.
 /// What is in it counts in [`Totals::slots`](crate::metrics::Totals::slots).
 #[derive(Debug)]
-pub(crate) struct Slots<T> {
+pub(crate) struct SlotMap<T> {
     slots: Vec<Slot<T>>,
     /// Apart from the slots, which they would pad.
     generations: Vec<u32>,
@@ -58,9 +58,9 @@ pub(crate) struct Slots<T> {
 
 const NONE: u32 = u32::MAX;
 
-impl<T> Slots<T> {
+impl<T> SlotMap<T> {
     pub(crate) const fn new() -> Self {
-        Slots {
+        SlotMap {
             slots: Vec::new(),
             generations: Vec::new(),
             free: NONE,
@@ -150,7 +150,7 @@ impl<T> Slots<T> {
     }
 }
 
-impl<T> Drop for Slots<T> {
+impl<T> Drop for SlotMap<T> {
     fn drop(&mut self) {
         counters::count(|t| &t.slots_freed, self.len as u64);
     }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_stale_key_finds_nothing() {
-        let mut s = Slots::new();
+        let mut s = SlotMap::new();
         let a = s.insert("a");
         assert_eq!(s.remove(a), Some("a"));
         let b = s.insert("b");
@@ -182,8 +182,8 @@ mod tests {
     }
 
     /// A table whose free places have served this often already, and the first keys to them.
-    fn worn(places: usize, generation: u32) -> (Slots<usize>, Vec<Key>) {
-        let mut slots = Slots::new();
+    fn worn(places: usize, generation: u32) -> (SlotMap<usize>, Vec<Key>) {
+        let mut slots = SlotMap::new();
         let keys: Vec<Key> = (0..places).map(|_| slots.insert(0)).collect();
         for key in &keys {
             slots.remove(*key);
@@ -214,26 +214,26 @@ mod tests {
     }
 
     impl Model {
-        fn insert(&mut self, slots: &mut Slots<usize>, value: usize) {
+        fn insert(&mut self, slots: &mut SlotMap<usize>, value: usize) {
             let key = slots.insert(value);
             assert!(!self.ever.contains(&key), "given out twice: {key:?}");
             self.ever.push(key);
             self.present.insert(key, value);
         }
 
-        fn remove(&mut self, slots: &mut Slots<usize>, key: Key) {
+        fn remove(&mut self, slots: &mut SlotMap<usize>, key: Key) {
             assert_eq!(slots.remove(key), self.present.remove(&key));
         }
 
         /// Every key finds its own entry, or nothing.
-        fn check(&self, slots: &mut Slots<usize>) {
+        fn check(&self, slots: &mut SlotMap<usize>) {
             assert_eq!(slots.len(), self.present.len());
             for key in &self.ever {
                 assert_eq!(slots.get_mut(*key).copied(), self.present.get(key).copied());
             }
         }
 
-        fn drain(&mut self, slots: &mut Slots<usize>) {
+        fn drain(&mut self, slots: &mut SlotMap<usize>) {
             let mut rest = slots.drain();
             let mut expected: Vec<usize> = self.present.drain().map(|(_, v)| v).collect();
             rest.sort();

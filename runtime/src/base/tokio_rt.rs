@@ -1,6 +1,6 @@
 //! The one tokio runtime that all domains share. Its threads know nothing of OCaml.
 
-use crate::base::panic::contain;
+use crate::base::panic::catch_unwind;
 use once_cell::sync::OnceCell;
 use std::io;
 use std::mem::MaybeUninit;
@@ -44,7 +44,7 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
                 io::Error::new(e.kind(), format!("tokio cannot have a thread: {e}"))
             })?;
             let _ = first.join();
-            contain(build).unwrap_or_else(|panic| Err(io::Error::other(panic.message)))
+            catch_unwind(build).unwrap_or_else(|panic| Err(io::Error::other(panic.message)))
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Asks the loop to apply an OCaml closure.
 
 use crate::bridge::promise::PromiseFuture;
-use crate::domain::core::Local;
+use crate::domain::core::Core;
 use crate::ffi::batch::Kind;
 use crate::ffi::runtime as ffi;
 use crate::ffi::token::RuntimeToken;
@@ -44,7 +44,7 @@ args!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 /// the values is rooted, or cannot move.
 pub(crate) fn apply<R: FromValue + 'static>(
     token: &RuntimeToken<'_>,
-    local: &Local,
+    local: &Core,
     closure: &Rooted,
     values: &[Value],
 ) -> PromiseFuture<R> {

@@ -9,7 +9,7 @@ use crate::ffi::runtime::{self as ffi, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::exception::OCamlException;
 use crate::value::probes::assert_owned;
-use crate::value::rooted::{Homebound, Rooted};
+use crate::value::rooted::{NotSend, Rooted};
 use ocaml::{FromValue, ToValue, Value};
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 /// It is not `Send`: it runs on the domain that it came from.
 pub struct OCamlFunc<A, R> {
     closure: Rooted,
-    _type: Homebound<(A, R)>,
+    _type: NotSend<(A, R)>,
 }
 
 impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
@@ -57,7 +57,7 @@ impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
 /// [`RemoteFunc`].
 pub struct OCamlAsyncFunc<A, R> {
     closure: Rooted,
-    _type: Homebound<(A, R)>,
+    _type: NotSend<(A, R)>,
 }
 
 impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {

@@ -1,9 +1,9 @@
 //! Lwt promises in Rust, in both directions.
 
-use crate::base::error::{Terminated, TokenError};
+use crate::base::error::{DomainTerminated, TokenError};
 use crate::base::slot_map::Key;
-use crate::bridge::settle::settle;
-use crate::domain::core::{self as local, Local, with_token};
+use crate::bridge::resolve::resolve;
+use crate::domain::core::{self as local, Core, with_token};
 use crate::domain::{Domain, post};
 use crate::ffi::batch::Kind;
 use crate::ffi::callbacks::Callbacks;
@@ -11,7 +11,7 @@ use crate::ffi::runtime::Root;
 use crate::ffi::token::RuntimeToken;
 use crate::value::exception::{Failure, OCamlException};
 use crate::value::probes::assert_owned;
-use crate::value::rooted::{Homebound, Rooted};
+use crate::value::rooted::{NotSend, Rooted};
 use ocaml::{FromValue, ToValue};
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 /// It is not `Send`: promises never leave their domain. The other domains get values.
 pub struct Promise<T> {
     promise: Rooted,
-    _type: Homebound<T>,
+    _type: NotSend<T>,
 }
 
 impl<T> Promise<T> {
@@ -114,7 +114,7 @@ pub struct PromiseFuture<T> {
     /// `None` if there is no promise yet: OCaml makes it when it applies the function.
     promise: Option<Rooted>,
     cancel_on_drop: bool,
-    _type: Homebound<T>,
+    _type: NotSend<T>,
 }
 
 enum State {
@@ -168,7 +168,7 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
     fn ask(
         &mut self,
         token: &RuntimeToken<'_>,
-        local: &Local,
+        local: &Core,
         waker: &Waker,
     ) -> Option<Result<Root, Root>> {
         let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
@@ -253,7 +253,7 @@ impl<T> Drop for PromiseFuture<T> {
             }
         }
         if let Some(key) = waiting {
-            local::with_owner(|local| local.drop_wait(key));
+            local::with_current(|local| local.drop_wait(key));
         }
     }
 }
@@ -280,12 +280,12 @@ impl<T: ToValue + Send + 'static> Resolver<T> {
     ///
     /// # Errors
     /// The promise's domain has ended; the value comes back.
-    pub fn resolve(mut self, value: T) -> Result<(), Terminated<T>> {
+    pub fn resolve(mut self, value: T) -> Result<(), DomainTerminated<T>> {
         let key = self.key.take().expect("used once");
         let carried = Carried { key, value };
         match local::send(self.home.shared(), carried) {
             Ok(()) => Ok(()),
-            Err(refused) => Err(Terminated {
+            Err(refused) => Err(DomainTerminated {
                 domain: self.home.id(),
                 work: refused.value,
             }),
@@ -301,12 +301,12 @@ impl<T> Resolver<T> {
     pub fn reject(
         mut self,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Result<(), Terminated<()>> {
+    ) -> Result<(), DomainTerminated<()>> {
         let failure = Failure::from_error(error.into());
         let domain = self.home.id();
         match self.fail(failure) {
             true => Ok(()),
-            false => Err(Terminated { domain, work: () }),
+            false => Err(DomainTerminated { domain, work: () }),
         }
     }
 
@@ -321,7 +321,7 @@ impl<T> Resolver<T> {
         };
         post(self.home.shared(), move |token| {
             let local = local::of(token).expect("a loop delivers");
-            settle::<()>(local, token, key, Err(failure));
+            resolve::<()>(local, token, key, Err(failure));
         })
         .is_ok()
     }
@@ -352,6 +352,6 @@ impl<T: ToValue + Send + 'static> crate::domain::shared::Message for Carried<T> 
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let local = local::of(token).expect("a loop delivers");
         let Carried { key, value } = *self;
-        settle(local, token, key, Ok(value));
+        resolve(local, token, key, Ok(value));
     }
 }

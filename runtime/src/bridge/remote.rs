@@ -1,7 +1,7 @@
 //! OCaml functions that any thread calls.
 
-use crate::base::error::{JoinError, Terminated};
-use crate::base::panic::{contain, contain_quietly};
+use crate::base::error::{DomainTerminated, JoinError};
+use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::bridge::apply::{Args, apply};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::Domain;
@@ -57,7 +57,7 @@ where
     ///
     /// # Errors
     /// The domain has ended; the arguments come back.
-    pub fn call(&self, args: A) -> Result<RemoteCall<R>, Terminated<A>> {
+    pub fn call(&self, args: A) -> Result<RemoteCall<R>, DomainTerminated<A>> {
         self.call_with(args, ())
     }
 
@@ -67,7 +67,7 @@ where
         &self,
         args: A,
         until_done: G,
-    ) -> Result<RemoteCall<R>, Terminated<A>> {
+    ) -> Result<RemoteCall<R>, DomainTerminated<A>> {
         let (handle, joined) = join::pair(self.home.id());
         let call = Call {
             closure: self.closure.clone(),
@@ -77,7 +77,7 @@ where
         };
         match local::send(self.home.shared(), call) {
             Ok(()) => Ok(handle),
-            Err(refused) => Err(Terminated {
+            Err(refused) => Err(DomainTerminated {
                 domain: self.home.id(),
                 work: refused.args,
             }),
@@ -127,12 +127,12 @@ where
             mut joined,
         } = *self;
         let values = if joined.is_cancelled() {
-            contain_quietly(|| drop(args));
+            catch_and_discard(|| drop(args));
             Err(JoinError::Cancelled)
         } else {
             // Converting and dropping them is code of the user's. The function is called afterwards,
             // so that it is not if that panics.
-            contain(move || args.to_values(token.runtime())).map_err(JoinError::Panicked)
+            catch_unwind(move || args.to_values(token.runtime())).map_err(JoinError::Panicked)
         };
         match values {
             Ok(values) => {
@@ -163,7 +163,7 @@ impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
             return;
         };
         if let Some(settled) = promise.cancel() {
-            local::with_owner(|local| {
+            local::with_current(|local| {
                 local.executor.spawn(async move {
                     let _ = settled.await;
                     drop(until_done);

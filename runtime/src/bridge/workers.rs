@@ -1,6 +1,6 @@
 //! OCaml functions of several domains that do the same work.
 
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use crate::bridge::apply::Args;
 use crate::bridge::remote::RemoteFunc;
 use crate::domain::Domain;
@@ -106,7 +106,7 @@ impl<A, R> Drop for Worker<A, R> {
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
         for tell in done.drain(..) {
             // The waker is the user's, and who waits has nothing to do with who drops this.
-            contain_quietly(|| drop(tell));
+            catch_and_discard(|| drop(tell));
         }
     }
 }

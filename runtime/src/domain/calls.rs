@@ -2,8 +2,8 @@
 //! or by the domain's end.
 //!
 //! ```text
-//!   add             attend               complete            release
-//!  -----> Unattended -----> Attended(work) -----> Settled -----> (gone)
+//!   add             attach               complete            release
+//!  -----> Unattached -----> Attached(work) -----> Resolved -----> (gone)
 //!             |                  |                   ^              ^
 //!             |    complete      |                   |              |
 //!             +------------------|-------------------+              |
@@ -13,51 +13,51 @@
 //! ```
 
 use crate::base::counters;
-use crate::base::slot_map::{Key, Slots};
+use crate::base::slot_map::{Key, SlotMap};
 use std::cell::RefCell;
 
 /// A promise that OCaml waits for. `W` is the work behind it.
 enum Call<W> {
-    /// A `Resolver` somewhere will settle it, or its work is just being made.
-    Unattended,
-    Attended(W),
+    /// A `Resolver` somewhere will resolve it, or its work is just being made.
+    Unattached,
+    Attached(W),
     /// The outcome is in a batch. The key stays taken until OCaml has looked, lest the promise of
     /// the next call under the same key got it.
-    Settled,
+    Resolved,
 }
 
 impl<W> Call<W> {
     fn into_work(self) -> Option<W> {
         match self {
-            Call::Attended(work) => Some(work),
-            Call::Unattended | Call::Settled => None,
+            Call::Attached(work) => Some(work),
+            Call::Unattached | Call::Resolved => None,
         }
     }
 }
 
 /// The call had been settled before.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Late;
+pub(crate) struct AlreadyResolved;
 
 /// See the module's documentation. Work that comes out of the table is the caller's to stop or
 /// to drop, which may run user code, and so come back here.
-pub(crate) struct Calls<W>(RefCell<Slots<Call<W>>>);
+pub(crate) struct Calls<W>(RefCell<SlotMap<Call<W>>>);
 
 impl<W> Calls<W> {
     pub(crate) const fn new() -> Self {
-        Calls(RefCell::new(Slots::new()))
+        Calls(RefCell::new(SlotMap::new()))
     }
 
     pub(crate) fn add(&self) -> Key {
         counters::count(|t| &t.calls_started, 1);
-        self.0.borrow_mut().insert(Call::Unattended)
+        self.0.borrow_mut().insert(Call::Unattached)
     }
 
     /// Says what is behind the call. It comes back if the call is settled already.
-    pub(crate) fn attend(&self, key: Key, work: W) -> Result<(), W> {
+    pub(crate) fn attach(&self, key: Key, work: W) -> Result<(), W> {
         match self.0.borrow_mut().get_mut(key) {
-            Some(call @ Call::Unattended) => {
-                *call = Call::Attended(work);
+            Some(call @ Call::Unattached) => {
+                *call = Call::Attached(work);
                 Ok(())
             }
             _ => Err(work),
@@ -65,15 +65,15 @@ impl<W> Calls<W> {
     }
 
     /// The call has an outcome. The work that was behind it comes out.
-    pub(crate) fn complete(&self, key: Key) -> Result<Option<W>, Late> {
+    pub(crate) fn complete(&self, key: Key) -> Result<Option<W>, AlreadyResolved> {
         match self.0.borrow_mut().get_mut(key) {
-            None | Some(Call::Settled) => {
+            None | Some(Call::Resolved) => {
                 counters::count(|t| &t.late_completions, 1);
-                Err(Late)
+                Err(AlreadyResolved)
             }
             Some(call) => {
-                counters::count(|t| &t.calls_settled, 1);
-                Ok(std::mem::replace(call, Call::Settled).into_work())
+                counters::count(|t| &t.calls_resolved, 1);
+                Ok(std::mem::replace(call, Call::Resolved).into_work())
             }
         }
     }
@@ -81,14 +81,17 @@ impl<W> Calls<W> {
     /// Whether the call is not settled yet.
     #[cfg(test)]
     pub(crate) fn is_open(&self, key: Key) -> bool {
-        !matches!(self.0.borrow_mut().get_mut(key), None | Some(Call::Settled))
+        !matches!(
+            self.0.borrow_mut().get_mut(key),
+            None | Some(Call::Resolved)
+        )
     }
 
     /// Looks at the work behind the call, if there is some.
     #[cfg(all(test, not(loom_model)))]
     pub(crate) fn with_work<R>(&self, key: Key, f: impl FnOnce(&mut W) -> R) -> Option<R> {
         match self.0.borrow_mut().get_mut(key) {
-            Some(Call::Attended(work)) => Some(f(work)),
+            Some(Call::Attached(work)) => Some(f(work)),
             _ => None,
         }
     }
@@ -96,25 +99,28 @@ impl<W> Calls<W> {
     /// OCaml has taken the outcome of a settled call.
     pub(crate) fn release(&self, key: Key) {
         let call = self.0.borrow_mut().remove(key);
-        debug_assert!(matches!(call, None | Some(Call::Settled)));
+        debug_assert!(matches!(call, None | Some(Call::Resolved)));
     }
 
     /// OCaml does not wait any more. The work that was behind the call comes out. If there is an
     /// outcome on its way, the key stays taken until OCaml has seen and released it.
     pub(crate) fn cancel(&self, key: Key) -> Option<W> {
         let mut calls = self.0.borrow_mut();
-        if let Call::Settled = calls.get_mut(key)? {
+        if let Call::Resolved = calls.get_mut(key)? {
             return None;
         }
-        counters::count(|t| &t.calls_settled, 1);
+        counters::count(|t| &t.calls_resolved, 1);
         calls.remove(key).and_then(Call::into_work)
     }
 
     /// The domain ends: no call is left, and OCaml settles those that were. All work comes out.
     pub(crate) fn close(&self) -> Vec<W> {
         let calls = self.0.borrow_mut().drain();
-        let open = calls.iter().filter(|c| !matches!(c, Call::Settled)).count();
-        counters::count(|t| &t.calls_settled, open as u64);
+        let open = calls
+            .iter()
+            .filter(|c| !matches!(c, Call::Resolved))
+            .count();
+        counters::count(|t| &t.calls_resolved, open as u64);
         calls.into_iter().filter_map(Call::into_work).collect()
     }
 }
@@ -128,7 +134,7 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     enum Event {
         Add,
-        Attend(usize),
+        Attach(usize),
         Complete(usize),
         Release(usize),
         Cancel(usize),
@@ -186,10 +192,10 @@ mod tests {
                     self.keys.push(self.calls.add());
                     self.fates.push(Fate::default());
                 }
-                Event::Attend(n) => {
+                Event::Attach(n) => {
                     let work = self.works;
                     self.works += 1;
-                    let refused = self.calls.attend(self.keys[n], work).err();
+                    let refused = self.calls.attach(self.keys[n], work).err();
                     let fate = &mut self.fates[n];
                     let takes = fate.is_open() && fate.work.is_none();
                     if takes {
@@ -208,7 +214,7 @@ mod tests {
                             let expected = fate.work.take();
                             self.comes_out(work, expected);
                         }
-                        Err(Late) => self.late += 1,
+                        Err(AlreadyResolved) => self.late += 1,
                     }
                 }
                 Event::Release(n) => {
@@ -269,7 +275,7 @@ mod tests {
             let c = counters::thread();
             [
                 c.calls_started.get(),
-                c.calls_settled.get(),
+                c.calls_resolved.get(),
                 c.late_completions.get(),
             ]
         };
@@ -301,7 +307,7 @@ mod tests {
             }
             for n in 0..calls {
                 next.extend([
-                    Event::Attend(n),
+                    Event::Attach(n),
                     Event::Complete(n),
                     Event::Release(n),
                     Event::Cancel(n),
@@ -335,7 +341,7 @@ mod tests {
                         calls += 1;
                         Event::Add
                     }
-                    4..=6 => Event::Attend(n % calls),
+                    4..=6 => Event::Attach(n % calls),
                     7..=9 => Event::Complete(n % calls),
                     10..=12 => Event::Release(n % calls),
                     _ => Event::Cancel(n % calls),
@@ -349,7 +355,7 @@ mod tests {
 #[cfg(all(test, loom_model))]
 mod models {
     use super::*;
-    use crate::wake::mailbox::{Inbox, Silent};
+    use crate::wake::mailbox::{Mailbox, NullNotifier};
     use loom::sync::Arc;
     use loom::thread;
 
@@ -359,16 +365,16 @@ mod models {
     fn loom_a_promise_is_settled_once() {
         for cancels in [false, true] {
             loom::model(move || {
-                let inbox = Arc::new(Inbox::new(Silent));
+                let mailbox = Arc::new(Mailbox::new(NullNotifier));
                 let calls = Calls::<()>::new();
                 let key = calls.add();
                 let resolver = {
-                    let inbox = inbox.clone();
-                    thread::spawn(move || inbox.send((key, Arc::new(7))).err())
+                    let mailbox = mailbox.clone();
+                    thread::spawn(move || mailbox.send((key, Arc::new(7))).err())
                 };
                 let (mut settled, mut here) = (0, 0);
                 let receive = |settled: &mut i32, here: &mut i32| {
-                    if let Some((key, value)) = inbox.receive() {
+                    if let Some((key, value)) = mailbox.receive() {
                         assert_eq!(*value, 7);
                         *here += 1;
                         *settled += i32::from(calls.complete(key).is_ok());
@@ -380,13 +386,13 @@ mod models {
                     calls.cancel(key);
                 }
                 receive(&mut settled, &mut here);
-                inbox.close(|_| here += 1);
-                // What is open now is for OCaml to settle.
+                mailbox.close(|_| here += 1);
+                // What is open now is for OCaml to resolve.
                 settled += i32::from(calls.is_open(key));
                 calls.close();
                 assert_eq!(settled, 1);
                 assert_eq!(here + i32::from(resolver.join().unwrap().is_some()), 1);
-                assert_eq!(calls.complete(key), Err(Late));
+                assert_eq!(calls.complete(key), Err(AlreadyResolved));
             });
         }
     }

@@ -1,7 +1,7 @@
 //! The part of a domain that only the thread that owns it touches.
 
 use crate::base::error::TokenError;
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
@@ -14,7 +14,7 @@ use crate::ffi::hooks::Reclaimed;
 use crate::ffi::runtime::{self as ffi, RawValue, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::task::raw::{Schedule, Task, TaskRef};
-use crate::wake::budget::Turn;
+use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
 use std::cell::Cell;
 use std::io;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 /// What is behind a call, and how to stop it.
-pub(crate) enum Attendant {
+pub(crate) enum AbortHandle {
     /// A task of this domain's executor.
     Task(Task),
     /// A task on tokio.
@@ -30,16 +30,16 @@ pub(crate) enum Attendant {
 }
 
 /// See the module's documentation.
-pub(crate) struct Local {
+pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) executor: Executor,
-    calls: Calls<Attendant>,
+    calls: Calls<AbortHandle>,
     waits: Waits,
     batch: Batch,
-    /// There may be messages in the inbox.
+    /// There may be messages in the mailbox.
     unread: Cell<bool>,
     reclaimed: Reclaimed,
-    pub(crate) turn: Turn,
+    pub(crate) budget: Budget,
     idle: Idle,
     /// How many stubs are on the stack: OCaml has called into Rust when it is not 0.
     depth: Cell<u32>,
@@ -50,7 +50,7 @@ pub(crate) struct Local {
 
 /// What a thread that owns no executor is to us.
 #[derive(Clone, Copy)]
-enum Without {
+enum NoExecutor {
     Stranger,
     /// It owned this domain, which has ended.
     Former(u64),
@@ -61,14 +61,14 @@ enum Without {
 
 thread_local! {
     /// The executor of the thread that is its owner, null for all others.
-    static OWNED: Cell<*const Local> = const { Cell::new(std::ptr::null()) };
+    static OWNED: Cell<*const Core> = const { Cell::new(std::ptr::null()) };
     /// Why there is none.
-    static WITHOUT: Cell<Without> = const { Cell::new(Without::Stranger) };
+    static WITHOUT: Cell<NoExecutor> = const { Cell::new(NoExecutor::Stranger) };
 }
 
 #[inline]
-fn owned<'a>() -> Option<&'a Local> {
-    // SAFETY: `Local` lives until `close`, on this same thread, takes it from here; and `close`
+fn owned<'a>() -> Option<&'a Core> {
+    // SAFETY: `Core` lives until `close`, on this same thread, takes it from here; and `close`
     // does not free it while a stub is running, in which the reference is used.
     unsafe { OWNED.get().as_ref() }
 }
@@ -76,13 +76,13 @@ fn owned<'a>() -> Option<&'a Local> {
 /// The executor of the current thread's domain, whether or not OCaml has called into
 /// Rust. For what touches no OCaml value.
 #[inline]
-pub(crate) fn with_owner<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     owned().map(f)
 }
 
 /// The executor of the current thread's domain, if OCaml has called into Rust.
 pub(crate) fn with_entered<R>(
-    f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R,
+    f: impl FnOnce(&Core, &RuntimeToken<'_>) -> R,
 ) -> Result<R, TokenError> {
     match owned() {
         Some(local) if local.depth.get() == 0 => Err(TokenError::OutsideExecutor {
@@ -103,7 +103,7 @@ pub(crate) fn with_entered<R>(
 /// # Safety
 /// OCaml called the stub that calls this, and the lock has not been released since.
 #[inline]
-pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R) -> Option<R> {
+pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Option<R> {
     struct Leave<'a>(&'a Cell<u32>);
     impl Drop for Leave<'_> {
         #[inline]
@@ -122,13 +122,13 @@ pub(crate) unsafe fn enter<R>(f: impl FnOnce(&Local, &RuntimeToken<'_>) -> R) ->
 /// Why this thread, which owns no executor, has none.
 pub(crate) fn no_executor() -> TokenError {
     match WITHOUT.get() {
-        Without::Former(domain) => TokenError::DomainTerminated { domain },
-        Without::Forked(domain) => TokenError::Forked { domain },
-        Without::Stranger => TokenError::NotADomainThread,
+        NoExecutor::Former(domain) => TokenError::DomainTerminated { domain },
+        NoExecutor::Forked(domain) => TokenError::Forked { domain },
+        NoExecutor::Stranger => TokenError::NotADomainThread,
     }
 }
 
-fn disown(local: &Local, why: fn(u64) -> Without) {
+fn disown(local: &Core, why: fn(u64) -> NoExecutor) {
     WITHOUT.set(why(local.shared.id));
     OWNED.set(std::ptr::null());
 }
@@ -136,11 +136,11 @@ fn disown(local: &Local, why: fn(u64) -> Without) {
 /// In a process that has just been forked: the executor stays with the parent, and the child has a
 /// copy of the memory.
 pub(crate) fn leave_to_parent() {
-    with_owner(|local| disown(local, Without::Forked));
+    with_current(|local| disown(local, NoExecutor::Forked));
 }
 
 /// The executor of the token's domain. There is none on the blocking lane.
-pub(crate) fn of<'a>(_token: &'a RuntimeToken<'_>) -> Result<&'a Local, TokenError> {
+pub(crate) fn of<'a>(_token: &'a RuntimeToken<'_>) -> Result<&'a Core, TokenError> {
     owned().ok_or_else(no_executor)
 }
 
@@ -161,13 +161,13 @@ impl Schedule for Shared {
     /// A task of this domain's has become ready. Any thread.
     fn schedule(&self, task: TaskRef) {
         let mut task = Some(task);
-        with_owner(|local| {
+        with_current(|local| {
             if std::ptr::eq(&*local.shared, self) {
                 local.executor.push(task.take().expect("it is given once"));
-                self.nudge();
+                self.wake_if_parked();
             }
         });
-        if task.is_some_and(|task| self.woken.push(task)) {
+        if task.is_some_and(|task| self.inject.push(task)) {
             self.wake();
         }
     }
@@ -183,7 +183,7 @@ pub(crate) fn send<M: Message>(shared: &Shared, message: M) -> Result<(), M> {
 
 /// Counts a message from the calling thread. It is counted elsewhere when it is received.
 pub(crate) fn note_message() {
-    with_owner(|local| local.shared.counters.messages_out.add(1));
+    with_current(|local| local.shared.counters.messages_out.add(1));
 }
 
 /// Ends a domain, as [`Shared::close`] does, and takes it out of the registry.
@@ -196,11 +196,11 @@ pub(crate) fn end(shared: &Shared) {
 /// thread if it has one, or else all of them. Any thread, also within a collection: nobody who holds
 /// one of the locks uses OCaml meanwhile.
 pub(crate) fn wake_one_or_all() {
-    if with_owner(|local| local.shared.nudge()).is_none() {
+    if with_current(|local| local.shared.wake_if_parked()).is_none() {
         registry().values().for_each(|shared| shared.wake());
     }
 }
-impl Local {
+impl Core {
     /// Makes the executor of domain `id`, owned by the current thread from now on.
     ///
     /// # Errors
@@ -210,14 +210,14 @@ impl Local {
     /// OCaml called, on the thread that runs the domain's loop, which owns no executor;
     /// the arrays are as [`Batch::new`] wants them.
     pub(crate) unsafe fn open(id: u64, arrays: [RawValue; 2]) -> io::Result<Arc<Shared>> {
-        if with_owner(|_| ()).is_some() {
+        if with_current(|_| ()).is_some() {
             // OCaml has not taken note of it yet: a signal handler or a finaliser ran in between.
             return Err(io::Error::other("it is just being made"));
         }
-        crate::base::panic::remember_origins();
+        crate::base::panic::record_origins();
         let tokio = crate::base::tokio_rt::runtime()?;
         let shared = Arc::new(Shared::new(id)?);
-        let local = Box::new(Local {
+        let local = Box::new(Core {
             executor: Executor::new(shared.clone()),
             shared: shared.clone(),
             calls: Calls::new(),
@@ -226,7 +226,7 @@ impl Local {
             batch: unsafe { Batch::new(arrays) },
             unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
-            turn: Turn::new(),
+            budget: Budget::new(),
             idle: Idle::new(),
             depth: Cell::new(0),
             _tokio: tokio.enter(),
@@ -237,7 +237,7 @@ impl Local {
     }
 
     /// Ends the executor: messages go back, tasks are dropped here, and every pending
-    /// call is forgotten by Rust, for OCaml to settle.
+    /// call is forgotten by Rust, for OCaml to resolve.
     ///
     /// # Safety
     /// OCaml called, on the owner's thread, at the domain's end.
@@ -249,9 +249,9 @@ impl Local {
                 garbage::drop_all();
                 end(&local.shared);
                 // Destructors may use OCaml and may spawn, so all is still in place.
-                contain_quietly(|| local.executor.close());
-                for attendant in local.calls.close() {
-                    contain_quietly(|| attendant.stop());
+                catch_and_discard(|| local.executor.close());
+                for work in local.calls.close() {
+                    catch_and_discard(|| work.abort());
                 }
                 local.waits.close();
                 local.depth.get() == 1
@@ -259,12 +259,12 @@ impl Local {
         };
         let Some(last) = closed else { return };
         let local = OWNED.get().cast_mut();
-        with_owner(|local| disown(local, Without::Former));
+        with_current(|local| disown(local, NoExecutor::Former));
         if last {
             // SAFETY: it is the pointer that `open` leaked. No stub is on the stack, so nobody has a
             // reference, and nobody gets another.
             let local = unsafe { Box::from_raw(local) };
-            contain_quietly(|| drop(local));
+            catch_and_discard(|| drop(local));
         }
         // Otherwise a Rust frame below us still refers to it, under an `exit` that OCaml code
         // called from Rust has started: the process ends, and takes the memory along.
@@ -278,36 +278,36 @@ impl Local {
     pub(crate) unsafe fn tick(&self, token: &RuntimeToken<'_>) -> (usize, usize) {
         self.batch.take_back();
         let slept = self.shared.awake();
-        if self.shared.take_news() {
+        if self.shared.take_notification() {
             self.unread.set(true);
             if let Some(length) = slept {
-                self.idle.patience.slept(length);
+                self.idle.spin.on_sleep(length);
             }
         }
         if self.unread.get() {
             // Until it is known that there are none: a message may call `exit`, whose hooks run the
             // loop, which needs the others.
-            let left = self.turn.chunk(|| {
+            let left = self.budget.batch(|| {
                 let message = self.shared.receive();
                 let received = message.is_some();
                 if let Some(message) = message {
-                    contain_quietly(|| message.deliver(token));
+                    catch_and_discard(|| message.deliver(token));
                 }
                 received
             });
             self.unread.set(left);
         }
-        self.executor.gather();
+        self.executor.drain_inject();
         // Tasks contain their own panics; should one of ours get through, it ends here.
-        contain_quietly(|| {
-            self.turn.chunk(|| {
+        catch_and_discard(|| {
+            self.budget.batch(|| {
                 let polled = !self.batch.is_full() && self.executor.tick();
                 self.shared.counters.polls.add(u64::from(polled));
                 polled
             });
         });
         if garbage::any_collected() {
-            self.turn.chunk(garbage::drop_next);
+            self.budget.batch(garbage::drop_next);
         }
         // SAFETY: the caller's; what this domain keeps is rooted.
         unsafe {
@@ -323,8 +323,8 @@ impl Local {
             self.idle.end();
             return false;
         }
-        match self.idle.advise(|| self.shared.has_news()) {
-            Advice::GoOn => false,
+        match self.idle.advise(|| self.shared.is_notified()) {
+            Advice::PollAgain => false,
             Advice::Sleep => self.shared.park(),
         }
     }
@@ -334,7 +334,7 @@ impl Local {
         !self.batch.is_empty()
             || self.executor.has_ready()
             || self.unread.get()
-            || self.shared.has_news()
+            || self.shared.is_notified()
             || garbage::any_collected()
     }
 
@@ -345,8 +345,8 @@ impl Local {
     }
 
     /// Says what is behind the call. If that was settled meanwhile it comes back, to be stopped.
-    pub(crate) fn attend_call(&self, key: Key, attendant: Attendant) -> Result<(), Attendant> {
-        self.calls.attend(key, attendant)
+    pub(crate) fn attach_call(&self, key: Key, work: AbortHandle) -> Result<(), AbortHandle> {
+        self.calls.attach(key, work)
     }
 
     /// A call has an outcome, which the caller [requests](Self::request) to be told. Returns `false`,
@@ -364,8 +364,8 @@ impl Local {
     /// OCaml has cancelled the promise: stops the work. A future of this domain's is dropped
     /// before this returns, or at the end of the poll that is under way.
     pub(crate) fn cancel_call(&self, key: Key) {
-        if let Some(attendant) = self.calls.cancel(key) {
-            attendant.stop();
+        if let Some(work) = self.calls.cancel(key) {
+            work.abort();
         }
     }
 
@@ -386,8 +386,8 @@ impl Local {
     }
 
     /// OCaml reports what a promise became. Nobody may wait any more.
-    pub(crate) fn settle_wait(&self, key: Key, outcome: Result<Root, Root>) {
-        self.waits.settle(key, outcome);
+    pub(crate) fn resolve_wait(&self, key: Key, outcome: Result<Root, Root>) {
+        self.waits.resolve(key, outcome);
     }
 
     /// OCaml does not know of this wait, or has forgotten it.
@@ -445,16 +445,16 @@ impl Local {
     pub(crate) unsafe fn request(&self, key: Key, kind: Kind, value: RawValue) {
         // SAFETY: the caller's.
         unsafe { self.batch.push(key, kind, value) };
-        self.shared.nudge();
+        self.shared.wake_if_parked();
     }
 }
 
-impl Attendant {
+impl AbortHandle {
     /// May run destructors of the user's.
-    pub(crate) fn stop(self) {
+    pub(crate) fn abort(self) {
         match self {
-            Attendant::Task(task) => drop(task),
-            Attendant::Tokio(handle) => handle.abort(),
+            AbortHandle::Task(task) => drop(task),
+            AbortHandle::Tokio(handle) => handle.abort(),
         }
     }
 }
@@ -472,7 +472,7 @@ mod tests {
             wake_one_or_all();
         }
         assert_eq!(s.counters.stats().wakeups, 1);
-        assert!(s.take_news());
+        assert!(s.take_notification());
         end(&s);
     }
 }

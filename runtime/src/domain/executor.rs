@@ -1,10 +1,10 @@
 //! The Rust side of a domain's scheduler: the tasks that are ready, polled one by one by the
 //! domain's Lwt loop.
 
-use crate::base::panic::{contain, contain_quietly};
-use crate::base::slot_map::{Key, Slots};
+use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::slot_map::{Key, SlotMap};
 use crate::domain::shared::Shared;
-use crate::task::free_list::Spares;
+use crate::task::free_list::FreeList;
 use crate::task::raw::{Home, NewTask, Task, TaskRef, Work};
 use crate::task::run_queue::RunQueue;
 use pin_project_lite::pin_project;
@@ -27,7 +27,7 @@ impl<F: Future<Output = ()> + 'static> Work for Spawned<F> {
 
     fn poll(self: Pin<&mut Self>, _key: Key, cx: &mut Context<'_>) -> Poll<()> {
         let future = self.project().future;
-        contain(|| future.poll(cx)).unwrap_or(Poll::Ready(()))
+        catch_unwind(|| future.poll(cx)).unwrap_or(Poll::Ready(()))
     }
 }
 
@@ -36,8 +36,8 @@ pub(crate) struct Executor {
     shared: Arc<Shared>,
     ready: RunQueue,
     /// The tasks that nobody else stops at the domain's end.
-    spawned: RefCell<Slots<Task>>,
-    spares: Spares,
+    spawned: RefCell<SlotMap<Task>>,
+    free_list: FreeList,
     closed: Cell<bool>,
 }
 
@@ -46,8 +46,8 @@ impl Executor {
         Executor {
             shared,
             ready: RunQueue::new(),
-            spawned: RefCell::new(Slots::new()),
-            spares: Spares::new(),
+            spawned: RefCell::new(SlotMap::new()),
+            free_list: FreeList::new(),
             closed: Cell::new(false),
         }
     }
@@ -57,14 +57,14 @@ impl Executor {
     pub(crate) fn home(&self) -> Home<'_, Shared> {
         Home {
             shared: &self.shared,
-            spares: &self.spares,
+            free_list: &self.free_list,
         }
     }
 
     /// Adds a task; it is polled by a later tick. After `close` the future is dropped at once.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         if self.closed.get() {
-            return contain_quietly(|| drop(future));
+            return catch_and_discard(|| drop(future));
         }
         let new = NewTask::new(self.home(), Spawned { future });
         let mut spawned = self.spawned.borrow_mut();
@@ -79,20 +79,20 @@ impl Executor {
     }
 
     /// Lets the tasks that other threads have woken get their turn.
-    pub(crate) fn gather(&self) {
-        if !self.shared.woken.is_empty() {
-            self.ready.append(&self.shared.woken);
+    pub(crate) fn drain_inject(&self) {
+        if !self.shared.inject.is_empty() {
+            self.ready.append(&self.shared.inject);
         }
     }
 
     /// Polls one task that is ready. Returns `false` if there was none.
     pub(crate) fn tick(&self) -> bool {
         let task = self.ready.pop().or_else(|| {
-            self.gather();
+            self.drain_inject();
             self.ready.pop()
         });
         let Some(task) = task else { return false };
-        if let Some(key) = task.run(&self.spares) {
+        if let Some(key) = task.run(&self.free_list) {
             let done = self.spawned.borrow_mut().remove(key);
             drop(done);
         }
@@ -101,14 +101,14 @@ impl Executor {
 
     /// Whether a tick would find something.
     pub(crate) fn has_ready(&self) -> bool {
-        !(self.ready.is_empty() && self.shared.woken.is_empty())
+        !(self.ready.is_empty() && self.shared.inject.is_empty())
     }
 
     /// Drops every task that was spawned, pending or ready; their destructors run here. Nothing is
     /// polled any more.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.shared.woken.close();
+        self.shared.inject.close();
         while self.ready.pop().is_some() {}
         let all = self.spawned.borrow_mut().drain();
         drop(all);
@@ -135,11 +135,11 @@ mod tests {
         assert!(shared.park());
         e.spawn(async {});
         assert!(e.has_ready());
-        assert!(shared.take_news(), "spawning wakes the loop");
+        assert!(shared.take_notification(), "spawning wakes the loop");
         assert!(e.tick());
         assert!(!e.tick());
         assert!(!e.has_ready());
-        shared.take_news();
+        shared.take_notification();
         assert!(shared.park());
     }
 
@@ -149,13 +149,13 @@ mod tests {
         let (tx, rx) = tokio::sync::oneshot::channel();
         e.spawn(async move { rx.await.unwrap() });
         while e.tick() {}
-        shared.take_news();
+        shared.take_notification();
         assert!(shared.park());
         std::thread::spawn(move || tx.send(()).unwrap())
             .join()
             .unwrap();
         assert_eq!(shared.counters.stats().wakeups, 1);
-        assert!(shared.take_news());
+        assert!(shared.take_notification());
         assert!(e.tick());
     }
 

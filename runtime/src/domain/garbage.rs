@@ -1,6 +1,6 @@
 //! Rust values that OCaml has collected, for a loop to drop.
 
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use concurrent_queue::ConcurrentQueue;
 use std::any::Any;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn any_collected() -> bool {
 pub(crate) fn drop_next() -> bool {
     let share = COLLECTED.pop();
     let any = share.is_ok();
-    contain_quietly(|| drop(share));
+    catch_and_discard(|| drop(share));
     any
 }
 

@@ -1,9 +1,9 @@
 //! Waiting for a task that runs elsewhere.
 
 use crate::base::error::JoinError;
-use crate::base::panic::{Contained, contain, contain_quietly};
+use crate::base::panic::{CatchUnwind, catch_and_discard, catch_unwind};
 use crate::base::sync::oneshot::{self, error::TryRecvError};
-use crate::wake::spin::Patience;
+use crate::wake::spin::AdaptiveSpin;
 use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ pub(crate) struct Joined<T> {
 }
 
 /// A handle, and what its task needs to fulfil it. A task that is dropped, or a domain that
-/// ends, yields [`JoinError::Terminated`].
+/// ends, yields [`JoinError::DomainTerminated`].
 pub(crate) fn pair<T>(domain: u64) -> (JoinHandle<T>, Joined<T>) {
     let (outcome_tx, outcome) = oneshot::channel();
     let (cancel, cancelled) = oneshot::channel();
@@ -55,7 +55,7 @@ impl<T> Joined<T> {
     pub(crate) fn run<F: Future<Output = T>>(self, future: F) -> impl Future<Output = ()> {
         let Joined { outcome, cancelled } = self;
         // Outside of the block, which may be dropped before it starts.
-        let work = Contained::new(Box::pin(future));
+        let work = CatchUnwind::new(Box::pin(future));
         async move {
             let work = async { work.await.map_err(JoinError::Panicked) };
             let cancelled = async {
@@ -89,7 +89,7 @@ impl<T> Joined<T> {
     pub(crate) fn compute(mut self, f: impl FnOnce() -> T) {
         let result = match self.is_cancelled() {
             true => Err(JoinError::Cancelled),
-            false => contain(f).map_err(JoinError::Panicked),
+            false => catch_unwind(f).map_err(JoinError::Panicked),
         };
         self.report(result);
     }
@@ -102,7 +102,7 @@ impl<T> Joined<T> {
 
 /// If nobody waits, the value is dropped here, and its destructor is the user's.
 fn report<T>(to: oneshot::Sender<Result<T, JoinError>>, result: Result<T, JoinError>) {
-    contain_quietly(|| drop(to.send(result)));
+    catch_and_discard(|| drop(to.send(result)));
 }
 
 impl<T> JoinHandle<T> {
@@ -122,14 +122,14 @@ impl<T> JoinHandle<T> {
         self
     }
 
-    /// Waits for the outcome, and looks for it before it sleeps if that has paid on this thread.
+    /// Waits for the outcome, and looks for it before it sleeps if that has on_hit on this thread.
     pub(crate) fn wait(self) -> Result<T, JoinError> {
-        thread_local!(static PATIENCE: Patience = const { Patience::new() });
-        PATIENCE.with(|patience| self.wait_with(patience))
+        thread_local!(static SPIN: AdaptiveSpin = const { AdaptiveSpin::new() });
+        SPIN.with(|spin| self.wait_with(spin))
     }
 
-    fn wait_with(mut self, patience: &Patience) -> Result<T, JoinError> {
-        if patience.is_worth_while() {
+    fn wait_with(mut self, spin: &AdaptiveSpin) -> Result<T, JoinError> {
+        if spin.is_enabled() {
             let mut outcome = None;
             let look = || {
                 outcome = match self.outcome.try_recv() {
@@ -140,19 +140,19 @@ impl<T> JoinHandle<T> {
                 };
                 outcome.is_some()
             };
-            patience.look(look);
+            spin.wait_for(look);
             if let Some(outcome) = outcome {
                 return outcome;
             }
         }
         let start = Instant::now();
         let outcome = future::block_on(self);
-        patience.slept(start.elapsed());
+        spin.on_sleep(start.elapsed());
         outcome
     }
 
     fn terminated(&self) -> JoinError {
-        JoinError::Terminated {
+        JoinError::DomainTerminated {
             domain: self.domain,
         }
     }
@@ -222,7 +222,7 @@ mod tests {
         drop(joined.run(async { 1 }));
         assert_eq!(
             future::block_on(handle),
-            Err(JoinError::Terminated { domain: 42 })
+            Err(JoinError::DomainTerminated { domain: 42 })
         );
     }
 
@@ -230,11 +230,11 @@ mod tests {
     fn who_looks_for_a_task_that_is_dropped_learns_that_it_has_terminated() {
         let (handle, joined) = pair::<u8>(42);
         drop(joined);
-        let patience = Patience::new();
-        patience.paid();
+        let spin = AdaptiveSpin::new();
+        spin.on_hit();
         assert_eq!(
-            handle.wait_with(&patience),
-            Err(JoinError::Terminated { domain: 42 })
+            handle.wait_with(&spin),
+            Err(JoinError::DomainTerminated { domain: 42 })
         );
     }
 
@@ -267,7 +267,7 @@ mod tests {
 #[cfg(all(test, loom_model))]
 mod models {
     use super::*;
-    use crate::wake::mailbox::{Bell, Inbox};
+    use crate::wake::mailbox::{Mailbox, Notifier};
     use loom::cell::UnsafeCell;
     use loom::future::block_on;
     use loom::sync::Arc;
@@ -357,18 +357,21 @@ mod models {
                         assert!(block_on(future::poll_once(&mut task)).is_none());
                     }
                 });
-                assert_eq!(block_on(handle), Err(JoinError::Terminated { domain: 3 }));
+                assert_eq!(
+                    block_on(handle),
+                    Err(JoinError::DomainTerminated { domain: 3 })
+                );
                 task.join().unwrap();
                 assert!(is_dropped(&dropped));
             });
         }
     }
 
-    struct Silent;
+    struct NullNotifier;
 
-    impl Bell for Silent {
-        fn ring(&self) {}
-        fn silence(&self) {}
+    impl Notifier for NullNotifier {
+        fn notify(&self) {}
+        fn clear(&self) {}
     }
 
     /// Work that is sent to a domain that ends: it comes back, or the handle tells what became
@@ -376,12 +379,12 @@ mod models {
     #[test]
     fn loom_work_comes_back_or_its_handle_tells() {
         loom::model(|| {
-            let inbox = Arc::new(Inbox::<Joined<u8>, _>::new(Silent));
+            let mailbox = Arc::new(Mailbox::<Joined<u8>, _>::new(NullNotifier));
             let sender = {
-                let inbox = inbox.clone();
+                let mailbox = mailbox.clone();
                 thread::spawn(move || {
                     let (handle, joined) = pair(5);
-                    match inbox.send(joined) {
+                    match mailbox.send(joined) {
                         Err(back) => {
                             back.report(Ok(1));
                             assert_eq!(block_on(handle), Ok(1), "it is whole");
@@ -391,12 +394,15 @@ mod models {
                     }
                 })
             };
-            let ran = inbox.receive().map(|joined| joined.report(Ok(7))).is_some();
-            inbox.close(drop);
+            let ran = mailbox
+                .receive()
+                .map(|joined| joined.report(Ok(7)))
+                .is_some();
+            mailbox.close(drop);
             match sender.join().unwrap() {
                 Some(Ok(7)) => assert!(ran),
                 Some(outcome) => {
-                    assert_eq!(outcome, Err(JoinError::Terminated { domain: 5 }));
+                    assert_eq!(outcome, Err(JoinError::DomainTerminated { domain: 5 }));
                     assert!(!ran);
                 }
                 None => assert!(!ran),

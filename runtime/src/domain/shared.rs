@@ -1,11 +1,11 @@
-//! The part of a domain that every thread may touch: its inbox and its wake-up.
+//! The part of a domain that every thread may touch: its mailbox and its wake-up.
 
 use crate::base::counters::DomainCounters;
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use crate::ffi::token::RuntimeToken;
-use crate::task::run_queue::Woken;
+use crate::task::run_queue::InjectQueue;
 use crate::wake::eventfd::Eventfd;
-use crate::wake::mailbox::{Bell, Inbox};
+use crate::wake::mailbox::{Mailbox, Notifier};
 use std::any::Any;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -40,9 +40,9 @@ impl<F: FnOnce(&RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
 /// What other threads know of a domain.
 pub(crate) struct Shared {
     pub(crate) id: u64,
-    inbox: Inbox<Box<dyn Message>, Eventfd>,
+    mailbox: Mailbox<Box<dyn Message>, Eventfd>,
     /// Tasks that other threads have woken.
-    pub(crate) woken: Woken,
+    pub(crate) inject: InjectQueue,
     pub(crate) counters: DomainCounters,
 }
 
@@ -51,49 +51,49 @@ impl Shared {
     pub(crate) fn new(id: u64) -> io::Result<Self> {
         Ok(Shared {
             id,
-            inbox: Inbox::new(Eventfd::new()?),
-            woken: Woken::new(),
+            mailbox: Mailbox::new(Eventfd::new()?),
+            inject: InjectQueue::new(),
             counters: DomainCounters::new(),
         })
     }
 
     /// The descriptor that becomes readable when a sleeping loop is woken.
     pub(crate) fn raw_fd(&self) -> Option<i32> {
-        self.inbox.with_bell(AsRawFd::as_raw_fd)
+        self.mailbox.with_notifier(AsRawFd::as_raw_fd)
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.inbox.is_open()
+        self.mailbox.is_open()
     }
 
     /// Tells the loop that there is work. Any thread; a system call only if the loop
     /// sleeps and nobody has woken it yet.
     pub(crate) fn wake(&self) {
-        self.note_wake(self.inbox.wake());
+        self.count_wake(self.mailbox.wake());
     }
 
     /// The owner has made work for its loop, which looks before it sleeps; unless it has just looked,
     /// and this is a signal handler or a finaliser.
-    pub(crate) fn nudge(&self) {
-        if self.inbox.is_parked() {
+    pub(crate) fn wake_if_parked(&self) {
+        if self.mailbox.is_parked() {
             self.wake();
         }
     }
 
-    fn note_wake(&self, rang: bool) {
-        if rang {
+    fn count_wake(&self, notified: bool) {
+        if notified {
             self.counters.wakeups.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Makes the descriptor unreadable again. The owner, when its loop saw it.
-    pub(crate) fn clear_wake(&self) {
-        let _ = self.inbox.with_bell(Bell::silence);
+    pub(crate) fn clear_notifier(&self) {
+        let _ = self.mailbox.with_notifier(Notifier::clear);
     }
 
-    /// See [`Inbox::take_news`]. The owner.
-    pub(crate) fn take_news(&self) -> bool {
-        self.inbox.take_news()
+    /// See [`Mailbox::take_notification`]. The owner.
+    pub(crate) fn take_notification(&self) -> bool {
+        self.mailbox.take_notification()
     }
 
     /// The loop is awake. Returns how long it slept, if it did. The owner.
@@ -101,15 +101,15 @@ impl Shared {
         self.counters.awake()
     }
 
-    /// See [`Inbox::has_news`]. The owner.
-    pub(crate) fn has_news(&self) -> bool {
-        self.inbox.has_news()
+    /// See [`Mailbox::is_notified`]. The owner.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.mailbox.is_notified()
     }
 
-    /// See [`Inbox::park`]. The owner.
+    /// See [`Mailbox::park`]. The owner.
     #[must_use]
     pub(crate) fn park(&self) -> bool {
-        let parked = self.inbox.park();
+        let parked = self.mailbox.park();
         if parked {
             self.counters.sleep();
         }
@@ -119,9 +119,9 @@ impl Shared {
     /// Sends a message. Any thread, never blocks. If the domain is gone the message
     /// comes back.
     pub(crate) fn send<M: Message>(&self, message: M) -> Result<(), M> {
-        match self.inbox.send(Box::new(message)) {
-            Ok(rang) => {
-                self.note_wake(rang);
+        match self.mailbox.send(Box::new(message)) {
+            Ok(notified) => {
+                self.count_wake(notified);
                 Ok(())
             }
             Err(refused) => {
@@ -132,21 +132,21 @@ impl Shared {
     }
 
     pub(crate) fn receive(&self) -> Option<Box<dyn Message>> {
-        let message = self.inbox.receive();
+        let message = self.mailbox.receive();
         self.counters.messages_in.add(u64::from(message.is_some()));
         message
     }
 
     /// How many messages wait. Any thread.
     pub(crate) fn waiting(&self) -> usize {
-        self.inbox.len()
+        self.mailbox.len()
     }
 
     /// Ends the domain: later messages go back to their senders, those that were not
     /// yet received are dropped, the descriptor is closed. The owner.
     pub(crate) fn close(&self) {
-        self.inbox
-            .close(|message| contain_quietly(|| drop(message)));
+        self.mailbox
+            .close(|message| catch_and_discard(|| drop(message)));
     }
 }
 
@@ -179,8 +179,8 @@ mod tests {
             assert!(s.send(nop()).is_ok());
         }
         assert_eq!(s.counters.stats().wakeups, 1);
-        assert!(s.take_news());
-        s.clear_wake();
+        assert!(s.take_notification());
+        s.clear_notifier();
         while s.receive().is_some() {}
         assert_eq!(s.counters.stats().messages_in, 3);
         assert!(s.park(), "all was received");

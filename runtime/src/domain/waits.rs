@@ -1,7 +1,7 @@
 //! The promises that Rust waits for.
 
-use crate::base::panic::contain_quietly;
-use crate::base::slot_map::{Key, Slots};
+use crate::base::panic::catch_and_discard;
+use crate::base::slot_map::{Key, SlotMap};
 use crate::ffi::runtime::Root;
 use std::cell::RefCell;
 use std::task::Waker;
@@ -16,7 +16,7 @@ enum Wait {
         cancelled: bool,
     },
     /// Fulfilled with the value, or rejected with the exception.
-    Settled(Result<Root, Root>),
+    Resolved(Result<Root, Root>),
     /// Nobody waits any more, and the promise is to be cancelled as soon as there is one.
     Cancelled,
     /// Nobody waits any more. The key stays taken until OCaml has forgotten it, lest the next
@@ -33,11 +33,11 @@ pub(crate) struct FollowUp {
     pub(crate) forget: bool,
 }
 
-pub(crate) struct Waits(RefCell<Slots<Wait>>);
+pub(crate) struct Waits(RefCell<SlotMap<Wait>>);
 
 impl Waits {
     pub(crate) fn new() -> Self {
-        Waits(RefCell::new(Slots::new()))
+        Waits(RefCell::new(SlotMap::new()))
     }
 
     pub(crate) fn add(&self, waker: Waker) -> Key {
@@ -59,7 +59,7 @@ impl Waits {
             return None;
         }
         match waits.remove(key) {
-            Some(Wait::Settled(outcome)) => Some(outcome),
+            Some(Wait::Resolved(outcome)) => Some(outcome),
             _ => unreachable!("it is not pending, and somebody waits"),
         }
     }
@@ -78,23 +78,23 @@ impl Waits {
                     forget: true,
                 };
             }
-            Some(Wait::Settled(_) | Wait::Dropped) | None => {}
+            Some(Wait::Resolved(_) | Wait::Dropped) | None => {}
         }
         next
     }
 
-    pub(crate) fn settle(&self, key: Key, outcome: Result<Root, Root>) {
+    pub(crate) fn resolve(&self, key: Key, outcome: Result<Root, Root>) {
         let old = {
             let mut waits = self.0.borrow_mut();
             match waits.get_mut(key) {
                 // The key of a dropped one is free when OCaml has forgotten it.
                 None | Some(Wait::Dropped) => return,
                 Some(Wait::Cancelled) => waits.remove(key),
-                Some(wait) => Some(std::mem::replace(wait, Wait::Settled(outcome))),
+                Some(wait) => Some(std::mem::replace(wait, Wait::Resolved(outcome))),
             }
         };
         if let Some(Wait::Pending { waker, .. }) = old {
-            contain_quietly(|| waker.wake());
+            catch_and_discard(|| waker.wake());
         }
     }
 
@@ -146,7 +146,7 @@ impl Waits {
     pub(crate) fn close(&self) {
         let waits = self.0.borrow_mut().drain();
         for wait in waits {
-            contain_quietly(|| drop(wait));
+            catch_and_discard(|| drop(wait));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What a `#[func]` expands to calls: from an OCaml call to a promise.
 
 use crate::base::error::TokenError;
-use crate::base::panic::{Contained, Panic, contain, contain_quietly};
+use crate::base::panic::{CatchUnwind, Panic, catch_and_discard, catch_unwind};
 use crate::base::slot_map::Key;
-use crate::bridge::settle::settle;
-use crate::domain::core::{self as local, Attendant, Local};
+use crate::bridge::resolve::resolve;
+use crate::domain::core::{self as local, AbortHandle, Core};
 use crate::domain::post;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::runtime::{self as ffi, RawValue, Root};
@@ -90,7 +90,7 @@ const FORKED: &CStr = c"ocaml-lwt-interop: this process was forked from one that
 /// OCaml called the stub that calls this, with these arguments.
 unsafe fn enter<const N: usize>(
     args: [RawValue; N],
-    body: impl FnOnce(&Local, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
+    body: impl FnOnce(&Core, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
 ) -> Result<RawValue, Raise> {
     // SAFETY: the caller's: the arguments are valid and the lock is held. What the GC cannot
     // move needs no root; the rest is rooted before anything can allocate.
@@ -104,7 +104,7 @@ unsafe fn enter<const N: usize>(
     let Some(callbacks) = Callbacks::get() else {
         return Err(Raise::Failure(NOT_INITIALISED));
     };
-    if local::with_owner(|_| ()).is_none() {
+    if local::with_current(|_| ()).is_none() {
         // SAFETY: the caller's.
         unsafe { attach(callbacks)? };
     }
@@ -155,12 +155,12 @@ fn rejected(
 /// handler raised) `work`, which contains the user's destructors, is dropped before the
 /// exception is passed on.
 fn new_call<W>(
-    local: &Local,
+    local: &Core,
     callbacks: &Callbacks,
     work: W,
 ) -> Result<(Key, RawValue, W), RawValue> {
     let key = local.add_call();
-    // SAFETY: `Local` is at hand only where the lock is held; the exception is rooted while
+    // SAFETY: `Core` is at hand only where the lock is held; the exception is rooted while
     // destructors run, which may use OCaml.
     unsafe {
         match callbacks.pending(key.to_int()) {
@@ -168,7 +168,7 @@ fn new_call<W>(
             Err(exn) => {
                 let exn = Root::new(exn);
                 local.cancel_call(key);
-                contain_quietly(|| drop(work));
+                catch_and_discard(|| drop(work));
                 Err(exn.get())
             }
         }
@@ -196,23 +196,23 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let output = match contain(|| self.as_mut().poll_future(cx)) {
+        let output = match catch_unwind(|| self.as_mut().poll_future(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(panic) => Err(panic),
         };
         let mut body = self.project();
         // A panic of the destructor is one of the call's.
-        let dropped = contain(|| body.future.set(None));
+        let dropped = catch_unwind(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
         let mut result = Some(to_result(output, *body.outcome));
         let settled = local::with_entered(|local, token| {
             let result = result.take().expect("it is settled once");
-            settle(local, token, key, result);
+            resolve(local, token, key, result);
         });
         if settled.is_err() {
             // The poll has called `exit`, which has ended the domain, and has come back.
-            contain_quietly(|| drop(result));
+            catch_and_discard(|| drop(result));
         }
         Poll::Ready(())
     }
@@ -236,7 +236,7 @@ where
     // SAFETY: the caller's.
     unsafe {
         finish(enter(args, |local, token, callbacks, args| {
-            let first = contain(|| {
+            let first = catch_unwind(|| {
                 let future = Some(start(args));
                 let mut task = NewTask::new(local.executor.home(), Body { future, outcome });
                 let output = task.poll(|body, cx| {
@@ -261,12 +261,12 @@ where
                 Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(Err(task)) => {
                     let (key, promise, task) = new_call(local, callbacks, task)?;
-                    match local.attend_call(key, Attendant::Task(task.attach(key))) {
+                    match local.attach_call(key, AbortHandle::Task(task.attach(key))) {
                         // Since it was made nothing has allocated on the OCaml heap.
                         Ok(()) => Ok(promise),
-                        Err(attendant) => {
+                        Err(work) => {
                             let promise = Root::new(promise);
-                            attendant.stop();
+                            work.abort();
                             Ok(promise.get())
                         }
                     }
@@ -278,7 +278,7 @@ where
 
 /// The outcome as OCaml gets to see it; panics included, of `outcome` too.
 fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
-    match output.map(|output| contain(|| outcome(output).0)) {
+    match output.map(|output| catch_unwind(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),
     }
@@ -295,7 +295,7 @@ pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
     // SAFETY: the caller's.
     unsafe {
         finish(enter(args, |_local, token, callbacks, args| {
-            let result = contain(|| body(args).0.map(|v| to_ocaml(token, &v)));
+            let result = catch_unwind(|| body(args).0.map(|v| to_ocaml(token, &v)));
             match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
                 Ok(value) => Ok(value.raw()),
                 Err(failure) => Err(failure.to_exception(token, callbacks).get()),
@@ -306,7 +306,7 @@ pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
 
 /// Runs work on tokio, and settles at home.
 fn on_tokio<W, O, T>(
-    local: &Local,
+    local: &Core,
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     outcome: fn(O) -> Outcome<T>,
@@ -327,11 +327,11 @@ where
     };
     match spawn(work, completion) {
         Ok(task) => {
-            if let Err(attendant) = local.attend_call(key, Attendant::Tokio(task)) {
-                attendant.stop();
+            if let Err(work) = local.attach_call(key, AbortHandle::Tokio(task)) {
+                work.abort();
             }
         }
-        Err(failure) => settle::<T>(local, token, key, Err(failure)),
+        Err(failure) => resolve::<T>(local, token, key, Err(failure)),
     }
     // SAFETY: as above; the value is rooted until it is returned.
     Ok(unsafe { promise.get() })
@@ -356,13 +356,13 @@ where
         let work = work.clone();
         move || {
             if let Some((body, completion)) = take(&work) {
-                completion.complete(contain(body));
+                completion.complete(catch_unwind(body));
             }
         }
     };
-    contain(|| shared_tokio().spawn_blocking(job).abort_handle()).map_err(|panic| {
+    catch_unwind(|| shared_tokio().spawn_blocking(job).abort_handle()).map_err(|panic| {
         // There is no thread for it, and tokio keeps the job for a later one: let it find nothing.
-        contain_quietly(|| drop(take(&work)));
+        catch_and_discard(|| drop(take(&work)));
         Failure::message(format!("tokio's blocking pool: {}", panic.message))
     })
 }
@@ -380,7 +380,7 @@ impl<O: Send + 'static, T: ToValue + Send + 'static> Completion<O, T> {
         // A domain that has ended has settled its calls.
         let _ = post(&home, move |token| {
             let local = local::of(token).expect("a loop delivers");
-            settle(local, token, key, to_result(output, outcome));
+            resolve(local, token, key, to_result(output, outcome));
         });
     }
 }
@@ -408,11 +408,12 @@ where
 {
     // SAFETY: the caller's.
     unsafe {
-        finish(enter(args, |local, token, callbacks, args| {
-            match contain(|| Box::pin(start(args))) {
+        finish(enter(
+            args,
+            |local, token, callbacks, args| match catch_unwind(|| Box::pin(start(args))) {
                 Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(future) => {
-                    let work = Contained::new(future);
+                    let work = CatchUnwind::new(future);
                     on_tokio(
                         local,
                         token,
@@ -425,8 +426,8 @@ where
                         },
                     )
                 }
-            }
-        }))
+            },
+        ))
     }
 }
 
@@ -447,11 +448,12 @@ where
 {
     // SAFETY: the caller's.
     unsafe {
-        finish(enter(args, |local, token, callbacks, args| {
-            match contain(|| start(args)) {
+        finish(enter(
+            args,
+            |local, token, callbacks, args| match catch_unwind(|| start(args)) {
                 Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(body) => on_tokio(local, token, callbacks, outcome, body, spawn_blocking),
-            }
-        }))
+            },
+        ))
     }
 }

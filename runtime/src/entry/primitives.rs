@@ -4,12 +4,12 @@
 //! `raw.ml` declares.
 
 use crate::base::slot_map::Key;
-use crate::blocking;
-use crate::domain::core::{self as local, Local};
+use crate::domain::core::{self as local, Core};
 use crate::domain::handle::{handle, new_handle};
 use crate::ffi::hooks;
 use crate::ffi::runtime::{self as ffi, RawValue, Root, UNIT};
 use crate::metrics;
+use crate::ocaml_blocking;
 
 // ---- the executor
 
@@ -44,7 +44,7 @@ unsafe extern "C" fn lwt_interop_executor_open(
     // is made is rooted until it is stored, and nothing allocates between the last store and
     // the return.
     unsafe {
-        let (tag, content) = match Local::open(ffi::int_val(id) as u64, [even, odd]) {
+        let (tag, content) = match Core::open(ffi::int_val(id) as u64, [even, odd]) {
             Ok(shared) => {
                 let fd = shared.raw_fd().map_or(-1, |fd| fd as isize);
                 let handle = Root::new(new_handle(shared));
@@ -66,7 +66,7 @@ unsafe extern "C" fn lwt_interop_executor_open(
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     // SAFETY: OCaml called.
     unsafe {
-        Local::close();
+        Core::close();
         hooks::free_roots();
     }
     UNIT
@@ -75,31 +75,31 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
 /// `begin_turn : unit -> unit` (noalloc): the loop has come back from its wait.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_begin_turn(_unit: RawValue) -> RawValue {
-    local::with_owner(|local| local.turn.begin());
+    local::with_current(|local| local.budget.refill());
     UNIT
 }
 
 /// `turn_is_over : unit -> bool` (noalloc): Lwt's own events are due.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_turn_is_over(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_owner(|local| local.turn.is_over()).unwrap_or(true))
+    ffi::bool(local::with_current(|local| local.budget.is_exhausted()).unwrap_or(true))
 }
 
 /// `spend : unit -> bool` (noalloc): the loop has done a unit of work. Whether it may go on.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
-    let may_go_on = local::with_owner(|local| {
-        local.turn.spend();
-        !local.turn.is_over()
+    let may_go_on = local::with_current(|local| {
+        local.budget.consume();
+        !local.budget.is_exhausted()
     });
     ffi::bool(may_go_on.unwrap_or(false))
 }
 
-/// `received : int -> unit` (noalloc): so many messages were taken from the domain's OCaml inbox.
+/// `received : int -> unit` (noalloc): so many messages were taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
     let messages = ffi::int_val(messages) as u64;
-    local::with_owner(|local| local.shared.counters.messages_in.add(messages));
+    local::with_current(|local| local.shared.counters.messages_in.add(messages));
     UNIT
 }
 
@@ -109,7 +109,7 @@ extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
 extern "C" fn lwt_interop_goes_on(has_work: RawValue) -> RawValue {
     let has_work = ffi::int_val(has_work) != 0;
     let goes_on =
-        local::with_owner(|local| !local.turn.is_over() && (has_work || local.has_work()));
+        local::with_current(|local| !local.budget.is_exhausted() && (has_work || local.has_work()));
     ffi::bool(goes_on.unwrap_or(false))
 }
 
@@ -126,14 +126,14 @@ unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
 /// `park : unit -> bool` (noalloc): whether the loop may sleep now.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_owner(Local::park).unwrap_or(true))
+    ffi::bool(local::with_current(Core::park).unwrap_or(true))
 }
 
-/// `clear_wake : unit -> bool` (noalloc): the loop has seen its descriptor. `false` in the child of
+/// `clear_notifier : unit -> bool` (noalloc): the loop has seen its descriptor. `false` in the child of
 /// a fork, which must not take the parent's wake-up.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_owner(|local| local.shared.clear_wake()).is_some())
+    ffi::bool(local::with_current(|local| local.shared.clear_notifier()).is_some())
 }
 
 /// `cancel_call : int -> unit`: the promise of this call has been cancelled. Destructors of the
@@ -148,14 +148,14 @@ unsafe extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
 /// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(key: RawValue) -> RawValue {
-    local::with_owner(|local| local.release_call(Key::from_int(ffi::int_val(key))));
+    local::with_current(|local| local.release_call(Key::from_int(ffi::int_val(key))));
     UNIT
 }
 
 /// `release_wait : int -> unit` (noalloc): OCaml has forgotten this wait, which Rust had dropped.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_wait(key: RawValue) -> RawValue {
-    local::with_owner(|local| local.release_wait(Key::from_int(ffi::int_val(key))));
+    local::with_current(|local| local.release_wait(Key::from_int(ffi::int_val(key))));
     UNIT
 }
 
@@ -172,7 +172,7 @@ unsafe extern "C" fn lwt_interop_attach_wait(key: RawValue, promise: RawValue) -
     UNIT
 }
 
-/// `settle_wait : int -> bool -> Obj.t -> unit`: what a promise that Rust waits for has become:
+/// `resolve_wait : int -> bool -> Obj.t -> unit`: what a promise that Rust waits for has become:
 /// a value (`true`) or an exception.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_settle_wait(
@@ -189,7 +189,7 @@ unsafe extern "C" fn lwt_interop_settle_wait(
             } else {
                 Err(root)
             };
-            local.settle_wait(Key::from_int(ffi::int_val(key)), outcome);
+            local.resolve_wait(Key::from_int(ffi::int_val(key)), outcome);
         });
     }
     UNIT
@@ -197,7 +197,7 @@ unsafe extern "C" fn lwt_interop_settle_wait(
 
 // ---- handles, from any thread that OCaml knows
 
-/// `notify : handle -> unit` (noalloc): there is a message in the domain's OCaml inbox.
+/// `notify : handle -> unit` (noalloc): there is a message in the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
     // SAFETY: OCaml passes a handle, reachable from the caller.
@@ -242,7 +242,7 @@ unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
     unsafe {
         ints(&[
             t.calls_started as isize,
-            t.calls_settled as isize,
+            t.calls_resolved as isize,
             t.late_completions as isize,
             t.roots as isize,
             t.slots as isize,
@@ -250,8 +250,8 @@ unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
             t.messages as isize,
             t.tokio_tasks as isize,
             t.domains as isize,
-            t.lane_threads as isize,
-            t.lane_queue as isize,
+            t.blocking_pool_threads as isize,
+            t.blocking_pool_queue as isize,
         ])
     }
 }
@@ -277,5 +277,5 @@ unsafe fn ints(numbers: &[isize]) -> RawValue {
 /// thread to run it, and none could be started.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_lane_submit(_unit: RawValue) -> RawValue {
-    ffi::bool(blocking::run_ocaml().is_ok())
+    ffi::bool(ocaml_blocking::run_ocaml().is_ok())
 }

@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 /// A block for each size that a task has had which is done. One domain's.
-pub(crate) struct Spares([Cell<*mut u8>; Spares::SIZES]);
+pub(crate) struct FreeList([Cell<*mut u8>; FreeList::SIZES]);
 
-impl Spares {
+impl FreeList {
     const SIZES: usize = 32;
     /// What the allocator's own blocks grow by, and what it takes of each for itself.
     const STEP: usize = 16;
@@ -16,7 +16,7 @@ impl Spares {
     const LARGEST: usize = Self::size(Self::SIZES - 1);
 
     pub(crate) fn new() -> Self {
-        Spares([const { Cell::new(std::ptr::null_mut()) }; Spares::SIZES])
+        FreeList([const { Cell::new(std::ptr::null_mut()) }; FreeList::SIZES])
     }
 
     /// Of the blocks at a place.
@@ -29,11 +29,11 @@ impl Spares {
         if layout.align() > Self::STEP || layout.size() > Self::LARGEST {
             return layout;
         }
-        let whole = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP);
-        let size = if whole < 2 * Self::STEP {
+        let rounded = (layout.size() + Self::TAKEN).next_multiple_of(Self::STEP);
+        let size = if rounded < 2 * Self::STEP {
             2 * Self::STEP
         } else {
-            whole
+            rounded
         } - Self::TAKEN;
         match Layout::from_size_align(size, Self::STEP) {
             Ok(rounded) => rounded,
@@ -79,7 +79,7 @@ impl Spares {
     }
 }
 
-impl Drop for Spares {
+impl Drop for FreeList {
     fn drop(&mut self) {
         for (i, block) in self.0.iter().enumerate() {
             let layout = Layout::from_size_align(Self::size(i), Self::STEP);
@@ -102,12 +102,12 @@ mod tests {
     fn spare_blocks_fit_what_they_are_given_out_for() {
         for align in [1, 2, 4, 8, 16, 32, 64] {
             for size in 1..=600 {
-                let spares = Spares::new();
+                let free_list = FreeList::new();
                 let asked = Layout::from_size_align(size, align).expect("a layout");
-                let layout = Spares::layout(asked);
+                let layout = FreeList::layout(asked);
                 assert!(layout.size() >= size && layout.align() >= align);
-                assert_eq!(Spares::layout(layout), layout);
-                let [first, second] = [(); 2].map(|()| spares.alloc(layout));
+                assert_eq!(FreeList::layout(layout), layout);
+                let [first, second] = [(); 2].map(|()| free_list.alloc(layout));
                 assert!(first != second && first.addr().get() % align == 0);
                 for block in [first, second] {
                     // SAFETY: the block is ours, and has this size.
@@ -116,19 +116,20 @@ mod tests {
                 // There is place for one.
                 for block in [first, second] {
                     // SAFETY: it was given out for this layout.
-                    unsafe { spares.free(block.as_ptr(), layout) };
+                    unsafe { free_list.free(block.as_ptr(), layout) };
                 }
                 if layout.size() <= 504 && align <= 16 {
-                    let larger =
-                        Spares::layout(Layout::from_size_align(layout.size() + 1, 1).expect("one"));
-                    let other = spares.alloc(larger);
+                    let larger = FreeList::layout(
+                        Layout::from_size_align(layout.size() + 1, 1).expect("one"),
+                    );
+                    let other = free_list.alloc(larger);
                     assert_ne!(other, first, "for another size");
                     // SAFETY: as above.
-                    unsafe { spares.free(other.as_ptr(), larger) };
-                    let again = spares.alloc(layout);
+                    unsafe { free_list.free(other.as_ptr(), larger) };
+                    let again = free_list.alloc(layout);
                     assert_eq!(again, first);
                     // SAFETY: as above.
-                    unsafe { spares.free(again.as_ptr(), layout) };
+                    unsafe { free_list.free(again.as_ptr(), layout) };
                 }
             }
         }

@@ -1,29 +1,29 @@
 //! A task: a future that a domain's loop polls, and what wakes it from anywhere.
 //!
-//! One allocation has both. Its header is counted, and any thread may hold a share, which is what a
+//! One allocation has both. Its header is holds_home_ref, and any thread may hold a share, which is what a
 //! waker is. The work in it is the owner's: it is polled and dropped by the domain's thread, at the
 //! domain's end at the latest, whatever shares are left.
 //!
 //! ```text
 //!             attach           run            Ready
-//!   Fresh -----------> Idle <------> Polling -------> Done
+//!   Unbound -----------> Idle <------> Polling -------> Done
 //!     |                 |   Pending     |              ^  ^
 //!     | finish          | stop          | stop         |  |
-//!     |                 |            Stopped ----------+  |
+//!     |                 |            Cancelled ----------+  |
 //!     +-----------------+---------------------------------+
 //! ```
 //!
-//! A wake-up puts the task into a queue of its domain's, once (`QUEUED`), unless it is done. One
+//! A wake-up puts the task into a queue of its domain's, once (`SCHEDULED`), unless it is done. One
 //! that comes while the task is fresh or being polled is remembered, and takes effect afterwards.
 //!
 //! Flags and number of shares are one word, so that to wake, and to take a task from a queue, is
 //! one locked instruction each.
 
 use crate::base::counters::count;
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
 use crate::base::sync::{self, AtomicPtr, AtomicU32, Ordering, dealloc};
-use crate::task::free_list::Spares;
+use crate::task::free_list::FreeList;
 use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -51,7 +51,7 @@ pub(crate) trait Schedule: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Its first poll is not over, or nobody has it yet.
-    Fresh {
+    Unbound {
         woken: bool,
     },
     Idle,
@@ -59,19 +59,19 @@ enum Phase {
         woken: bool,
     },
     /// Nobody wants it any more, but it is being polled.
-    Stopped,
+    Cancelled,
     /// The work has been dropped.
-    Done,
+    Complete,
 }
 
 /// It is in a queue, or about to be: who has set this has the link, and a share for the queue.
-const QUEUED: u32 = 1;
+const SCHEDULED: u32 = 1;
 /// There is nothing to wake any more.
-const DONE: u32 = 2;
+const COMPLETE: u32 = 2;
 /// One share.
-const SHARE: u32 = 4;
+const REFERENCE: u32 = 4;
 /// With so many, wakers are being forgotten in a loop.
-const TOO_MANY: u32 = u32::MAX / 2;
+const MAX_REFERENCES: u32 = u32::MAX / 2;
 
 struct Vtable {
     layout: Layout,
@@ -110,7 +110,7 @@ pub(crate) struct Header {
     phase: sync::Cell<Phase>,
     /// Whether `home` is a share: once the owner has given up its own of the task. Nobody changes it
     /// then.
-    counted: sync::Cell<bool>,
+    holds_home_ref: sync::Cell<bool>,
     home: *const (),
     next: AtomicPtr<Header>,
     /// The owner's.
@@ -120,22 +120,22 @@ pub(crate) struct Header {
 impl Header {
     /// Whether nobody has another share: then nobody else can make one.
     #[inline]
-    fn is_only(&self) -> bool {
-        self.state.load(Ordering::Acquire) / SHARE == 1
+    fn is_unique(&self) -> bool {
+        self.state.load(Ordering::Acquire) / REFERENCE == 1
     }
 }
 
 #[repr(C)]
-struct Whole<W> {
+struct RawTask<W> {
     header: Header,
     work: W,
 }
 
-impl<W: Work> Whole<W> {
-    const LAYOUT: Layout = Spares::layout(Layout::new::<Self>());
+impl<W: Work> RawTask<W> {
+    const LAYOUT: Layout = FreeList::layout(Layout::new::<Self>());
 
     /// # Safety
-    /// The header is that of a `Whole<W>` whose work is there, and only its owner calls.
+    /// The header is that of a `RawTask<W>` whose work is there, and only its owner calls.
     unsafe fn work<'a>(header: NonNull<Header>) -> Pin<&'a mut W> {
         // SAFETY: the caller's; the allocation does not move, so the work is pinned.
         unsafe { Pin::new_unchecked(&mut (*header.cast::<Self>().as_ptr()).work) }
@@ -164,10 +164,10 @@ struct TableOf<S, W>(PhantomData<(S, W)>);
 
 impl<S: Schedule, W: Work> TableOf<S, W> {
     const VTABLE: Vtable = Vtable {
-        layout: Whole::<W>::LAYOUT,
+        layout: RawTask::<W>::LAYOUT,
         detached: W::DETACHED,
-        poll: Whole::<W>::poll,
-        drop_work: Whole::<W>::drop_work,
+        poll: RawTask::<W>::poll,
+        drop_work: RawTask::<W>::drop_work,
         home: HomeVtable::of::<S>(),
     };
 }
@@ -176,7 +176,7 @@ impl<S: Schedule, W: Work> TableOf<S, W> {
 pub(crate) struct TaskRef(NonNull<Header>);
 
 // SAFETY: what other threads than the owner do with a share touches only the atomics of the header,
-// and the last share frees memory in which no work is left; `counted` is settled by then.
+// and the last share frees memory in which no work is left; `holds_home_ref` is settled by then.
 unsafe impl Send for TaskRef {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRef {}
@@ -219,15 +219,15 @@ impl TaskRef {
         // A locked instruction in any case: who finds the task queued relies on its poll to see
         // what was written before.
         let before = state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
-            match state & (QUEUED | DONE) {
-                0 => Some((state | QUEUED) + SHARE),
-                QUEUED => Some(state),
+            match state & (SCHEDULED | COMPLETE) {
+                0 => Some((state | SCHEDULED) + REFERENCE),
+                SCHEDULED => Some(state),
                 _ => None,
             }
         });
         let Ok(before) = before else { return };
-        if before & QUEUED == 0 {
-            if before > TOO_MANY {
+        if before & SCHEDULED == 0 {
+            if before > MAX_REFERENCES {
                 std::process::abort();
             }
             // Not the caller's share: once the owner has that of the queue, the domain may end and
@@ -241,25 +241,27 @@ impl TaskRef {
 
     /// The owner has taken the task from a queue: polls it. Returns the key if the task is done
     /// and the executor is to forget it.
-    pub(crate) fn run(self, spares: &Spares) -> Option<Key> {
+    pub(crate) fn run(self, free_list: &FreeList) -> Option<Key> {
         // The queue's share.
         let this = ManuallyDrop::new(self);
         let header = this.header();
         if header.phase.get() != Phase::Idle {
             // What the wakers wrote is there from now on; what they write later queues it again.
-            header.state.fetch_and(!QUEUED, Ordering::AcqRel);
+            header.state.fetch_and(!SCHEDULED, Ordering::AcqRel);
             match header.phase.get() {
-                Phase::Fresh { .. } => header.phase.set(Phase::Fresh { woken: true }),
+                Phase::Unbound { .. } => header.phase.set(Phase::Unbound { woken: true }),
                 // A loop inside the poll, which code that calls `exit` runs.
                 Phase::Polling { .. } => header.phase.set(Phase::Polling { woken: true }),
-                Phase::Stopped | Phase::Done | Phase::Idle => {}
+                Phase::Cancelled | Phase::Complete | Phase::Idle => {}
             }
             drop(ManuallyDrop::into_inner(this));
             return None;
         }
         // Likewise, and the share is given up: that of the `Task` is there while the task is idle,
         // and is left to us if the `Task` is dropped meanwhile.
-        header.state.fetch_sub(QUEUED + SHARE, Ordering::AcqRel);
+        header
+            .state
+            .fetch_sub(SCHEDULED + REFERENCE, Ordering::AcqRel);
         header.phase.set(Phase::Polling { woken: false });
         // SAFETY: the share lives longer than the waker, which is not dropped.
         let waker = unsafe { ManuallyDrop::new(waker(this.0)) };
@@ -276,8 +278,8 @@ impl TaskRef {
             (_, phase) => {
                 this.end();
                 let key = header.vtable.detached.then(|| header.key.get());
-                if phase == Phase::Stopped {
-                    ManuallyDrop::into_inner(this).free_into(spares);
+                if phase == Phase::Cancelled {
+                    ManuallyDrop::into_inner(this).free_into(free_list);
                 }
                 key
             }
@@ -285,12 +287,12 @@ impl TaskRef {
     }
 
     /// The owner gives up its share.
-    fn free_into(self, spares: &Spares) {
-        if self.header().is_only() {
+    fn free_into(self, free_list: &FreeList) {
+        if self.header().is_unique() {
             let this = ManuallyDrop::new(self);
             let layout = this.header().vtable.layout;
             // SAFETY: it came from there, the work has been dropped, and nobody else has a share.
-            unsafe { spares.free(this.0.as_ptr().cast(), layout) };
+            unsafe { free_list.free(this.0.as_ptr().cast(), layout) };
         } else {
             self.outlive_domain();
         }
@@ -300,7 +302,7 @@ impl TaskRef {
     /// have one of `home` from now on.
     fn outlive_domain(&self) {
         let header = self.header();
-        header.counted.set(true);
+        header.holds_home_ref.set(true);
         // SAFETY: it is a pointer to what an `Arc` holds that is alive: the owner is here.
         unsafe { (header.vtable.home.retain)(header.home) };
     }
@@ -309,10 +311,10 @@ impl TaskRef {
     fn free(&self) {
         let header = self.header();
         let layout = header.vtable.layout;
-        // SAFETY: `home` was counted, once. `NewTask::new` allocated the block with this layout, and
+        // SAFETY: `home` was holds_home_ref, once. `NewTask::new` allocated the block with this layout, and
         // the owner gave up its own share only when the work had been dropped.
         unsafe {
-            if header.counted.get() {
+            if header.holds_home_ref.get() {
                 (header.vtable.home.release)(header.home);
             }
             dealloc(self.0.as_ptr().cast(), layout);
@@ -322,19 +324,19 @@ impl TaskRef {
     /// Drops the work, which is there and not being polled. Only the owner.
     fn end(&self) {
         let header = self.header();
-        header.phase.set(Phase::Done);
-        if !header.is_only() {
-            header.state.fetch_or(DONE, Ordering::AcqRel);
+        header.phase.set(Phase::Complete);
+        if !header.is_unique() {
+            header.state.fetch_or(COMPLETE, Ordering::AcqRel);
         }
         count(|t| &t.tasks_dropped, 1);
         // SAFETY: as the caller promises; with the phase set, nobody gets here again.
-        contain_quietly(|| unsafe { (header.vtable.drop_work)(self.0) });
+        catch_and_discard(|| unsafe { (header.vtable.drop_work)(self.0) });
     }
 }
 
 impl Clone for TaskRef {
     fn clone(&self) -> Self {
-        if self.header().state.fetch_add(SHARE, Ordering::Relaxed) > TOO_MANY {
+        if self.header().state.fetch_add(REFERENCE, Ordering::Relaxed) > MAX_REFERENCES {
             // Like `Arc`: better not to go on.
             std::process::abort();
         }
@@ -347,7 +349,9 @@ impl Drop for TaskRef {
     fn drop(&mut self) {
         let header = self.header();
         // The only share can be given up without a locked instruction.
-        if header.is_only() || header.state.fetch_sub(SHARE, Ordering::AcqRel) / SHARE == 1 {
+        if header.is_unique()
+            || header.state.fetch_sub(REFERENCE, Ordering::AcqRel) / REFERENCE == 1
+        {
             self.free();
         }
     }
@@ -419,10 +423,10 @@ impl Drop for Task {
         match phase.get() {
             Phase::Idle => self.task.end(),
             // Its share goes to who polls.
-            Phase::Polling { .. } => return phase.set(Phase::Stopped),
-            Phase::Fresh { .. } | Phase::Stopped | Phase::Done => {}
+            Phase::Polling { .. } => return phase.set(Phase::Cancelled),
+            Phase::Unbound { .. } | Phase::Cancelled | Phase::Complete => {}
         }
-        if !self.task.header().is_only() {
+        if !self.task.header().is_unique() {
             self.task.outlive_domain();
         }
         // SAFETY: dropped once, here.
@@ -433,13 +437,13 @@ impl Drop for Task {
 /// What a new task is given by its domain, whose thread this is.
 pub(crate) struct Home<'a, S> {
     pub(crate) shared: &'a Arc<S>,
-    pub(crate) spares: &'a Spares,
+    pub(crate) free_list: &'a FreeList,
 }
 
 /// A task that nobody waits for yet. It is polled by [`poll`](Self::poll) only. Dropping it drops
 /// the work.
 pub(crate) struct NewTask<'a, S: Schedule, W: Work> {
-    whole: NonNull<Whole<W>>,
+    raw: NonNull<RawTask<W>>,
     home: Home<'a, S>,
 }
 
@@ -449,45 +453,48 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     pub(crate) fn new(home: Home<'a, S>, work: W) -> Self {
         let header = Header {
             vtable: &TableOf::<S, W>::VTABLE,
-            state: AtomicU32::new(SHARE),
-            phase: sync::Cell::new(Phase::Fresh { woken: false }),
-            counted: sync::Cell::new(false),
+            state: AtomicU32::new(REFERENCE),
+            phase: sync::Cell::new(Phase::Unbound { woken: false }),
+            holds_home_ref: sync::Cell::new(false),
             home: Arc::as_ptr(home.shared).cast(),
             next: AtomicPtr::new(std::ptr::null_mut()),
             key: sync::Cell::new(Key::from_int(0)),
         };
-        let whole = home.spares.alloc(Whole::<W>::LAYOUT).cast::<Whole<W>>();
+        let raw = home
+            .free_list
+            .alloc(RawTask::<W>::LAYOUT)
+            .cast::<RawTask<W>>();
         // SAFETY: the memory has this layout, and is nobody else's.
-        unsafe { whole.write(Whole { header, work }) };
-        NewTask { whole, home }
+        unsafe { raw.write(RawTask { header, work }) };
+        NewTask { raw, home }
     }
 
     #[inline]
     fn header(&self) -> &Header {
         // SAFETY: this is a share of the task.
-        unsafe { &(*self.whole.as_ptr()).header }
+        unsafe { &(*self.raw.as_ptr()).header }
     }
 
     /// Polls the work with `f`. Wake-ups are remembered.
     #[inline]
     pub(crate) fn poll<R>(&mut self, f: impl FnOnce(Pin<&mut W>, &mut Context<'_>) -> R) -> R {
         // SAFETY: the waker is not dropped, and the task lives longer.
-        let waker = unsafe { ManuallyDrop::new(waker(self.whole.cast())) };
+        let waker = unsafe { ManuallyDrop::new(waker(self.raw.cast())) };
         // SAFETY: it is fresh, so nobody else polls or drops the work.
-        let work = unsafe { Whole::<W>::work(self.whole.cast()) };
+        let work = unsafe { RawTask::<W>::work(self.raw.cast()) };
         f(work, &mut Context::from_waker(&waker))
     }
 
     /// The task is to be polled when it is woken, and known to its work under `key`.
     pub(crate) fn attach(self, key: Key) -> Task {
         let task = Task {
-            task: ManuallyDrop::new(TaskRef(ManuallyDrop::new(self).whole.cast())),
+            task: ManuallyDrop::new(TaskRef(ManuallyDrop::new(self).raw.cast())),
             _not_send: PhantomData,
         };
         let header = task.task.header();
         header.key.set(key);
         count(|t| &t.tasks_made, 1);
-        let woken = header.phase.replace(Phase::Idle) == Phase::Fresh { woken: true };
+        let woken = header.phase.replace(Phase::Idle) == Phase::Unbound { woken: true };
         if woken {
             task.wake();
         }
@@ -504,12 +511,12 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     #[inline]
     fn end(&self) {
         let header = self.header();
-        header.phase.set(Phase::Done);
-        if !header.is_only() {
+        header.phase.set(Phase::Complete);
+        if !header.is_unique() {
             return self.end_among_wakers();
         }
         /// What happens to the memory, whether or not the destructor panics.
-        struct Free<'a>(&'a Spares, *mut u8, Layout);
+        struct Free<'a>(&'a FreeList, *mut u8, Layout);
         impl Drop for Free<'_> {
             #[inline]
             fn drop(&mut self) {
@@ -517,25 +524,25 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
                 unsafe { self.0.free(self.1, self.2) };
             }
         }
-        let memory = self.whole.as_ptr().cast();
-        let _free = Free(self.home.spares, memory, Whole::<W>::LAYOUT);
+        let memory = self.raw.as_ptr().cast();
+        let _free = Free(self.home.free_list, memory, RawTask::<W>::LAYOUT);
         // SAFETY: it was fresh, so the work is there and is not being polled.
-        unsafe { Whole::<W>::drop_work(self.whole.cast()) };
+        unsafe { RawTask::<W>::drop_work(self.raw.cast()) };
     }
 
     #[cold]
     fn end_among_wakers(&self) {
-        let share = TaskRef(self.whole.cast());
-        self.header().state.fetch_or(DONE, Ordering::AcqRel);
+        let share = TaskRef(self.raw.cast());
+        self.header().state.fetch_or(COMPLETE, Ordering::AcqRel);
         share.outlive_domain();
         // SAFETY: it was fresh, so the work is there and is not being polled.
-        unsafe { Whole::<W>::drop_work(self.whole.cast()) };
+        unsafe { RawTask::<W>::drop_work(self.raw.cast()) };
     }
 }
 
 impl<S: Schedule, W: Work> Drop for NewTask<'_, S, W> {
     fn drop(&mut self) {
-        contain_quietly(|| self.end());
+        catch_and_discard(|| self.end());
     }
 }
 

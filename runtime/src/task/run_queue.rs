@@ -52,7 +52,7 @@ impl RunQueue {
     }
 
     /// Appends what others have woken, the first one first.
-    pub(crate) fn append(&self, woken: &Woken) {
+    pub(crate) fn append(&self, woken: &InjectQueue) {
         let mut newest = woken.take();
         let mut list = null_mut();
         // The stack has the newest on top.
@@ -83,16 +83,16 @@ impl Drop for RunQueue {
 
 /// Other threads': a stack that the owner takes whole.
 #[derive(Debug)]
-pub(crate) struct Woken(AtomicPtr<Header>);
+pub(crate) struct InjectQueue(AtomicPtr<Header>);
 
 /// In place of a task: the domain has ended.
 fn closed() -> *mut Header {
     dangling_mut()
 }
 
-impl Woken {
+impl InjectQueue {
     pub(crate) fn new() -> Self {
-        Woken(AtomicPtr::new(null_mut()))
+        InjectQueue(AtomicPtr::new(null_mut()))
     }
 
     /// Any thread. `false` if the domain has ended.
@@ -134,12 +134,12 @@ impl Woken {
 
     /// Gives up what is in it; nothing gets in any more. The owner.
     pub(crate) fn close(&self) {
-        let rest = Woken(AtomicPtr::new(self.0.swap(closed(), Ordering::AcqRel)));
+        let rest = InjectQueue(AtomicPtr::new(self.0.swap(closed(), Ordering::AcqRel)));
         RunQueue::new().append(&rest);
     }
 }
 
-impl Drop for Woken {
+impl Drop for InjectQueue {
     fn drop(&mut self) {
         RunQueue::new().append(self);
     }

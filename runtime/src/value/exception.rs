@@ -104,7 +104,7 @@ pub(crate) enum Failure {
     /// `Rust_panic`.
     Panic(Panic),
     /// `Domain_terminated`.
-    Terminated(u64),
+    DomainTerminated(u64),
     /// `Rust_error`.
     Error {
         message: String,
@@ -131,7 +131,7 @@ impl Failure {
         };
         match other.downcast::<JoinError>().map(|error| *error) {
             Ok(JoinError::Panicked(panic)) => Failure::Panic(panic),
-            Ok(JoinError::Terminated { domain }) => Failure::Terminated(domain),
+            Ok(JoinError::DomainTerminated { domain }) => Failure::DomainTerminated(domain),
             Ok(error) => Failure::describe(&error),
             Err(error) => Failure::describe(&*error),
         }
@@ -180,7 +180,7 @@ impl Failure {
                     p.backtrace.as_deref().unwrap_or(""),
                 ],
             ),
-            Failure::Terminated(domain) => {
+            Failure::DomainTerminated(domain) => {
                 id = domain.to_string();
                 (2, vec![&id])
             }

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
 /// In a type that concerns `T`s but holds none, and must not leave its domain: not `Send`.
-pub(crate) type Homebound<T> = PhantomData<(fn() -> T, *mut ())>;
+pub(crate) type NotSend<T> = PhantomData<(fn() -> T, *mut ())>;
 
 /// An OCaml value that Rust keeps alive, of a type that converts to `T`.
 ///

@@ -1,6 +1,6 @@
 //! The descriptor that wakes a loop from its wait.
 
-use crate::wake::mailbox::Bell;
+use crate::wake::mailbox::Notifier;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -25,8 +25,8 @@ impl AsRawFd for Eventfd {
     }
 }
 
-impl Bell for Eventfd {
-    fn ring(&self) {
+impl Notifier for Eventfd {
+    fn notify(&self) {
         let one = 1u64.to_ne_bytes();
         // SAFETY: eight readable bytes, and a descriptor that `self` keeps open.
         // It cannot block, and it fails only if the counter is at its limit,
@@ -34,7 +34,7 @@ impl Bell for Eventfd {
         unsafe { libc::write(self.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    fn silence(&self) {
+    fn clear(&self) {
         let mut count = [0u8; 8];
         // SAFETY: eight writable bytes, and a descriptor that `self` keeps open.
         unsafe { libc::read(self.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };

@@ -1,49 +1,49 @@
 //! The way into a domain for other threads: a queue of messages, the signal that there is news,
-//! and the bell that wakes a loop which sleeps.
+//! and the notifier that wakes a loop which sleeps.
 
 use crate::base::sync::{Mutex, MutexGuard, Queue};
-use crate::wake::parker::Signal;
+use crate::wake::parker::Parker;
 use crossbeam_utils::CachePadded;
 use std::sync::PoisonError;
 
 /// What wakes a loop from its wait. Any thread may ring it; to drop it is to close it.
-pub(crate) trait Bell {
-    fn ring(&self);
+pub(crate) trait Notifier {
+    fn notify(&self);
     /// Forgets that it was rung.
-    fn silence(&self);
+    fn clear(&self);
 }
 
 /// See the module's documentation.
-pub(crate) struct Inbox<M, B> {
+pub(crate) struct Mailbox<M, B> {
     queue: Queue<M>,
-    signal: CachePadded<Signal>,
+    parker: CachePadded<Parker>,
     /// Behind a lock so that no one rings what was closed and is something else by now, as the
     /// numbers of descriptors are; taken only to wake a sleeper, where the system call costs far
-    /// more. `None` once the inbox is closed.
-    bell: Mutex<Option<B>>,
+    /// more. `None` once the mailbox is closed.
+    notifier: Mutex<Option<B>>,
 }
 
-impl<M, B: Bell> Inbox<M, B> {
-    /// The inbox of a loop that is awake.
-    pub(crate) fn new(bell: B) -> Self {
-        Inbox {
+impl<M, B: Notifier> Mailbox<M, B> {
+    /// The mailbox of a loop that is awake.
+    pub(crate) fn new(notifier: B) -> Self {
+        Mailbox {
             queue: Queue::unbounded(),
-            signal: CachePadded::new(Signal::new()),
-            bell: Mutex::new(Some(bell)),
+            parker: CachePadded::new(Parker::new()),
+            notifier: Mutex::new(Some(notifier)),
         }
     }
 
-    fn bell(&self) -> MutexGuard<'_, Option<B>> {
-        self.bell.lock().unwrap_or_else(PoisonError::into_inner)
+    fn notifier(&self) -> MutexGuard<'_, Option<B>> {
+        self.notifier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses the bell, unless it is closed.
-    pub(crate) fn with_bell<R>(&self, f: impl FnOnce(&B) -> R) -> Option<R> {
-        self.bell().as_ref().map(f)
+    /// Uses the notifier, unless it is closed.
+    pub(crate) fn with_notifier<R>(&self, f: impl FnOnce(&B) -> R) -> Option<R> {
+        self.notifier().as_ref().map(f)
     }
 
     /// Sends a message, and [wakes](Self::wake) the loop; returns whether that took a ring. If the
-    /// inbox is closed the message comes back. Any thread, never blocks.
+    /// mailbox is closed the message comes back. Any thread, never blocks.
     pub(crate) fn send(&self, message: M) -> Result<bool, M> {
         self.queue.push(message).map_err(|e| e.into_inner())?;
         // Afterwards, so that a loop which sees the news finds the message.
@@ -53,7 +53,7 @@ impl<M, B: Bell> Inbox<M, B> {
     /// Tells the loop that there is work. Any thread; rings, and returns `true`, only if the
     /// loop sleeps and nobody has woken it yet.
     pub(crate) fn wake(&self) -> bool {
-        self.signal.raise() && self.with_bell(Bell::ring).is_some()
+        self.parker.notify() && self.with_notifier(Notifier::notify).is_some()
     }
 
     /// Whether messages are taken.
@@ -61,25 +61,25 @@ impl<M, B: Bell> Inbox<M, B> {
         !self.queue.is_closed()
     }
 
-    /// See [`Signal::take`]. The owner.
-    pub(crate) fn take_news(&self) -> bool {
-        self.signal.take()
+    /// See [`Parker::take`]. The owner.
+    pub(crate) fn take_notification(&self) -> bool {
+        self.parker.take_notification()
     }
 
-    /// See [`Signal::has_news`]. The owner.
-    pub(crate) fn has_news(&self) -> bool {
-        self.signal.has_news()
+    /// See [`Parker::is_notified`]. The owner.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.parker.is_notified()
     }
 
-    /// See [`Signal::is_parked`]. The owner.
+    /// See [`Parker::is_parked`]. The owner.
     pub(crate) fn is_parked(&self) -> bool {
-        self.signal.is_parked()
+        self.parker.is_parked()
     }
 
-    /// See [`Signal::park`]. The owner.
+    /// See [`Parker::park`]. The owner.
     #[must_use]
     pub(crate) fn park(&self) -> bool {
-        self.signal.park()
+        self.parker.park()
     }
 
     /// The next message. The owner.
@@ -93,22 +93,22 @@ impl<M, B: Bell> Inbox<M, B> {
     }
 
     /// Later messages go back to their senders, those that were not yet received to `drop`; the
-    /// bell is closed. The owner.
+    /// notifier is closed. The owner.
     pub(crate) fn close(&self, drop: impl FnMut(M)) {
         self.queue.close();
         std::iter::from_fn(|| self.receive()).for_each(drop);
-        *self.bell() = None;
+        *self.notifier() = None;
     }
 }
 
 /// For models that nobody sleeps in.
 #[cfg(all(test, loom_model))]
-pub(crate) struct Silent;
+pub(crate) struct NullNotifier;
 
 #[cfg(all(test, loom_model))]
-impl Bell for Silent {
-    fn ring(&self) {}
-    fn silence(&self) {}
+impl Notifier for NullNotifier {
+    fn notify(&self) {}
+    fn clear(&self) {}
 }
 
 #[cfg(all(test, loom_model))]
@@ -124,26 +124,26 @@ mod models {
     #[test]
     fn loom_a_message_is_received_or_handed_back() {
         model_of_three(|| {
-            let inbox = Arc::new(Inbox::new(Silent));
+            let mailbox = Arc::new(Mailbox::new(NullNotifier));
             let senders: Vec<_> = (0..2)
                 .map(|i| {
-                    let inbox = inbox.clone();
+                    let mailbox = mailbox.clone();
                     thread::spawn(move || {
-                        let open = inbox.is_open();
+                        let open = mailbox.is_open();
                         // loom tells of a message that is leaked.
-                        let sent = inbox.send(Arc::new(i));
+                        let sent = mailbox.send(Arc::new(i));
                         assert!(open || sent.is_err(), "it opened again");
                         sent.err().map(|back| *back)
                     })
                 })
                 .collect();
-            let mut here: Vec<i32> = inbox.receive().iter().map(|m| **m).collect();
-            inbox.close(|m| here.push(*m));
-            assert!(!inbox.is_open());
-            assert_eq!(inbox.send(Arc::new(7)).err().as_deref(), Some(&7));
+            let mut here: Vec<i32> = mailbox.receive().iter().map(|m| **m).collect();
+            mailbox.close(|m| here.push(*m));
+            assert!(!mailbox.is_open());
+            assert_eq!(mailbox.send(Arc::new(7)).err().as_deref(), Some(&7));
             let back = senders.into_iter().filter_map(|s| s.join().unwrap());
             here.extend(back);
-            assert!(inbox.receive().is_none(), "sent after the end");
+            assert!(mailbox.receive().is_none(), "sent after the end");
             here.sort();
             assert_eq!(here, [0, 1]);
         });
@@ -167,13 +167,13 @@ mod models {
 
     struct Descriptor(Number);
 
-    impl Bell for Descriptor {
-        fn ring(&self) {
-            assert_eq!(self.0.is(), "the bell", "rang something else");
+    impl Notifier for Descriptor {
+        fn notify(&self) {
+            assert_eq!(self.0.is(), "the notifier", "notified something else");
         }
 
-        fn silence(&self) {
-            self.ring();
+        fn clear(&self) {
+            self.notify();
         }
     }
 
@@ -187,24 +187,24 @@ mod models {
     #[test]
     fn loom_a_closed_descriptor_is_not_written_to() {
         model_of_three(|| {
-            let number = Number(Arc::new(UnsafeCell::new("the bell")));
-            let inbox = Arc::new(Inbox::new(Descriptor(number.clone())));
-            let parked = inbox.park();
+            let number = Number(Arc::new(UnsafeCell::new("the notifier")));
+            let mailbox = Arc::new(Mailbox::new(Descriptor(number.clone())));
+            let parked = mailbox.park();
             let senders: Vec<_> = (0..2)
                 .map(|i| {
-                    let inbox = inbox.clone();
-                    thread::spawn(move || inbox.send(i).unwrap_or_else(|_| inbox.wake()))
+                    let mailbox = mailbox.clone();
+                    thread::spawn(move || mailbox.send(i).unwrap_or_else(|_| mailbox.wake()))
                 })
                 .collect();
-            inbox.close(drop);
-            assert!(inbox.with_bell(Bell::silence).is_none());
+            mailbox.close(drop);
+            assert!(mailbox.with_notifier(Notifier::clear).is_none());
             number.becomes("a user's file");
-            let rang = senders.into_iter().map(|s| s.join().unwrap());
-            assert!(parked && rang.filter(|rang| *rang).count() <= 1);
+            let notified = senders.into_iter().map(|s| s.join().unwrap());
+            assert!(parked && notified.filter(|notified| *notified).count() <= 1);
         });
     }
 
-    /// A bell that a loop can sleep on.
+    /// A notifier that a loop can sleep on.
     #[derive(Clone)]
     struct Sleep(Arc<(Mutex<bool>, Condvar)>);
 
@@ -223,13 +223,13 @@ mod models {
         }
     }
 
-    impl Bell for Sleep {
-        fn ring(&self) {
+    impl Notifier for Sleep {
+        fn notify(&self) {
             *self.0.0.lock().unwrap() = true;
             self.0.1.notify_one();
         }
 
-        fn silence(&self) {
+        fn clear(&self) {
             *self.0.0.lock().unwrap() = false;
         }
     }
@@ -240,28 +240,28 @@ mod models {
     fn loom_a_sleeping_loop_gets_every_message() {
         model_of_three(|| {
             let sleep = Sleep::new();
-            let inbox = Arc::new(Inbox::new(sleep.clone()));
+            let mailbox = Arc::new(Mailbox::new(sleep.clone()));
             let senders: Vec<_> = (0..2)
                 .map(|i| {
-                    let inbox = inbox.clone();
+                    let mailbox = mailbox.clone();
                     thread::spawn(move || {
-                        inbox.send(i).unwrap();
+                        mailbox.send(i).unwrap();
                     })
                 })
                 .collect();
             let (mut got, mut looks) = (0, 0);
             loop {
                 looks += 1;
-                inbox.take_news();
-                while inbox.receive().is_some() {
+                mailbox.take_notification();
+                while mailbox.receive().is_some() {
                     got += 1;
                 }
                 if got == 2 {
                     break;
                 }
-                if inbox.park() {
+                if mailbox.park() {
                     sleep.wait();
-                    let _ = inbox.with_bell(Bell::silence);
+                    let _ = mailbox.with_notifier(Notifier::clear);
                 }
             }
             assert!(looks <= 3, "it span");

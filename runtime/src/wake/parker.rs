@@ -20,18 +20,18 @@ use crate::base::sync::{AtomicU8, Ordering, fence};
 /// The loop is awake and nothing has happened since it last looked.
 const IDLE: u8 = 0;
 /// Something happened since the loop last looked.
-const NEWS: u8 = 1;
+const NOTIFIED: u8 = 1;
 /// The loop is about to sleep, or asleep: whoever raises must wake it.
 const PARKED: u8 = 2;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Signal(AtomicU8);
+pub(crate) struct Parker(AtomicU8);
 
-impl Signal {
-    /// A signal of a loop that is awake.
+impl Parker {
+    /// A parker of a loop that is awake.
     pub(crate) fn new() -> Self {
-        Signal(AtomicU8::new(IDLE))
+        Parker(AtomicU8::new(IDLE))
     }
 
     /// Tells the loop that there is something to look at. Any thread.
@@ -41,28 +41,29 @@ impl Signal {
     /// meet a sleeping loop exactly one gets `true`. Of many senders to a busy
     /// loop only the first writes to what they share.
     #[must_use]
-    pub(crate) fn raise(&self) -> bool {
+    pub(crate) fn notify(&self) -> bool {
         // Either the owner, who looks after its own fence, sees what was sent; or this sees that
         // it has taken the news.
         fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) != NEWS && self.0.swap(NEWS, Ordering::AcqRel) == PARKED
+        self.0.load(Ordering::Relaxed) != NOTIFIED
+            && self.0.swap(NOTIFIED, Ordering::AcqRel) == PARKED
     }
 
     /// Forgets the news, and that the loop slept. The owner calls it *before*
     /// it looks at its queues, so that nothing that comes later is missed.
-    pub(crate) fn take(&self) -> bool {
+    pub(crate) fn take_notification(&self) -> bool {
         if self.0.load(Ordering::Relaxed) == IDLE {
             // What is sent now is news to the next look, without which the loop does not sleep.
             return false;
         }
-        let news = self.0.swap(IDLE, Ordering::AcqRel) == NEWS;
+        let news = self.0.swap(IDLE, Ordering::AcqRel) == NOTIFIED;
         fence(Ordering::SeqCst);
         news
     }
 
     /// Whether there is news. A hint: what it is based on is seen only after [`take`](Self::take).
-    pub(crate) fn has_news(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == NEWS
+    pub(crate) fn is_notified(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == NOTIFIED
     }
 
     /// Whether the loop has announced that it sleeps, and nobody has raised since. The owner.
@@ -86,22 +87,22 @@ mod tests {
 
     #[test]
     fn one_of_many_raisers_wakes_a_parked_loop() {
-        let s = Signal::new();
+        let s = Parker::new();
         assert!(s.park());
-        assert!(s.raise());
-        assert!(!s.raise());
-        assert!(s.take());
-        assert!(!s.raise(), "an awake loop needs no wake");
+        assert!(s.notify());
+        assert!(!s.notify());
+        assert!(s.take_notification());
+        assert!(!s.notify(), "an awake loop needs no wake");
     }
 
     #[test]
     fn news_forbids_parking() {
-        let s = Signal::new();
-        assert!(!s.raise());
+        let s = Parker::new();
+        assert!(!s.notify());
         assert!(!s.park());
-        assert!(s.take());
+        assert!(s.take_notification());
         assert!(s.park());
-        assert!(!s.take(), "waking up without news");
+        assert!(!s.take_notification(), "waking up without news");
     }
 }
 
@@ -116,25 +117,25 @@ mod models {
     #[test]
     fn loom_no_message_is_slept_on() {
         loom::model(|| {
-            let signal = Arc::new(Signal::new());
+            let parker = Arc::new(Parker::new());
             let queue = Arc::new(AtomicUsize::new(0));
             let wakes = Arc::new(AtomicUsize::new(0));
             let senders: Vec<_> = (0..2)
                 .map(|_| {
-                    let (signal, queue, wakes) = (signal.clone(), queue.clone(), wakes.clone());
+                    let (parker, queue, wakes) = (parker.clone(), queue.clone(), wakes.clone());
                     loom::thread::spawn(move || {
-                        // Relaxed: visibility has to come from the signal alone.
+                        // Relaxed: visibility has to come from the parker alone.
                         queue.fetch_add(1, Ordering::Relaxed);
-                        if signal.raise() {
+                        if parker.notify() {
                             wakes.fetch_add(1, Ordering::Relaxed);
                         }
                     })
                 })
                 .collect();
             // The owner: look, then try to sleep.
-            signal.take();
+            parker.take_notification();
             let seen = queue.load(Ordering::Relaxed);
-            let parked = signal.park();
+            let parked = parker.park();
             for s in senders {
                 s.join().unwrap();
             }
@@ -144,7 +145,7 @@ mod models {
                 assert!(seen == 2 || woken == 1, "slept on a message");
             } else {
                 assert_eq!(woken, 0, "woke a loop that did not sleep");
-                assert!(signal.take());
+                assert!(parker.take_notification());
             }
         });
     }
@@ -153,16 +154,16 @@ mod models {
     #[test]
     fn loom_take_sees_what_was_written() {
         loom::model(|| {
-            let signal = Arc::new(Signal::new());
+            let parker = Arc::new(Parker::new());
             let data = Arc::new(AtomicUsize::new(0));
             let t = {
-                let (signal, data) = (signal.clone(), data.clone());
+                let (parker, data) = (parker.clone(), data.clone());
                 loom::thread::spawn(move || {
                     data.store(7, Ordering::Relaxed);
-                    let _ = signal.raise();
+                    let _ = parker.notify();
                 })
             };
-            if signal.take() {
+            if parker.take_notification() {
                 assert_eq!(data.load(Ordering::Relaxed), 7);
             }
             t.join().unwrap();

@@ -8,7 +8,7 @@ use super::*;
 use crate::base::sync::model_of_three;
 use crate::domain::executor::Executor;
 use crate::domain::shared::Shared;
-use crate::task::run_queue::{RunQueue, Woken};
+use crate::task::run_queue::{InjectQueue, RunQueue};
 use loom::sync::Arc as Held;
 use loom::sync::atomic::AtomicUsize;
 use loom::thread;
@@ -147,12 +147,12 @@ fn loom_a_loop_does_not_sleep_on_a_task() {
         let (executor, shared) = executor();
         let tasks = [0, 1].map(|_| Spawned::on(&executor, 0, || ()));
         // There is news already, so that who raises may have nothing to change.
-        assert!(shared.has_news());
+        assert!(shared.is_notified());
         let threads = [0, 1].map(|i: usize| {
             let waker = tasks[i].waker();
             thread::spawn(move || waker.wake())
         });
-        shared.take_news();
+        shared.take_notification();
         while executor.tick() {}
         let parked = !executor.has_ready() && shared.park();
         for t in threads {
@@ -319,7 +319,7 @@ fn loom_what_is_pushed_is_taken_or_given_up() {
             NewTask::new(executor.home(), work).attach(Key::from_int(i))
         });
         let names = tasks.each_ref().map(|task| task.task.as_raw());
-        let woken = Held::new(Woken::new());
+        let woken = Held::new(InjectQueue::new());
         let threads = [vec![0, 1], vec![2]].map(|of_one: Vec<usize>| {
             let shares: Vec<_> = of_one
                 .iter()
@@ -351,6 +351,6 @@ fn loom_what_is_pushed_is_taken_or_given_up() {
                 .all(|name| took.iter().filter(|n| *n == name).count() == 1)
         );
         // The tasks' own shares are the only ones left.
-        assert!(tasks.iter().all(|task| task.task.header().is_only()));
+        assert!(tasks.iter().all(|task| task.task.header().is_unique()));
     });
 }

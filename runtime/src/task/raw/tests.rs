@@ -51,7 +51,7 @@ enum Event {
     Drop,
     Wake,
     WakeByValue,
-    Gather,
+    DrainInject,
     Tick(Step),
     Stop,
     Close,
@@ -105,7 +105,7 @@ impl Drop for Script {
     fn drop(&mut self) {
         self.0.drops.set(self.0.drops.get() + 1);
         if self.0.panics {
-            // Without what a panic prints.
+            // NoExecutor what a panic prints.
             resume_unwind(Box::new("in a destructor"));
         }
     }
@@ -113,7 +113,7 @@ impl Drop for Script {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stage {
-    Fresh,
+    Unbound,
     Idle,
     Done,
 }
@@ -136,7 +136,7 @@ struct Fate {
 impl Fate {
     fn new() -> Self {
         Fate {
-            stage: Stage::Fresh,
+            stage: Stage::Unbound,
             held: true,
             wakers: 0,
             queued: false,
@@ -165,11 +165,11 @@ impl Fate {
     fn possible(&self) -> Vec<Event> {
         let mut events = Vec::new();
         match self.stage {
-            Stage::Fresh => events.extend([Event::Attach, Event::Finish, Event::GiveUp]),
+            Stage::Unbound => events.extend([Event::Attach, Event::Finish, Event::GiveUp]),
             _ if self.held => events.push(Event::Stop),
             _ => {}
         }
-        if self.stage == Stage::Fresh || self.wakers > 0 {
+        if self.stage == Stage::Unbound || self.wakers > 0 {
             events.extend([Event::Clone, Event::Wake]);
         }
         if self.wakers > 0 {
@@ -177,7 +177,7 @@ impl Fate {
         }
         if self.is_polled_next() {
             events.extend(POLLS.map(Event::Tick));
-            events.push(Event::Gather);
+            events.push(Event::DrainInject);
         } else {
             events.push(Event::Tick(Step::Waits));
         }
@@ -206,12 +206,12 @@ impl Fate {
                 self.wake();
                 self.wakers -= 1;
             }
-            Event::Gather => {}
+            Event::DrainInject => {}
             Event::Tick(does) => {
                 let polled = self.is_polled_next();
                 if self.in_queue() {
                     self.queued = false;
-                    self.remembered = self.stage == Stage::Fresh;
+                    self.remembered = self.stage == Stage::Unbound;
                 }
                 if polled {
                     self.polls += 1;
@@ -260,7 +260,7 @@ impl<'a> Beside<'a> {
         Beside {
             shared: world.executor.home().shared.clone(),
             world,
-            header: new.whole.cast(),
+            header: new.raw.cast(),
             new: Some(new),
             fate: Fate::new(),
         }
@@ -300,7 +300,7 @@ impl<'a> Beside<'a> {
                 _ => world.wakers.borrow()[0].wake_by_ref(),
             },
             Event::WakeByValue => taken().expect("there is one").wake(),
-            Event::Gather => world.executor.gather(),
+            Event::DrainInject => world.executor.drain_inject(),
             Event::Tick(does) => {
                 world.next.set(does);
                 assert_eq!(world.executor.tick(), before.in_queue());
@@ -323,8 +323,8 @@ impl<'a> Beside<'a> {
         if there {
             // SAFETY: somebody has a share.
             let state = unsafe { &self.header.as_ref().state }.load(Ordering::Relaxed);
-            assert_eq!((state / SHARE) as usize, fate.shares());
-            assert_eq!(state & QUEUED != 0, fate.queued);
+            assert_eq!((state / REFERENCE) as usize, fate.shares());
+            assert_eq!(state & SCHEDULED != 0, fate.queued);
         }
     }
 }

@@ -4,15 +4,15 @@
 //! threads are made when there is work, and go away when there has been none for a while.
 
 use crate::base::error::JoinError;
-use crate::base::panic::contain_quietly;
+use crate::base::panic::catch_and_discard;
 use crate::base::tokio_rt::with_signals_blocked;
 use crate::domain::join::{self, JoinHandle, Joined};
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::runtime as ffi;
 use crate::ffi::token::RuntimeToken;
-use once_cell::sync::Lazy;
 use std::collections::VecDeque;
 use std::io;
+use std::sync::LazyLock;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -52,7 +52,7 @@ struct Lane {
     work: Condvar,
 }
 
-static LANE: Lazy<Lane> = Lazy::new(Lane::default);
+static LANE: LazyLock<Lane> = LazyLock::new(Lane::default);
 
 /// Runs `f` on a thread of Domain 0 that may block: OCaml code that it calls may wait for
 /// files, locks or other processes, and Domain 0's own loop goes on meanwhile. May be awaited
@@ -171,7 +171,7 @@ impl Lane {
                     queue.into_iter().partition(|job| matches!(job, Job::OCaml));
             }
             drop(state);
-            contain_quietly(|| drop(stranded));
+            catch_and_discard(|| drop(stranded));
             return;
         }
         while let Some(job) = self.next() {
@@ -180,8 +180,8 @@ impl Lane {
                 ffi::with_lock(|| match job {
                     Job::Rust { place, run } => {
                         // Wakes who waits for a place, with a waker of the user's.
-                        contain_quietly(|| drop(place));
-                        contain_quietly(|| run(&RuntimeToken::assume_locked(0)));
+                        catch_and_discard(|| drop(place));
+                        catch_and_discard(|| run(&RuntimeToken::assume_locked(0)));
                     }
                     Job::OCaml => {
                         if let Some(callbacks) = Callbacks::get() {

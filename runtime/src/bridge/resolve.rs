@@ -1,8 +1,8 @@
 //! Settling the calls that OCaml waits for, whatever became of them.
 
-use crate::base::panic::{contain, contain_quietly};
+use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::base::slot_map::Key;
-use crate::domain::core::Local;
+use crate::domain::core::Core;
 use crate::ffi::batch::Kind;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::token::RuntimeToken;
@@ -12,18 +12,18 @@ use ocaml::ToValue;
 
 /// Converts the outcome and queues it for the loop. If the call was settled before, the
 /// outcome is dropped, without being converted. A conversion that panics rejects the promise.
-pub(crate) fn settle<T: ToValue + 'static>(
-    local: &Local,
+pub(crate) fn resolve<T: ToValue + 'static>(
+    local: &Core,
     token: &RuntimeToken<'_>,
     key: Key,
     outcome: Result<T, Failure>,
 ) {
     if !local.complete_call(key) {
-        return contain_quietly(|| drop(outcome));
+        return catch_and_discard(|| drop(outcome));
     }
     // The value is dropped inside: its destructor may panic as well.
-    let converted =
-        outcome.and_then(|value| contain(move || to_ocaml(token, &value)).map_err(Failure::Panic));
+    let converted = outcome
+        .and_then(|value| catch_unwind(move || to_ocaml(token, &value)).map_err(Failure::Panic));
     // SAFETY: the token proves the lock; value and exception are rooted until they are stored, or
     // cannot move.
     unsafe {
