@@ -95,9 +95,7 @@ pub async fn bench_remote(
         all.spawn(async move {
             for i in 0..times / tasks {
                 let call = f.call((i,)).map_err(|gone| gone.to_string())?;
-                call.await
-                    .map_err(|e| e.to_string())?
-                    .map_err(|e| e.to_string())?;
+                call.await.map_err(|e| e.to_string())?;
             }
             Ok::<_, String>(())
         });

@@ -4,6 +4,7 @@ use crate::failures::Counted;
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
+use ocaml_lwt_interop::ocaml_blocking::TrySubmitError;
 use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, func, ocaml_blocking};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -356,8 +357,12 @@ pub fn fill_lane(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), E
     let mut queued = Box::pin(dropped());
     assert!(future::poll_once(&mut queued).await.is_none());
     let mut jobs = Vec::new();
-    while let Ok(job) = ocaml_blocking::try_submit(|_| 1) {
-        jobs.push(job?);
+    loop {
+        match ocaml_blocking::try_submit(|_| 1) {
+            Ok(job) => jobs.push(job),
+            Err(TrySubmitError::Full(_)) => break,
+            Err(other) => return Err(other.into()),
+        }
     }
     let mut waiting = Box::pin(dropped());
     assert!(future::poll_once(&mut waiting).await.is_none());

@@ -3,7 +3,9 @@
 use crate::failures::{Counted, PanickingWaker};
 use crate::{Error, Int};
 use ocaml_lwt_interop::domain::with_token;
-use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, Promise, RemoteFunc, Workers, func};
+use ocaml_lwt_interop::{
+    Domain, OCamlAsyncFunc, Opaque, Promise, RemoteError, RemoteFunc, Workers, func,
+};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -115,8 +117,8 @@ pub async fn remote_call(tag: Int, n: Int, trouble: Int) -> Result<Int, String> 
         .call(asked(tag, n, trouble));
     match called {
         Ok(call) => match call.await {
-            Ok(Ok(answer)) => Ok(answer.0),
-            Ok(Err(exception)) => Err(format!("exception {exception}")),
+            Ok(answer) => Ok(answer.0),
+            Err(RemoteError::Exception(exception)) => Err(format!("exception {exception}")),
             Err(e) => Err(e.to_string()),
         },
         Err(e) => Err(e.to_string() + &came_back(e.work)),
@@ -127,7 +129,7 @@ pub async fn remote_call(tag: Int, n: Int, trouble: Int) -> Result<Int, String> 
 #[func(raise)]
 pub fn remote_call_here(tag: Int, n: Int) -> Result<Int, Error> {
     let call = kept_function(tag)?.call(asked(tag, n, 0));
-    Ok(call.map_err(|e| e.to_string())?.await??.0)
+    Ok(call.map_err(|e| e.to_string())?.await?.0)
 }
 
 /// Calls it, and drops the handle when a promise is fulfilled, so that the call is cancelled, or not.
@@ -323,11 +325,11 @@ async fn call_on(crew: Opaque<Crew>, tag: Int, tally: Arc<Mutex<Tally>>) {
                 assert_eq!((answer.0, begun(n)), (n + 1, 1), "call {n}");
                 note(|t| &mut t.answers);
             }
-            Err(ocaml_lwt_interop::WorkError::Exception(_)) => {
+            Err(RemoteError::Exception(_)) => {
                 assert_eq!(begun(n), 1, "call {n}");
                 note(|t| &mut t.exceptions);
             }
-            Err(ocaml_lwt_interop::WorkError::Failed(_)) => note(|t| &mut t.failures),
+            Err(_) => note(|t| &mut t.failures),
         }
     }
 }

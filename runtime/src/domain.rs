@@ -1,7 +1,9 @@
-//! Domains seen from Rust: find one, send it work, wait for what becomes of it.
+//! Domains as Rust sees them: find one, send it work, wait for the outcome.
 
 pub(crate) mod calls;
+pub(crate) mod context;
 pub(crate) mod core;
+pub(crate) mod dispatch;
 pub(crate) mod executor;
 pub(crate) mod garbage;
 pub(crate) mod handle;
@@ -13,36 +15,35 @@ pub(crate) mod waits;
 use crate::base::counters::DomainStats;
 use crate::base::error::{CallError, DomainTerminated, JoinError, TokenError};
 use crate::base::panic::catch_unwind;
-use crate::domain::core as local;
-use crate::domain::handle::handle_in;
+use crate::domain::dispatch::send;
 use crate::domain::join::JoinHandle;
 use crate::domain::registry::registry;
-use crate::domain::shared::{Message, Run, Shared};
+use crate::domain::shared::{Message, Shared};
 use crate::ffi::token::RuntimeToken;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use crate::domain::core::with_token;
+pub use crate::domain::context::with_token;
 
-/// Names an OCaml domain that has an executor. Cheap to clone; any thread may have one,
-/// and it may outlive its domain. As an argument of a `#[func]` it is a `Lwt_interop.Handle.t`.
+/// Names an OCaml domain that has an executor. Cheap to clone; any thread may hold one, and it may
+/// outlive its domain. As an argument of a `#[func]` it is a `Lwt_interop.Handle.t`.
 #[derive(Clone)]
 pub struct Domain {
     shared: Arc<Shared>,
 }
 
-/// The domain whose loop this thread runs. Any thread.
+/// Returns the domain whose loop the calling thread runs. Any thread.
 pub fn current() -> Option<Domain> {
-    local::with_current(|local| Domain::from_shared(local.shared.clone()))
+    context::with_current(|core| Domain::from_shared(core.shared.clone()))
 }
 
-/// The domain with this unique id, if it has an executor. Any thread.
+/// Returns the domain with this unique id, if it has an executor. Any thread.
 pub fn get(id: u64) -> Option<Domain> {
     registry().get(&id).cloned().map(Domain::from_shared)
 }
 
-/// Every domain that has an executor, by id. Any thread.
+/// Returns every domain that has an executor, by id. Any thread.
 pub fn all() -> Vec<Domain> {
     registry()
         .values()
@@ -51,25 +52,25 @@ pub fn all() -> Vec<Domain> {
         .collect()
 }
 
-/// Domain 0, once it has run a Lwt loop or called Rust. Any thread.
+/// Returns Domain 0, once it has run a Lwt loop or called Rust. Any thread.
 pub fn main() -> Option<Domain> {
     get(0)
 }
 
-/// Adds a task to the executor of the domain whose loop this thread runs. The future need
-/// not be `Send`; it never leaves the domain. Dropping the handle detaches the task.
+/// Spawns a task on the domain whose loop the calling thread runs. The future need not be `Send`: it
+/// never leaves the domain. Dropping the handle detaches the task.
 ///
 /// # Errors
-/// This thread runs no domain's loop.
+/// The calling thread runs no domain's loop.
 pub fn spawn_local<T: 'static>(
     future: impl Future<Output = T> + 'static,
 ) -> Result<JoinHandle<T>, TokenError> {
-    let spawned = local::with_current(|local| {
-        let (handle, joined) = join::pair(local.shared.id);
-        local.executor.spawn(joined.run(future));
+    let spawned = context::with_current(|core| {
+        let (handle, joined) = join::pair(core.shared.id);
+        core.executor.spawn(joined.run(future));
         handle
     });
-    spawned.ok_or_else(local::no_executor)
+    spawned.ok_or_else(context::no_executor)
 }
 
 impl Domain {
@@ -81,31 +82,30 @@ impl Domain {
         &self.shared
     }
 
-    /// The unique id, the same as OCaml's `(Domain.self () :> int)`. It is never used again
-    /// for another domain.
+    /// Returns the unique id, the same as OCaml's `(Domain.self () :> int)`. It is never used again for
+    /// another domain.
     pub fn id(&self) -> u64 {
         self.shared.id
     }
 
-    /// Whether the domain still takes work. It may end right after.
+    /// Returns `true` if the domain still takes work. It may terminate right after.
     pub fn is_alive(&self) -> bool {
         self.shared.is_alive()
     }
 
-    /// What the domain has done so far.
+    /// Returns what the domain has counted so far.
     pub fn stats(&self) -> DomainStats {
         self.shared.counters.stats()
     }
 
-    /// Runs a task on the domain: `factory` travels there, and the future that it makes,
-    /// which need not be `Send`, is polled and dropped there. Any thread, never blocks. Costs
-    /// a few allocations, and a system call if the domain sleeps.
+    /// Spawns a task on the domain: `factory` travels there, and the future that it makes, which need not
+    /// be `Send`, is polled and dropped there. Any thread, never blocks. Costs a few allocations, and a
+    /// system call if the domain sleeps.
     ///
-    /// A domain that does not run its Lwt loop at the moment starts the task when it next
-    /// does.
+    /// A domain that does not run its Lwt loop at the moment starts the task when it next does.
     ///
     /// # Errors
-    /// The domain has ended; the factory comes back.
+    /// The domain has terminated; the factory comes back.
     pub fn spawn<F, Fut, T>(&self, factory: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce() -> Fut + Send + 'static,
@@ -113,8 +113,7 @@ impl Domain {
         T: Send + 'static,
     {
         let (handle, joined) = join::pair(self.id());
-        let message = Spawn { factory, joined };
-        match local::send(&self.shared, message) {
+        match send(&self.shared, Spawn { factory, joined }) {
             Ok(()) => Ok(handle),
             Err(refused) => Err(DomainTerminated {
                 domain: self.id(),
@@ -123,18 +122,18 @@ impl Domain {
         }
     }
 
-    /// Runs `f` on the domain with its [`RuntimeToken`], between two polls of tasks. Any
-    /// thread, never blocks. `f` must not block either.
+    /// Runs `f` on the domain with its [`RuntimeToken`], between two polls of tasks. Any thread, never
+    /// blocks. `f` must not block either.
     ///
     /// # Errors
-    /// The domain has ended; the closure comes back.
+    /// The domain has terminated; the closure comes back.
     pub fn call<F, T>(&self, f: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
         let (handle, joined) = join::pair(self.id());
-        match local::send(&self.shared, Call { f, joined }) {
+        match send(&self.shared, Call { f, joined }) {
             Ok(()) => Ok(handle),
             Err(refused) => Err(DomainTerminated {
                 domain: self.id(),
@@ -143,33 +142,22 @@ impl Domain {
         }
     }
 
-    /// [`call`](Domain::call), and wait for the outcome without `.await`. For Rust threads and
-    /// tokio's blocking pool; a tokio worker that calls it serves nothing else meanwhile. If the
-    /// calling thread's last calls were answered soon, it looks for the answer for up to 50 us
-    /// before it sleeps.
+    /// Like [`call`](Domain::call), but waits for the outcome without `.await`. For Rust threads and
+    /// tokio's blocking pool; a tokio worker that calls it serves nothing else meanwhile. If the calling
+    /// thread's recent waits were short, it spins for up to 50 us before it sleeps.
     ///
     /// # Errors
-    /// The domain has ended, `f` panicked, or the calling thread runs a domain's loop.
+    /// The domain has terminated, `f` panicked, or the calling thread runs a domain's loop.
     pub fn call_blocking<F, T>(&self, f: F) -> Result<T, CallError<F>>
     where
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        if let Some(domain) = local::with_current(|local| local.shared.id) {
+        if let Some(domain) = context::with_current(|core| core.shared.id) {
             return Err(CallError::WouldBlockDomain { domain, work: f });
         }
         let handle = self.call(f).map_err(CallError::DomainTerminated)?;
-        handle.wait().map_err(CallError::Failed)
-    }
-}
-
-// SAFETY: what is none is refused.
-unsafe impl ocaml::FromValue for Domain {
-    fn from_value(value: ocaml::Value) -> Self {
-        // SAFETY: conversions run with the lock held, and the value is rooted.
-        let shared = unsafe { handle_in(value.raw().0).cloned() };
-        let shared = shared.expect("an OCaml value that was to be a Lwt_interop.Handle.t is none");
-        Domain::from_shared(shared)
+        Ok(handle.wait()?)
     }
 }
 
@@ -197,13 +185,28 @@ impl std::hash::Hash for Domain {
 }
 
 impl RuntimeToken<'_> {
-    /// The domain whose loop this thread runs. `None` on the blocking lane.
+    /// Returns the domain whose loop this thread runs. `None` on Domain 0's blocking pool, whose threads
+    /// run no loop.
     pub fn domain(&self) -> Option<Domain> {
-        let local = local::of(self).ok()?;
-        Some(Domain::from_shared(local.shared.clone()))
+        current()
+    }
+
+    /// Returns the unique id of the domain whose lock is held.
+    pub fn domain_id(&self) -> u64 {
+        // Without a loop it is a thread of Domain 0's blocking pool.
+        context::with_current(|core| core.shared.id).unwrap_or(0)
     }
 }
 
+impl fmt::Debug for RuntimeToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeToken")
+            .field("domain", &self.domain_id())
+            .finish()
+    }
+}
+
+/// The message of [`Domain::spawn`].
 struct Spawn<F, T> {
     factory: F,
     joined: join::Joined<T>,
@@ -225,14 +228,16 @@ where
         }
         match catch_unwind(factory) {
             Ok(future) => {
-                let local = local::of(token).expect("a loop delivers");
-                local.executor.spawn(joined.run(future));
+                let future = joined.run(future);
+                context::with_core(token, |core| core.executor.spawn(future))
+                    .expect("a domain's loop delivers messages");
             }
             Err(panic) => joined.report(Err(JoinError::Panicked(panic))),
         }
     }
 }
 
+/// The message of [`Domain::call`].
 struct Call<F, T> {
     f: F,
     joined: join::Joined<T>,
@@ -247,12 +252,4 @@ where
         let Call { f, joined } = *self;
         joined.compute(|| f(token));
     }
-}
-
-/// Sends a closure that nobody waits for. `Err` if the domain is gone.
-pub(crate) fn post<F>(shared: &Shared, f: F) -> Result<(), F>
-where
-    F: FnOnce(&RuntimeToken<'_>) + Send + 'static,
-{
-    local::send(shared, Run(f)).map_err(|Run(f)| f)
 }

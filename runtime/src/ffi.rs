@@ -1,9 +1,12 @@
-//! The OCaml runtime: what is unsafe to call, and the token that proves that it may be.
+//! The OCaml runtime: its C interface, the token that proves that it may be used, and safe functions
+//! that take the token.
 
 pub(crate) mod batch;
 pub(crate) mod callbacks;
 pub(crate) mod converted;
 pub(crate) mod custom;
 pub(crate) mod hooks;
+pub(crate) mod root;
 pub(crate) mod runtime;
+pub(crate) mod thread;
 pub(crate) mod token;

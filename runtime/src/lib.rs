@@ -43,16 +43,24 @@
 //! the program's own when the first executor is made.
 
 #![warn(missing_docs)]
+// Unsafe code is in the rooms `ffi`, `task`, `value` and `entry`, and nowhere else.
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
 mod base;
 mod bridge;
 pub mod domain;
+#[allow(unsafe_code)]
 mod entry;
+#[allow(unsafe_code)]
 mod ffi;
 pub mod metrics;
 pub mod ocaml_blocking;
+#[allow(unsafe_code)]
 mod task;
+#[allow(unsafe_code)]
 mod value;
+#[allow(unsafe_code)]
 mod wake;
 
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
@@ -62,14 +70,14 @@ pub use bridge::apply::Args;
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};
-pub use bridge::remote::RemoteFunc;
-pub use bridge::workers::{NoWorkers, WorkerCall, Workers};
+pub use bridge::remote::{RemoteCall, RemoteFunc};
+pub use bridge::workers::{NoWorkers, Workers};
 pub use domain::Domain;
 pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
 pub use ocaml_lwt_interop_macros::func;
 pub use value::bytes::Bytes;
-pub use value::exception::{OCamlException, WorkError};
+pub use value::exception::{OCamlException, RemoteError};
 pub use value::rooted::Rooted;
 
 /// OCaml values and conversions, for the types of arguments and results.

@@ -1,38 +1,40 @@
-//! The blocking lane: a few threads of Domain 0 that run OCaml code which blocks.
+//! Domain 0's blocking pool: a few threads of Domain 0 for OCaml code that blocks.
 //!
-//! tokio's threads and the domains' loops never wait for such code: they send it here. The
-//! threads are made when there is work, and go away when there has been none for a while.
+//! tokio's threads and the domains' loops never wait for such code: they submit it here. The threads
+//! are started when there is work, and end after five seconds without any. It is another pool than
+//! tokio's blocking pool, on which `#[func(blocking)]` runs Rust code.
 
 use crate::base::error::JoinError;
 use crate::base::panic::catch_and_discard;
 use crate::base::tokio_rt::with_signals_blocked;
 use crate::domain::join::{self, JoinHandle, Joined};
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::runtime as ffi;
+use crate::ffi::thread::Registered;
 use crate::ffi::token::RuntimeToken;
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
-use std::sync::LazyLock;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many OCaml calls block at the same time; more wait in the queue.
+/// The number of OCaml calls that block at the same time; others wait in the queue.
 const MAX_THREADS: usize = 4;
 /// How long a thread waits for work before it ends.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// How many closures of Rust's wait for a thread before [`submit`] waits. OCaml's have as many
-/// places, in `ocaml/lwt_interop/blocking.ml`.
-pub const PLACES: usize = 256;
+/// The number of Rust closures that may wait for a thread before [`submit`] waits. OCaml's queue,
+/// in `ocaml/lwt_interop/blocking.ml`, has the same number of permits.
+pub const PERMITS: usize = 256;
 
-static FREE: Semaphore = Semaphore::const_new(PLACES);
+static PERMIT: Semaphore = Semaphore::const_new(PERMITS);
 
-type Place = SemaphorePermit<'static>;
+type Permit = SemaphorePermit<'static>;
 
 enum Job {
     Rust {
-        place: Place,
+        permit: Permit,
         run: Box<dyn FnOnce(&RuntimeToken<'_>) + Send>,
     },
     /// The next of the closures that OCaml keeps in a queue of its own.
@@ -47,20 +49,20 @@ struct State {
 }
 
 #[derive(Default)]
-struct Lane {
+struct BlockingPool {
     state: Mutex<State>,
     work: Condvar,
 }
 
-static LANE: LazyLock<Lane> = LazyLock::new(Lane::default);
+static POOL: LazyLock<BlockingPool> = LazyLock::new(BlockingPool::default);
 
-/// Runs `f` on a thread of Domain 0 that may block: OCaml code that it calls may wait for
-/// files, locks or other processes, and Domain 0's own loop goes on meanwhile. May be awaited
-/// anywhere. At most four such closures run at a time; the others queue, first come first served,
-/// and more than [`PLACES`] wait until they have a place in the queue.
+/// Runs `f` on a thread of Domain 0's blocking pool: OCaml code that it calls may wait for files, locks
+/// or other processes, and Domain 0's own loop goes on meanwhile. May be awaited anywhere. At most four
+/// such closures run at a time; others wait in a queue, first come, first served, which holds up to
+/// [`PERMITS`] of them.
 ///
-/// The token is that of Domain 0 but not of its loop, so promises cannot be made with it.
-/// Dropping the future keeps `f` from starting; once started, `f` runs to its end.
+/// The token is that of Domain 0 but not of its loop, so promises cannot be made with it. Dropping the
+/// future keeps `f` from starting; once started, `f` runs to its end.
 ///
 /// # Errors
 /// `f` panicked, or no thread could be started for it.
@@ -72,9 +74,8 @@ where
     submit(f).await?.cancel_on_drop().await
 }
 
-/// Like [`run`], but waits only until `f` has a place in the queue: who produces work waits for
-/// it before the next. The handle yields the value; [`JoinHandle::cancel`] keeps `f` from
-/// starting.
+/// Like [`run`], but waits only until `f` is in the queue, which slows down a producer of work. The
+/// handle yields the value; [`JoinHandle::cancel`] keeps `f` from starting.
 ///
 /// # Errors
 /// No thread could be started, and none is running.
@@ -83,55 +84,77 @@ where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let place = FREE.acquire().await.expect("never closed");
-    enter(place, f)
+    let permit = PERMIT.acquire().await.expect("never closed");
+    enqueue(permit, f)
 }
 
-/// Like [`submit`] where there is a place at once. Any thread, never blocks.
+/// Like [`submit`], but fails if the queue is full. Any thread, never blocks.
 ///
 /// # Errors
 /// The queue is full, and `f` comes back; or no thread could be started, and none is running.
-pub fn try_submit<F, T>(f: F) -> Result<Result<JoinHandle<T>, JoinError>, F>
+pub fn try_submit<F, T>(f: F) -> Result<JoinHandle<T>, TrySubmitError<F>>
 where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    match FREE.try_acquire() {
-        Ok(place) => Ok(enter(place, f)),
-        Err(_) => Err(f),
+    match PERMIT.try_acquire() {
+        Ok(permit) => Ok(enqueue(permit, f)?),
+        Err(_) => Err(TrySubmitError::Full(f)),
     }
 }
 
-fn enter<F, T>(place: Place, f: F) -> Result<JoinHandle<T>, JoinError>
+/// Why [`try_submit`] did not take a closure, `F`.
+#[derive(Error)]
+#[non_exhaustive]
+pub enum TrySubmitError<F> {
+    /// The queue is full. Carries the closure.
+    #[error("Domain 0's blocking pool is full: {PERMITS} closures wait for a thread")]
+    Full(F),
+    /// No thread could be started, and none is running.
+    #[error(transparent)]
+    Failed(#[from] JoinError),
+}
+
+// Not derived: closures have no `Debug`.
+impl<F> fmt::Debug for TrySubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrySubmitError::Full(_) => f.debug_tuple("Full").finish_non_exhaustive(),
+            TrySubmitError::Failed(e) => f.debug_tuple("Failed").field(e).finish(),
+        }
+    }
+}
+
+fn enqueue<F, T>(permit: Permit, f: F) -> Result<JoinHandle<T>, JoinError>
 where
     F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
     let (handle, joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
     let job = Job::Rust {
-        place,
+        permit,
         run: Box::new(move |token| {
             joined.compute(|| f(token));
         }),
     };
-    match LANE.submit(job) {
+    match POOL.submit(job) {
         Ok(()) => Ok(handle),
         Err(e) => Err(JoinError::NotStarted { why: e.to_string() }),
     }
 }
 
-/// Lets the lane run the next closure of OCaml's own queue.
+/// Submits the next closure of OCaml's own queue.
 pub(crate) fn run_ocaml() -> io::Result<()> {
-    LANE.submit(Job::OCaml)
+    POOL.submit(Job::OCaml)
 }
 
-/// The threads that there are, and the jobs that wait for one.
+/// Returns the number of threads, and of the jobs that wait for one.
 pub(crate) fn occupancy() -> (usize, usize) {
-    let state = LANE.state();
+    let state = POOL.state();
     (state.threads, state.queue.len())
 }
 
-impl Lane {
+impl BlockingPool {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,12 +164,12 @@ impl Lane {
         if state.idle < state.queue.len() + 1 && state.threads < MAX_THREADS {
             let spawned = with_signals_blocked(|| {
                 std::thread::Builder::new()
-                    .name("lwt-interop-lane".to_owned())
+                    .name("ocaml-blocking".to_owned())
                     .spawn(|| self.serve())
             });
             match spawned {
                 Ok(_) => state.threads += 1,
-                // The threads that there are will come to it.
+                // The threads that run take the job in turn.
                 Err(_) if state.threads > 0 => {}
                 Err(e) => return Err(e),
             }
@@ -157,44 +180,42 @@ impl Lane {
         Ok(())
     }
 
-    /// The life of a thread.
+    /// Runs a thread of the pool.
     fn serve(&self) {
-        if !ffi::register_thread() {
-            // There is no memory for it. Jobs of Rust's that no other thread will come to are
-            // dropped, which their senders notice; OCaml's wait for the next thread.
-            let mut state = self.state();
-            state.threads -= 1;
-            let mut stranded = VecDeque::new();
-            if state.threads == 0 {
-                let queue = std::mem::take(&mut state.queue);
-                (state.queue, stranded) =
-                    queue.into_iter().partition(|job| matches!(job, Job::OCaml));
-            }
-            drop(state);
-            catch_and_discard(|| drop(stranded));
-            return;
-        }
+        let Some(mut thread) = Registered::new() else {
+            return self.give_up();
+        };
         while let Some(job) = self.next() {
-            // SAFETY: the thread is registered, and holds the lock only in here.
-            unsafe {
-                ffi::with_lock(|| match job {
-                    Job::Rust { place, run } => {
-                        // Wakes who waits for a place, with a waker of the user's.
-                        catch_and_discard(|| drop(place));
-                        catch_and_discard(|| run(&RuntimeToken::assume_locked(0)));
+            thread.with_lock(|token| match job {
+                Job::Rust { permit, run } => {
+                    // It wakes a waiting submitter, with a waker of the user's.
+                    catch_and_discard(|| drop(permit));
+                    catch_and_discard(|| run(token));
+                }
+                Job::OCaml => {
+                    if let Some(callbacks) = Callbacks::get(token) {
+                        callbacks.blocking_next(token);
                     }
-                    Job::OCaml => {
-                        if let Some(callbacks) = Callbacks::get() {
-                            callbacks.blocking_next();
-                        }
-                    }
-                });
-            }
+                }
+            });
         }
-        ffi::unregister_thread();
     }
 
-    /// The next job; `None`, and one thread less, after a while without any.
+    /// Ends a thread for which OCaml has no memory. If it is the only one, Rust's jobs are dropped,
+    /// which their handles notice; OCaml's wait for the next thread.
+    fn give_up(&self) {
+        let mut state = self.state();
+        state.threads -= 1;
+        let mut stranded = VecDeque::new();
+        if state.threads == 0 {
+            let queue = std::mem::take(&mut state.queue);
+            (state.queue, stranded) = queue.into_iter().partition(|job| matches!(job, Job::OCaml));
+        }
+        drop(state);
+        catch_and_discard(|| drop(stranded));
+    }
+
+    /// Returns the next job; `None`, and counts one thread less, after a while without any.
     fn next(&self) -> Option<Job> {
         let mut state = self.state();
         loop {

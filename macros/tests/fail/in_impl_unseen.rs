@@ -1,4 +1,4 @@
-//! NoExecutor `self` or `Self` it is for the compiler to see that this is no free function.
+//! Without `self` or `Self` it is for the compiler to see that this is no free function.
 
 pub struct Counter;
 

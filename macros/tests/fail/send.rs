@@ -11,7 +11,7 @@ pub fn keeps_an_rc() -> ocaml::Int {
 }
 
 #[derive(ocaml::FromValue, ocaml::ToValue)]
-pub struct Core {
+pub struct Local {
     pub shared: Shared,
 }
 
@@ -30,19 +30,19 @@ unsafe impl ocaml::ToValue for Shared {
 }
 
 #[func(tokio)]
-pub fn gives_an_rc() -> Core {
-    Core { shared: Shared(Rc::new(true)) }
+pub fn gives_an_rc() -> Local {
+    Local { shared: Shared(Rc::new(true)) }
 }
 
 #[func(blocking)]
-pub fn gives_an_rc_from_the_pool() -> Core {
-    Core { shared: Shared(Rc::new(true)) }
+pub fn gives_an_rc_from_the_pool() -> Local {
+    Local { shared: Shared(Rc::new(true)) }
 }
 
 #[func(tokio)]
-pub fn takes_an_rc(_local: Core) {}
+pub fn takes_an_rc(_local: Local) {}
 
 #[func(blocking)]
-pub fn takes_an_rc_to_the_pool(_local: Core) {}
+pub fn takes_an_rc_to_the_pool(_local: Local) {}
 
 fn main() {}

@@ -172,13 +172,13 @@ impl DomainCounters {
     }
 
     /// The loop goes to sleep. Only the owner.
-    pub(crate) fn sleep(&self) {
+    pub(crate) fn begin_sleep(&self) {
         self.asleep_since
             .store(self.now().max(1), Ordering::Relaxed);
     }
 
     /// The loop is awake; cheap if it was awake before. Returns how long it slept. Only the owner.
-    pub(crate) fn awake(&self) -> Option<Duration> {
+    pub(crate) fn end_sleep(&self) -> Option<Duration> {
         let since = self.asleep_since.load(Ordering::Relaxed);
         if since == 0 {
             return None;
@@ -217,14 +217,14 @@ mod tests {
     #[test]
     fn sleep_is_not_busy() {
         let c = DomainCounters::new();
-        c.sleep();
+        c.begin_sleep();
         std::thread::sleep(Duration::from_millis(20));
         let during = c.stats();
         assert!(during.alive - during.busy >= Duration::from_millis(20));
-        c.awake();
+        c.end_sleep();
         let after = c.stats();
         assert!(after.alive - after.busy >= Duration::from_millis(20));
-        c.awake();
+        c.end_sleep();
         let again = c.stats();
         assert_eq!(
             again.alive - again.busy,

@@ -1,24 +1,23 @@
-//! Asks the loop to apply an OCaml closure.
+//! Application of OCaml closures by the loop.
 
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::core::Core;
-use crate::ffi::batch::Kind;
-use crate::ffi::runtime as ffi;
+use crate::ffi::batch::Request;
+use crate::ffi::root::{Closure, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::value::rooted::Rooted;
 use ocaml::{FromValue, ToValue, Value};
 use std::task::Waker;
 
-/// The arguments of an OCaml function: a tuple of up to seven values that convert. `()` is
-/// the one argument `()`.
+/// The arguments of an OCaml function: a tuple of up to seven values that convert. `()` is the one
+/// argument `()`.
 pub trait Args {
-    /// The values, in order.
+    /// Returns the values, in order.
     fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value>;
 }
 
 impl Args for () {
-    fn to_values(&self, _rt: &ocaml::Runtime) -> Vec<Value> {
-        vec![Value::Raw(ffi::UNIT)]
+    fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value> {
+        vec![().to_value(rt)]
     }
 }
 
@@ -40,24 +39,15 @@ args!(A 0, B 1, C 2, D 3, E 4);
 args!(A 0, B 1, C 2, D 3, E 4, F 5);
 args!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 
-/// Asks the loop to apply a closure that returns a promise, and returns what waits for that. Each of
-/// the values is rooted, or cannot move.
+/// Requests that the loop apply a closure that returns a promise. Returns a future of the promise's
+/// outcome. Each of the values is rooted, or is not moved by the collector.
 pub(crate) fn apply<R: FromValue + 'static>(
     token: &RuntimeToken<'_>,
-    local: &Core,
-    closure: &Rooted,
+    core: &Core,
+    closure: &Root<Closure>,
     values: &[Value],
 ) -> PromiseFuture<R> {
-    let key = local.add_wait(Waker::noop().clone());
-    // SAFETY: the token proves the lock. The block is made last, its fields are read
-    // from their roots, and it is stored before anything allocates.
-    unsafe {
-        let block = ffi::alloc_tuple(1 + values.len());
-        ffi::store_field(block, 0, closure.raw(token));
-        for (i, v) in values.iter().enumerate() {
-            ffi::store_field(block, 1 + i, v.raw().0);
-        }
-        local.request(key, Kind::Apply, block);
-    }
+    let key = core.add_wait(Waker::noop().clone());
+    core.request(token, key, Request::Apply(closure, values));
     PromiseFuture::waiting(key)
 }

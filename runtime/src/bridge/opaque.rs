@@ -1,16 +1,15 @@
 //! Rust values that OCaml keeps.
 
-use crate::domain::core::wake_one_or_all;
+use crate::domain::dispatch::wake_one_or_all;
 use crate::domain::garbage;
-use crate::ffi::custom::{self, Operations};
-use crate::ffi::runtime::{RawValue, Root};
-use ocaml::{FromValue, ToValue, Value};
+use crate::ffi::converted::{from_value, to_value};
+use crate::ffi::custom::Custom;
 use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A share of a Rust value that OCaml can keep: a connection, a client, a server. In OCaml it is an
+/// A reference to a Rust value that OCaml can keep: a connection, a client, a server. In OCaml it is an
 /// abstract type, which every domain may use:
 ///
 /// ```
@@ -35,32 +34,33 @@ use std::sync::Arc;
 /// external next : counter -> int = "counter_next"
 /// ```
 ///
-/// When OCaml has collected its share, the loop of some domain drops it, and with the last share the
-/// value; a domain that ends drops what it finds collected. OCaml collects when it likes, and what is
-/// reachable until the process ends is not dropped: what has to end in time gets a function for that.
-/// A value that keeps an OCaml value that keeps it is never collected.
+/// When OCaml has collected its reference, the loop of some domain drops it, and with the last reference
+/// the value; a domain that terminates drops the references that are collected by then. OCaml collects
+/// when it likes, and a value that is reachable until the process ends is never dropped: export a
+/// function that closes a resource which has to end in time. A value that keeps an OCaml value that keeps
+/// it is never collected.
 ///
 /// OCaml refuses to compare and to marshal it, and all have the same hash.
 ///
 /// # Panics
-/// An argument that is not the `Opaque<T>` that it is declared to be is the exception `Rust_panic`.
+/// An argument that is not the `Opaque<T>` that it is declared to be raises `Rust_panic` in OCaml.
 pub struct Opaque<T>(Arc<T>);
 
 impl<T: Send + Sync + 'static> Opaque<T> {
-    /// The first share.
+    /// Wraps `value`.
     pub fn new(value: T) -> Self {
         Opaque(Arc::new(value))
     }
 
-    /// The same share, for Rust's own use.
+    /// Returns the reference.
     pub fn into_arc(self) -> Arc<T> {
         self.0
     }
 }
 
 impl<T> From<Arc<T>> for Opaque<T> {
-    fn from(share: Arc<T>) -> Self {
-        Opaque(share)
+    fn from(reference: Arc<T>) -> Self {
+        Opaque(reference)
     }
 }
 
@@ -84,7 +84,7 @@ impl<T: fmt::Debug> fmt::Debug for Opaque<T> {
     }
 }
 
-/// A value whose type is known while the program runs.
+/// A value that knows its type while the program runs.
 trait Content: Any + Send + Sync {
     fn type_name(&self) -> &'static str;
     /// The upcast that the language itself does from Rust 1.86 on.
@@ -101,50 +101,23 @@ impl<T: Send + Sync + 'static> Content for T {
     }
 }
 
-type Share = Arc<dyn Content>;
+static OPAQUE: Custom<dyn Content> = Custom::new(c"ocaml-lwt-interop.opaque", collected);
 
-static OPERATIONS: Operations = Operations::new(c"ocaml-lwt-interop.opaque", collected);
-
-unsafe extern "C" fn collected(block: RawValue) {
-    // SAFETY: the runtime calls it once, for a block that `to_value` made.
-    let share = unsafe { custom::place::<Share>(block).read() };
-    garbage::push(share.into_any());
+fn collected(reference: Arc<dyn Content>) {
+    garbage::push(reference.into_any());
     // Afterwards, so that the loop that wakes finds it.
     wake_one_or_all();
 }
 
-// SAFETY: what is not such a block, or holds another type, is refused.
-unsafe impl<T: Send + Sync + 'static> FromValue for Opaque<T> {
-    fn from_value(value: Value) -> Self {
-        // SAFETY: conversions run with the lock held; the value is rooted, so that the share stays
-        // where it is while it is cloned.
-        let share = unsafe {
-            let raw = value.raw().0;
-            assert!(
-                OPERATIONS.made(raw),
-                "an OCaml value that was to be an Opaque<{}> is none",
-                type_name::<T>()
-            );
-            (*custom::place::<Share>(raw)).clone()
-        };
-        let found = (*share).type_name();
-        Opaque(share.into_any().downcast().unwrap_or_else(|_| {
-            panic!(
-                "an OCaml value that was to be an Opaque<{}> is an Opaque<{found}>",
-                type_name::<T>()
-            )
-        }))
-    }
-}
-
-// SAFETY: it makes an OCaml value of an abstract type.
-unsafe impl<T: Send + Sync + 'static> ToValue for Opaque<T> {
-    fn to_value(&self, _rt: &ocaml::Runtime) -> Value {
-        let share: Share = self.0.clone();
-        // SAFETY: conversions run with the lock held; the block is rooted at once.
-        Value::Root(unsafe { Root::new(OPERATIONS.alloc(share)) })
-    }
-}
+from_value!([T: Send + Sync + 'static] Opaque<T>, |token, value| {
+    let expected = type_name::<T>();
+    let reference = OPAQUE.get(token, &value.into_root(token));
+    let reference = reference.unwrap_or_else(|| panic!("expected an Opaque<{expected}>"));
+    let found = (*reference).type_name();
+    let value = reference.into_any().downcast();
+    Opaque(value.unwrap_or_else(|_| panic!("expected an Opaque<{expected}>, found an Opaque<{found}>")))
+});
+to_value!([T: Send + Sync + 'static] Opaque<T>, |token, opaque| OPAQUE.alloc(token, opaque.0.clone()));
 
 #[cfg(all(test, not(loom_model)))]
 mod tests {

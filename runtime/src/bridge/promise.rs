@@ -1,17 +1,22 @@
 //! Lwt promises in Rust, in both directions.
 
 use crate::base::error::{DomainTerminated, TokenError};
+use crate::base::not_send::NotSend;
 use crate::base::slot_map::Key;
 use crate::bridge::resolve::resolve;
-use crate::domain::core::{self as local, Core, with_token};
-use crate::domain::{Domain, post};
-use crate::ffi::batch::Kind;
+use crate::domain::Domain;
+use crate::domain::context::{self, with_entered};
+use crate::domain::core::Core;
+use crate::domain::dispatch::{post, send};
+use crate::domain::shared::Message;
+use crate::ffi::batch::Request;
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::runtime::Root;
+use crate::ffi::converted::{from_value, to_value};
+use crate::ffi::root::{Exn, LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::exception::{Failure, OCamlException};
+use crate::value::kept::Kept;
 use crate::value::probes::assert_owned;
-use crate::value::rooted::{NotSend, Rooted};
 use ocaml::{FromValue, ToValue};
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -19,51 +24,45 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// A Lwt promise of this domain, `'a Lwt.t` in OCaml. Await it, or hand it to OCaml.
+/// A Lwt promise of this domain, `'a Lwt.t` in OCaml. Await it, or return it to OCaml.
 ///
-/// It is not `Send`: promises never leave their domain. The other domains get values.
+/// It is not `Send`: promises never leave their domain. Send values to other domains.
 pub struct Promise<T> {
-    promise: Rooted,
+    promise: Kept<LwtPromise>,
     _type: NotSend<T>,
 }
 
 impl<T> Promise<T> {
-    /// A new pending promise of the token's domain, and what settles it.
+    /// Creates a pending promise of the token's domain, and the resolver that resolves it.
     ///
     /// # Errors
-    /// The token is of the blocking lane, which has no Lwt loop; or the domain is ending.
+    /// The token is that of Domain 0's blocking pool, which has no Lwt loop; or the domain is
+    /// terminating.
     pub fn new(token: &RuntimeToken<'_>) -> Result<(Self, Resolver<T>), TokenError>
     where
         T: ToValue + Send + 'static,
     {
-        let local = local::of(token)?;
-        let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
-        let key = local.add_call();
-        // SAFETY: the token proves the lock; the promise is rooted at once.
-        let promise = unsafe {
-            match callbacks.pending(key.to_int()) {
-                Ok(promise) => Rooted::from_raw(promise),
+        context::with_core(token, |core| {
+            let key = core.add_call();
+            let made = Callbacks::registered(token).pending_root(token, key.to_int());
+            let promise = made.map_err(|_| {
                 // The executor is being torn down.
-                Err(_) => {
-                    local.cancel_call(key);
-                    return Err(TokenError::DomainTerminated {
-                        domain: local.shared.id,
-                    });
+                core.cancel_call(key);
+                TokenError::DomainTerminated {
+                    domain: core.shared.id,
                 }
-            }
-        };
-        let resolver = Resolver {
-            home: Domain::from_shared(local.shared.clone()),
-            key: Some(key),
-            _type: PhantomData,
-        };
-        Ok((
-            Promise {
-                promise,
+            })?;
+            let resolver = Resolver {
+                home: Domain::from_shared(core.shared.clone()),
+                key: Some(key),
                 _type: PhantomData,
-            },
-            resolver,
-        ))
+            };
+            let promise = Promise {
+                promise: Kept::new(promise),
+                _type: PhantomData,
+            };
+            Ok((promise, resolver))
+        })?
     }
 }
 
@@ -73,22 +72,11 @@ impl<T> fmt::Debug for Promise<T> {
     }
 }
 
-// SAFETY: the OCaml side declares the argument as a promise of what `T` converts from.
-unsafe impl<T> FromValue for Promise<T> {
-    fn from_value(value: ocaml::Value) -> Self {
-        Promise {
-            promise: Rooted::from_value(value),
-            _type: PhantomData,
-        }
-    }
-}
-
-// SAFETY: the value is the promise.
-unsafe impl<T> ToValue for Promise<T> {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
-        self.promise.to_value(rt)
-    }
-}
+from_value!([T] Promise<T>, |token, value| Promise {
+    promise: Kept::new(value.into_declared(token)),
+    _type: PhantomData,
+});
+to_value!([T] Promise<T>, |token, p| p.promise.root().duplicate(token).into_any());
 
 impl<T: FromValue + 'static> IntoFuture for Promise<T> {
     type Output = Result<T, OCamlException>;
@@ -96,99 +84,90 @@ impl<T: FromValue + 'static> IntoFuture for Promise<T> {
 
     fn into_future(self) -> PromiseFuture<T> {
         PromiseFuture {
-            state: State::Unasked,
-            promise: Some(self.promise),
+            state: State::Unasked(self.promise),
             cancel_on_drop: false,
             _type: PhantomData,
         }
     }
 }
 
-/// Waits for a Lwt promise: its value, or the exception that rejected it.
+/// A future of the outcome of a Lwt promise: its value, or the exception that rejected it.
 ///
-/// Dropping it lets the promise go on, unless [`cancel_on_drop`](Self::cancel_on_drop) was
-/// asked for.
+/// Dropping it lets the promise go on, unless [`cancel_on_drop`](Self::cancel_on_drop) was called.
 #[must_use = "futures do nothing unless awaited"]
 pub struct PromiseFuture<T> {
     state: State,
-    /// `None` if there is no promise yet: OCaml makes it when it applies the function.
-    promise: Option<Rooted>,
     cancel_on_drop: bool,
     _type: NotSend<T>,
 }
 
+/// ```text
+///              poll                        poll
+///   Unasked -----------> Asked(promise) ----------> Done
+///                        Applied         ---------->
+/// ```
 enum State {
     /// Not polled yet.
-    Unasked,
-    /// OCaml reports to this wait.
-    Waiting(Key),
+    Unasked(Kept<LwtPromise>),
+    /// OCaml reports the outcome of the promise to the wait.
+    Asked(Kept<LwtPromise>, Key),
+    /// OCaml applies a function, and reports the outcome of its promise to the wait.
+    Applied(Key),
     Done,
 }
 
 impl<T: FromValue + 'static> PromiseFuture<T> {
-    /// Waits for what OCaml reports to `key`.
+    /// Returns the future of a function's promise, which OCaml reports to wait `key`.
     pub(crate) fn waiting(key: Key) -> Self {
         PromiseFuture {
-            state: State::Waiting(key),
-            promise: None,
+            state: State::Applied(key),
             cancel_on_drop: false,
             _type: PhantomData,
         }
     }
 
-    /// From now on dropping this future before it is ready cancels the promise, as
-    /// `Lwt.cancel` does.
+    /// From now on, dropping this future before it is ready cancels the promise, as `Lwt.cancel` does.
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancel_on_drop = true;
         self
     }
 
-    /// Cancels the promise of a function that Rust has asked for. What comes back waits until it is
-    /// settled; there is nothing if it is.
-    pub(crate) fn cancel(mut self) -> Option<PromiseFuture<Rooted>> {
-        let State::Waiting(key) = std::mem::replace(&mut self.state, State::Done) else {
+    /// Cancels the promise of a function that the loop applies. Returns a future that is ready when the
+    /// promise is resolved; `None` if it is.
+    pub(crate) fn cancel(mut self) -> Option<PromiseFuture<crate::Rooted>> {
+        let State::Applied(key) = std::mem::replace(&mut self.state, State::Done) else {
             return None;
         };
-        let asked = with_token(|token| {
-            let local = local::of(token).expect("with_token never gives the lane's");
-            local.cancel_awaited(token, key)
-        });
+        let asked = with_entered(|core, token| core.cancel_awaited(token, key));
         asked.ok().map(|()| PromiseFuture::waiting(key))
     }
 
-    fn convert(token: &RuntimeToken<'_>, outcome: Result<Root, Root>) -> <Self as Future>::Output {
+    fn convert(
+        token: &RuntimeToken<'_>,
+        outcome: Result<Root, Root<Exn>>,
+    ) -> <Self as Future>::Output {
         assert_owned::<T>();
         match outcome {
-            Ok(root) => Ok(T::from_value(ocaml::Value::Root(root))),
-            // SAFETY: the token proves the lock.
-            Err(root) => Err(unsafe { OCamlException::from_raw(token, root.get()) }),
+            Ok(value) => Ok(T::from_value(value.into_value())),
+            Err(exn) => Err(OCamlException::from_root(token, exn)),
         }
     }
 
+    /// Asks OCaml for the outcome of a promise. `Err` is the state in which it will be reported.
     fn ask(
-        &mut self,
         token: &RuntimeToken<'_>,
-        local: &Core,
+        core: &Core,
+        promise: Kept<LwtPromise>,
         waker: &Waker,
-    ) -> Option<Result<Root, Root>> {
-        let callbacks = Callbacks::get().expect("a token exists once OCaml has registered");
-        let promise = self
-            .promise
-            .as_ref()
-            .expect("unasked means that it is here");
-        let key = local.add_wait(waker.clone());
-        // SAFETY: the token proves the lock; what comes back is rooted at once.
-        let now = unsafe {
-            match callbacks.wait(promise.raw(token), key.to_int()) {
-                Ok(now) => now.map(|r| r.map(|v| Root::new(v)).map_err(|e| Root::new(e))),
-                Err(exn) => Some(Err(Root::new(exn))),
+    ) -> Result<Result<Root, Root<Exn>>, State> {
+        let key = core.add_wait(waker.clone());
+        match Callbacks::registered(token).wait(token, promise.root(), key.to_int()) {
+            Some(outcome) => {
+                core.release_wait(key);
+                Ok(outcome)
             }
-        };
-        match now {
-            Some(_) => local.release_wait(key),
-            None => self.state = State::Waiting(key),
+            None => Err(State::Asked(promise, key)),
         }
-        now
     }
 }
 
@@ -196,21 +175,29 @@ impl<T: FromValue + 'static> Future for PromiseFuture<T> {
     type Output = Result<T, OCamlException>;
 
     /// # Panics
-    /// Polled where there is no domain's executor, which takes an executor of the caller's
-    /// own on a domain's thread.
+    /// Polled where there is no domain's executor, which takes an executor of the caller's own on a
+    /// domain's thread.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = with_token(|token| {
-            let local = local::of(token).expect("with_token never gives the lane's");
-            let outcome = match self.state {
-                State::Unasked => self.ask(token, local, cx.waker()),
-                State::Waiting(key) => local.poll_wait(key, cx.waker()),
+        let polled = with_entered(|core, token| {
+            let outcome = match std::mem::replace(&mut self.state, State::Done) {
+                State::Unasked(promise) => match Self::ask(token, core, promise, cx.waker()) {
+                    Ok(outcome) => outcome,
+                    Err(state) => {
+                        self.state = state;
+                        return Poll::Pending;
+                    }
+                },
+                state @ (State::Asked(_, key) | State::Applied(key)) => {
+                    match core.poll_wait(key, cx.waker()) {
+                        Some(outcome) => outcome,
+                        None => {
+                            self.state = state;
+                            return Poll::Pending;
+                        }
+                    }
+                }
                 State::Done => panic!("polled after completion"),
             };
-            let Some(outcome) = outcome else {
-                return Poll::Pending;
-            };
-            self.state = State::Done;
-            self.promise = None;
             Poll::Ready(Self::convert(token, outcome))
         });
         polled.unwrap_or_else(|e| panic!("a Lwt promise was awaited in the wrong place: {e}"))
@@ -222,38 +209,27 @@ impl<T> Unpin for PromiseFuture<T> {}
 
 impl<T> Drop for PromiseFuture<T> {
     fn drop(&mut self) {
-        let waiting = match self.state {
-            State::Done => return,
-            State::Unasked => None,
-            State::Waiting(key) => Some(key),
-        };
+        let state = std::mem::replace(&mut self.state, State::Done);
         if self.cancel_on_drop {
-            // Elsewhere than in a task or a stub nobody could drain the request.
-            let cancelled = with_token(|token| {
-                let local = local::of(token).expect("with_token never gives the lane's");
-                // SAFETY: the token proves the lock; `Cancel` takes a promise.
-                unsafe {
-                    match (&self.promise, waiting) {
-                        (Some(promise), _) => {
-                            local.request(Key::from_int(0), Kind::Cancel, promise.raw(token));
-                        }
-                        (None, Some(key)) => {
-                            local.cancel_wait(token, key);
-                            return;
-                        }
-                        (None, None) => {}
-                    }
+            // Outside of tasks and stubs OCaml cannot be asked.
+            let asked = with_entered(|core, token| match &state {
+                State::Unasked(promise) => {
+                    let no_key = Key::from_int(0);
+                    core.request(token, no_key, Request::Cancel(promise.root()));
                 }
-                if let Some(key) = waiting {
-                    local.drop_wait(key);
+                State::Asked(promise, key) => {
+                    core.request(token, *key, Request::Cancel(promise.root()));
+                    core.drop_wait(*key);
                 }
+                State::Applied(key) => core.cancel_wait(token, *key),
+                State::Done => {}
             });
-            if cancelled.is_ok() {
+            if asked.is_ok() {
                 return;
             }
         }
-        if let Some(key) = waiting {
-            local::with_current(|local| local.drop_wait(key));
+        if let State::Asked(_, key) | State::Applied(key) = state {
+            context::with_current(|core| core.drop_wait(key));
         }
     }
 }
@@ -264,8 +240,8 @@ impl<T> fmt::Debug for PromiseFuture<T> {
     }
 }
 
-/// Settles a [`Promise`], from any thread: the value travels to the promise's domain, is
-/// converted there, and its loop resolves the promise.
+/// Resolves a [`Promise`], from any thread: the value travels to the promise's domain, is converted
+/// there, and its loop resolves the promise.
 ///
 /// Dropping it rejects the promise with `Rust_error`.
 pub struct Resolver<T> {
@@ -279,11 +255,10 @@ impl<T: ToValue + Send + 'static> Resolver<T> {
     /// Fulfils the promise. If OCaml has cancelled it meanwhile, the value is dropped.
     ///
     /// # Errors
-    /// The promise's domain has ended; the value comes back.
+    /// The promise's domain has terminated; the value comes back.
     pub fn resolve(mut self, value: T) -> Result<(), DomainTerminated<T>> {
         let key = self.key.take().expect("used once");
-        let carried = Carried { key, value };
-        match local::send(self.home.shared(), carried) {
+        match send(self.home.shared(), Fulfill { key, value }) {
             Ok(()) => Ok(()),
             Err(refused) => Err(DomainTerminated {
                 domain: self.home.id(),
@@ -294,10 +269,10 @@ impl<T: ToValue + Send + 'static> Resolver<T> {
 }
 
 impl<T> Resolver<T> {
-    /// Rejects the promise with the exception that `error` is in a `#[func(raise)]`.
+    /// Rejects the promise with the exception that `error` becomes in a `#[func(raise)]`.
     ///
     /// # Errors
-    /// The promise's domain has ended.
+    /// The promise's domain has terminated.
     pub fn reject(
         mut self,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -310,7 +285,7 @@ impl<T> Resolver<T> {
         }
     }
 
-    /// The domain of the promise.
+    /// Returns the domain of the promise.
     pub fn domain(&self) -> &Domain {
         &self.home
     }
@@ -320,8 +295,10 @@ impl<T> Resolver<T> {
             return true;
         };
         post(self.home.shared(), move |token| {
-            let local = local::of(token).expect("a loop delivers");
-            resolve::<()>(local, token, key, Err(failure));
+            context::with_core(token, |core| {
+                resolve::<()>(core, token, key, Err(failure));
+            })
+            .expect("a domain's loop delivers messages");
         })
         .is_ok()
     }
@@ -343,15 +320,16 @@ impl<T> fmt::Debug for Resolver<T> {
     }
 }
 
-struct Carried<T> {
+/// The message of [`Resolver::resolve`].
+struct Fulfill<T> {
     key: Key,
     value: T,
 }
 
-impl<T: ToValue + Send + 'static> crate::domain::shared::Message for Carried<T> {
+impl<T: ToValue + Send + 'static> Message for Fulfill<T> {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
-        let local = local::of(token).expect("a loop delivers");
-        let Carried { key, value } = *self;
-        resolve(local, token, key, Ok(value));
+        let Fulfill { key, value } = *self;
+        context::with_core(token, |core| resolve(core, token, key, Ok(value)))
+            .expect("a domain's loop delivers messages");
     }
 }

@@ -5,30 +5,35 @@ use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::bridge::apply::{Args, apply};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::Domain;
-use crate::domain::core as local;
+use crate::domain::context;
+use crate::domain::dispatch::send;
 use crate::domain::join::{self, JoinHandle, Joined};
 use crate::domain::shared::Message;
+use crate::ffi::root::Closure;
 use crate::ffi::token::RuntimeToken;
-use crate::value::exception::OCamlException;
-use crate::value::rooted::Rooted;
+use crate::value::exception::{OCamlException, RemoteError};
+use crate::value::kept::Kept;
 use ocaml::FromValue;
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-/// An OCaml function that returns a promise, and that any thread may call: a server on tokio calls
-/// its handler so. It is made by [`OCamlAsyncFunc::remote`](crate::OCamlAsyncFunc::remote).
+/// An OCaml function that returns a promise, and that any thread may call, such as the handler of a
+/// server on tokio. [`OCamlAsyncFunc::remote`](crate::OCamlAsyncFunc::remote) makes it.
 ///
 /// It runs on the domain that it came from, whose loop calls it. Clones are cheap.
 pub struct RemoteFunc<A, R> {
     home: Domain,
-    closure: Arc<Rooted>,
+    closure: Arc<Kept<Closure>>,
     /// Holds neither.
     _type: PhantomData<fn(A) -> R>,
 }
 
 impl<A, R> RemoteFunc<A, R> {
-    pub(crate) fn new(home: Domain, closure: Rooted) -> Self {
+    pub(crate) fn new(home: Domain, closure: Kept<Closure>) -> Self {
         RemoteFunc {
             home,
             closure: Arc::new(closure),
@@ -36,7 +41,7 @@ impl<A, R> RemoteFunc<A, R> {
         }
     }
 
-    /// Where it runs.
+    /// Returns the domain that the function runs on.
     pub fn domain(&self) -> &Domain {
         &self.home
     }
@@ -47,21 +52,16 @@ where
     A: Args + Send + 'static,
     R: FromValue + Send + 'static,
 {
-    /// Sends the arguments to the domain, whose loop calls the function. Any thread, never blocks.
-    /// Cancelling the handle, or dropping it after [`JoinHandle::cancel_on_drop`], cancels the
-    /// promise that the function returned, as `Lwt.cancel` does. Costs what
-    /// [`Domain::spawn`] does, and a round of the loop.
-    ///
-    /// The handle yields what the promise was fulfilled with, or the exception that the function
-    /// raised, or that rejected the promise.
+    /// Sends the arguments to the domain, whose loop calls the function. Returns a future of the
+    /// outcome. Any thread, never blocks. Costs as much as [`Domain::spawn`], and a round of the loop.
     ///
     /// # Errors
-    /// The domain has ended; the arguments come back.
+    /// The domain has terminated; the arguments come back.
     pub fn call(&self, args: A) -> Result<RemoteCall<R>, DomainTerminated<A>> {
         self.call_with(args, ())
     }
 
-    /// [`call`](Self::call) that drops `until_done` when the function's promise is settled, or it is
+    /// Like [`call`](Self::call), and drops `until_done` when the function's promise is resolved, or it is
     /// known that the function will not be called. The destructor must not panic.
     pub(crate) fn call_with<G: Send + 'static>(
         &self,
@@ -75,8 +75,8 @@ where
             until_done,
             joined,
         };
-        match local::send(self.home.shared(), call) {
-            Ok(()) => Ok(handle),
+        match send(self.home.shared(), call) {
+            Ok(()) => Ok(RemoteCall { handle }),
             Err(refused) => Err(DomainTerminated {
                 domain: self.home.id(),
                 work: refused.args,
@@ -85,7 +85,46 @@ where
     }
 }
 
-type RemoteCall<R> = JoinHandle<Result<R, OCamlException>>;
+/// A future of the outcome of a call: the value that the function's promise was fulfilled with, or a
+/// [`RemoteError`]. May be awaited anywhere.
+///
+/// Dropping it lets the call go on, unless [`cancel_on_drop`](Self::cancel_on_drop) was called, as
+/// [`Workers::call`](crate::Workers::call) does.
+#[derive(Debug)]
+pub struct RemoteCall<R> {
+    handle: JoinHandle<Result<R, OCamlException>>,
+}
+
+impl<R> RemoteCall<R> {
+    /// Cancels the promise that the function returned, as `Lwt.cancel` does, or keeps the function from
+    /// being called. Any thread, more than once if need be.
+    pub fn cancel(&mut self) {
+        self.handle.cancel();
+    }
+
+    /// From now on, dropping this future [cancels](Self::cancel) the call.
+    #[must_use = "dropping it cancels the call"]
+    pub fn cancel_on_drop(self) -> Self {
+        RemoteCall {
+            handle: self.handle.cancel_on_drop(),
+        }
+    }
+
+    /// Lets the call go on without this future.
+    pub fn detach(self) {
+        self.handle.detach();
+    }
+}
+
+impl<R> Future for RemoteCall<R> {
+    type Output = Result<R, RemoteError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle)
+            .poll(cx)
+            .map(|outcome| Ok(outcome??))
+    }
+}
 
 impl<A, R> Clone for RemoteFunc<A, R> {
     fn clone(&self) -> Self {
@@ -105,8 +144,9 @@ impl<A, R> fmt::Debug for RemoteFunc<A, R> {
     }
 }
 
+/// The message of [`RemoteFunc::call`].
 struct Call<A, R, G> {
-    closure: Arc<Rooted>,
+    closure: Arc<Kept<Closure>>,
     args: A,
     until_done: G,
     joined: Joined<Result<R, OCamlException>>,
@@ -119,7 +159,6 @@ where
     G: Send + 'static,
 {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
-        let local = local::of(token).expect("a loop delivers");
         let Call {
             closure,
             args,
@@ -130,21 +169,22 @@ where
             catch_and_discard(|| drop(args));
             Err(JoinError::Cancelled)
         } else {
-            // Converting and dropping them is code of the user's. The function is called afterwards,
-            // so that it is not if that panics.
+            // Converting and dropping them is code of the user's. It runs before the function is called, so
+            // that a panic keeps the function from being called.
             catch_unwind(move || args.to_values(token.runtime())).map_err(JoinError::Panicked)
         };
         match values {
-            Ok(values) => {
-                let promise = apply(token, local, &closure, &values);
+            Ok(values) => context::with_core(token, |core| {
+                let promise = apply(token, core, closure.root(), &values);
                 let mut running = Running(Some((promise, until_done)));
-                local.executor.spawn(joined.run(async move {
+                core.executor.spawn(joined.run(async move {
                     let (promise, _) = running.0.as_mut().expect("it ends below");
                     let outcome = promise.await;
                     drop(running.0.take());
                     outcome
                 }));
-            }
+            })
+            .expect("a domain's loop delivers messages"),
             Err(why) => {
                 drop(until_done);
                 joined.report(Err(why));
@@ -153,8 +193,8 @@ where
     }
 }
 
-/// A function whose promise is pending. When nobody waits for it any more the promise is cancelled,
-/// which a function may take its time for, or ignore; the guard stays until it is settled.
+/// A function whose promise is pending. Dropping it cancels the promise; the function may take its time
+/// for that, or ignore it, and the guard is kept until the promise is resolved.
 struct Running<R: FromValue + 'static, G: 'static>(Option<(PromiseFuture<R>, G)>);
 
 impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
@@ -162,10 +202,10 @@ impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
         let Some((promise, until_done)) = self.0.take() else {
             return;
         };
-        if let Some(settled) = promise.cancel() {
-            local::with_current(|local| {
-                local.executor.spawn(async move {
-                    let _ = settled.await;
+        if let Some(resolved) = promise.cancel() {
+            context::with_current(|core| {
+                core.executor.spawn(async move {
+                    let _ = resolved.await;
                     drop(until_done);
                 });
             });

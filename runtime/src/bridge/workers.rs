@@ -2,21 +2,18 @@
 
 use crate::base::panic::catch_and_discard;
 use crate::bridge::apply::Args;
-use crate::bridge::remote::RemoteFunc;
+use crate::bridge::remote::{RemoteCall, RemoteFunc};
 use crate::domain::Domain;
-use crate::domain::join::JoinHandle;
-use crate::value::exception::{OCamlException, WorkError};
 use ocaml::FromValue;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
-use std::task::{Context, Poll};
+use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// Domains that do the same work for callers on any thread, as those of a server do: each joins with
-/// a function of its own, and a call goes to the domain with the fewest under way. They may come and
-/// go at any time. Clones are the same workers.
+/// Domains that do the same work for callers on any thread, such as the domains of a server: each joins
+/// with a function of its own, and a call goes to the domain with the fewest calls under way. Domains may
+/// join and leave at any time. Clones are the same workers.
 ///
 /// ```
 /// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
@@ -50,7 +47,7 @@ use tokio::sync::oneshot;
 /// async fn answer(workers: &Handlers, request: String) -> String {
 ///     match workers.call((request,)) {
 ///         Ok(call) => call.await.unwrap_or_else(|e| e.to_string()),
-///         Err(nobody) => nobody.to_string(),
+///         Err(no_workers) => no_workers.to_string(),
 ///     }
 /// }
 /// ```
@@ -60,15 +57,15 @@ pub struct Workers<A, R> {
 
 struct List<A, R> {
     working: Vec<Arc<Worker<A, R>>>,
-    /// Those that take no more calls, and may still have some under way.
+    /// Workers that take no more calls, and may still have some under way.
     leaving: Vec<Weak<Worker<A, R>>>,
 }
 
-/// A function, and those of its calls that are under way: each has a share. So has the list, while
-/// the worker takes calls.
+/// A function. Each of its calls that are under way holds a reference, and so does the list, while the
+/// worker takes calls.
 struct Worker<A, R> {
     function: RemoteFunc<A, R>,
-    /// Dropped with the last share, which tells who waits for that.
+    /// Dropped with the last reference, which wakes the receivers.
     done: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
@@ -81,17 +78,17 @@ impl<A, R> Worker<A, R> {
         self.function.domain() == domain
     }
 
-    /// Closed when this is dropped.
+    /// Returns a receiver that is closed when the worker is dropped.
     fn done(&self) -> oneshot::Receiver<()> {
-        let (tell, done) = oneshot::channel();
+        let (sender, done) = oneshot::channel();
         let mut all = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(tell);
+        all.push(sender);
         done
     }
 }
 
 impl<A, R> List<A, R> {
-    /// Gives back its share of the first one that it is, which takes no more calls.
+    /// Removes the first worker that matches, which takes no more calls. Returns the list's reference.
     fn dismiss(&mut self, is_it: impl Fn(&Arc<Worker<A, R>>) -> bool) -> Option<Arc<Worker<A, R>>> {
         self.leaving.retain(|w| w.strong_count() > 0);
         let i = self.working.iter().position(is_it)?;
@@ -104,15 +101,15 @@ impl<A, R> List<A, R> {
 impl<A, R> Drop for Worker<A, R> {
     fn drop(&mut self) {
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for tell in done.drain(..) {
-            // The waker is the user's, and who waits has nothing to do with who drops this.
-            catch_and_discard(|| drop(tell));
+        for sender in done.drain(..) {
+            // It wakes a waker of the user's, which has nothing to do with the code that drops this.
+            catch_and_discard(|| drop(sender));
         }
     }
 }
 
 impl<A, R> Workers<A, R> {
-    /// None yet.
+    /// Creates an empty set of workers.
     pub fn new() -> Self {
         Workers {
             all: Arc::new(RwLock::new(List {
@@ -122,18 +119,18 @@ impl<A, R> Workers<A, R> {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of workers.
     pub fn len(&self) -> usize {
         self.read().working.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no workers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The function's domain takes calls from now on. If it had joined with another function before,
-    /// this one takes that one's place. Any thread.
+    /// Lets the function's domain take calls from now on. If the domain had joined with another function,
+    /// this one replaces it. Any thread.
     pub fn join(&self, function: RemoteFunc<A, R>) {
         let domain = function.domain().clone();
         let worker = Arc::new(Worker {
@@ -147,12 +144,12 @@ impl<A, R> Workers<A, R> {
         drop(replaced);
     }
 
-    /// The domain takes no more calls, at once; the future is ready when none is under way there any
-    /// more, also of those that came before another function, or the same one, joined. It may be
-    /// dropped, and there may be several. Any thread.
+    /// Lets the domain take no more calls, at once. The future resolves once every call that was sent to
+    /// this domain has finished, also to functions that it had joined with before. It may be dropped, and
+    /// there may be several. Any thread.
     ///
-    /// A call is under way until its function's promise is settled, also if it was cancelled, which a
-    /// function may take its time for. One that waits for its own domain to leave waits for itself.
+    /// A call is under way until its function's promise is resolved, also after it was cancelled, for which
+    /// a function may take its time. A call that waits for its own domain to leave waits for itself.
     pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
         let mut all = self.write();
         let left = all.dismiss(|w| w.is_of(domain));
@@ -174,8 +171,8 @@ impl<A, R> Workers<A, R> {
         all.working.iter().min_by_key(|w| w.load()).cloned()
     }
 
-    // No lock is held while OCaml, or anything of the user's, runs, nor while a share is dropped, which
-    // may be the last one.
+    // No lock is held while OCaml or code of the user's runs, nor while a reference is dropped, which may
+    // be the last one.
 
     fn read(&self) -> RwLockReadGuard<'_, List<A, R>> {
         self.all.read().unwrap_or_else(PoisonError::into_inner)
@@ -191,23 +188,20 @@ where
     A: Args + Send + 'static,
     R: FromValue + Send + 'static,
 {
-    /// Calls the function of the domain with the fewest calls under way; see [`RemoteFunc::call`]. A
-    /// domain that has ended without leaving is left out from then on. Any thread, never blocks.
-    /// Costs a look at each worker.
+    /// Calls the function of the domain with the fewest calls under way; see [`RemoteFunc::call`]. Dropping
+    /// the future cancels the call. A domain that has terminated without leaving is removed. Any thread,
+    /// never blocks. The cost grows with the number of workers.
     ///
     /// # Errors
     /// There is no worker; the arguments come back.
-    pub fn call(&self, mut args: A) -> Result<WorkerCall<R>, NoWorkers<A>> {
+    #[must_use = "dropping the future cancels the call"]
+    pub fn call(&self, mut args: A) -> Result<RemoteCall<R>, NoWorkers<A>> {
         while let Some(worker) = self.lightest() {
             match worker.function.call_with(args, worker.clone()) {
-                Ok(handle) => {
-                    return Ok(WorkerCall {
-                        handle: handle.cancel_on_drop(),
-                    });
-                }
-                Err(gone) => {
-                    let _share = self.write().dismiss(|w| Arc::ptr_eq(w, &worker));
-                    args = gone.work;
+                Ok(call) => return Ok(call.cancel_on_drop()),
+                Err(terminated) => {
+                    let _reference = self.write().dismiss(|w| Arc::ptr_eq(w, &worker));
+                    args = terminated.work;
                 }
             }
         }
@@ -243,27 +237,9 @@ impl<A, R> fmt::Debug for Workers<A, R> {
     }
 }
 
-/// Waits for a call that a worker took. Dropping it cancels the call.
-#[must_use = "dropping it cancels the call"]
-#[derive(Debug)]
-pub struct WorkerCall<R> {
-    handle: JoinHandle<Result<R, OCamlException>>,
-}
-
-impl<R> Future for WorkerCall<R> {
-    type Output = Result<R, WorkError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.handle).poll(cx).map(|outcome| {
-            outcome
-                .map_err(WorkError::Failed)?
-                .map_err(WorkError::Exception)
-        })
-    }
-}
-
-/// There is no worker. `work` is what could not be handed to one.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// There is no worker. Carries the arguments that could not be handed to one.
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
+#[error("no domain takes this call: none has joined, or all have terminated")]
 pub struct NoWorkers<A> {
     /// The arguments of the call.
     pub work: A,
@@ -274,11 +250,3 @@ impl<A> fmt::Debug for NoWorkers<A> {
         f.debug_struct("NoWorkers").finish_non_exhaustive()
     }
 }
-
-impl<A> fmt::Display for NoWorkers<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no domain takes this call: none has joined, or all have ended")
-    }
-}
-
-impl<A> std::error::Error for NoWorkers<A> {}

@@ -5,31 +5,31 @@ use concurrent_queue::ConcurrentQueue;
 use std::any::Any;
 use std::sync::Arc;
 
-/// It may be the last share, whose destructor is the user's.
+/// References that OCaml held. One may be the last to its value, whose destructor is the user's.
 static COLLECTED: ConcurrentQueue<Arc<dyn Any + Send + Sync>> = ConcurrentQueue::unbounded();
 
-/// Any thread, also within a collection.
-pub(crate) fn push(share: Arc<dyn Any + Send + Sync>) {
-    // It is never closed, so it refuses none.
-    let _ = COLLECTED.push(share);
+/// Queues a reference that OCaml has collected. Any thread, also within a collection.
+pub(crate) fn push(reference: Arc<dyn Any + Send + Sync>) {
+    // The queue is never closed, so it refuses nothing.
+    let _ = COLLECTED.push(reference);
 }
 
-/// Whether there is something for [`drop_next`] to do. Two loads.
+/// Returns `true` if there is something for [`drop_next`] to drop. Costs two loads.
 #[inline]
 pub(crate) fn any_collected() -> bool {
     !COLLECTED.is_empty()
 }
 
-/// Drops one of the shares that OCaml has collected; `false` if there is none. Where destructors
-/// may use OCaml and tokio.
+/// Drops one reference. Returns `false` if there is none. Called where destructors may use OCaml and
+/// tokio.
 pub(crate) fn drop_next() -> bool {
-    let share = COLLECTED.pop();
-    let any = share.is_ok();
-    catch_and_discard(|| drop(share));
+    let reference = COLLECTED.pop();
+    let any = reference.is_ok();
+    catch_and_discard(|| drop(reference));
     any
 }
 
-/// Drops those that there are now.
+/// Drops the references that are queued now.
 pub(crate) fn drop_all() {
     for _ in 0..COLLECTED.len() {
         drop_next();

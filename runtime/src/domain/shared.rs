@@ -12,8 +12,9 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Work that travels to a domain. It is run there, once, or dropped.
+/// Work that travels to a domain.
 pub(crate) trait Message: IntoAny + Send + 'static {
+    /// Runs the work, on the domain's thread. A message that is not delivered is dropped.
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>);
 }
 
@@ -37,7 +38,7 @@ impl<F: FnOnce(&RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
     }
 }
 
-/// What other threads know of a domain.
+/// The part of a domain that other threads hold a reference to.
 pub(crate) struct Shared {
     pub(crate) id: u64,
     mailbox: Mailbox<Box<dyn Message>, Eventfd>,
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The shared part of a new executor, not yet known to anyone.
+    /// Creates the shared part of an executor. It is not registered yet.
     pub(crate) fn new(id: u64) -> io::Result<Self> {
         Ok(Shared {
             id,
@@ -57,23 +58,25 @@ impl Shared {
         })
     }
 
-    /// The descriptor that becomes readable when a sleeping loop is woken.
+    /// Returns the descriptor that becomes readable when a sleeping loop is woken.
     pub(crate) fn raw_fd(&self) -> Option<i32> {
         self.mailbox.with_notifier(AsRawFd::as_raw_fd)
     }
 
+    /// Returns `true` if the domain takes messages. Any thread.
     pub(crate) fn is_alive(&self) -> bool {
         self.mailbox.is_open()
     }
 
-    /// Tells the loop that there is work. Any thread; a system call only if the loop
-    /// sleeps and nobody has woken it yet.
+    /// Notifies the loop that there is work. Any thread; costs a system call only if the loop sleeps and
+    /// no other thread has woken it yet.
     pub(crate) fn wake(&self) {
         self.count_wake(self.mailbox.wake());
     }
 
-    /// The owner has made work for its loop, which looks before it sleeps; unless it has just looked,
-    /// and this is a signal handler or a finaliser.
+    /// Wakes the loop if it has announced that it sleeps. For work that the owner itself has queued: the
+    /// loop finds it before it sleeps, unless it has just announced that and a signal handler or a
+    /// finaliser queues the work.
     pub(crate) fn wake_if_parked(&self) {
         if self.mailbox.is_parked() {
             self.wake();
@@ -86,7 +89,7 @@ impl Shared {
         }
     }
 
-    /// Makes the descriptor unreadable again. The owner, when its loop saw it.
+    /// Makes the descriptor unreadable again. The owner, when its loop has seen it.
     pub(crate) fn clear_notifier(&self) {
         let _ = self.mailbox.with_notifier(Notifier::clear);
     }
@@ -96,9 +99,9 @@ impl Shared {
         self.mailbox.take_notification()
     }
 
-    /// The loop is awake. Returns how long it slept, if it did. The owner.
-    pub(crate) fn awake(&self) -> Option<Duration> {
-        self.counters.awake()
+    /// Notes that the loop is awake. Returns how long it slept, if it did. The owner.
+    pub(crate) fn end_sleep(&self) -> Option<Duration> {
+        self.counters.end_sleep()
     }
 
     /// See [`Mailbox::is_notified`]. The owner.
@@ -111,13 +114,12 @@ impl Shared {
     pub(crate) fn park(&self) -> bool {
         let parked = self.mailbox.park();
         if parked {
-            self.counters.sleep();
+            self.counters.begin_sleep();
         }
         parked
     }
 
-    /// Sends a message. Any thread, never blocks. If the domain is gone the message
-    /// comes back.
+    /// Sends a message. Any thread, never blocks. If the domain has terminated, the message comes back.
     pub(crate) fn send<M: Message>(&self, message: M) -> Result<(), M> {
         match self.mailbox.send(Box::new(message)) {
             Ok(notified) => {
@@ -131,19 +133,20 @@ impl Shared {
         }
     }
 
+    /// Takes the next message. The owner.
     pub(crate) fn receive(&self) -> Option<Box<dyn Message>> {
         let message = self.mailbox.receive();
         self.counters.messages_in.add(u64::from(message.is_some()));
         message
     }
 
-    /// How many messages wait. Any thread.
+    /// Returns the number of messages in the mailbox. Any thread.
     pub(crate) fn waiting(&self) -> usize {
         self.mailbox.len()
     }
 
-    /// Ends the domain: later messages go back to their senders, those that were not
-    /// yet received are dropped, the descriptor is closed. The owner.
+    /// Ends the domain: later messages go back to their senders, messages that were not received are
+    /// dropped, and the descriptor is closed. The owner.
     pub(crate) fn close(&self) {
         self.mailbox
             .close(|message| catch_and_discard(|| drop(message)));

@@ -1,8 +1,18 @@
 //! The promises that Rust waits for.
+//!
+//! ```text
+//!   add            resolve              poll
+//!  -----> Pending ---------> Resolved --------> (free)
+//!          |   |                                  ^ ^
+//!          |   | drop (asks OCaml to forget it)   | | release, resolve
+//!          |   +-----------> Dropped -------------+ |
+//!          | cancel_unmade      ^ attach            | resolve
+//!          +-----------> Cancelled -----------------+
+//! ```
 
 use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::{Key, SlotMap};
-use crate::ffi::runtime::Root;
+use crate::ffi::root::{Exn, LwtPromise, Root};
 use std::cell::RefCell;
 use std::task::Waker;
 
@@ -10,29 +20,30 @@ use std::task::Waker;
 enum Wait {
     Pending {
         waker: Waker,
-        /// The promise, once OCaml has made it, if it is OCaml's to make.
-        promise: Option<Root>,
-        /// It is to be cancelled as soon as there is one.
+        /// The promise, if OCaml makes it, from when OCaml has made it.
+        promise: Option<Root<LwtPromise>>,
+        /// The promise is cancelled as soon as there is one.
         cancelled: bool,
     },
     /// Fulfilled with the value, or rejected with the exception.
-    Resolved(Result<Root, Root>),
-    /// Nobody waits any more, and the promise is to be cancelled as soon as there is one.
+    Resolved(Result<Root, Root<Exn>>),
+    /// Rust has dropped the wait, and the promise is cancelled as soon as there is one.
     Cancelled,
-    /// Nobody waits any more. The key stays taken until OCaml has forgotten it, lest the next
-    /// wait under the same key was forgotten.
+    /// Rust has dropped the wait. The key stays taken until OCaml has forgotten it: otherwise the next
+    /// wait under the same key would be forgotten.
     Dropped,
 }
 
-/// What OCaml is to be asked for, after a change of a wait.
+/// Requests to OCaml after a change of a wait.
 #[derive(Default)]
 pub(crate) struct FollowUp {
     /// The promise to cancel.
-    pub(crate) cancel: Option<Root>,
-    /// Nobody waits any more.
+    pub(crate) cancel: Option<Root<LwtPromise>>,
+    /// Rust waits no more.
     pub(crate) forget: bool,
 }
 
+/// The waits of a domain. See the module's documentation.
 pub(crate) struct Waits(RefCell<SlotMap<Wait>>);
 
 impl Waits {
@@ -40,6 +51,7 @@ impl Waits {
         Waits(RefCell::new(SlotMap::new()))
     }
 
+    /// Adds a pending wait.
     pub(crate) fn add(&self, waker: Waker) -> Key {
         self.0.borrow_mut().insert(Wait::Pending {
             waker,
@@ -48,8 +60,9 @@ impl Waits {
         })
     }
 
-    pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<Result<Root, Root>> {
-        // Outside of the borrow, like the drop below: wakers are the user's code.
+    /// Takes the outcome, and frees the key; or replaces the waker of a pending wait.
+    pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<Result<Root, Root<Exn>>> {
+        // Cloned and dropped outside of the borrow: wakers are code of the user's.
         let waker = waker.clone();
         let mut waits = self.0.borrow_mut();
         if let Wait::Pending { waker: old, .. } = waits.get_mut(key).expect("a wait ends once") {
@@ -60,11 +73,12 @@ impl Waits {
         }
         match waits.remove(key) {
             Some(Wait::Resolved(outcome)) => Some(outcome),
-            _ => unreachable!("it is not pending, and somebody waits"),
+            _ => unreachable!("the wait is neither pending nor dropped"),
         }
     }
 
-    pub(crate) fn attach(&self, key: Key, made: Root) -> FollowUp {
+    /// Attaches the promise that OCaml has made.
+    pub(crate) fn attach(&self, key: Key, made: Root<LwtPromise>) -> FollowUp {
         let mut next = FollowUp::default();
         match self.0.borrow_mut().get_mut(key) {
             Some(Wait::Pending {
@@ -83,11 +97,12 @@ impl Waits {
         next
     }
 
-    pub(crate) fn resolve(&self, key: Key, outcome: Result<Root, Root>) {
+    /// Resolves the wait, and wakes its future.
+    pub(crate) fn resolve(&self, key: Key, outcome: Result<Root, Root<Exn>>) {
         let old = {
             let mut waits = self.0.borrow_mut();
             match waits.get_mut(key) {
-                // The key of a dropped one is free when OCaml has forgotten it.
+                // The key of a dropped wait becomes free when OCaml has forgotten it.
                 None | Some(Wait::Dropped) => return,
                 Some(Wait::Cancelled) => waits.remove(key),
                 Some(wait) => Some(std::mem::replace(wait, Wait::Resolved(outcome))),
@@ -98,28 +113,27 @@ impl Waits {
         }
     }
 
+    /// Frees the key.
     pub(crate) fn release(&self, key: Key) {
         let wait = self.0.borrow_mut().remove(key);
         drop(wait);
     }
 
-    /// Whether OCaml is to be told: it is, if it may be called, and the key stays taken until it has
-    /// forgotten the wait.
-    pub(crate) fn drop(&self, key: Key, entered: bool) -> bool {
+    /// Drops the wait. Returns `true` if OCaml has to be asked to forget it; the key stays taken until
+    /// OCaml has done so.
+    pub(crate) fn drop(&self, key: Key) -> bool {
         let old = {
             let mut waits = self.0.borrow_mut();
             match waits.get_mut(key) {
-                // Outside of OCaml's calls there is no lock, and the domain is about to end.
-                Some(wait @ Wait::Pending { .. }) if entered => {
-                    Some(std::mem::replace(wait, Wait::Dropped))
-                }
+                Some(wait @ Wait::Pending { .. }) => Some(std::mem::replace(wait, Wait::Dropped)),
                 _ => waits.remove(key),
             }
         };
-        entered && matches!(old, Some(Wait::Pending { .. }))
+        matches!(old, Some(Wait::Pending { .. }))
     }
 
-    /// Whether the promise is not made yet, and will be cancelled when it is.
+    /// Drops a wait whose promise OCaml has not made yet, which is cancelled when OCaml makes it. Returns
+    /// `false`, and does nothing, for any other wait.
     pub(crate) fn cancel_unmade(&self, key: Key) -> bool {
         let old = match self.0.borrow_mut().get_mut(key) {
             Some(wait @ Wait::Pending { promise: None, .. }) => {
@@ -130,8 +144,8 @@ impl Waits {
         old.is_some()
     }
 
-    /// The promise to cancel, if it has been made.
-    pub(crate) fn cancel(&self, key: Key) -> Option<Root> {
+    /// Marks the wait as cancelled. Returns the promise to cancel, if OCaml has made it.
+    pub(crate) fn cancel(&self, key: Key) -> Option<Root<LwtPromise>> {
         match self.0.borrow_mut().get_mut(key) {
             Some(Wait::Pending {
                 promise, cancelled, ..
@@ -143,6 +157,7 @@ impl Waits {
         }
     }
 
+    /// Drops all waits, at the domain's end.
     pub(crate) fn close(&self) {
         let waits = self.0.borrow_mut().drain();
         for wait in waits {

@@ -1,13 +1,18 @@
-//! What a `#[func]` expands to calls: from an OCaml call to a promise.
+//! The functions that `#[func]` expands to calls of: from an OCaml call to a promise.
 
 use crate::base::error::TokenError;
 use crate::base::panic::{CatchUnwind, Panic, catch_and_discard, catch_unwind};
 use crate::base::slot_map::Key;
+use crate::base::tokio_rt;
 use crate::bridge::resolve::resolve;
-use crate::domain::core::{self as local, AbortHandle, Core};
-use crate::domain::post;
+use crate::domain::context;
+use crate::domain::core::{AbortHandle, Core};
+use crate::domain::dispatch::post;
+use crate::domain::shared::Shared;
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::runtime::{self as ffi, RawValue, Root};
+use crate::ffi::root::{Any, Exn, Root};
+use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::thread;
 use crate::ffi::token::RuntimeToken;
 use crate::task::raw::{NewTask, Work};
 use crate::value::convert::to_ocaml;
@@ -21,27 +26,27 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-/// What a function's result means to OCaml.
+/// The outcome of a function as OCaml gets it: a value, or a failure that is raised.
 pub struct Outcome<T>(Result<T, Failure>);
 
-/// The result is the value, `Result` included.
+/// Takes the result as the value, also if it is a `Result`.
 pub fn value<T>(value: T) -> Outcome<T> {
     Outcome(Ok(value))
 }
 
-/// `Ok` is the value, `Err` becomes an exception: the same one if it is an OCaml exception.
+/// Takes `Ok` as the value. `Err` becomes an exception: the same one if it is an OCaml exception.
 pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
     Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
 }
 
-/// Errors that `#[func(raise)]` raises: what `?` turns into a `Box<dyn Error>`, and that box with
+/// Errors that `#[func(raise)]` raises: all that `?` turns into a `Box<dyn Error>`, and that box with
 /// `Send` and `Sync`, for which the standard library has no conversion. `M` tells the two apart.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no error that can be raised",
+    message = "`{Self}` cannot be raised as an OCaml exception",
     note = "`#[func(raise)]` takes `Result<T, E>` where `E` is an error, a string, or a boxed error"
 )]
 pub trait Raised<M> {
-    /// The error, boxed.
+    /// Boxes the error.
     fn boxed(self) -> Box<dyn Error>;
 }
 
@@ -62,11 +67,11 @@ impl Raised<ByUnsizing> for Box<dyn Error + Send + Sync> {
     }
 }
 
-/// What a stub raises.
+/// An exception that a stub raises.
 enum Raise {
     /// This exception, unrooted.
     Exception(RawValue),
-    /// `Failure`, before our OCaml code is there to make anything better.
+    /// `Failure`, before the OCaml library is there to make a better one.
     Failure(&'static CStr),
 }
 
@@ -87,90 +92,88 @@ const FORKED: &CStr = c"ocaml-lwt-interop: this process was forked from one that
 /// Runs the body of an exported function.
 ///
 /// # Safety
-/// OCaml called the stub that calls this, with these arguments.
+/// OCaml called the stub that calls this, with these arguments, and they are valid now.
+#[inline(always)]
 unsafe fn enter<const N: usize>(
     args: [RawValue; N],
     body: impl FnOnce(&Core, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
 ) -> Result<RawValue, Raise> {
-    // SAFETY: the caller's: the arguments are valid and the lock is held. What the GC cannot
-    // move needs no root; the rest is rooted before anything can allocate.
-    let args = args.map(|a| unsafe {
-        if ffi::is_block(a) {
-            Value::Root(Root::new(a))
-        } else {
-            Value::Raw(a)
+    let run = |token: &RuntimeToken<'_>| {
+        // A value that is no block needs no root: the collector does not move it.
+        let args = args.map(|arg| match ffi::is_block(arg) {
+            // SAFETY: the token proves the lock. By this function's contract the arguments are valid, and
+            // nothing has allocated on the OCaml heap since the stub was called.
+            true => unsafe { Root::<Any>::new(arg) }.into_value(),
+            false => Value::Raw(arg),
+        });
+        let Some(callbacks) = Callbacks::get(token) else {
+            return Err(Raise::Failure(NOT_INITIALISED));
+        };
+        if !context::has_current() {
+            attach(token, callbacks)?;
         }
-    });
-    let Some(callbacks) = Callbacks::get() else {
-        return Err(Raise::Failure(NOT_INITIALISED));
+        let result = context::with_current(|core| body(core, token, callbacks, args));
+        Ok(result.expect("attach made this thread an owner")?)
     };
-    if local::with_current(|_| ()).is_none() {
-        // SAFETY: the caller's.
-        unsafe { attach(callbacks)? };
-    }
-    // SAFETY: the caller's; `attach` returned with the lock held.
-    let result = unsafe { local::enter(|local, token| body(local, token, callbacks, args)) };
-    Ok(result.expect("attach made this thread an owner")?)
+    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    unsafe { thread::enter(run) }
 }
 
 /// Gives this thread's domain its executor.
-///
-/// # Safety
-/// OCaml called.
 #[cold]
-unsafe fn attach(callbacks: &Callbacks) -> Result<(), Raise> {
-    if let TokenError::Forked { .. } = local::no_executor() {
+fn attach(token: &RuntimeToken<'_>, callbacks: &Callbacks) -> Result<(), Raise> {
+    if let TokenError::Forked { .. } = context::no_executor() {
         return Err(Raise::Failure(FORKED));
     }
-    // SAFETY: the caller's.
-    unsafe { callbacks.attach() }.map_err(Raise::from)
+    callbacks.attach(token).map_err(Raise::from)
 }
 
-/// The last thing a stub does.
+/// Returns the result to OCaml, or raises it. The last thing that a stub does.
 ///
 /// # Safety
-/// OCaml called the stub, and its frame has nothing to drop.
+/// OCaml called the stub that returns the result of this, the stub's frame has nothing to drop, and the
+/// value or exception is valid now.
+#[inline(always)]
 unsafe fn finish(result: Result<RawValue, Raise>) -> RawValue {
     match result {
         Ok(value) => value,
-        // SAFETY: the caller's; nothing has allocated since the exception was made.
+        // SAFETY: by this function's contract OCaml called, so the lock is held; no frame in between has
+        // anything to drop, and the exception is valid.
         Err(Raise::Exception(exn)) => unsafe { ffi::raise(exn) },
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract OCaml called, and no frame in between has anything to drop.
         Err(Raise::Failure(message)) => unsafe { ffi::failwith(message) },
     }
 }
 
-/// A promise that is rejected already, unrooted.
+/// Returns a promise that is rejected already, unrooted.
 #[cold]
 fn rejected(
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     failure: Failure,
 ) -> Result<RawValue, RawValue> {
-    // SAFETY: the token proves the lock; the exception is rooted until it is passed.
-    unsafe { callbacks.fail(failure.to_exception(token, callbacks).get()) }
+    callbacks.fail(token, &failure.to_exception(token, callbacks))
 }
 
-/// A new call and its promise, unrooted. If there is none (the domain is ending, or a signal
-/// handler raised) `work`, which contains the user's destructors, is dropped before the
-/// exception is passed on.
+/// Adds a call, and returns its key and its promise, unrooted. If no promise can be made (the domain is
+/// terminating, or a signal handler raised) `work`, which catches the panics of the user's destructors,
+/// is dropped before the exception is passed on.
 fn new_call<W>(
-    local: &Core,
+    core: &Core,
+    token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     work: W,
 ) -> Result<(Key, RawValue, W), RawValue> {
-    let key = local.add_call();
-    // SAFETY: `Core` is at hand only where the lock is held; the exception is rooted while
-    // destructors run, which may use OCaml.
-    unsafe {
-        match callbacks.pending(key.to_int()) {
-            Ok(promise) => Ok((key, promise, work)),
-            Err(exn) => {
-                let exn = Root::new(exn);
-                local.cancel_call(key);
-                catch_and_discard(|| drop(work));
-                Err(exn.get())
-            }
+    let key = core.add_call();
+    match callbacks.pending(token, key.to_int()) {
+        Ok(promise) => Ok((key, promise, work)),
+        Err(exn) => {
+            // SAFETY: the token proves the lock, and nothing has allocated since the exception was
+            // returned. It is rooted while destructors run, which may use OCaml.
+            let exn: Root<Exn> = unsafe { Root::new(exn) };
+            core.cancel_call(key);
+            catch_and_discard(|| drop(work));
+            Err(exn.raw(token))
         }
     }
 }
@@ -202,15 +205,15 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
             Err(panic) => Err(panic),
         };
         let mut body = self.project();
-        // A panic of the destructor is one of the call's.
+        // A panic of the destructor is the call's.
         let dropped = catch_unwind(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
         let mut result = Some(to_result(output, *body.outcome));
-        let settled = local::with_entered(|local, token| {
-            let result = result.take().expect("it is settled once");
-            resolve(local, token, key, result);
+        let entered = context::with_entered(|core, token| {
+            let result = result.take().expect("the call is resolved once");
+            resolve(core, token, key, result);
         });
-        if settled.is_err() {
+        if entered.is_err() {
             // The poll has called `exit`, which has ended the domain, and has come back.
             catch_and_discard(|| drop(result));
         }
@@ -218,12 +221,12 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
     }
 }
 
-/// `#[func]`: polls the future once; if it is ready the promise is, too. Otherwise it goes on
-/// as a task of the domain's executor.
+/// `#[func]`: polls the future once. If it is ready, so is the promise. Otherwise the future becomes a
+/// task of the domain's executor.
 ///
 /// # Safety
-/// OCaml called the stub that calls this, with these arguments, and the stub's frame has
-/// nothing to drop.
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
+/// drop.
 pub unsafe fn call_async<const N: usize, F, T>(
     args: [RawValue; N],
     start: impl FnOnce([Value; N]) -> F,
@@ -233,50 +236,51 @@ where
     F: Future + 'static,
     T: ToValue + 'static,
 {
-    // SAFETY: the caller's.
-    unsafe {
-        finish(enter(args, |local, token, callbacks, args| {
-            let first = catch_unwind(|| {
-                let future = Some(start(args));
-                let mut task = NewTask::new(local.executor.home(), Body { future, outcome });
-                let output = task.poll(|body, cx| {
-                    let output = body.poll_future(cx);
-                    output.map(|output| outcome(output).0)
-                });
-                match output {
-                    Poll::Ready(result) => {
-                        task.finish();
-                        // The value's destructor, which may use OCaml, runs before the promise is
-                        // made. Nothing allocates afterwards.
-                        Ok(match result.map(|value| to_ocaml(token, &value)) {
-                            Ok(converted) => callbacks.return_(converted),
-                            Err(failure) => rejected(token, callbacks, failure),
-                        })
-                    }
-                    Poll::Pending => Err(task),
-                }
+    let body = |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| {
+        let first = catch_unwind(|| {
+            let future = Some(start(args));
+            let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
+            let output = task.poll(|body, cx| {
+                let output = body.poll_future(cx);
+                output.map(|output| outcome(output).0)
             });
-            match first {
-                Ok(Ok(promise)) => promise,
-                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-                Ok(Err(task)) => {
-                    let (key, promise, task) = new_call(local, callbacks, task)?;
-                    match local.attach_call(key, AbortHandle::Task(task.attach(key))) {
-                        // Since it was made nothing has allocated on the OCaml heap.
-                        Ok(()) => Ok(promise),
-                        Err(work) => {
-                            let promise = Root::new(promise);
-                            work.abort();
-                            Ok(promise.get())
-                        }
+            match output {
+                Poll::Ready(result) => {
+                    task.finish();
+                    // The value's destructor, which may use OCaml, runs before the promise is made.
+                    // Nothing allocates afterwards.
+                    Ok(match result.map(|value| to_ocaml(token, &value)) {
+                        Ok(converted) => callbacks.return_(token, converted),
+                        Err(failure) => rejected(token, callbacks, failure),
+                    })
+                }
+                Poll::Pending => Err(task),
+            }
+        });
+        match first {
+            Ok(Ok(promise)) => promise,
+            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+            Ok(Err(task)) => {
+                let (key, promise, task) = new_call(core, token, callbacks, task)?;
+                match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
+                    // Nothing has allocated on the OCaml heap since the promise was made.
+                    Ok(()) => Ok(promise),
+                    Err(work) => {
+                        // SAFETY: the token proves the lock; nothing has allocated since the promise was
+                        // made. It is rooted while destructors run, which may use OCaml.
+                        let promise: Root = unsafe { Root::new(promise) };
+                        work.abort();
+                        Ok(promise.raw(token))
                     }
                 }
             }
-        }))
-    }
+        }
+    };
+    // SAFETY: this function's contract is that of both; the value was made last.
+    unsafe { finish(enter(args, body)) }
 }
 
-/// The outcome as OCaml gets to see it; panics included, of `outcome` too.
+/// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
 fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
     match output.map(|output| catch_unwind(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
@@ -287,26 +291,26 @@ fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Re
 /// `#[func(sync)]`: the result is the value; a failure is raised.
 ///
 /// # Safety
-/// As for [`call_async`].
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
+/// drop.
 pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
     args: [RawValue; N],
     body: impl FnOnce([Value; N]) -> Outcome<T>,
 ) -> RawValue {
-    // SAFETY: the caller's.
-    unsafe {
-        finish(enter(args, |_local, token, callbacks, args| {
-            let result = catch_unwind(|| body(args).0.map(|v| to_ocaml(token, &v)));
-            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-                Ok(value) => Ok(value.raw()),
-                Err(failure) => Err(failure.to_exception(token, callbacks).get()),
-            }
-        }))
-    }
+    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| {
+        let result = catch_unwind(|| body(args).0.map(|v| to_ocaml(token, &v)));
+        match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+            Ok(value) => Ok(value.raw(token)),
+            Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
+        }
+    };
+    // SAFETY: this function's contract is that of both; nothing allocates after the value was read.
+    unsafe { finish(enter(args, body)) }
 }
 
-/// Runs work on tokio, and settles at home.
+/// Runs work on tokio, and resolves the call on its domain.
 fn on_tokio<W, O, T>(
-    local: &Core,
+    core: &Core,
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     outcome: fn(O) -> Outcome<T>,
@@ -317,24 +321,23 @@ where
     O: Send + 'static,
     T: ToValue + Send + 'static,
 {
-    let (key, promise, work) = new_call(local, callbacks, work)?;
-    // SAFETY: the token proves the lock.
-    let promise = unsafe { Root::new(promise) };
+    let (key, promise, work) = new_call(core, token, callbacks, work)?;
+    // SAFETY: the token proves the lock; nothing has allocated since the promise was made.
+    let promise: Root = unsafe { Root::new(promise) };
     let completion = Completion {
-        home: local.shared.clone(),
+        home: core.shared.clone(),
         key,
         outcome,
     };
     match spawn(work, completion) {
         Ok(task) => {
-            if let Err(work) = local.attach_call(key, AbortHandle::Tokio(task)) {
+            if let Err(work) = core.attach_call(key, AbortHandle::Tokio(task)) {
                 work.abort();
             }
         }
-        Err(failure) => resolve::<T>(local, token, key, Err(failure)),
+        Err(failure) => resolve::<T>(core, token, key, Err(failure)),
     }
-    // SAFETY: as above; the value is rooted until it is returned.
-    Ok(unsafe { promise.get() })
+    Ok(promise.raw(token))
 }
 
 /// Hands `body` to tokio's blocking pool.
@@ -367,9 +370,9 @@ where
     })
 }
 
-/// Carries an output home.
+/// Carries an output to the domain of its call.
 struct Completion<O, T> {
-    home: std::sync::Arc<crate::domain::shared::Shared>,
+    home: Arc<Shared>,
     key: Key,
     outcome: fn(O) -> Outcome<T>,
 }
@@ -377,25 +380,27 @@ struct Completion<O, T> {
 impl<O: Send + 'static, T: ToValue + Send + 'static> Completion<O, T> {
     fn complete(self, output: Result<O, Panic>) {
         let Completion { home, key, outcome } = self;
-        // A domain that has ended has settled its calls.
+        // A domain that has terminated has resolved its calls.
         let _ = post(&home, move |token| {
-            let local = local::of(token).expect("a loop delivers");
-            resolve(local, token, key, to_result(output, outcome));
+            context::with_core(token, |core| {
+                resolve(core, token, key, to_result(output, outcome));
+            })
+            .expect("a domain's loop delivers messages");
         });
     }
 }
 
-/// tokio's shared runtime, whatever runtime user code may have entered since.
+/// Returns tokio's shared runtime, whatever runtime user code may have entered since.
 fn shared_tokio() -> tokio::runtime::Handle {
-    let runtime =
-        crate::base::tokio_rt::runtime().expect("it runs since the first executor was made");
+    let runtime = tokio_rt::runtime().expect("it runs since the first executor was made");
     runtime.handle().clone()
 }
 
 /// `#[func(tokio)]`: the future runs on tokio.
 ///
 /// # Safety
-/// As for [`call_async`].
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
+/// drop.
 pub unsafe fn call_tokio<const N: usize, F, T>(
     args: [RawValue; N],
     start: impl FnOnce([Value; N]) -> F,
@@ -406,36 +411,30 @@ where
     F::Output: Send,
     T: ToValue + Send + 'static,
 {
-    // SAFETY: the caller's.
-    unsafe {
-        finish(enter(
-            args,
-            |local, token, callbacks, args| match catch_unwind(|| Box::pin(start(args))) {
-                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-                Ok(future) => {
-                    let work = CatchUnwind::new(future);
-                    on_tokio(
-                        local,
-                        token,
-                        callbacks,
-                        outcome,
-                        work,
-                        |work, completion| {
-                            let task = async move { completion.complete(work.await) };
-                            Ok(shared_tokio().spawn(task).abort_handle())
-                        },
-                    )
-                }
-            },
-        ))
-    }
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| match catch_unwind(
+            || Box::pin(start(args)),
+        ) {
+            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+            Ok(future) => {
+                let work = CatchUnwind::new(future);
+                let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
+                    let task = async move { completion.complete(work.await) };
+                    Ok(shared_tokio().spawn(task).abort_handle())
+                };
+                on_tokio(core, token, callbacks, outcome, work, spawn)
+            }
+        };
+    // SAFETY: this function's contract is that of both; the value was read last.
+    unsafe { finish(enter(args, body)) }
 }
 
-/// `#[func(blocking)]`: the body runs on tokio's blocking pool. Cancelling stops it only while
-/// it is queued. Where the pool can have no thread at all the promise is rejected.
+/// `#[func(blocking)]`: the body runs on tokio's blocking pool. Cancelling stops it only while it is
+/// queued. Where the pool can have no thread at all, the promise is rejected.
 ///
 /// # Safety
-/// As for [`call_async`].
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
+/// drop.
 pub unsafe fn call_blocking<const N: usize, B, O, T>(
     args: [RawValue; N],
     start: impl FnOnce([Value; N]) -> B,
@@ -446,14 +445,13 @@ where
     O: Send + 'static,
     T: ToValue + Send + 'static,
 {
-    // SAFETY: the caller's.
-    unsafe {
-        finish(enter(
-            args,
-            |local, token, callbacks, args| match catch_unwind(|| start(args)) {
-                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-                Ok(body) => on_tokio(local, token, callbacks, outcome, body, spawn_blocking),
-            },
-        ))
-    }
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| match catch_unwind(
+            || start(args),
+        ) {
+            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+            Ok(body) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
+        };
+    // SAFETY: this function's contract is that of both; the value was read last.
+    unsafe { finish(enter(args, body)) }
 }

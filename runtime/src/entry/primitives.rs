@@ -1,20 +1,44 @@
-//! The C primitives of the OCaml library `lwt_interop`. See its `raw.ml`.
+//! The C primitives of the OCaml library `lwt_interop`: see its `primitives.ml`.
 //!
-//! They are called by OCaml only, with the lock of a domain held, with the types that
-//! `raw.ml` declares.
+//! OCaml alone calls them, with the lock of a domain held, with arguments of the types that
+//! `primitives.ml` declares. That is the safety contract of each.
 
 use crate::base::slot_map::Key;
-use crate::domain::core::{self as local, Core};
-use crate::domain::handle::{handle, new_handle};
+use crate::domain::context;
+use crate::domain::core::Core;
+use crate::domain::dispatch;
+use crate::domain::handle::{HANDLE, new_handle};
+use crate::domain::registry;
+use crate::domain::shared::Shared;
+use crate::ffi::batch::Batch;
 use crate::ffi::hooks;
-use crate::ffi::runtime::{self as ffi, RawValue, Root, UNIT};
+use crate::ffi::root::{LwtPromise, Root};
+use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
+use crate::ffi::thread;
+use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
+use std::sync::Arc;
+
+/// Runs the body of a primitive that may allocate or run code of the user's.
+///
+/// # Safety
+/// OCaml called the primitive that calls this.
+unsafe fn primitive<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
+    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    unsafe { thread::enter(body) }
+}
+
+/// Returns the key that OCaml passed.
+fn key(value: RawValue) -> Key {
+    Key::from_int(ffi::int_val(value))
+}
 
 // ---- the executor
 
+/// The C library calls it in the child of a fork.
 unsafe extern "C" fn forked() {
-    local::leave_to_parent();
+    context::abandon_to_parent();
 }
 
 /// `init : unit -> unit`: when the library is initialised, on the main thread.
@@ -26,184 +50,207 @@ unsafe extern "C" fn lwt_interop_init(_unit: RawValue) -> RawValue {
     UNIT
 }
 
-/// `is_first_thread : unit -> bool` (noalloc).
+/// `is_first_thread : unit -> bool` (noalloc): whether the calling thread is the first of its domain.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_is_first_thread(_unit: RawValue) -> RawValue {
     ffi::bool(hooks::is_first_thread())
 }
 
-/// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: the descriptor to watch
-/// comes second. `Error` says what the operating system refused.
+/// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: makes the executor of
+/// the calling thread, which owns none. The descriptor to watch comes second. `Error` is the operating
+/// system's reason.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_open(
     id: RawValue,
     even: RawValue,
     odd: RawValue,
 ) -> RawValue {
-    // SAFETY: OCaml called, from `attach`, which has seen that the thread owns no executor. What
-    // is made is rooted until it is stored, and nothing allocates between the last store and
-    // the return.
-    unsafe {
-        let (tag, content) = match Core::open(ffi::int_val(id) as u64, [even, odd]) {
-            Ok(shared) => {
-                let fd = shared.raw_fd().map_or(-1, |fd| fd as isize);
-                let handle = Root::new(new_handle(shared));
-                let pair = ffi::alloc_tuple(2);
-                ffi::store_field(pair, 0, handle.get());
-                ffi::store_field(pair, 1, ffi::int(fd));
-                (0, Root::new(pair))
-            }
-            Err(e) => (1, Root::new(ffi::alloc_string(&e.to_string()))),
-        };
-        let result = ffi::alloc(1, tag);
-        ffi::store_field(result, 0, content.get());
-        result
-    }
+    let body = |token: &RuntimeToken<'_>| {
+        // SAFETY: OCaml passes two arrays that it made as `Batch` wants them, and nothing has allocated
+        // on the OCaml heap since. They are used as `Batch` says.
+        let batch = || unsafe { Batch::new([even, odd]) };
+        let opened = context::open(token, ffi::int_val(id) as u64, batch);
+        // SAFETY: the token proves the lock. What is made is rooted until it is stored, and nothing
+        // allocates between the last store and the return.
+        unsafe {
+            let (tag, content) = match opened {
+                Ok(shared) => {
+                    let fd = shared.raw_fd().map_or(-1, |fd| fd as isize);
+                    let handle = new_handle(token, shared);
+                    let pair = ffi::alloc_tuple(2);
+                    ffi::store_field(pair, 0, handle.raw(token));
+                    ffi::store_field(pair, 1, ffi::int(fd));
+                    (0, Root::new(pair))
+                }
+                Err(e) => (1, Root::new(ffi::alloc_string(&e.to_string()))),
+            };
+            let content: Root = content;
+            let result = ffi::alloc(1, tag);
+            ffi::store_field(result, 0, content.raw(token));
+            result
+        }
+    };
+    // SAFETY: OCaml called.
+    unsafe { primitive(body) }
 }
 
-/// `executor_close : unit -> unit`: at the end of the domain, on the thread that owns it.
+/// `executor_close : unit -> unit`: at the end of the domain, on the thread that owns its executor.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
+    let body = |token: &RuntimeToken<'_>| {
+        context::close(token);
+        hooks::free_roots(token);
+    };
     // SAFETY: OCaml called.
-    unsafe {
-        Core::close();
-        hooks::free_roots();
-    }
+    unsafe { primitive(body) };
     UNIT
 }
 
-/// `begin_turn : unit -> unit` (noalloc): the loop has come back from its wait.
+/// `begin_turn : unit -> unit` (noalloc): the loop has come back from its wait, and has a new budget.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_begin_turn(_unit: RawValue) -> RawValue {
-    local::with_current(|local| local.budget.refill());
+    context::with_current(|core| core.budget.refill());
     UNIT
 }
 
-/// `turn_is_over : unit -> bool` (noalloc): Lwt's own events are due.
+/// `turn_is_over : unit -> bool` (noalloc): whether the budget is exhausted, so that Lwt's own events
+/// are due.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_turn_is_over(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_current(|local| local.budget.is_exhausted()).unwrap_or(true))
+    ffi::bool(context::with_current(|core| core.budget.is_exhausted()).unwrap_or(true))
 }
 
-/// `spend : unit -> bool` (noalloc): the loop has done a unit of work. Whether it may go on.
+/// `spend : unit -> bool` (noalloc): consumes a unit of the budget. Whether some is left.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
-    let may_go_on = local::with_current(|local| {
-        local.budget.consume();
-        !local.budget.is_exhausted()
+    let is_left = context::with_current(|core| {
+        core.budget.consume();
+        !core.budget.is_exhausted()
     });
-    ffi::bool(may_go_on.unwrap_or(false))
+    ffi::bool(is_left.unwrap_or(false))
 }
 
-/// `received : int -> unit` (noalloc): so many messages were taken from the domain's OCaml mailbox.
+/// `received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
     let messages = ffi::int_val(messages) as u64;
-    local::with_current(|local| local.shared.counters.messages_in.add(messages));
+    context::with_current(|core| core.shared.counters.messages_in.add(messages));
     UNIT
 }
 
-/// `goes_on : bool -> bool` (noalloc): whether the turn goes on. OCaml may have something to do, or
-/// a tick would find something.
+/// `goes_on : bool -> bool` (noalloc): whether budget is left and either OCaml has work (the argument)
+/// or a tick would find some.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_goes_on(has_work: RawValue) -> RawValue {
     let has_work = ffi::int_val(has_work) != 0;
     let goes_on =
-        local::with_current(|local| !local.budget.is_exhausted() && (has_work || local.has_work()));
+        context::with_current(|core| !core.budget.is_exhausted() && (has_work || core.has_work()));
     ffi::bool(goes_on.unwrap_or(false))
 }
 
-/// `tick : unit -> int`: a chunk of messages and of tasks. OCaml is done with the batch that it had.
-/// The result is the number of completions, times two, plus which batch has them.
+/// `tick : unit -> int`: a batch of each kind of work. OCaml has finished with the array that it had.
+/// The result is the number of requests, times two, plus the index of the array that has them.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
+    let body = |token: &RuntimeToken<'_>| context::with_current(|core| core.tick(token));
     // SAFETY: OCaml called.
-    let filled = unsafe { local::enter(|local, token| local.tick(token)) };
-    let (len, which) = filled.unwrap_or_default();
-    ffi::int((len << 1 | which) as isize)
+    let filled = unsafe { primitive(body) };
+    let (len, index) = filled.unwrap_or_default();
+    ffi::int((len << 1 | index) as isize)
 }
 
 /// `park : unit -> bool` (noalloc): whether the loop may sleep now.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_current(Core::park).unwrap_or(true))
+    ffi::bool(context::with_current(Core::park).unwrap_or(true))
 }
 
-/// `clear_notifier : unit -> bool` (noalloc): the loop has seen its descriptor. `false` in the child of
-/// a fork, which must not take the parent's wake-up.
+/// `clear_wake : unit -> bool` (noalloc): clears the descriptor, which the loop has seen. `false` in the
+/// child of a fork, which must not take the parent's wake-up.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
-    ffi::bool(local::with_current(|local| local.shared.clear_notifier()).is_some())
+    ffi::bool(context::with_current(|core| core.shared.clear_notifier()).is_some())
 }
 
-/// `cancel_call : int -> unit`: the promise of this call has been cancelled. Destructors of the
-/// user's run.
+/// `cancel_call : int -> unit`: the promise of this call has been cancelled. Destructors of the user's
+/// run.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_cancel_call(key: RawValue) -> RawValue {
+unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
+    let body = |_: &RuntimeToken<'_>| context::with_current(|core| core.cancel_call(key(call)));
     // SAFETY: OCaml called.
-    unsafe { local::enter(|local, _token| local.cancel_call(Key::from_int(ffi::int_val(key)))) };
+    unsafe { primitive(body) };
     UNIT
 }
 
 /// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_release_call(key: RawValue) -> RawValue {
-    local::with_current(|local| local.release_call(Key::from_int(ffi::int_val(key))));
+extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
+    context::with_current(|core| core.release_call(key(call)));
     UNIT
 }
 
 /// `release_wait : int -> unit` (noalloc): OCaml has forgotten this wait, which Rust had dropped.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_release_wait(key: RawValue) -> RawValue {
-    local::with_current(|local| local.release_wait(Key::from_int(ffi::int_val(key))));
+extern "C" fn lwt_interop_release_wait(wait: RawValue) -> RawValue {
+    context::with_current(|core| core.release_wait(key(wait)));
     UNIT
 }
 
-/// `attach_wait : int -> 'a Lwt.t -> unit`: the function that Rust asked for has returned this
-/// promise, which is pending.
+/// `attach_wait : int -> 'a Lwt.t -> unit`: the function that Rust asked for has returned this promise,
+/// which is pending.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_attach_wait(key: RawValue, promise: RawValue) -> RawValue {
-    // SAFETY: OCaml called with a valid value, which is rooted at once.
-    unsafe {
-        local::enter(|local, token| {
-            local.attach_wait(token, Key::from_int(ffi::int_val(key)), Root::new(promise));
-        });
-    }
+unsafe extern "C" fn lwt_interop_attach_wait(wait: RawValue, promise: RawValue) -> RawValue {
+    let body = |token: &RuntimeToken<'_>| {
+        // SAFETY: OCaml passes a promise, and nothing has allocated on the OCaml heap since.
+        let promise: Root<LwtPromise> = unsafe { Root::new(promise) };
+        context::with_current(|core| core.attach_wait(token, key(wait), promise));
+    };
+    // SAFETY: OCaml called.
+    unsafe { primitive(body) };
     UNIT
 }
 
-/// `resolve_wait : int -> bool -> Obj.t -> unit`: what a promise that Rust waits for has become:
-/// a value (`true`) or an exception.
+/// `settle_wait : int -> bool -> Obj.t -> unit`: the outcome of a promise that Rust waits for: a value
+/// (`true`) or an exception.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_settle_wait(
-    key: RawValue,
+    wait: RawValue,
     fulfilled: RawValue,
     value: RawValue,
 ) -> RawValue {
-    // SAFETY: OCaml called with a valid value, which is rooted at once.
-    unsafe {
-        local::enter(|local, _token| {
-            let root = Root::new(value);
-            let outcome = if ffi::int_val(fulfilled) != 0 {
-                Ok(root)
-            } else {
-                Err(root)
-            };
-            local.resolve_wait(Key::from_int(ffi::int_val(key)), outcome);
-        });
-    }
+    let body = |_: &RuntimeToken<'_>| {
+        // SAFETY: OCaml passes a value, or an exception, and nothing has allocated on the OCaml heap
+        // since.
+        let outcome = unsafe {
+            match ffi::int_val(fulfilled) != 0 {
+                true => Ok(Root::new(value)),
+                false => Err(Root::new(value)),
+            }
+        };
+        context::with_current(|core| core.resolve_wait(key(wait), outcome));
+    };
+    // SAFETY: OCaml called.
+    unsafe { primitive(body) };
     UNIT
 }
 
 // ---- handles, from any thread that OCaml knows
 
-/// `notify : handle -> unit` (noalloc): there is a message in the domain's OCaml mailbox.
+/// Runs `f` with the domain of a handle. `f` must not allocate on the OCaml heap.
+///
+/// # Safety
+/// OCaml called with this handle, which it keeps reachable.
+unsafe fn with_handle<R>(block: RawValue, f: impl FnOnce(&Arc<Shared>) -> R) -> R {
+    // SAFETY: by this function's contract it is a handle; `f` does not allocate on the OCaml heap.
+    f(unsafe { HANDLE.borrow(block) })
+}
+
+/// `notify : handle -> unit` (noalloc): a message was added to the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
-    // SAFETY: OCaml passes a handle, reachable from the caller.
-    let shared = unsafe { handle(block) };
-    local::note_message();
-    shared.wake();
+    dispatch::count_sent();
+    // SAFETY: OCaml called with a handle.
+    unsafe { with_handle(block, |shared| shared.wake()) };
     UNIT
 }
 
@@ -211,16 +258,18 @@ unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
 /// the thread that owned it, which need not have been the domain's first.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_close_handle(block: RawValue) -> RawValue {
-    // SAFETY: as above; OCaml keeps the handle reachable.
-    local::end(unsafe { handle(block) });
+    // SAFETY: OCaml called with a handle. The domain's own reference is cloned: closing drops messages,
+    // whose destructors may use OCaml.
+    let shared = unsafe { with_handle(block, Arc::clone) };
+    registry::end(&shared);
     UNIT
 }
 
-/// `stats : handle -> int array`.
+/// `stats : handle -> int array`, in the order of [`DomainStats`](metrics::DomainStats)'s fields.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_stats(block: RawValue) -> RawValue {
-    // SAFETY: as above.
-    let s = unsafe { handle(block) }.counters.stats();
+    // SAFETY: OCaml called with a handle.
+    let s = unsafe { with_handle(block, |shared| shared.counters.stats()) };
     // SAFETY: OCaml called.
     unsafe {
         ints(&[
@@ -234,7 +283,7 @@ unsafe extern "C" fn lwt_interop_stats(block: RawValue) -> RawValue {
     }
 }
 
-/// `totals : unit -> int array`.
+/// `totals : unit -> int array`, in the order of [`Totals`](metrics::Totals)'s fields.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
     let t = metrics::totals();
@@ -256,12 +305,13 @@ unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
     }
 }
 
-/// An OCaml `int array`, unrooted.
+/// Returns an OCaml `int array`, unrooted.
 ///
 /// # Safety
-/// The lock is held.
+/// The domain's lock is held.
 unsafe fn ints(numbers: &[isize]) -> RawValue {
-    // SAFETY: the caller's; storing does not allocate.
+    // SAFETY: the lock is held, by this function's contract; the array has a field for each number, and
+    // storing does not allocate.
     unsafe {
         let array = ffi::alloc_tuple(numbers.len());
         for (i, n) in numbers.iter().enumerate() {
@@ -271,10 +321,10 @@ unsafe fn ints(numbers: &[isize]) -> RawValue {
     }
 }
 
-// ---- the blocking lane
+// ---- Domain 0's blocking pool
 
-/// `lane_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no
-/// thread to run it, and none could be started.
+/// `lane_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no thread
+/// to run it, and none could be started.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_lane_submit(_unit: RawValue) -> RawValue {
     ffi::bool(ocaml_blocking::run_ocaml().is_ok())

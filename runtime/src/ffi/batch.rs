@@ -1,55 +1,70 @@
-//! What Rust has for the Lwt loop to do, handed over in one OCaml array per drain.
+//! Requests of Rust's to the Lwt loop, handed over in one OCaml array per drain.
 //!
-//! The loop resolves promises and calls closures itself, from OCaml frames: Rust only
-//! queues. Layout of the array: three fields an entry.
+//! The loop resolves promises and calls closures itself, from OCaml frames: Rust only queues. An
+//! entry takes [`FIELDS`] fields of the array.
 
 use crate::base::slot_map::Key;
-use crate::ffi::runtime::{self as ffi, RawValue, Root};
+use crate::ffi::converted::Converted;
+use crate::ffi::root::{Closure, Exn, LwtPromise, Root};
+use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::token::RuntimeToken;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-/// What to do with an entry. `ocaml/lwt_interop/raw.ml` has the same numbers.
+/// A request to the loop, for the call or wait whose key goes with it.
+pub(crate) enum Request<'a> {
+    /// Fulfil the promise of the call with the value.
+    Fulfill(Converted),
+    /// Reject the promise of the call with the exception.
+    Reject(&'a Root<Exn>),
+    /// Apply the closure to the arguments, and report the promise that it returns to the wait.
+    Apply(&'a Root<Closure>, &'a [ocaml::Value]),
+    /// Cancel the promise. The key means nothing.
+    Cancel(&'a Root<LwtPromise>),
+    /// Rust has dropped the wait: take its callback off the promise.
+    Forget,
+}
+
+/// The tag of an entry. OCaml has the same in `Primitives.Batch.kind`: see [`crate::ffi::facts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(isize)]
 pub(crate) enum Kind {
-    /// Fulfil the promise of call `key` with the value.
-    Resolve = 0,
-    /// Reject the promise of call `key` with the exception.
+    Fulfill = 0,
     Reject = 1,
-    /// Apply the closure in field 0 of the value to its other fields, and report what
-    /// its promise becomes to wait `key`.
+    /// The value is a block: the closure, then its arguments.
     Apply = 2,
-    /// Cancel the promise that is the value; `key` means nothing.
     Cancel = 3,
-    /// Nobody waits for the promise of wait `key` any more; the value means nothing.
     Forget = 4,
 }
 
-/// The entries of an array. `ocaml/lwt_interop/raw.ml` has the same number.
+/// The number of entries of an array.
 pub(crate) const CAPACITY: usize = 256;
-const FIELDS: usize = 3;
+/// The fields of an entry: key, kind, value.
+pub(crate) const FIELDS: usize = 3;
 
 /// Two arrays that OCaml allocated: Rust fills one while OCaml works on the other.
 pub(crate) struct Batch {
     arrays: [Root; 2],
-    /// Which of them is being filled.
+    /// The index of the array that is being filled.
     filling: Cell<usize>,
     len: Cell<usize>,
     /// OCaml may be at work on the other.
     is_out: Cell<bool>,
-    /// What did not fit; moved to the next array. Rare, hence a root each.
+    /// Entries that did not fit, for the next array. They are rare, hence a root each.
     overflow: RefCell<VecDeque<(Key, Kind, Root)>>,
 }
 
 impl Batch {
+    /// Takes the two arrays of a domain.
+    ///
     /// # Safety
-    /// The domain's lock is held and `arrays` are two OCaml arrays of `3 * CAPACITY` fields
-    /// that hold ints. OCaml uses one when [`hand_over`](Self::hand_over) has said so, until it
-    /// calls [`take_back`](Self::take_back).
+    /// The domain's lock is held and `arrays` are two valid OCaml arrays of `FIELDS * CAPACITY` fields
+    /// that hold ints. OCaml uses an array only from when [`hand_over`](Self::hand_over) has returned its
+    /// index until it calls [`take_back`](Self::take_back).
     pub(crate) unsafe fn new(arrays: [RawValue; 2]) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract the lock is held and both are valid arrays.
         unsafe {
-            debug_assert!(arrays.iter().all(|a| ffi::size(*a) == FIELDS * CAPACITY));
+            assert!(arrays.iter().all(|a| ffi::size(*a) == FIELDS * CAPACITY));
             Batch {
                 arrays: arrays.map(|a| Root::new(a)),
                 filling: Cell::new(0),
@@ -60,21 +75,55 @@ impl Batch {
         }
     }
 
-    /// Queues an entry. It allocates nothing on the OCaml heap.
-    ///
-    /// # Safety
-    /// The domain's lock is held and `value` is valid, of the type that `kind` asks for.
+    /// Queues a request. Only [`Request::Apply`] allocates on the OCaml heap.
     #[inline]
-    pub(crate) unsafe fn push(&self, key: Key, kind: Kind, value: RawValue) {
+    pub(crate) fn push(&self, token: &RuntimeToken<'_>, key: Key, request: Request<'_>) {
+        // SAFETY: the token proves the lock. Each value was just read from its root, or is none that the
+        // collector moves, and the root's type says that it is as the kind wants it.
+        unsafe {
+            match request {
+                Request::Fulfill(value) => self.push_raw(key, Kind::Fulfill, value.raw(token)),
+                Request::Reject(exn) => self.push_raw(key, Kind::Reject, exn.raw(token)),
+                Request::Cancel(promise) => self.push_raw(key, Kind::Cancel, promise.raw(token)),
+                Request::Forget => self.push_raw(key, Kind::Forget, ffi::UNIT),
+                Request::Apply(closure, args) => self.push_application(token, key, closure, args),
+            }
+        }
+    }
+
+    fn push_application(
+        &self,
+        token: &RuntimeToken<'_>,
+        key: Key,
+        closure: &Root<Closure>,
+        args: &[ocaml::Value],
+    ) {
+        // SAFETY: the token proves the lock. The block is made last: its fields are read from their
+        // roots, and nothing allocates until it is stored.
+        unsafe {
+            let block = ffi::alloc_tuple(1 + args.len());
+            ffi::store_field(block, 0, closure.raw(token));
+            for (i, arg) in args.iter().enumerate() {
+                ffi::store_field(block, 1 + i, arg.raw().0);
+            }
+            self.push_raw(key, Kind::Apply, block);
+        }
+    }
+
+    /// # Safety
+    /// The domain's lock is held, and `value` is valid now and is as `kind` says.
+    #[inline]
+    unsafe fn push_raw(&self, key: Key, kind: Kind, value: RawValue) {
         let n = self.len.get();
-        // SAFETY: the lock is the caller's; the array is rooted and has room for entry
-        // `n`; nothing between `get` and the last store can move it. OCaml leaves `()` where a
-        // value was, so a value that is no block replaces none.
+        // SAFETY: by this function's contract the lock is held and the value is valid. The array has room
+        // for entry `n`, and nothing between reading it from its root and the last store can move it.
+        // OCaml leaves `()` where a value was, so a value that is no block replaces no block.
         unsafe {
             if n == CAPACITY {
                 return self.push_over(key, kind, value);
             }
-            let array = self.arrays[self.filling.get()].get();
+            let token = RuntimeToken::assume_locked();
+            let array = self.arrays[self.filling.get()].raw(&token);
             let at = n * FIELDS;
             ffi::store_int(array, at, ffi::int(key.to_int()));
             ffi::store_int(array, at + 1, ffi::int(kind as isize));
@@ -88,59 +137,55 @@ impl Batch {
     }
 
     /// # Safety
-    /// As for `push`.
+    /// The domain's lock is held and `value` is valid now.
     #[cold]
     unsafe fn push_over(&self, key: Key, kind: Kind, value: RawValue) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract the lock is held and the value is valid.
         let root = unsafe { Root::new(value) };
         self.overflow.borrow_mut().push_back((key, kind, root));
     }
 
+    /// Returns `true` if the array that is being filled has no room.
     pub(crate) fn is_full(&self) -> bool {
         self.len.get() == CAPACITY
     }
 
+    /// Returns `true` if no entry waits to be handed over.
     pub(crate) fn is_empty(&self) -> bool {
         self.len.get() == 0
     }
 
-    /// OCaml is done with what was handed over.
+    /// Notes that OCaml has finished with the array that was handed over.
     pub(crate) fn take_back(&self) {
         self.is_out.set(false);
     }
 
-    /// Hands over the array that was filled: its length, and which it is. The length is 0 if there
-    /// are no entries, or if a loop inside this one has been handed the other array and may have
-    /// left some in it.
-    ///
-    /// # Safety
-    /// The domain's lock is held.
-    pub(crate) unsafe fn hand_over(&self) -> (usize, usize) {
-        let which = self.filling.get();
+    /// Hands over the array that was filled. Returns its number of entries, and its index. The number
+    /// is 0 if there are no entries, or if a loop inside this one has been handed the other array and
+    /// may have left some in it.
+    pub(crate) fn hand_over(&self, token: &RuntimeToken<'_>) -> (usize, usize) {
+        let index = self.filling.get();
         if self.is_empty() || self.is_out.replace(true) {
-            return (0, which);
+            return (0, index);
         }
         let len = self.len.replace(0);
-        self.filling.set(1 - which);
+        self.filling.set(1 - index);
         if len == CAPACITY {
-            // SAFETY: the caller's.
-            unsafe { self.refill() };
+            self.refill(token);
         }
-        (len, which)
+        (len, index)
     }
 
-    /// Moves what did not fit.
-    ///
-    /// # Safety
-    /// The domain's lock is held.
+    /// Moves entries that did not fit into the array that is being filled.
     #[cold]
-    unsafe fn refill(&self) {
+    fn refill(&self, token: &RuntimeToken<'_>) {
         while !self.is_full() {
             let Some((key, kind, root)) = self.overflow.borrow_mut().pop_front() else {
                 break;
             };
-            // SAFETY: the caller's; the value is of the type that was asked for.
-            unsafe { self.push(key, kind, root.get()) };
+            // SAFETY: the token proves the lock; the value was just read from its root, and is as `kind`
+            // says since it was queued so.
+            unsafe { self.push_raw(key, kind, root.raw(token)) };
         }
     }
 }

@@ -1,25 +1,26 @@
-//! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/executor.ml` and `blocking.ml`.
+//! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/executor.ml` and
+//! `blocking.ml`.
 
-use crate::ffi::converted::Converted;
-use crate::ffi::runtime::{self as ffi, RawValue, Root};
+use crate::ffi::converted::{Converted, Immediate};
+use crate::ffi::root::{Closure, Exn, LwtPromise, Root};
+use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::token::RuntimeToken;
 use once_cell::sync::OnceCell;
 use std::ptr::NonNull;
 
-/// The place of a value that OCaml registered for good.
+/// The location of a value that OCaml registered for as long as the program runs.
 #[derive(Clone, Copy)]
 struct Named(NonNull<RawValue>);
 
-// SAFETY: the place is a root of the OCaml runtime's that lives as long as the program. It is
-// read only with a domain's lock held.
+// SAFETY: the location is a root of the OCaml runtime's that lives as long as the program. `get`, which
+// reads it, takes a token, so the thread that reads holds a domain's lock.
 unsafe impl Send for Named {}
-// SAFETY: as above.
+// SAFETY: sharing a `Named` gives no more than a copy of it, which may be sent.
 unsafe impl Sync for Named {}
 
 impl Named {
-    /// # Safety
-    /// A domain's lock is held.
-    unsafe fn get(self) -> RawValue {
-        // SAFETY: the caller's.
+    fn get(self, _token: &RuntimeToken<'_>) -> RawValue {
+        // SAFETY: the location is a root, which lives as long as the program; the token proves the lock.
         unsafe { self.0.read() }
     }
 }
@@ -28,7 +29,7 @@ impl Named {
 pub(crate) struct Callbacks {
     attach: Named,
     return_: Named,
-    /// Whether a promise that is fulfilled looks as `ffi::alloc_nested` makes it.
+    /// A fulfilled promise has the layout that `ffi::alloc_nested` makes.
     returns_nested: bool,
     return_unit: Named,
     fail: Named,
@@ -41,14 +42,27 @@ pub(crate) struct Callbacks {
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
 
-/// Whether the value is a block that holds a block that holds the number, and nothing else.
+/// The exceptions that OCaml makes for Rust: see `ocaml/lwt_interop/errors.ml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(isize)]
+pub(crate) enum ExceptionKind {
+    /// `Rust_panic`: message, location, backtrace.
+    Panic = 0,
+    /// `Rust_error`: message, backtrace, sources.
+    Error = 1,
+    /// `Domain_terminated`: the domain's number.
+    DomainTerminated = 2,
+}
+
+/// Returns `true` if the value is a block that holds a block that holds the number, and nothing else.
 ///
 /// # Safety
 /// A domain's lock is held and the value is valid.
 unsafe fn is_nested(value: RawValue, number: isize) -> bool {
-    // SAFETY: the caller's; fields are looked at in blocks that have one.
+    // SAFETY: by this function's contract the value is valid; fields are read only of blocks that were
+    // seen to have one, and nothing allocates.
     unsafe {
-        let holds_one = |v| ffi::is_block(v) && ocaml_sys::tag_val(v) == 0 && ffi::size(v) == 1;
+        let holds_one = |v| ffi::is_block(v) && ffi::tag(v) == 0 && ffi::size(v) == 1;
         holds_one(value)
             && holds_one(ffi::field(value, 0))
             && ffi::field(ffi::field(value, 0), 0) == ffi::int(number)
@@ -56,27 +70,34 @@ unsafe fn is_nested(value: RawValue, number: isize) -> bool {
 }
 
 impl Callbacks {
-    /// The callbacks, if the OCaml library `lwt_interop` has been initialised.
-    ///
-    /// Called with a domain's lock held, the first time at least.
+    /// Returns the callbacks, or `None` if the OCaml library `lwt_interop` has not been initialised.
     #[inline]
-    pub(crate) fn get() -> Option<&'static Callbacks> {
-        CALLBACKS.get().or_else(Self::find)
+    pub(crate) fn get(token: &RuntimeToken<'_>) -> Option<&'static Callbacks> {
+        CALLBACKS.get().or_else(|| Self::find(token))
+    }
+
+    /// Returns the callbacks where an executor exists.
+    ///
+    /// # Panics
+    /// The OCaml library `lwt_interop` has not been initialised. It makes the executors.
+    #[inline]
+    pub(crate) fn registered(token: &RuntimeToken<'_>) -> &'static Callbacks {
+        Self::get(token).expect("executors are made once OCaml has registered its callbacks")
     }
 
     #[cold]
-    fn find() -> Option<&'static Callbacks> {
+    fn find(token: &RuntimeToken<'_>) -> Option<&'static Callbacks> {
         CALLBACKS
             .get_or_try_init(|| {
-                // SAFETY: OCaml is running: it called us.
+                // SAFETY: the token proves that OCaml is running.
                 let named = |name| unsafe { ffi::named_value(name) }.map(Named).ok_or(());
+                let sample = named(c"lwt_interop.returned_42")?.get(token);
                 Ok::<_, ()>(Callbacks {
                     attach: named(c"lwt_interop.attach")?,
                     return_: named(c"lwt_interop.return")?,
-                    // SAFETY: as above; nothing allocates while the sample is looked at.
-                    returns_nested: unsafe {
-                        is_nested(named(c"lwt_interop.returned_42")?.get(), 42)
-                    },
+                    // SAFETY: the token proves the lock, and nothing has allocated since the sample was
+                    // read from its root.
+                    returns_nested: unsafe { is_nested(sample, 42) },
                     return_unit: named(c"lwt_interop.return_unit")?,
                     fail: named(c"lwt_interop.fail")?,
                     pending: named(c"lwt_interop.pending")?,
@@ -89,102 +110,125 @@ impl Callbacks {
             .ok()
     }
 
-    /// Gives this thread's domain its executor. `Err` is the exception that says why not.
-    ///
-    /// # Safety
-    /// OCaml called, and the lock is held. The exception is unrooted.
-    pub(crate) unsafe fn attach(&self) -> Result<(), RawValue> {
-        // SAFETY: the caller's.
-        unsafe { ffi::callback(self.attach.get(), &mut [ffi::UNIT]) }.map(|_| ())
+    /// Gives this thread's domain its executor. `Err` is the exception that says why not, unrooted.
+    pub(crate) fn attach(&self, token: &RuntimeToken<'_>) -> Result<(), RawValue> {
+        // SAFETY: the token proves the lock; OCaml registered a function of one argument.
+        unsafe { ffi::callback(self.attach.get(token), &mut [ffi::UNIT]) }.map(|_| ())
     }
 
-    /// `Lwt.return value`, unrooted.
-    ///
-    /// # Safety
-    /// The lock is held.
+    /// Returns `Lwt.return value`, unrooted.
     #[inline(always)]
-    pub(crate) unsafe fn return_(&self, value: Converted) -> Result<RawValue, RawValue> {
-        // SAFETY: the caller's. The value is rooted, or cannot move, and is read when nothing
-        // allocates any more.
-        unsafe {
-            match value {
-                // Also `Lwt.return 0` and the like: the same representation.
-                Converted::Word(ffi::UNIT) => Ok(self.return_unit.get()),
-                value if self.returns_nested => Ok(ffi::alloc_nested(|| value.raw())),
-                value => ffi::callback(self.return_.get(), &mut [value.raw()]),
-            }
+    pub(crate) fn return_(
+        &self,
+        token: &RuntimeToken<'_>,
+        value: Converted,
+    ) -> Result<RawValue, RawValue> {
+        match value {
+            // Also `Lwt.return 0` and the like: the representation is the same.
+            Converted::Immediate(Immediate::UNIT) => Ok(self.return_unit.get(token)),
+            // SAFETY: the token proves the lock; the value is read when nothing allocates any more.
+            value if self.returns_nested => Ok(unsafe { ffi::alloc_nested(|| value.raw(token)) }),
+            // SAFETY: the token proves the lock; OCaml registered a function of one argument.
+            value => unsafe { ffi::callback(self.return_.get(token), &mut [value.raw(token)]) },
         }
     }
 
-    /// `Lwt.fail exn`, unrooted.
-    ///
-    /// # Safety
-    /// The lock is held and `exn` is an exception.
-    pub(crate) unsafe fn fail(&self, exn: RawValue) -> Result<RawValue, RawValue> {
-        // SAFETY: the caller's.
-        unsafe { ffi::callback(self.fail.get(), &mut [exn]) }
-    }
-
-    /// A new promise, settled through `key`; unrooted.
-    ///
-    /// # Safety
-    /// The lock is held.
-    pub(crate) unsafe fn pending(&self, key: isize) -> Result<RawValue, RawValue> {
-        // SAFETY: the caller's.
-        unsafe { ffi::callback(self.pending.get(), &mut [ffi::int(key)]) }
-    }
-
-    /// What the promise is now: `Ok(Some(Ok(value)))`, `Ok(Some(Err(exception)))`, or
-    /// `Ok(None)`, when wait `key` will be settled. Everything unrooted.
-    ///
-    /// # Safety
-    /// The lock is held and `promise` is a Lwt promise.
-    pub(crate) unsafe fn wait(
+    /// Returns `Lwt.fail exn`, unrooted.
+    pub(crate) fn fail(
         &self,
-        promise: RawValue,
+        token: &RuntimeToken<'_>,
+        exn: &Root<Exn>,
+    ) -> Result<RawValue, RawValue> {
+        // SAFETY: the token proves the lock; OCaml registered a function of one exception.
+        unsafe { ffi::callback(self.fail.get(token), &mut [exn.raw(token)]) }
+    }
+
+    /// Returns a new promise that is resolved through `key`, unrooted.
+    #[inline]
+    pub(crate) fn pending(
+        &self,
+        token: &RuntimeToken<'_>,
         key: isize,
-    ) -> Result<Option<Result<RawValue, RawValue>>, RawValue> {
-        // SAFETY: the caller's; the answer is `()` or a block of one field, tag 0 for a value
-        // and 1 for an exception.
+    ) -> Result<RawValue, RawValue> {
+        // SAFETY: the token proves the lock; OCaml registered a function of one int.
+        unsafe { ffi::callback(self.pending.get(token), &mut [ffi::int(key)]) }
+    }
+
+    /// Returns a new promise that is resolved through `key`.
+    pub(crate) fn pending_root(
+        &self,
+        token: &RuntimeToken<'_>,
+        key: isize,
+    ) -> Result<Root<LwtPromise>, Root<Exn>> {
+        let made = self.pending(token, key);
+        // SAFETY: the token proves the lock; nothing has allocated since the callback returned a
+        // promise or raised an exception.
+        unsafe { made.map(|p| Root::new(p)).map_err(|e| Root::new(e)) }
+    }
+
+    /// Returns the state of a promise: its value, its exception, or `None` if it is pending. Then OCaml
+    /// reports to wait `key` when it is resolved.
+    pub(crate) fn wait(
+        &self,
+        token: &RuntimeToken<'_>,
+        promise: &Root<LwtPromise>,
+        key: isize,
+    ) -> Option<Result<Root, Root<Exn>>> {
+        let mut args = [promise.raw(token), ffi::int(key)];
+        // SAFETY: the token proves the lock; OCaml registered a function of a promise and an int. It
+        // returns `()` or a block of one field, whose tag is 0 for a value and 1 for an exception.
+        // Everything is rooted before anything allocates.
         unsafe {
-            let answer = ffi::callback(self.wait.get(), &mut [promise, ffi::int(key)])?;
-            if !ffi::is_block(answer) {
-                return Ok(None);
-            }
-            let content = ffi::field(answer, 0);
-            Ok(Some(match ocaml_sys::tag_val(answer) {
-                0 => Ok(content),
-                _ => Err(content),
-            }))
+            let state = match ffi::callback(self.wait.get(token), &mut args) {
+                Ok(state) => state,
+                Err(exn) => return Some(Err(Root::new(exn))),
+            };
+            ffi::is_block(state).then(|| {
+                let content = ffi::field(state, 0);
+                match ffi::tag(state) {
+                    0 => Ok(Root::new(content)),
+                    _ => Err(Root::new(content)),
+                }
+            })
         }
     }
 
-    /// # Safety
-    /// The lock is held; `strings` is a block of strings of which the first `count` count.
-    pub(crate) unsafe fn make_exception(
+    /// Returns an exception of this kind. If OCaml has no memory for it, returns that exception.
+    pub(crate) fn make_exception(
         &self,
-        kind: isize,
-        strings: RawValue,
-        count: usize,
-    ) -> Root {
-        let mut args = [ffi::int(kind), strings, ffi::int(count as isize)];
-        // SAFETY: the caller's. Should the function itself raise (there is no memory left),
-        // then that is the exception to tell.
+        token: &RuntimeToken<'_>,
+        kind: ExceptionKind,
+        strings: &[&str],
+    ) -> Root<Exn> {
+        // SAFETY: the token proves the lock. The tuple is rooted while the strings are made, and is read
+        // from its root when it is used. OCaml registered a function of the kind, a block of strings, and
+        // how many of them count; it returns an exception.
         unsafe {
-            let (Ok(exn) | Err(exn)) = ffi::callback(self.make_exception.get(), &mut args);
+            let tuple: Root = Root::new(ffi::alloc_tuple(strings.len().max(1)));
+            for (i, s) in strings.iter().enumerate() {
+                let s = ffi::alloc_string(s);
+                ffi::store_field(tuple.raw(token), i, s);
+            }
+            let mut args = [
+                ffi::int(kind as isize),
+                tuple.raw(token),
+                ffi::int(strings.len() as isize),
+            ];
+            let (Ok(exn) | Err(exn)) = ffi::callback(self.make_exception.get(token), &mut args);
             Root::new(exn)
         }
     }
 
-    /// The exception's text and backtrace.
-    ///
-    /// # Safety
-    /// The lock is held and `exn` is an exception.
-    pub(crate) unsafe fn describe_exception(&self, exn: RawValue) -> (String, Option<String>) {
-        // SAFETY: the caller's; the answer is a pair of strings, and copying them does not
-        // allocate on the OCaml heap.
+    /// Returns the exception's text, and its backtrace where OCaml records one.
+    pub(crate) fn describe_exception(
+        &self,
+        token: &RuntimeToken<'_>,
+        exn: &Root<Exn>,
+    ) -> (String, Option<String>) {
+        // SAFETY: the token proves the lock; OCaml registered a function of an exception that returns a
+        // pair of strings. Copying them does not allocate on the OCaml heap.
         unsafe {
-            match ffi::callback(self.describe_exception.get(), &mut [exn]) {
+            match ffi::callback(self.describe_exception.get(token), &mut [exn.raw(token)]) {
                 Ok(pair) => {
                     let backtrace = ffi::string_val(ffi::field(pair, 1));
                     let message = ffi::string_val(ffi::field(pair, 0));
@@ -195,12 +239,27 @@ impl Callbacks {
         }
     }
 
-    /// Runs the next of OCaml's closures that wait for the blocking lane. It does not raise.
-    ///
-    /// # Safety
-    /// The lock is held.
-    pub(crate) unsafe fn blocking_next(&self) {
-        // SAFETY: the caller's.
-        let _ = unsafe { ffi::callback(self.blocking_next.get(), &mut [ffi::UNIT]) };
+    /// Runs the next of OCaml's closures that wait for Domain 0's blocking pool. It does not raise.
+    pub(crate) fn blocking_next(&self, token: &RuntimeToken<'_>) {
+        // SAFETY: the token proves the lock; OCaml registered a function of one argument.
+        let _ = unsafe { ffi::callback(self.blocking_next.get(token), &mut [ffi::UNIT]) };
+    }
+}
+
+/// Calls an OCaml closure with these arguments, from a Rust frame.
+pub(crate) fn call(
+    token: &RuntimeToken<'_>,
+    closure: &Root<Closure>,
+    args: &[ocaml::Value],
+) -> Result<Root, Root<Exn>> {
+    let mut raw: Vec<_> = args.iter().map(|v| v.raw().0).collect();
+    // SAFETY: the token proves the lock; nothing has allocated since the raw values were read; the type
+    // of the function that Rust was given says how many arguments the closure takes. The result is
+    // rooted before anything allocates.
+    unsafe {
+        match ffi::callback(closure.raw(token), &mut raw) {
+            Ok(value) => Ok(Root::new(value)),
+            Err(exn) => Err(Root::new(exn)),
+        }
     }
 }

@@ -1,70 +1,125 @@
-//! Blocks of the OCaml heap that own something of Rust's.
+//! Custom blocks: OCaml values that hold a reference to a Rust value.
 
+use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::token::RuntimeToken;
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr;
+use std::sync::Arc;
 
-/// What OCaml does with such blocks: it frees them, and that is all. To compare or marshal one is an
-/// exception, and all have the same hash.
-pub(crate) struct Operations(custom_operations);
-
-// SAFETY: the pointers in it are to static data, or null.
-unsafe impl Sync for Operations {}
-
-impl Operations {
-    /// `finalize` runs during a collection, on whichever domain sweeps: it must not touch the OCaml
-    /// runtime, nor run code of the user's.
-    pub(crate) const fn new(
-        identifier: &'static CStr,
-        finalize: unsafe extern "C" fn(RawValue),
-    ) -> Self {
-        Operations(custom_operations {
-            identifier: identifier.as_ptr().cast(),
-            finalize: Some(finalize),
-            compare: None,
-            hash: None,
-            serialize: None,
-            deserialize: None,
-            compare_ext: None,
-            fixed_length: ptr::null(),
-        })
-    }
-
-    /// A new block that owns `content`. Unrooted.
-    ///
-    /// # Safety
-    /// The lock is held.
-    pub(crate) unsafe fn alloc<T>(&'static self, content: T) -> RawValue {
-        const { assert!(align_of::<T>() <= align_of::<RawValue>()) };
-        // SAFETY: the operations are static, and the runtime does not write to them; the block is
-        // filled before anything else allocates.
-        unsafe {
-            let block = ocaml_sys::caml_alloc_custom(&raw const self.0, size_of::<T>(), 0, 1);
-            place::<T>(block).write(content);
-            block
-        }
-    }
-
-    /// Whether the value is a block of this kind.
-    ///
-    /// # Safety
-    /// The lock is held and the value is valid.
-    pub(crate) unsafe fn made(&self, value: RawValue) -> bool {
-        // SAFETY: field 0 of a custom block is its operations.
-        unsafe {
-            ffi::is_block(value)
-                && ocaml_sys::tag_val(value) == ocaml_sys::CUSTOM
-                && ffi::field(value, 0) == &raw const self.0 as RawValue
-        }
-    }
+/// A kind of custom block that owns an `Arc<T>`. OCaml refuses to compare and to marshal such blocks,
+/// and all have the same hash.
+///
+/// It is a static: the address of its operations is what tells its blocks from others.
+#[repr(C)]
+pub(crate) struct Custom<T: ?Sized + 'static> {
+    /// The first field, so that the runtime's pointer to it is one to the whole.
+    operations: custom_operations,
+    finalize: fn(Arc<T>),
 }
 
-/// Where the content is.
-///
-/// # Safety
-/// `block` was made by [`Operations::alloc`], with a `T`.
-pub(crate) unsafe fn place<T>(block: RawValue) -> *mut T {
-    // SAFETY: field 0 of a custom block is its operations; the data follow.
-    unsafe { ocaml_sys::field(block, 1).cast() }
+// SAFETY: the pointers in it are to static data, or null, and nobody writes to it.
+unsafe impl<T: ?Sized + Send + Sync> Sync for Custom<T> {}
+
+impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
+    /// Defines a kind. `finalize` is given the reference of a block that OCaml has collected. It runs
+    /// within a collection, on whichever domain sweeps: it must not use the OCaml runtime, nor run code
+    /// of the user's, nor panic.
+    pub(crate) const fn new(identifier: &'static CStr, finalize: fn(Arc<T>)) -> Self {
+        Custom {
+            operations: custom_operations {
+                identifier: identifier.as_ptr().cast(),
+                finalize: Some(Self::collected),
+                compare: None,
+                hash: None,
+                serialize: None,
+                deserialize: None,
+                compare_ext: None,
+                fixed_length: ptr::null(),
+            },
+            finalize,
+        }
+    }
+
+    /// # Safety
+    /// The runtime calls it once for each block of a `Custom<T>`, when it frees the block.
+    unsafe extern "C" fn collected(block: RawValue) {
+        // SAFETY: field 0 of a custom block points to its operations. They name this function, so they
+        // are the first field of a `Custom<T>`, which is static. The content is read once, here.
+        unsafe {
+            let kind = ffi::field(block, 0) as *const Self;
+            ((*kind).finalize)(Self::content(block).read());
+        }
+    }
+
+    /// Returns the location of the content of a block.
+    ///
+    /// # Safety
+    /// `block` is a valid block that [`alloc`](Self::alloc) made with a `Custom<T>`.
+    unsafe fn content(block: RawValue) -> *mut Arc<T> {
+        // SAFETY: the content follows the operations, which are field 0.
+        unsafe { ocaml_sys::field(block, 1).cast() }
+    }
+
+    /// Returns a new block that owns `content`.
+    pub(crate) fn alloc(&'static self, _token: &RuntimeToken<'_>, content: Arc<T>) -> Root {
+        // SAFETY: the operations are static, and the runtime does not write to them. The token proves
+        // the lock. The block has room for the content, is aligned for it, and is filled and rooted
+        // before anything else allocates.
+        unsafe {
+            const { assert!(align_of::<Arc<T>>() <= align_of::<RawValue>()) };
+            let size = size_of::<Arc<T>>();
+            let block = ocaml_sys::caml_alloc_custom(&raw const self.operations, size, 0, 1);
+            Self::content(block).write(content);
+            Root::new(block)
+        }
+    }
+
+    /// Returns the content of a block, or `None` if the value is not a block of this kind.
+    pub(crate) fn get(&self, token: &RuntimeToken<'_>, value: &Root) -> Option<Arc<T>> {
+        // SAFETY: the token proves the lock; the value was just read from its root.
+        unsafe { self.get_raw(value.raw(token)) }
+    }
+
+    /// Like [`get`](Self::get), for a field of a value that is a tuple or record.
+    pub(crate) fn get_field(
+        &self,
+        token: &RuntimeToken<'_>,
+        value: &Root,
+        index: usize,
+    ) -> Option<Arc<T>> {
+        let block = value.raw(token);
+        // SAFETY: the token proves the lock; the block was just read from its root, and was seen to have
+        // the field.
+        unsafe {
+            let has_field =
+                ffi::is_block(block) && ffi::tag(block) == 0 && ffi::size(block) > index;
+            has_field.then(|| self.get_raw(ffi::field(block, index)))?
+        }
+    }
+
+    /// # Safety
+    /// A domain's lock is held and `value` is valid.
+    unsafe fn get_raw(&self, value: RawValue) -> Option<Arc<T>> {
+        // SAFETY: by this function's contract `value` is valid. Its operations tell that `alloc` made it,
+        // so it has a content. Cloning that neither allocates on the OCaml heap nor runs OCaml code, so
+        // the block does not move meanwhile.
+        unsafe {
+            let made_here = ffi::is_block(value)
+                && ffi::tag(value) == ocaml_sys::CUSTOM
+                && ffi::field(value, 0) == &raw const self.operations as RawValue;
+            made_here.then(|| (*Self::content(value)).clone())
+        }
+    }
+
+    /// Lends the content of a block.
+    ///
+    /// # Safety
+    /// A domain's lock is held, `block` is a valid block of this kind, and it stays reachable and is not
+    /// moved while the reference is used: nothing allocates on the OCaml heap.
+    pub(crate) unsafe fn borrow<'a>(&self, block: RawValue) -> &'a Arc<T> {
+        // SAFETY: by this function's contract the block is of this kind and stays where it is.
+        unsafe { &*Self::content(block) }
+    }
 }

@@ -9,7 +9,9 @@
 //! ending domain no longer scans for boxroot, and Domain 0, which is always there to adopt, has
 //! boxroot's state from the start.
 
-use crate::ffi::runtime::{Root, UNIT};
+use crate::ffi::root::Root;
+use crate::ffi::runtime::UNIT;
+use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::transmute;
@@ -52,25 +54,23 @@ pub(crate) fn has_ended() -> bool {
 ///
 /// boxroot frees a pool of roots when its last one is deleted, but not the pool that a domain takes
 /// new roots from: it would be passed on empty, for ever. A collection makes it an ordinary one.
-///
-/// # Safety
-/// OCaml called, at the domain's end, and no unrooted value is at hand.
-pub(crate) unsafe fn free_roots() {
-    // SAFETY: the caller's.
+/// Called at the domain's end. It collects, so unrooted values are not valid afterwards.
+pub(crate) fn free_roots(_token: &RuntimeToken<'_>) {
+    // SAFETY: the token proves the lock, and `()` is always valid.
     unsafe {
-        let last = Root::new(UNIT);
+        let last: Root = Root::new(UNIT);
         caml_minor_collection();
         drop(last);
     }
 }
 
 /// How many domains have ended.
-static GONE: AtomicUsize = AtomicUsize::new(0);
+static ENDED_DOMAINS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many of them make it worth while to look for the memory of their roots, and how many roots
 /// boxroot keeps in one pool, or a little more than that.
-const WORTH_WHILE: usize = 32;
-const ROOTS_IN_A_POOL: usize = 2048;
+const DOMAINS_PER_RECLAIM: usize = 32;
+const ROOTS_PER_POOL: usize = 2048;
 
 /// Up to which of the domains that have ended this one has given back the memory of their roots.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ pub(crate) struct Reclaimed(Cell<usize>);
 impl Reclaimed {
     /// Nobody's roots have been adopted by this domain yet.
     pub(crate) fn new() -> Self {
-        Reclaimed(Cell::new(GONE.load(Ordering::Relaxed)))
+        Reclaimed(Cell::new(ENDED_DOMAINS.load(Ordering::Relaxed)))
     }
 
     /// Gives back the memory of the roots of others, which this domain has adopted, when domains
@@ -90,25 +90,21 @@ impl Reclaimed {
     /// So this domain takes roots from all pools with much room, until they are full, and deletes
     /// them: what is empty afterwards is freed.
     ///
-    /// # Safety
-    /// OCaml called, and no unrooted value is at hand.
+    /// It collects then, so unrooted values are not valid afterwards.
     #[inline]
-    pub(crate) unsafe fn look(&self) {
-        if GONE.load(Ordering::Relaxed) - self.0.get() >= WORTH_WHILE {
-            // SAFETY: the caller's.
-            unsafe { self.reclaim() }
+    pub(crate) fn reclaim_if_due(&self, token: &RuntimeToken<'_>) {
+        if ENDED_DOMAINS.load(Ordering::Relaxed) - self.0.get() >= DOMAINS_PER_RECLAIM {
+            self.reclaim(token);
         }
     }
 
-    /// # Safety
-    /// As for `look`.
     #[cold]
-    unsafe fn reclaim(&self) {
+    fn reclaim(&self, _token: &RuntimeToken<'_>) {
         // No more at a time: the loop waits meanwhile, for a millisecond or so.
-        self.0.set(self.0.get() + WORTH_WHILE);
-        // SAFETY: the caller's.
+        self.0.set(self.0.get() + DOMAINS_PER_RECLAIM);
+        // SAFETY: the token proves the lock, and `()` is always valid.
         unsafe {
-            let roots: Vec<Root> = (0..WORTH_WHILE * ROOTS_IN_A_POOL)
+            let roots: Vec<Root> = (0..DOMAINS_PER_RECLAIM * ROOTS_PER_POOL)
                 .map(|_| Root::new(UNIT))
                 .collect();
             // Otherwise the last pool would not be an ordinary one: see `free_roots`.
@@ -131,36 +127,37 @@ unsafe extern "C" fn scan(
     }
     let before = SCAN.load(Ordering::Acquire);
     if !before.is_null() {
-        // SAFETY: the hook that was there before, with the arguments that it expects.
+        // SAFETY: `install` stored the hook of this type that was there before; it gets the arguments that
+        // the runtime passed.
         unsafe { transmute::<*mut c_void, ScanHook>(before)(action, flags, data, domain) }
     }
 }
 
-/// Runs the hook that was there before.
+/// Runs the hook that was there before ours.
 ///
 /// # Safety
-/// The runtime called the one that calls this.
-unsafe fn go_on(before: &AtomicPtr<c_void>) {
+/// `before` is null or a `TimingHook`, and the OCaml runtime is calling our hook of the same kind.
+unsafe fn call_previous(before: &AtomicPtr<c_void>) {
     let before = before.load(Ordering::Acquire);
     if !before.is_null() {
-        // SAFETY: it is a hook of this type; the call is the runtime's.
+        // SAFETY: by this function's contract it is such a hook, and the runtime wants it called now.
         unsafe { transmute::<*mut c_void, TimingHook>(before)() }
     }
 }
 
 /// Called by the runtime at a domain's start, on its first thread.
 unsafe extern "C" fn initialized() {
-    // SAFETY: the runtime called.
-    unsafe { go_on(&INITIALIZE) }
+    // SAFETY: the runtime calls its initialisation hook, this one; `install` stored the one before it.
+    unsafe { call_previous(&INITIALIZE) }
     FIRST.set(true);
 }
 
 /// Called by the runtime at a domain's end, on its first thread.
 unsafe extern "C" fn terminated() {
-    // SAFETY: the runtime called.
-    unsafe { go_on(&TERMINATED) }
+    // SAFETY: the runtime calls its termination hook, this one; `install` stored the one before it.
+    unsafe { call_previous(&TERMINATED) }
     ENDED.set(true);
-    GONE.fetch_add(1, Ordering::Relaxed);
+    ENDED_DOMAINS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Installs the hooks; does nothing the second time. `forked` is called by the C library in the
@@ -173,11 +170,12 @@ pub(crate) unsafe fn install(forked: unsafe extern "C" fn()) {
     static ONCE: Once = Once::new();
     FIRST.set(true);
     ONCE.call_once(|| {
-        // SAFETY: the caller's. Making a root installs boxroot's hooks, so that ours are in front
+        // SAFETY: by this function's contract this is the main thread of a process with one domain, and
+        // OCaml called. Making a root installs boxroot's hooks, so that ours are in front
         // of them. The runtime reads its hooks while it collects or starts a domain, neither of
         // which happens while this thread holds the lock of the only domain.
         unsafe {
-            drop(Root::new(UNIT));
+            drop::<Root>(Root::new(UNIT));
             let replace = |hook: &AtomicPtr<c_void>, saved: &AtomicPtr<c_void>, ours| {
                 saved.store(hook.load(Ordering::Acquire), Ordering::Release);
                 hook.store(ours, Ordering::Release);

@@ -1,51 +1,43 @@
-//! The floor: the OCaml runtime's C interface, and nothing else.
+//! The OCaml runtime's C interface, as unsafe functions on raw values.
 //!
-//! Whoever calls these functions holds the lock of the domain that the thread
-//! belongs to, unless the function says otherwise. Raw values are good until the
-//! next allocation or callback: they are rooted ([`Root`]) or used at once.
+//! The caller holds the lock of the domain that the thread belongs to, unless a function says
+//! otherwise. A raw value is valid until the next allocation or callback: it is rooted
+//! ([`Root`](crate::ffi::root::Root)) or used at once.
 
 use std::ffi::CStr;
 
-pub(crate) use ocaml::root::Root;
 pub(crate) use ocaml_sys::{Value as RawValue, is_block};
-
-unsafe extern "C" {
-    /// Releases the domain's lock without running signal handlers or finalisers
-    /// first, so that it cannot raise.
-    fn caml_enter_blocking_section_no_pending();
-    fn caml_c_thread_register() -> libc::c_int;
-    fn caml_c_thread_unregister() -> libc::c_int;
-}
 
 /// OCaml's `()`.
 pub(crate) const UNIT: RawValue = ocaml_sys::UNIT;
 
-/// An OCaml `int`.
+/// Returns an OCaml `int`.
 pub(crate) const fn int(i: isize) -> RawValue {
     (i << 1) | 1
 }
 
-/// The number in an OCaml `int`.
+/// Returns the number in an OCaml `int`.
 pub(crate) const fn int_val(v: RawValue) -> isize {
     v >> 1
 }
 
-/// An OCaml `bool`.
+/// Returns an OCaml `bool`.
 pub(crate) const fn bool(b: bool) -> RawValue {
     int(b as isize)
 }
 
-/// Calls an OCaml closure. `Err` is the exception. Both are unrooted.
+/// Calls an OCaml closure. `Err` is the exception that it raised. Both results are unrooted.
 ///
 /// # Safety
-/// The domain's lock is held; `closure` is a closure that takes `args.len()`
-/// arguments, 1 to 7; every value is valid now.
+/// The domain's lock is held; `closure` is a closure that takes `args.len()` arguments, 1 or more;
+/// every value is valid now.
 pub(crate) unsafe fn callback(
     closure: RawValue,
     args: &mut [RawValue],
 ) -> Result<RawValue, RawValue> {
-    // SAFETY: the caller's. The runtime roots the arguments itself, and the `_exn`
-    // form returns an exception instead of unwinding over Rust frames.
+    // SAFETY: this function's contract gives valid values and the right number of arguments. The
+    // runtime roots the arguments itself, and the `_exn` forms return an exception instead of
+    // unwinding over Rust frames.
     let result = unsafe {
         match args {
             [a] => ocaml_sys::caml_callback_exn(closure, *a),
@@ -60,42 +52,51 @@ pub(crate) unsafe fn callback(
     }
 }
 
-/// The place of a value that OCaml registered under a name, if it did. The place
-/// is a root that lives as long as the program.
+/// Returns the location of a value that OCaml registered under a name, if it did. The location is a
+/// root for as long as the program runs.
 ///
 /// # Safety
 /// The OCaml runtime is started.
 pub(crate) unsafe fn named_value(name: &CStr) -> Option<std::ptr::NonNull<RawValue>> {
-    // SAFETY: the caller's; the name is a C string.
-    let place = unsafe { ocaml_sys::caml_named_value(name.as_ptr()) };
-    std::ptr::NonNull::new(place.cast_mut())
+    // SAFETY: the runtime is started, by this function's contract; the name is a C string.
+    let location = unsafe { ocaml_sys::caml_named_value(name.as_ptr()) };
+    std::ptr::NonNull::new(location.cast_mut())
 }
 
-/// Stores into a field of a block that the GC knows.
+/// Stores into a field of a block.
 ///
 /// # Safety
-/// The domain's lock is held, `block` has a field `index`, `value` is valid.
+/// The domain's lock is held, `block` is a valid block with a field `index`, and `value` is valid.
 pub(crate) unsafe fn store_field(block: RawValue, index: usize, value: RawValue) {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract the field exists and the value is valid.
     unsafe { ocaml_sys::caml_modify(ocaml_sys::field(block, index), value) }
 }
 
-/// Reads a field of a block.
+/// Returns a field of a block.
 ///
 /// # Safety
-/// The domain's lock is held and `block` has a field `index`.
+/// The domain's lock is held and `block` is a valid block with a field `index`.
 pub(crate) unsafe fn field(block: RawValue, index: usize) -> RawValue {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract the field exists.
     unsafe { *ocaml_sys::field(block, index) }
 }
 
-/// The number of fields of a block.
+/// Returns the number of fields of a block.
 ///
 /// # Safety
-/// `block` is a block.
+/// The domain's lock is held and `block` is a valid block.
 pub(crate) unsafe fn size(block: RawValue) -> usize {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract it is a block, which has a header.
     unsafe { ocaml_sys::wosize_val(block) }
+}
+
+/// Returns the tag of a block.
+///
+/// # Safety
+/// The domain's lock is held and `block` is a valid block.
+pub(crate) unsafe fn tag(block: RawValue) -> u8 {
+    // SAFETY: by this function's contract it is a block, which has a header.
+    unsafe { ocaml_sys::tag_val(block) }
 }
 
 /// Allocates a block whose fields are all `()`. Unrooted.
@@ -103,17 +104,21 @@ pub(crate) unsafe fn size(block: RawValue) -> usize {
 /// # Safety
 /// The domain's lock is held, and `tag` is that of an ordinary block.
 pub(crate) unsafe fn alloc(size: usize, tag: u8) -> RawValue {
-    // SAFETY: the caller's; `caml_alloc` initialises the fields.
+    // SAFETY: by this function's contract the lock is held and the tag is one for which `caml_alloc`
+    // initialises the fields.
     unsafe { ocaml_sys::caml_alloc(size, tag) }
 }
 
-/// Stores an OCaml `int` into a field that never has anything else, which the GC need not hear of.
+/// Stores an OCaml `int` into a field that never holds anything else, so that no write barrier is
+/// needed.
 ///
 /// # Safety
-/// The domain's lock is held, `block` has a field `index`, and that is such a field.
+/// The domain's lock is held, `block` is a valid block with a field `index`, and the field never holds
+/// a block.
 pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
     debug_assert!(!is_block(int));
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract the field exists; neither its old nor its new content is a
+    // block, so the collector need not be notified.
     unsafe { ocaml_sys::field(block, index).write(int) }
 }
 
@@ -121,14 +126,14 @@ pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
 /// 0. It is one allocation that is divided, as OCaml's compiler does it. Unrooted.
 ///
 /// # Safety
-/// The domain's lock is held; `value` gives one that is valid when it is called, and allocates
+/// The domain's lock is held; `value` returns a value that is valid when it is called, and allocates
 /// nothing.
 #[inline]
 pub(crate) unsafe fn alloc_nested(value: impl FnOnce() -> RawValue) -> RawValue {
     const WORD: usize = size_of::<RawValue>();
-    // SAFETY: the caller's. The block is young: it is initialised without a barrier, before anything
-    // else allocates. Its header, of three fields, becomes two headers of one field each, which
-    // differ from it in the size alone.
+    // SAFETY: the lock is held, by this function's contract. The block is young: it is initialised
+    // without a barrier, before anything else allocates. Its header, of three fields, becomes two
+    // headers of one field each, which differ from it in the size alone.
     unsafe {
         let outer = ocaml_sys::caml_alloc_small(3, 0);
         let header = ocaml_sys::field(outer, 0).sub(1);
@@ -147,7 +152,7 @@ pub(crate) unsafe fn alloc_nested(value: impl FnOnce() -> RawValue) -> RawValue 
 /// # Safety
 /// The domain's lock is held.
 pub(crate) unsafe fn alloc_tuple(size: usize) -> RawValue {
-    // SAFETY: the caller's.
+    // SAFETY: the lock is held, by this function's contract, and 0 is the tag of an ordinary block.
     unsafe { alloc(size, 0) }
 }
 
@@ -156,16 +161,17 @@ pub(crate) unsafe fn alloc_tuple(size: usize) -> RawValue {
 /// # Safety
 /// The domain's lock is held.
 pub(crate) unsafe fn alloc_string(s: &str) -> RawValue {
-    // SAFETY: the caller's; the runtime copies `len` bytes.
+    // SAFETY: the lock is held, by this function's contract; the runtime copies `len` bytes.
     unsafe { ocaml_sys::caml_alloc_initialized_string(s.len(), s.as_ptr().cast()) }
 }
 
-/// Copies an OCaml string; what is not UTF-8 in it is replaced.
+/// Copies an OCaml string; bytes that are not UTF-8 are replaced.
 ///
 /// # Safety
-/// The domain's lock is held and `v` is an OCaml string.
+/// The domain's lock is held and `v` is a valid OCaml string.
 pub(crate) unsafe fn string_val(v: RawValue) -> String {
-    // SAFETY: the caller's; nothing allocates on the OCaml heap while the slice lives.
+    // SAFETY: by this function's contract `v` is a string, which has so many bytes; nothing allocates
+    // on the OCaml heap while the slice exists.
     let bytes = unsafe {
         std::slice::from_raw_parts(ocaml_sys::string_val(v), ocaml_sys::caml_string_length(v))
     };
@@ -175,10 +181,10 @@ pub(crate) unsafe fn string_val(v: RawValue) -> String {
 /// Raises an OCaml exception.
 ///
 /// # Safety
-/// The domain's lock is held, `exn` is an exception, and no Rust frame between here
-/// and the OCaml caller has anything to drop: this is the last thing a stub does.
+/// The domain's lock is held, `exn` is a valid exception, and no Rust frame between here and the OCaml
+/// caller has anything to drop: raising is the last thing that a stub does.
 pub(crate) unsafe fn raise(exn: RawValue) -> ! {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract the exception is valid and unwinding skips no destructor.
     unsafe { ocaml_sys::caml_raise(exn) };
     unreachable!("caml_raise does not return")
 }
@@ -186,42 +192,9 @@ pub(crate) unsafe fn raise(exn: RawValue) -> ! {
 /// Raises `Failure`.
 ///
 /// # Safety
-/// As for [`raise`].
+/// As for [`raise`]: the lock is held, and no Rust frame up to the OCaml caller has anything to drop.
 pub(crate) unsafe fn failwith(message: &CStr) -> ! {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract unwinding skips no destructor; the message is a C string.
     unsafe { ocaml_sys::caml_failwith(message.as_ptr()) };
     unreachable!("caml_failwith does not return")
-}
-
-/// Makes the calling thread one of Domain 0's threads. Waits for its lock, and gives it back.
-/// Returns `false` if OCaml has no memory for it.
-pub(crate) fn register_thread() -> bool {
-    // SAFETY: any thread that OCaml does not know may call it.
-    unsafe { caml_c_thread_register() != 0 }
-}
-
-/// Undoes [`register_thread`]. The lock is not held.
-pub(crate) fn unregister_thread() {
-    // SAFETY: the thread was registered, and it does not hold the lock.
-    unsafe {
-        caml_c_thread_unregister();
-    }
-}
-
-/// Runs `f` with Domain 0's lock, on a thread that [`register_thread`] registered.
-///
-/// # Safety
-/// The thread is registered and does not hold the lock.
-pub(crate) unsafe fn with_lock<R>(f: impl FnOnce() -> R) -> R {
-    struct Unlock;
-    impl Drop for Unlock {
-        fn drop(&mut self) {
-            // SAFETY: this thread holds the lock, taken below.
-            unsafe { caml_enter_blocking_section_no_pending() }
-        }
-    }
-    // SAFETY: the caller's.
-    unsafe { ocaml_sys::caml_leave_blocking_section() };
-    let _unlock = Unlock;
-    f()
 }

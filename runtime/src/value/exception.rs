@@ -2,14 +2,15 @@
 
 use crate::base::error::JoinError;
 use crate::base::panic::Panic;
-use crate::ffi::callbacks::Callbacks;
-use crate::ffi::runtime::{self as ffi, RawValue, Root};
+use crate::ffi::callbacks::{Callbacks, ExceptionKind};
+use crate::ffi::converted::to_value;
+use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::rooted::Rooted;
-use ocaml::ToValue;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt;
+use thiserror::Error;
 
 /// An exception that OCaml raised, or that rejected a promise.
 ///
@@ -23,36 +24,36 @@ pub struct OCamlException {
 }
 
 impl OCamlException {
-    /// # Safety
-    /// The domain's lock is held and `exn` is an exception.
-    pub(crate) unsafe fn from_raw(token: &RuntimeToken<'_>, exn: RawValue) -> Self {
-        // SAFETY: the caller's; rooted before anything allocates.
-        let exception: Rooted = unsafe { Rooted::from_raw(exn) };
-        let (message, backtrace) = Callbacks::get().map_or_else(
+    pub(crate) fn from_root(token: &RuntimeToken<'_>, exn: Root<Exn>) -> Self {
+        let (message, backtrace) = Callbacks::get(token).map_or_else(
             || ("an OCaml exception".to_owned(), None),
-            // SAFETY: the token proves the lock.
-            |c| unsafe { c.describe_exception(exception.raw(token)) },
+            |callbacks| callbacks.describe_exception(token, &exn),
         );
         OCamlException {
-            exception,
+            exception: Rooted::from_root(exn.into_any()),
             message,
             backtrace,
         }
     }
 
-    /// What `Printexc.to_string` says of it.
+    /// Returns the text that `Printexc.to_string` gives.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Its OCaml backtrace, where OCaml records them.
+    /// Returns the OCaml backtrace, where OCaml records them.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }
 
-    /// The exception.
+    /// Returns the OCaml exception.
     pub fn exception(&self) -> &Rooted {
         &self.exception
+    }
+
+    fn root(&self) -> &Root<Exn> {
+        // SAFETY: `from_root`, which alone makes an `OCamlException`, was given an exception.
+        unsafe { self.exception.root().assume_ref() }
     }
 }
 
@@ -64,41 +65,21 @@ impl fmt::Display for OCamlException {
 
 impl std::error::Error for OCamlException {}
 
-// SAFETY: the value is the exception, of OCaml type `exn`.
-unsafe impl ToValue for OCamlException {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
-        self.exception.to_value(rt)
-    }
+to_value!([] OCamlException, |token, e| e.root().duplicate(token).into_any());
+
+/// Why a call of a [`RemoteFunc`](crate::RemoteFunc), or of [`Workers`](crate::Workers), yielded no value.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The OCaml function raised this exception, or its promise was rejected with it.
+    #[error(transparent)]
+    Exception(#[from] OCamlException),
+    /// The function's domain terminated, the call was cancelled, or a conversion panicked.
+    #[error(transparent)]
+    Failed(#[from] JoinError),
 }
 
-/// Why a worker gave no value.
-#[derive(Debug)]
-pub enum WorkError {
-    /// The function raised it, or it rejected the function's promise.
-    Exception(OCamlException),
-    /// Its domain ended, or a conversion panicked.
-    Failed(JoinError),
-}
-
-impl fmt::Display for WorkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WorkError::Exception(e) => e.fmt(f),
-            WorkError::Failed(e) => e.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for WorkError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            WorkError::Exception(_) => None,
-            WorkError::Failed(e) => e.source(),
-        }
-    }
-}
-
-/// A failure of ours that OCaml has to hear of, before it is an OCaml value.
+/// A failure in Rust, before it is an OCaml exception.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// `Rust_panic`.
@@ -116,16 +97,17 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// From an error that a `#[func(raise)]` returned. Ours are the exceptions that they stand for.
-    pub(crate) fn from_error(error: Box<dyn Error>) -> Self {
+    /// Wraps an error that a `#[func(raise)]` returned. Errors of this crate become the exceptions that they
+    /// stand for.
+    pub(crate) fn from_error(error: Box<dyn StdError>) -> Self {
         let other = match error.downcast::<OCamlException>() {
             Ok(exception) => return Failure::Exception(*exception),
             Err(error) => error,
         };
-        let other = match other.downcast::<WorkError>() {
+        let other = match other.downcast::<RemoteError>() {
             Ok(error) => match *error {
-                WorkError::Exception(exception) => return Failure::Exception(exception),
-                WorkError::Failed(error) => error.into(),
+                RemoteError::Exception(exception) => return Failure::Exception(exception),
+                RemoteError::Failed(error) => error.into(),
             },
             Err(error) => error,
         };
@@ -137,8 +119,8 @@ impl Failure {
         }
     }
 
-    fn describe(error: &(dyn Error + 'static)) -> Self {
-        // Stable Rust cannot ask the error for its own.
+    fn describe(error: &(dyn StdError + 'static)) -> Self {
+        // Stable Rust has no way to get the error's own.
         let backtrace = Backtrace::capture();
         Failure::Error {
             message: error.to_string(),
@@ -150,7 +132,7 @@ impl Failure {
         }
     }
 
-    /// An error of ours, which needs no backtrace.
+    /// Makes an error of this crate's, which needs no backtrace.
     pub(crate) fn message(message: impl Into<String>) -> Self {
         Failure::Error {
             message: message.into(),
@@ -159,30 +141,26 @@ impl Failure {
         }
     }
 
-    /// The exception, rooted.
-    ///
-    /// # Safety
-    /// The domain's lock is held.
-    pub(crate) unsafe fn to_exception(
+    /// Returns the OCaml exception.
+    pub(crate) fn to_exception(
         &self,
         token: &RuntimeToken<'_>,
         callbacks: &Callbacks,
-    ) -> Root {
-        let id;
-        let (kind, strings): (isize, Vec<&str>) = match self {
-            // SAFETY: the caller's.
-            Failure::Exception(e) => return unsafe { Root::new(e.exception.raw(token)) },
-            Failure::Panic(p) => (
-                0,
-                vec![
-                    &p.message,
-                    p.location.as_deref().unwrap_or(""),
-                    p.backtrace.as_deref().unwrap_or(""),
-                ],
-            ),
+    ) -> Root<Exn> {
+        let (kind, strings) = match self {
+            Failure::Exception(e) => return e.root().duplicate(token),
+            Failure::Panic(p) => {
+                let location = p.location.as_deref().unwrap_or("");
+                let backtrace = p.backtrace.as_deref().unwrap_or("");
+                (ExceptionKind::Panic, vec![&*p.message, location, backtrace])
+            }
             Failure::DomainTerminated(domain) => {
-                id = domain.to_string();
-                (2, vec![&id])
+                let domain = domain.to_string();
+                return callbacks.make_exception(
+                    token,
+                    ExceptionKind::DomainTerminated,
+                    &[&domain],
+                );
             }
             Failure::Error {
                 message,
@@ -191,18 +169,9 @@ impl Failure {
             } => {
                 let mut all = vec![message.as_str(), backtrace.as_deref().unwrap_or("")];
                 all.extend(sources.iter().map(String::as_str));
-                (1, all)
+                (ExceptionKind::Error, all)
             }
         };
-        // SAFETY: the caller's; the tuple is rooted while the strings are made, and read
-        // back from its root when it is passed.
-        unsafe {
-            let tuple = Root::new(ffi::alloc_tuple(strings.len().max(1)));
-            for (i, s) in strings.iter().enumerate() {
-                let s = ffi::alloc_string(s);
-                ffi::store_field(tuple.get(), i, s);
-            }
-            callbacks.make_exception(kind, tuple.get(), strings.len())
-        }
+        callbacks.make_exception(token, kind, &strings)
     }
 }

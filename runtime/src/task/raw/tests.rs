@@ -105,7 +105,7 @@ impl Drop for Script {
     fn drop(&mut self) {
         self.0.drops.set(self.0.drops.get() + 1);
         if self.0.panics {
-            // NoExecutor what a panic prints.
+            // Without what a panic prints.
             resume_unwind(Box::new("in a destructor"));
         }
     }

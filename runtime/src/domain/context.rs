@@ -1,0 +1,148 @@
+//! The executor of the calling thread, and the right to use it.
+
+use crate::base::error::TokenError;
+use crate::base::panic::{self, catch_and_discard};
+use crate::base::tokio_rt;
+use crate::domain::core::Core;
+use crate::domain::garbage;
+use crate::domain::registry;
+use crate::domain::shared::Shared;
+use crate::ffi::batch::Batch;
+use crate::ffi::thread::{self, Owned};
+use crate::ffi::token::RuntimeToken;
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+
+/// Why a thread owns no executor.
+#[derive(Clone, Copy)]
+enum NoExecutor {
+    /// It runs no domain's loop.
+    OtherThread,
+    /// It owned the executor of this domain, which has terminated.
+    Terminated(u64),
+    /// It is the copy, in a forked process, of the thread that owns the executor of this domain.
+    /// tokio's threads have no copies, and the descriptors are the parent's as well.
+    Forked(u64),
+}
+
+thread_local! {
+    /// The executor of a thread that runs a domain's loop.
+    static CURRENT: Owned<Core> = const { Owned::new() };
+    /// The reason why there is none.
+    static NO_EXECUTOR: Cell<NoExecutor> = const { Cell::new(NoExecutor::OtherThread) };
+}
+
+/// Runs `f` with the executor that the calling thread owns, whether or not OCaml has called into
+/// Rust: `f` must not use OCaml values. Returns `None` if the thread owns no executor.
+#[inline]
+pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    CURRENT.with(|current| current.with(f))
+}
+
+/// Whether the calling thread owns an executor.
+#[inline]
+pub(crate) fn has_current() -> bool {
+    CURRENT.with(Owned::is_some)
+}
+
+/// Runs `f` with the executor that the calling thread owns and a token, if OCaml has called into Rust
+/// on this thread.
+#[inline]
+pub(crate) fn with_entered<R>(
+    f: impl FnOnce(&Core, &RuntimeToken<'_>) -> R,
+) -> Result<R, TokenError> {
+    with_current(|core| {
+        thread::with_token(|token| f(core, token)).ok_or(TokenError::OutsideExecutor {
+            domain: core.shared.id,
+        })
+    })
+    .unwrap_or_else(|| Err(no_executor()))
+}
+
+/// Runs `f` with the executor of the token's domain.
+///
+/// # Errors
+/// The token is that of Domain 0's blocking pool, whose threads own no executor.
+#[inline]
+pub(crate) fn with_core<R>(
+    _token: &RuntimeToken<'_>,
+    f: impl FnOnce(&Core) -> R,
+) -> Result<R, TokenError> {
+    with_current(f).ok_or_else(no_executor)
+}
+
+/// Returns the reason why the calling thread, which owns no executor, has none.
+pub(crate) fn no_executor() -> TokenError {
+    match NO_EXECUTOR.get() {
+        NoExecutor::Terminated(domain) => TokenError::DomainTerminated { domain },
+        NoExecutor::Forked(domain) => TokenError::Forked { domain },
+        NoExecutor::OtherThread => TokenError::NotADomainThread,
+    }
+}
+
+/// Runs `f` with the right to use the OCaml runtime. Costs two thread-local reads.
+///
+/// Call it inside a task of a domain's executor, inside a `#[func]`, or inside a closure that is given
+/// to [`Domain::call`](crate::Domain::call). Do not block in `f`, nor hold a lock that another domain may
+/// wait for: both stop every domain's garbage collector.
+///
+/// # Errors
+/// Anywhere else, such as on a tokio worker, there is no OCaml runtime to use, and the error says so.
+pub fn with_token<R>(f: impl for<'a> FnOnce(&RuntimeToken<'a>) -> R) -> Result<R, TokenError> {
+    with_entered(|_, token| f(token))
+}
+
+/// Makes the executor of domain `id`, which the calling thread owns from then on.
+///
+/// # Errors
+/// tokio could not be started, or there is no descriptor left. Nothing has changed.
+pub(crate) fn open(
+    _token: &RuntimeToken<'_>,
+    id: u64,
+    batch: impl FnOnce() -> Batch,
+) -> io::Result<Arc<Shared>> {
+    if has_current() {
+        // A signal handler or a finaliser ran in between and called Rust: OCaml has not noted the
+        // executor yet.
+        return Err(io::Error::other("it is just being made"));
+    }
+    panic::record_origins();
+    let tokio = tokio_rt::runtime()?;
+    let shared = Arc::new(Shared::new(id)?);
+    let core = Core::new(shared.clone(), batch(), tokio.enter());
+    registry::insert(shared.clone());
+    CURRENT.with(|current| current.set(Box::new(core)));
+    Ok(shared)
+}
+
+/// Ends the executor of the calling thread: messages go back, tasks are dropped here, and Rust forgets
+/// every pending call, for OCaml to resolve. Called at the domain's end; later calls do nothing.
+pub(crate) fn close(_token: &RuntimeToken<'_>) {
+    let closed = with_current(|core| {
+        // No other loop may ever come by.
+        garbage::drop_all();
+        registry::end(&core.shared);
+        // Destructors may use OCaml and may spawn, so everything is still in place.
+        core.close();
+    });
+    if closed.is_none() {
+        return;
+    }
+    disown(NoExecutor::Terminated);
+    // None if a Rust frame below refers to the executor, under an `exit` that OCaml code called from
+    // Rust has started: the process ends, and takes the memory along.
+    let core = CURRENT.with(Owned::take);
+    catch_and_discard(|| drop(core));
+}
+
+/// In the child of a fork: the executor remains the parent's, and the child has a copy of its memory
+/// that it must neither use nor drop.
+pub(crate) fn abandon_to_parent() {
+    disown(NoExecutor::Forked);
+    std::mem::forget(CURRENT.with(Owned::take));
+}
+
+fn disown(why: fn(u64) -> NoExecutor) {
+    with_current(|core| NO_EXECUTOR.set(why(core.shared.id)));
+}
