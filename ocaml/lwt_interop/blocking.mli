@@ -48,11 +48,12 @@ val submit : (unit -> 'a) -> 'a Lwt.t Lwt.t
       let count_lines file =
         List.length (In_channel.with_open_text file In_channel.input_lines)
 
-      let rec count_all total = function
-        | [] -> total
+      let rec count_all = function
+        | [] -> Lwt.return 0
         | file :: files ->
             let* lines = Lwt_interop.Blocking.submit (fun () -> count_lines file) in
-            count_all (Lwt.map2 ( + ) total lines) files
+            let* rest = count_all files and* lines = lines in
+            Lwt.return (lines + rest)
     ]}
 
     Cancelling it keeps [f] from starting. It raises like {!run}. *)

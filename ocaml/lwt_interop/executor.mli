@@ -3,13 +3,15 @@
     A job may be sent to a domain from any thread:
 
     {[
-      let handle = Executor.current ()
-
-      let job = function
-        | Executor.Run -> print_endline "in the domain's loop"
-        | Executor.Cancel -> print_endline "the domain has terminated"
-
-      let () = assert (Executor.post handle job)
+      let () =
+        Lwt_main.run
+          (let finished, resolver = Lwt.wait () in
+           let job = function
+             | Executor.Run -> Lwt.wakeup_later resolver ()
+             | Executor.Cancel -> ()
+           in
+           assert (Executor.post (Executor.current ()) job);
+           finished)
     ]}
 
     A domain gets its executor when it first runs a Lwt loop or calls an asynchronous Rust
