@@ -80,8 +80,8 @@ type operation = {
   moved : bool Watched.t;
 }
 
-(* Who carries out a part. Only its domain uses the record until the part is done, apart from
-   [operations]. Lists have the last one first. *)
+(* A domain that carries out a part. Only this domain uses the record until the part is done, apart
+   from [operations]. Lists have the last one first. *)
 type participant = {
   number : int;
   life : Workers.life;

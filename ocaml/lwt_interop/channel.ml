@@ -9,8 +9,8 @@ exception Closed
 
      reserved <= length of the ring, and they are equal while receivers wait.
 
-   When there is room for the element of a sender that waits, whoever made the room moves the element
-   into the ring, and notifies the sender afterwards. So the ring is full while senders wait.
+   When there is room for the element of a sender that waits, the call that made the room moves the
+   element into the ring, and notifies the sender afterwards. So the ring is full while senders wait.
 
    The lock is held for a few instructions that neither allocate nor poll. So no signal handler,
    finaliser or other thread of the domain runs within them, all of which may use the channel. *)
@@ -24,7 +24,7 @@ type receiver_state =
 type 'a receiver = {
   mutable state : receiver_state;
   resolver : 'a option Lwt.u;
-  home : Executor.handle;
+  domain : Executor.handle;
   wake : Executor.job;
   exit_hook : Executor.Exit_hook.t;
 }
@@ -34,7 +34,7 @@ type sender_state = Waiting | Sent | Refused | Withdrawn
 type 'a sender = {
   mutable state : sender_state;
   item : 'a option;
-  home : Executor.handle;
+  domain : Executor.handle;
   wake : Executor.job;
   exit_hook : Executor.Exit_hook.t;
 }
@@ -107,12 +107,12 @@ let accept_next_sender c =
 let wake_receiver (node : 'a receiver Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } -> ignore (Executor.post value.home value.wake : bool)
+  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
 
 let wake_sender (node : 'a sender Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } -> ignore (Executor.post value.home value.wake : bool)
+  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
 
 (* ---- closing *)
 
@@ -185,9 +185,9 @@ let withdraw c (sender : 'a sender) node reason =
   (* Otherwise the sender was accepted or refused, and has not been woken yet. *)
   send_result sender.state reason
 
-let wait_to_send c home item =
+let wait_to_send c domain item =
   let p, u = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
-  let rec sender : _ sender = { state = Waiting; item; home; wake; exit_hook }
+  let rec sender : _ sender = { state = Waiting; item; domain; wake; exit_hook }
   and wake = function
     | Executor.Run ->
         Executor.Exit_hook.unregister sender.exit_hook;
@@ -211,12 +211,12 @@ let wait_to_send c home item =
           | e -> Lwt.fail e)
 
 let send c x =
-  let home = Executor.current () in
+  let domain = Executor.current () in
   let item = Some x in
   match put c item Waiters.nil with
   | `Sent -> Lwt.return_unit
   | `Closed -> Lwt.fail Closed
-  | `Full -> wait_to_send c home item
+  | `Full -> wait_to_send c domain item
 
 (* ---- receiving *)
 
@@ -288,9 +288,9 @@ let abandon c (receiver : 'a receiver) node =
       Mutex.unlock c.lock
   | Exhausted | Done -> Mutex.unlock c.lock
 
-let wait_to_receive c home =
+let wait_to_receive c domain =
   let p, resolver = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
-  let rec receiver : _ receiver = { state = Waiting; resolver; home; wake; exit_hook }
+  let rec receiver : _ receiver = { state = Waiting; resolver; domain; wake; exit_hook }
   and wake = function Executor.Run -> finish_receiver c receiver | Cancel -> () in
   let node = Waiters.node receiver in
   match take c node with
@@ -304,11 +304,11 @@ let wait_to_receive c home =
       p
 
 let recv c =
-  let home = Executor.current () in
+  let domain = Executor.current () in
   match take c Waiters.nil with
   | Item item -> Lwt.return item
   | End -> Lwt.return_none
-  | Nothing -> wait_to_receive c home
+  | Nothing -> wait_to_receive c domain
 
 (* Receiving an element that is in the channel does not yield to the loop. *)
 let elements_per_yield = 32

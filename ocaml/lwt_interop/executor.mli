@@ -51,7 +51,7 @@ module Exit_hook : sig
 
   val register : t -> (exn -> unit) -> unit
   (** [register hook f] has [f (Domain_terminated id)] called if the calling domain, whose
-      number is [id], terminates before {!unregister}[ hook]. To be called once for each
+      number is [id], terminates before [unregister hook]. To be called once for each
       hook, on a thread that {!current} accepts. *)
 
   val unregister : t -> unit

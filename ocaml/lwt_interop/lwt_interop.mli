@@ -32,7 +32,7 @@ module Channel = Channel
 module Blocking = Blocking
 
 val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
-(** [run ~domains main] is {!Pool.run}[ ~domains main]: it runs [main] in the calling
+(** [run ~domains main] is [Pool.run ~domains main]: it runs [main] in the calling
     domain's Lwt loop, next to a pool of [domains] domains, {!Pool.default}. *)
 
 (** {1 Exceptions} *)

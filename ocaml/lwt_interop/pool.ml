@@ -82,9 +82,10 @@ type t = {
   workers : worker Atomic.t array;
   minor_heap : int option;
   is_shut : bool Atomic.t;
-  (* The next two are used only by the domain that created the pool. *)
-  (* Workers that have been replaced and have not terminated. *)
+  (* Workers that have been replaced and have not terminated. Only the domain that created the pool
+     uses it. *)
   mutable retiring : worker list;
+  (* The promise of the first call of [shutdown]. Only the same domain uses it. *)
   mutable shutdown : unit Lwt.t option;
 }
 
@@ -116,7 +117,7 @@ let last = 1000
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 
 let start minor_heap =
-  let home = Handle.current () in
+  let creator = Handle.current () in
   let terminated, resolver = Lwt.wait () in
   let load = Atomic.make_contended 0 in
   let started = Once.create () in
@@ -130,7 +131,7 @@ let start minor_heap =
       Option.iter set_minor_heap minor_heap;
       let handle = Handle.current () in
       Dlwt_rt.at_domain_exit ~priority:last (fun () ->
-          ignore (Handle.post home (fun () -> Lwt.wakeup_later resolver ()) : bool));
+          ignore (Handle.post creator (fun () -> Lwt.wakeup_later resolver ()) : bool));
       let service = new_service load in
       (* The first iteration of the loop acquires the last resources that it needs. *)
       Lwt.on_success (Lwt.pause ()) (fun () -> report_start handle service);
@@ -259,7 +260,7 @@ let shutdown ?deadline ?(grace = 1.) t =
     if not (seconds >= 0.) then
       invalid_arg
         (Printf.sprintf
-           "Lwt_interop.Pool.shutdown: %s is %g seconds, and must not be negative" what
+           "Lwt_interop.Pool.shutdown: %s is %g seconds, and must be at least 0" what
            seconds)
   in
   Option.iter (check "deadline") deadline;

@@ -1,4 +1,4 @@
-(** Functions that run on another domain, and whose results come back. *)
+(** Functions that run on another domain and reply with their results. *)
 
 val spawn : Executor.handle -> (unit -> 'a Lwt.t) -> 'a Lwt.t
 (** [spawn] is {!Handle.spawn}. *)
