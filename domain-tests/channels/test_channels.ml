@@ -2,4 +2,5 @@ let () =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
   Alcotest.run "channels"
-    (Alone.suites @ Between.suites @ [ ("at the end", [ Everywhere.settled () ]) ])
+    (Single_domain.suites @ Cross_domain.suites
+    @ [ ("at the end", [ Everywhere.settled () ]) ])

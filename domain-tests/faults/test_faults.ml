@@ -122,7 +122,7 @@ let lane () =
           Expect.contains "from Rust" ~part:"thread" message
       | Error e -> raise e
       | Ok _ -> Expect.failf "from Rust: it was not refused");
-  Expect.int "nothing is queued" 0 (Lwt_interop.totals ()).lane_queue;
+  Expect.int "nothing is queued" 0 (Lwt_interop.totals ()).blocking_pool_queue;
   Expect.int "from OCaml" 1 (Lwt_main.run (Blocking.run (fun () -> 1)));
   Expect.int "from Rust" 1 (Lwt_main.run (Rust.on_lane (fun () -> 1)));
   (* The threads that there are do it all. *)

@@ -57,7 +57,8 @@ let as_exceptions () =
 let told_of () =
   let other = other () in
   run
-    (let ended = Handle.ended other.handle and given_up = Handle.ended other.handle in
+    (let ended = Handle.terminated other.handle
+     and given_up = Handle.terminated other.handle in
      let* here = Rust.send_there other.handle 0 in
      Expect.int "it is alive" other.id here;
      Expect.that "it has not ended" (Lwt.is_sleeping ended);
@@ -66,7 +67,7 @@ let told_of () =
      end_of other;
      let* () = ended in
      Expect.that "it is not alive" (not (Handle.is_alive other.handle));
-     Handle.ended other.handle)
+     Handle.terminated other.handle)
 
 (* The domain is out of its loop, so nothing of it is started. *)
 let queued () =

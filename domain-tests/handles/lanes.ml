@@ -142,11 +142,11 @@ let cancelled_gives_its_place () =
   let* admitted = waiting in
   Expect.that "full again" (Blocking.try_submit count = None);
   List.iter Lwt.cancel queued;
-  let before = (Lwt_interop.totals ()).lane_queue in
+  let before = (Lwt_interop.totals ()).blocking_pool_queue in
   for _ = 1 to 10_000 do
     Lwt.cancel (Blocking.run count)
   done;
-  Expect.int "the lane's queue" before (Lwt_interop.totals ()).lane_queue;
+  Expect.int "the lane's queue" before (Lwt_interop.totals ()).blocking_pool_queue;
   let again = fill_queue () in
   Expect.int "all places but one" 255 (List.length again);
   open_gate ();

@@ -15,9 +15,14 @@ let comes_and_goes ~during ~start ~stop () =
   let* () = stop started in
   Expect.eventually (fun () ->
       let t = totals () in
-      t.calls_started = t.calls_settled
-      && { t with calls_started = 0; calls_settled = 0; lane_threads = 0 }
-         = { before with calls_started = 0; calls_settled = 0; lane_threads = 0 })
+      t.calls_started = t.calls_resolved
+      && { t with calls_started = 0; calls_resolved = 0; blocking_pool_threads = 0 }
+         = {
+             before with
+             calls_started = 0;
+             calls_resolved = 0;
+             blocking_pool_threads = 0;
+           })
 
 let cancel p =
   Lwt.cancel p;
@@ -27,7 +32,7 @@ let call =
   comes_and_goes
     ~during:(fun b t ->
       t.calls_started = b.calls_started + 1
-      && t.calls_settled = b.calls_settled
+      && t.calls_resolved = b.calls_resolved
       && t.slots = b.slots + 1
       && t.tasks = b.tasks + 1)
     ~start:(fun () -> Lwt.return (Rust.never 0))
@@ -87,7 +92,8 @@ let message =
 
 let lane =
   comes_and_goes
-    ~during:(fun b t -> t.lane_threads = 4 && t.lane_queue = b.lane_queue + 2)
+    ~during:(fun b t ->
+      t.blocking_pool_threads = 4 && t.blocking_pool_queue = b.blocking_pool_queue + 2)
     ~start:(fun () ->
       let gate = Atomic.make false in
       let job () = Expect.eventually_blocking (fun () -> Atomic.get gate) in
@@ -96,7 +102,8 @@ let lane =
       Atomic.set gate true;
       Lwt.join jobs)
 
-let lane_at_rest () = Expect.eventually_blocking (fun () -> (totals ()).lane_threads = 0)
+let lane_at_rest () =
+  Expect.eventually_blocking (fun () -> (totals ()).blocking_pool_threads = 0)
 
 (* What it leaves behind is its end's to put away. *)
 let ended () =

@@ -1,3 +1,4 @@
-(** The calls that return no promise, from one domain and from two. *)
+(** [Channel]'s functions that return no promise, called by one domain and by two: they
+    behave like a model, or are linearizable. *)
 
 val tests : QCheck.Test.t list

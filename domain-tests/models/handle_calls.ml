@@ -2,18 +2,18 @@ module Handle = Lwt_interop.Handle
 
 module Spec = struct
   type cmd =
-    | Post of int  (** adds a number to a list that the domain keeps *)
-    | Ask  (** for the list, with [spawn] *)
+    | Post of int  (** Adds this number to a list on the other domain. *)
+    | Read  (** Reads the list with [spawn]. *)
     | Is_alive
-    | End
+    | Terminate
 
   let show_cmd = function
     | Post x -> Printf.sprintf "post %d" x
-    | Ask -> "ask"
+    | Read -> "read"
     | Is_alive -> "is_alive"
-    | End -> "end"
+    | Terminate -> "terminate"
 
-  (* Last first; [None] when it has ended. *)
+  (* Last first; [None] once the domain has terminated. *)
   type state = int list option
   type sut = { other : Everywhere.other; kept : int list ref }
 
@@ -23,31 +23,31 @@ module Spec = struct
         frequency
           [
             (8, map (fun x -> Post x) (int_bound 99));
-            (5, return Ask);
+            (5, return Read);
             (3, return Is_alive);
-            (1, return End);
+            (1, return Terminate);
           ])
 
   let init_state = Some []
 
   let init_sut () =
-    Crew.watch "Handle: an answer";
+    Workers.start_watchdog "Handle: a call";
     { other = Everywhere.other (); kept = ref [] }
 
-  let end_ sut =
+  let terminate sut =
     sut.other.end_ ();
     sut.other.join ()
 
   let cleanup sut =
-    end_ sut;
-    Crew.unwatch ()
+    terminate sut;
+    Workers.stop_watchdog ()
 
   let precond _ _ = true
 
   let next_state cmd state =
     match (cmd, state) with
     | Post x, Some kept -> Some (x :: kept)
-    | End, _ -> None
+    | Terminate, _ -> None
     | _ -> state
 
   let run cmd sut =
@@ -56,37 +56,37 @@ module Spec = struct
     | Post x ->
         let f () = sut.kept := x :: !(sut.kept) in
         Res (bool, Handle.post sut.other.handle f)
-    | Ask ->
+    | Read ->
         let f () = Lwt.return !(sut.kept) in
-        let answer () =
+        let read () =
           try Ok (Lwt_main.run (Handle.spawn sut.other.handle f)) with e -> Error e
         in
-        Res (result (list int) exn, answer ())
+        Res (result (list int) exn, read ())
     | Is_alive -> Res (bool, Handle.is_alive sut.other.handle)
-    | End -> Res (unit, end_ sut)
+    | Terminate -> Res (unit, terminate sut)
 
   let postcond cmd (state : state) (res : STM.res) =
     let open STM in
     match (cmd, res) with
     | (Post _ | Is_alive), Res ((Bool, _), b) -> b = Option.is_some state
-    | Ask, Res ((Result (List Int, Exn), _), answer) -> (
+    | Read, Res ((Result (List Int, Exn), _), answer) -> (
         match (answer, state) with
         | Ok found, Some kept -> found = kept
         | Error (Lwt_interop.Domain_terminated _), None -> true
         | _ -> false)
-    | End, Res ((Unit, _), ()) -> true
+    | Terminate, Res ((Unit, _), ()) -> true
     | _ -> false
 end
 
 module Sequential = STM_sequential.Make (Spec)
 module Parallel = STM_domain.Make (Spec)
 
-(* A domain that ends says so in one moment, whoever asks. *)
-let refused () =
-  let born = Atomic.make None in
-  let domain = Domain.spawn (fun () -> Atomic.set born (Some (Handle.current ()))) in
-  Crew.wait_until (fun () -> Option.is_some (Atomic.get born));
-  let handle = Option.get (Atomic.get born) in
+(* [is_alive] and [post] change at the same moment. *)
+let consistent () =
+  let started = Atomic.make None in
+  let domain = Domain.spawn (fun () -> Atomic.set started (Some (Handle.current ()))) in
+  Workers.wait_until (fun () -> Option.is_some (Atomic.get started));
+  let handle = Option.get (Atomic.get started) in
   while Handle.post handle ignore do
     Domain.cpu_relax ()
   done;
@@ -96,8 +96,8 @@ let refused () =
 
 let tests =
   [
-    QCheck.Test.make ~count:(Model.count 100) ~name:"Handle: dead to whom it refuses"
-      QCheck.unit refused;
+    QCheck.Test.make ~count:(Model.count 100)
+      ~name:"Handle: not alive once post is refused" QCheck.unit consistent;
     Sequential.agree_test ~count:(Model.count 50) ~name:"Handle: used by one domain";
     QCheck.Test.make ~retries:10 ~count:(Model.count 20)
       ~name:"Handle: used by two domains"

@@ -1,3 +1,3 @@
-(** A domain that is sent messages by two others, and ended by one of them. *)
+(** A domain to which two others send work, and which one of them terminates. *)
 
 val tests : QCheck.Test.t list

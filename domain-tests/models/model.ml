@@ -3,7 +3,7 @@ let number variable =
     (fun text ->
       match int_of_string_opt text with
       | Some n when n > 0 -> n
-      | _ -> failwith (Printf.sprintf "%s=%s is not a number above 0" variable text))
+      | _ -> failwith (Printf.sprintf "%s=%s is not a positive number" variable text))
     (Sys.getenv_opt variable)
 
 let factor = Option.value (number "MODEL_COUNT") ~default:1

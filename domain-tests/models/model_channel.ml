@@ -1,1 +1,1 @@
-let () = Model.run (Channel_calls.tests @ Channel_line.tests @ Channel_storm.tests)
+let () = Model.run (Channel_calls.tests @ Channel_waiters.tests @ Channel_stress.tests)

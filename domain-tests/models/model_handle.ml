@@ -1,1 +1,1 @@
-let () = Model.run (Handle_calls.tests @ Handle_storm.tests)
+let () = Model.run (Handle_calls.tests @ Handle_stress.tests)

@@ -1,4 +1,4 @@
-(* The queue of messages to a domain. *)
+(* [Mpsc], the queue of a domain's mailbox. *)
 
 module Spec = struct
   type cmd = Push of int | Is_empty | Is_closed | Take_all | Close
@@ -68,7 +68,7 @@ end
 module Sequential = STM_sequential.Make (Spec)
 module Parallel = STM_domain.Make (Spec)
 
-(* One domain takes, the other pushes. *)
+(* One domain consumes, the other one pushes. *)
 let parallel =
   QCheck.Test.make ~retries:10 ~count:(Model.count 40)
     ~name:"Mpsc: pushes race with its consumer"

@@ -1,1 +1,1 @@
-let () = Model.run Pool_storm.tests
+let () = Model.run Pool_stress.tests

@@ -1,22 +1,22 @@
-type 'a t = { result : ('a, exn) result option Atomic.t; told : int Atomic.t }
+type 'a t = { result : ('a, exn) result option Atomic.t; callbacks : int Atomic.t }
 
 let promise ?(first = ignore) p =
-  let w = { result = Atomic.make None; told = Atomic.make 0 } in
-  let tell result =
+  let w = { result = Atomic.make None; callbacks = Atomic.make 0 } in
+  let record result =
     Atomic.set w.result (Some result);
-    Atomic.incr w.told
+    Atomic.incr w.callbacks
   in
   Lwt.on_any p
     (fun v ->
       first v;
-      tell (Ok v))
-    (fun e -> tell (Error e));
+      record (Ok v))
+    (fun e -> record (Error e));
   w
 
 let result w = Atomic.get w.result
 
 let final name w =
-  match (result w, Atomic.get w.told) with
+  match (result w, Atomic.get w.callbacks) with
   | Some result, 1 -> result
-  | None, _ -> Model.fail "%s: pending for ever" name
-  | Some _, n -> Model.fail "%s: settled %d times" name n
+  | None, _ -> Model.fail "%s: still pending" name
+  | Some _, n -> Model.fail "%s: resolved %d times" name n

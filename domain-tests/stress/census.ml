@@ -16,7 +16,7 @@ let take () =
     futures = Native.futures ();
     descriptors = Array.length (Sys.readdir "/proc/self/fd");
     (* The threads of Lwt's own pool stay for good. *)
-    threads = status "Threads" - Lwt_unix.thread_count () - totals.lane_threads;
+    threads = status "Threads" - Lwt_unix.thread_count () - totals.blocking_pool_threads;
   }
 
 let differ wanted =
@@ -29,14 +29,14 @@ let differ wanted =
 let left { totals = t; futures; _ } =
   differ
     [
-      ("calls that are not settled", 0, t.calls_started - t.calls_settled);
+      ("calls that are not settled", 0, t.calls_started - t.calls_resolved);
       ("roots", 0, t.roots);
       ("slots", 0, t.slots);
       ("tasks", 0, t.tasks);
       ("messages", 0, t.messages);
       ("tasks on tokio", 0, t.tokio_tasks);
       ("domains", 1, t.domains);
-      ("jobs that wait for the lane", 0, t.lane_queue);
+      ("jobs that wait for the lane", 0, t.blocking_pool_queue);
       ("futures that were not dropped", 0, futures);
     ]
 
@@ -48,7 +48,7 @@ let threads ~base now =
   differ
     [
       ("threads", base.threads, max base.threads now.threads);
-      ("threads of the lane", 0, now.totals.lane_threads);
+      ("threads of the lane", 0, now.totals.blocking_pool_threads);
     ]
 
 type memory = { resident : int; allocated : int }

@@ -146,8 +146,8 @@ let check_calls () =
   line
     "  calls of Rust that were not ready at once: %d started, %d settled, %d outcomes \
      too late"
-    t.calls_started t.calls_settled t.late_completions;
-  if t.calls_started <> t.calls_settled then Ledger.fail "not every call is settled";
+    t.calls_started t.calls_resolved t.late_completions;
+  if t.calls_started <> t.calls_resolved then Ledger.fail "not every call is settled";
   if Ledger.open_entries () <> 0 then
     Ledger.fail (Printf.sprintf "%d acts are not accounted for" (Ledger.open_entries ()))
 

@@ -67,7 +67,7 @@ let settled () =
           (* What Domain 0 has cancelled last goes with its next turn. *)
           Lwt_main.run (Lwt.pause ());
           let t = Lwt_interop.totals () in
-          t.calls_started = t.calls_settled
+          t.calls_started = t.calls_resolved
           && (t.roots, t.slots, t.tasks, t.messages) = (0, 0, 0, 0)))
 
 type other = {

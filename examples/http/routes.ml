@@ -77,7 +77,7 @@ let stats () =
   ok
     (json
        (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d}|} (Tools.sleepers ())
-          counts.calls_settled counts.domains))
+          counts.calls_resolved counts.domains))
 
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
 

@@ -22,7 +22,7 @@ let now_left ~since =
     (fun (what, n) -> if n = 0 then None else Some (Printf.sprintf "%s: %d" what n))
     [
       ("calls that are not settled, by our count", Tally.pending ());
-      ("calls that are not settled, by Rust's", t.calls_started - t.calls_settled);
+      ("calls that are not settled, by Rust's", t.calls_started - t.calls_resolved);
       ("roots", t.roots);
       ("slots", t.slots);
       ("tasks", t.tasks);

@@ -1,176 +1,183 @@
 type stage =
   | New
-  | Outside  (** waits for a place in the queue *)
+  | Outside  (** It waits for room in the queue. *)
   | Queued
-  | Gone  (** taken by a thread, or not wanted any more *)
+  | Gone  (** A thread has taken it, or it has been withdrawn. *)
 
 type job = {
   work : unit -> unit;
   mutable stage : stage;
-  (* Tells the caller that the job has a place. *)
-  mutable admit : unit -> unit;
+  (* Informs the caller of [submit] that the job is in the queue. *)
+  mutable on_queued : unit -> unit;
 }
 
-(* How many jobs wait for a thread before [submit] waits. Rust's own have as many places, in
-   runtime/src/blocking.rs. *)
-let places = 256
+(* Rust's queue has as many places: see runtime/src/blocking.rs. *)
+let capacity = 256
 
-(* What follows is under this lock, which is held for instructions that neither allocate nor poll: a
-   finaliser or a signal handler may come here too. *)
+(* [lock] protects everything below. It is held for instructions that neither allocate nor poll: a
+   finaliser or a signal handler may use this module too, on the same thread. *)
 let lock = Mutex.create ()
-let queue : job Line.t = Line.create ()
+let queue : job Waiters.t = Waiters.create ()
 let queued = ref 0
-let outside : job Line.t = Line.create ()
+let outside : job Waiters.t = Waiters.create ()
 
-(* How often the lane, whose threads run in Domain 0, has been told of a job that it will not find:
-   one that was not wanted any more. The next job needs no telling then. *)
-let told_too_often = ref 0
+(* The pool is notified once of each job, and each time one of its threads takes the next job out of
+   the queue. A job that is withdrawn leaves behind a notification that finds no job, or the next
+   one; so a later job needs none. This is the number of such notifications. *)
+let spare_notifications = ref 0
 
-let take_place place job =
+let enqueue node job =
   job.stage <- Queued;
-  Line.join queue place;
+  Waiters.add queue node;
   incr queued
 
-(* Gives the job that has got a place, if there was one free and somebody waits for it. *)
-let admit_next () =
-  match Line.first outside with
-  | Line.Place { who = job; _ } as place when !queued < places ->
-      Line.leave outside place;
-      take_place place job;
-      place
-  | _ -> Line.nobody
+(* Moves the first job that waits outside into the queue, if there is room. *)
+let enqueue_next () =
+  match Waiters.first outside with
+  | Waiters.Node { value = job; _ } as node when !queued < capacity ->
+      Waiters.remove outside node;
+      enqueue node job;
+      node
+  | _ -> Waiters.nil
 
-let tell = function Line.Nobody -> () | Line.Place { who = job; _ } -> job.admit ()
+let report_queued = function
+  | Waiters.Nil -> ()
+  | Waiters.Node { value = job; _ } -> job.on_queued ()
 
-(* Whether the lane has to be told. *)
-let needs_telling () =
-  !told_too_often = 0
+let needs_notification () =
+  !spare_notifications = 0
   || begin
-       decr told_too_often;
+       decr spare_notifications;
        false
      end
 
-(* Nobody wants the job any more. It does not start, unless it has. *)
-let drop place job =
+(* Keeps the job from starting, unless it has started. *)
+let withdraw node job =
   Mutex.lock lock;
   let next =
     match job.stage with
-    | New | Gone -> Line.nobody
+    | New | Gone -> Waiters.nil
     | Outside ->
-        Line.leave outside place;
-        incr told_too_often;
-        Line.nobody
+        Waiters.remove outside node;
+        incr spare_notifications;
+        Waiters.nil
     | Queued ->
-        Line.leave queue place;
+        Waiters.remove queue node;
         decr queued;
-        incr told_too_often;
-        admit_next ()
+        incr spare_notifications;
+        enqueue_next ()
   in
   job.stage <- Gone;
   Mutex.unlock lock;
-  tell next
+  report_queued next
 
-(* A thread of the lane has been told of a job. *)
-let next () =
+(* Rust calls it on a thread of the pool, once for each notification. *)
+let run_next () =
   Mutex.lock lock;
-  match Line.first queue with
-  | Line.Nobody ->
-      (* For one that has been dropped since. *)
-      decr told_too_often;
+  match Waiters.first queue with
+  | Waiters.Nil ->
+      (* The job was withdrawn after the pool had been notified of it. *)
+      decr spare_notifications;
       Mutex.unlock lock
-  | Line.Place { who = job; _ } as place ->
-      Line.leave queue place;
+  | Waiters.Node { value = job; _ } as node ->
+      Waiters.remove queue node;
       job.stage <- Gone;
       decr queued;
-      let admitted = admit_next () in
+      let next = enqueue_next () in
       Mutex.unlock lock;
-      tell admitted;
+      report_queued next;
       job.work ()
 
-let () = Callback.register "lwt_interop.blocking_next" next
+let () = Callback.register "lwt_interop.blocking_next" run_next
 
-(* ---- at the caller's *)
+(* ---- on the caller's domain *)
 
 type 'a call = {
-  home : Executor.handle;
+  caller : Executor.handle;
   job : job;
-  place : job Line.place;
-  outcome : 'a Lwt.t;
-  settle : ('a, exn) result -> unit;
+  node : job Waiters.node;
+  promise : 'a Lwt.t;
+  resolve : ('a, exn) result -> unit;
 }
 
 let call f =
-  let home = Executor.current () in
-  let outcome, u = Lwt.task () in
-  let settle result = if Lwt.is_sleeping outcome then Lwt.wakeup_later_result u result in
+  let caller = Executor.current () in
+  let promise, u = Lwt.task () in
+  let resolve result = if Lwt.is_sleeping promise then Lwt.wakeup_later_result u result in
   let work () =
     let result = try Ok (f ()) with e -> Error e in
-    let settle = function Executor.Deliver -> settle result | Abandon -> () in
-    ignore (Executor.post home settle : bool)
+    let resolve = function Executor.Run -> resolve result | Cancel -> () in
+    ignore (Executor.post caller resolve : bool)
   in
-  let job = { work; stage = New; admit = ignore } in
-  let place = Line.place job in
-  let watch = Executor.watch () in
-  Executor.while_alive watch (fun gone ->
-      drop place job;
-      settle (Error gone));
-  Lwt.on_termination outcome (fun () -> Executor.forget watch);
-  Lwt.on_cancel outcome (fun () -> drop place job);
-  { home; job; place; outcome; settle }
+  let job = { work; stage = New; on_queued = ignore } in
+  let node = Waiters.node job in
+  let exit_hook = Executor.Exit_hook.create () in
+  Executor.Exit_hook.register exit_hook (fun terminated ->
+      withdraw node job;
+      resolve (Error terminated));
+  Lwt.on_termination promise (fun () -> Executor.Exit_hook.unregister exit_hook);
+  Lwt.on_cancel promise (fun () -> withdraw node job);
+  { caller; job; node; promise; resolve }
 
-let tell_lane c =
-  if not (Raw.lane_submit ()) then (
+let notify_pool c =
+  if not (Primitives.blocking_pool_submit ()) then (
     Mutex.lock lock;
-    (* It was not told. *)
-    if c.job.stage <> Gone then decr told_too_often;
+    (* [withdraw] counts a spare notification for this job, and the pool has received none. *)
+    if c.job.stage <> Gone then decr spare_notifications;
     Mutex.unlock lock;
-    drop c.place c.job;
-    c.settle (Error (Failure "Lwt_interop.Blocking: no thread could be started")))
+    withdraw c.node c.job;
+    c.resolve
+      (Error
+         (Failure
+            "Lwt_interop.Blocking: no thread could be started: the operating system \
+             refuses one")))
 
 type entry = Entered | Waits | Full
 
-(* If there is no place the job waits for one, or is refused. *)
+(* If the queue is full, the job waits outside if [or_wait], and is dropped otherwise. *)
 let enter c ~or_wait =
   Mutex.lock lock;
-  (* A signal handler may have ended the domain. *)
-  let wanted = c.job.stage = New in
+  (* It is not [New] if a signal handler has terminated the domain since [call]. *)
+  let is_wanted = c.job.stage = New in
   let entry =
-    if !queued < places || not wanted then Entered else if or_wait then Waits else Full
+    if !queued < capacity || not is_wanted then Entered
+    else if or_wait then Waits
+    else Full
   in
   (match entry with
-  | Entered -> if wanted then take_place c.place c.job
+  | Entered -> if is_wanted then enqueue c.node c.job
   | Waits ->
       c.job.stage <- Outside;
-      Line.join outside c.place
+      Waiters.add outside c.node
   | Full -> c.job.stage <- Gone);
-  let tell = wanted && entry <> Full && needs_telling () in
+  let must_notify = is_wanted && entry <> Full && needs_notification () in
   Mutex.unlock lock;
-  if tell then tell_lane c;
+  if must_notify then notify_pool c;
   entry
 
 let run f =
   let c = call f in
   ignore (enter c ~or_wait:true : entry);
-  c.outcome
+  c.promise
 
 let submit f =
   let c = call f in
-  let admitted, u = Lwt.task () in
-  let admit () = if Lwt.is_sleeping admitted then Lwt.wakeup_later u c.outcome in
-  c.job.admit <-
+  let entered, u = Lwt.task () in
+  let report () = if Lwt.is_sleeping entered then Lwt.wakeup_later u c.promise in
+  c.job.on_queued <-
     (fun () ->
-      let admit = function Executor.Deliver -> admit () | Abandon -> () in
-      ignore (Executor.post c.home admit : bool));
-  Lwt.on_cancel admitted (fun () -> Lwt.cancel c.outcome);
-  (* The domain may end first. *)
-  Lwt.on_termination c.outcome admit;
-  if enter c ~or_wait:true = Entered then admit ();
-  admitted
+      let report = function Executor.Run -> report () | Cancel -> () in
+      ignore (Executor.post c.caller report : bool));
+  Lwt.on_cancel entered (fun () -> Lwt.cancel c.promise);
+  (* Also if the domain terminates, or there is no thread, before the job is in the queue. *)
+  Lwt.on_termination c.promise report;
+  if enter c ~or_wait:true = Entered then report ();
+  entered
 
 let try_submit f =
   let c = call f in
   if enter c ~or_wait:false = Full then (
-    (* Takes the job off what the domain's end would settle. *)
-    Lwt.cancel c.outcome;
+    (* Unregisters the exit hook. *)
+    Lwt.cancel c.promise;
     None)
-  else Some c.outcome
+  else Some c.promise

@@ -2,59 +2,66 @@ open Lwt.Syntax
 
 exception Closed
 
-(* An element is in the ring from when it is sent until its receiver takes it, on the receiver's own
-   domain. A receiver in the line is called, at most one for each element, by a message to its
-   domain; an element for which somebody is called is nobody else's. If the one who is called does
-   not come, because it was cancelled or its domain ended, the next one is called. So
+(* An element stays in the ring until its receiver takes it, on the receiver's own domain. When there
+   is an element for a receiver that waits, the receiver is notified by a job for its domain, and
+   the element is reserved: other receivers do not get it. If the receiver has been cancelled or its
+   domain has terminated, the reservation passes to the next receiver. So
 
-     called <= length of the ring, and they are equal while receivers are in the line.
+     reserved <= length of the ring, and they are equal while receivers wait.
 
-   A sender in the line has its element moved into the ring as soon as there is room, by whoever
-   made the room, and then hears of it. So the ring is full while senders are in the line.
+   When there is room for the element of a sender that waits, the call that made the room moves the
+   element into the ring, and notifies the sender afterwards. So the ring is full while senders wait.
 
-   The lock is held for a few instructions that neither allocate nor poll: no signal handler,
-   finaliser or other systhread of the domain gets in between, and each of them may use the
-   channel. *)
+   The lock is held for a few instructions that neither allocate nor poll. So no signal handler,
+   finaliser or other thread of the domain runs within them, all of which may use the channel. *)
 
-type call = In_line | Called | Ended | Gone
+type receiver_state =
+  | Waiting
+  | Notified  (** An element is reserved for it. *)
+  | Exhausted  (** Notified that the channel is closed and empty. *)
+  | Done
 
 type 'a receiver = {
-  mutable call : call;
-  taker : 'a option Lwt.u;
-  home : Executor.handle;
-  come : Executor.job;
-  watch : Executor.watch;
+  mutable state : receiver_state;
+  resolver : 'a option Lwt.u;
+  domain : Executor.handle;
+  wake : Executor.job;
+  exit_hook : Executor.Exit_hook.t;
 }
 
-type fate = Waiting | Sent | Refused | Withdrawn
+type sender_state = Waiting | Sent | Refused | Withdrawn
 
 type 'a sender = {
-  mutable fate : fate;
+  mutable state : sender_state;
   item : 'a option;
-  home : Executor.handle;
-  learn : Executor.job;
-  watch : Executor.watch;
+  domain : Executor.handle;
+  wake : Executor.job;
+  exit_hook : Executor.Exit_hook.t;
 }
 
 type 'a t = {
   lock : Mutex.t;
   items : 'a Ring.t;
   mutable closed : bool;
-  receivers : 'a receiver Line.t;
-  mutable called : int;
-  senders : 'a sender Line.t;
+  receivers : 'a receiver Waiters.t;
+  (* The number of receivers that are [Notified]. *)
+  mutable reserved : int;
+  senders : 'a sender Waiters.t;
 }
 
 let create ~capacity =
   if capacity < 1 || capacity > Sys.max_array_length then
-    invalid_arg (Printf.sprintf "Lwt_interop.Channel.create: a capacity of %d" capacity);
+    invalid_arg
+      (Printf.sprintf
+         "Lwt_interop.Channel.create: the capacity is %d, and must be from 1 to %d"
+         capacity Sys.max_array_length);
   {
     lock = Mutex.create ();
     items = Ring.create capacity;
     closed = false;
-    receivers = Line.create ();
-    called = 0;
-    senders = Line.create ();
+    receivers = Waiters.create ();
+    reserved = 0;
+    senders = Waiters.create ();
   }
 
 let capacity c = Ring.capacity c.items
@@ -71,64 +78,67 @@ let is_closed c =
   Mutex.unlock c.lock;
   closed
 
-(* ---- under the lock *)
+(* ---- waiters *)
 
-(* Both give who has to be told, once the lock is free. *)
+(* The caller of the next two functions holds the lock. They return the node of the waiter that the
+   caller has to wake after it has released the lock. *)
 
-let call_next c =
-  match Line.first c.receivers with
-  | Line.Place { who; _ } as next when c.called < Ring.length c.items ->
-      Line.leave c.receivers next;
-      who.call <- Called;
-      c.called <- c.called + 1;
-      next
-  | _ -> Line.nobody
+let notify_next_receiver c =
+  match Waiters.first c.receivers with
+  | Waiters.Node { value = receiver; _ } as node when c.reserved < Ring.length c.items ->
+      Waiters.remove c.receivers node;
+      receiver.state <- Notified;
+      c.reserved <- c.reserved + 1;
+      node
+  | _ -> Waiters.nil
 
-let admit_next c =
-  match Line.first c.senders with
-  | Line.Place { who; _ } as next
+let accept_next_sender c =
+  match Waiters.first c.senders with
+  | Waiters.Node { value = sender; _ } as node
     when (not c.closed) && Ring.length c.items < Ring.capacity c.items ->
-      Line.leave c.senders next;
-      who.fate <- Sent;
-      Ring.push c.items who.item;
-      next
-  | _ -> Line.nobody
+      Waiters.remove c.senders node;
+      sender.state <- Sent;
+      Ring.push c.items sender.item;
+      node
+  | _ -> Waiters.nil
 
-(* ---- news. If the domain ends first, its watchers see to those who wait there. *)
+(* If the waiter's domain terminates first, its exit hook resolves the waiter's promise. *)
 
-let tell_receiver (place : 'a receiver Line.place) =
-  match place with
-  | Nobody -> ()
-  | Place { who; _ } -> ignore (Executor.post who.home who.come : bool)
+let wake_receiver (node : 'a receiver Waiters.node) =
+  match node with
+  | Nil -> ()
+  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
 
-let tell_sender (place : 'a sender Line.place) =
-  match place with
-  | Nobody -> ()
-  | Place { who; _ } -> ignore (Executor.post who.home who.learn : bool)
+let wake_sender (node : 'a sender Waiters.node) =
+  match node with
+  | Nil -> ()
+  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
 
-let is_drained c = c.closed && Ring.length c.items = 0
+(* ---- closing *)
+
+let is_exhausted c = c.closed && Ring.length c.items = 0
 
 let rec end_receivers c =
   Mutex.lock c.lock;
-  match Line.first c.receivers with
-  | Line.Place { who; _ } as place when is_drained c ->
-      Line.leave c.receivers place;
-      who.call <- Ended;
+  match Waiters.first c.receivers with
+  | Waiters.Node { value = receiver; _ } as node when is_exhausted c ->
+      Waiters.remove c.receivers node;
+      receiver.state <- Exhausted;
       Mutex.unlock c.lock;
-      tell_receiver place;
+      wake_receiver node;
       end_receivers c
   | _ -> Mutex.unlock c.lock
 
 let rec refuse_senders c =
   Mutex.lock c.lock;
-  match Line.first c.senders with
-  | Line.Place { who; _ } as place ->
-      Line.leave c.senders place;
-      who.fate <- Refused;
+  match Waiters.first c.senders with
+  | Waiters.Node { value = sender; _ } as node ->
+      Waiters.remove c.senders node;
+      sender.state <- Refused;
       Mutex.unlock c.lock;
-      tell_sender place;
+      wake_sender node;
       refuse_senders c
-  | Line.Nobody -> Mutex.unlock c.lock
+  | Waiters.Nil -> Mutex.unlock c.lock
 
 let close c =
   Mutex.lock c.lock;
@@ -139,162 +149,169 @@ let close c =
 
 (* ---- sending *)
 
-(* If the channel is full, [place] joins the line. *)
-let put c item place =
+(* If the channel is full, [node] is added to the senders that wait. *)
+let put c item node =
   Mutex.lock c.lock;
   if c.closed then (
     Mutex.unlock c.lock;
     `Closed)
   else if Ring.length c.items = Ring.capacity c.items then (
-    Line.join c.senders place;
+    Waiters.add c.senders node;
     Mutex.unlock c.lock;
     `Full)
   else (
     Ring.push c.items item;
-    let next = call_next c in
+    let notified = notify_next_receiver c in
     Mutex.unlock c.lock;
-    tell_receiver next;
+    wake_receiver notified;
     `Sent)
 
-let try_send c x = put c (Some x) Line.nobody
+let try_send c x = put c (Some x) Waiters.nil
 
-let outcome fate otherwise =
-  match fate with
+let send_result state otherwise =
+  match state with
   | Sent -> Ok ()
   | Refused -> Error Closed
   | Waiting | Withdrawn -> Error otherwise
 
-(* Takes the sender out of the line, unless its fate has been decided. *)
-let withdraw c (s : 'a sender) place why =
-  Executor.forget s.watch;
+(* The result of a sender that stops waiting because of [reason]. *)
+let withdraw c (sender : 'a sender) node reason =
+  Executor.Exit_hook.unregister sender.exit_hook;
   Mutex.lock c.lock;
-  if s.fate = Waiting then (
-    Line.leave c.senders place;
-    s.fate <- Withdrawn);
+  if sender.state = Waiting then (
+    Waiters.remove c.senders node;
+    sender.state <- Withdrawn);
   Mutex.unlock c.lock;
-  outcome s.fate why
+  (* Otherwise the sender was accepted or refused, and has not been woken yet. *)
+  send_result sender.state reason
 
-let wait_to_send c home item =
-  let decided, u = Lwt.task () and watch = Executor.watch () in
-  let rec s = { fate = Waiting; item; home; learn; watch }
-  and learn = function
-    | Executor.Deliver ->
-        Executor.forget s.watch;
-        Lwt.wakeup_later_result u (outcome s.fate Closed)
-    | Abandon -> ()
+let wait_to_send c domain item =
+  let p, u = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
+  let rec sender : _ sender = { state = Waiting; item; domain; wake; exit_hook }
+  and wake = function
+    | Executor.Run ->
+        Executor.Exit_hook.unregister sender.exit_hook;
+        Lwt.wakeup_later_result u (send_result sender.state Closed)
+    | Cancel -> ()
   in
-  let place = Line.place s in
-  match put c item place with
+  let node = Waiters.node sender in
+  match put c item node with
   | `Sent -> Lwt.return_unit
   | `Closed -> Lwt.fail Closed
   | `Full ->
-      Executor.while_alive s.watch (fun gone ->
-          Lwt.wakeup_later_result u (withdraw c s place gone));
-      (* What has got in cannot be cancelled any more. *)
+      Executor.Exit_hook.register sender.exit_hook (fun terminated ->
+          Lwt.wakeup_later_result u (withdraw c sender node terminated));
       Lwt.catch
-        (fun () -> decided)
+        (fun () -> p)
         (function
-          | Lwt.Canceled -> Lwt.of_result (withdraw c s place Lwt.Canceled)
+          | Lwt.Canceled ->
+              (* An element that is in the channel cannot be withdrawn: then the promise is
+                 fulfilled. *)
+              Lwt.of_result (withdraw c sender node Lwt.Canceled)
           | e -> Lwt.fail e)
 
 let send c x =
-  let home = Executor.current () in
+  let domain = Executor.current () in
   let item = Some x in
-  match put c item Line.nobody with
+  match put c item Waiters.nil with
   | `Sent -> Lwt.return_unit
   | `Closed -> Lwt.fail Closed
-  | `Full -> wait_to_send c home item
+  | `Full -> wait_to_send c domain item
 
 (* ---- receiving *)
 
-type 'a taken = Item of 'a option | Nothing | Drained
+type 'a taken = Item of 'a option | Nothing | End
 
-(* If there is nothing for it, [place] joins the line. *)
-let take c place =
+(* If there is no element, [node] is added to the receivers that wait. *)
+let take c node =
   Mutex.lock c.lock;
-  if Ring.length c.items > c.called then (
+  if Ring.length c.items > c.reserved then (
     let item = Ring.pop c.items in
-    let next = admit_next c in
+    let accepted = accept_next_sender c in
     Mutex.unlock c.lock;
-    tell_sender next;
+    wake_sender accepted;
     Item item)
-  else if is_drained c then (
+  else if is_exhausted c then (
     Mutex.unlock c.lock;
-    Drained)
+    End)
   else (
-    Line.join c.receivers place;
+    Waiters.add c.receivers node;
     Mutex.unlock c.lock;
     Nothing)
 
 let try_recv c =
-  match take c Line.nobody with
+  match take c Waiters.nil with
   | Item (Some x) -> `Received x
   | Item None | Nothing -> `Empty
-  | Drained -> `Closed
+  | End -> `Closed
 
-(* The receiver, in its domain's loop. *)
-let take_called c (r : 'a receiver) =
+(* The job of a receiver that was notified, in the loop of its domain. *)
+let finish_receiver c (receiver : 'a receiver) =
   Mutex.lock c.lock;
-  match r.call with
-  | Called ->
-      r.call <- Gone;
-      c.called <- c.called - 1;
+  match receiver.state with
+  | Notified ->
+      receiver.state <- Done;
+      c.reserved <- c.reserved - 1;
       let item = Ring.pop c.items in
-      let admitted = admit_next c in
-      let next = call_next c in
-      let drained = is_drained c in
+      let accepted = accept_next_sender c in
+      let notified = notify_next_receiver c in
+      let is_exhausted = is_exhausted c in
       Mutex.unlock c.lock;
-      tell_sender admitted;
-      tell_receiver next;
-      if drained then end_receivers c;
-      Executor.forget r.watch;
-      Lwt.wakeup_later r.taker item
-  | Ended ->
+      wake_sender accepted;
+      wake_receiver notified;
+      if is_exhausted then end_receivers c;
+      Executor.Exit_hook.unregister receiver.exit_hook;
+      Lwt.wakeup_later receiver.resolver item
+  | Exhausted ->
       Mutex.unlock c.lock;
-      Executor.forget r.watch;
-      Lwt.wakeup_later r.taker None
-  | In_line | Gone -> Mutex.unlock c.lock
-
-let go c (r : 'a receiver) place =
-  Executor.forget r.watch;
-  Mutex.lock c.lock;
-  match r.call with
-  | Called ->
-      r.call <- Gone;
-      c.called <- c.called - 1;
-      let next = call_next c in
-      Mutex.unlock c.lock;
-      tell_receiver next
-  | In_line ->
-      Line.leave c.receivers place;
-      r.call <- Gone;
+      Executor.Exit_hook.unregister receiver.exit_hook;
+      Lwt.wakeup_later receiver.resolver None
+  | Waiting | Done ->
+      (* [Done]: it was cancelled after it had been notified. *)
       Mutex.unlock c.lock
-  | Ended | Gone -> Mutex.unlock c.lock
 
-let wait_to_receive c home =
-  let p, taker = Lwt.task () and watch = Executor.watch () in
-  let rec r = { call = In_line; taker; home; come; watch }
-  and come = function Executor.Deliver -> take_called c r | Abandon -> () in
-  let place = Line.place r in
-  match take c place with
+(* The receiver is cancelled, or its domain terminates. *)
+let abandon c (receiver : 'a receiver) node =
+  Executor.Exit_hook.unregister receiver.exit_hook;
+  Mutex.lock c.lock;
+  match receiver.state with
+  | Notified ->
+      (* Its reservation passes to the next receiver. *)
+      receiver.state <- Done;
+      c.reserved <- c.reserved - 1;
+      let notified = notify_next_receiver c in
+      Mutex.unlock c.lock;
+      wake_receiver notified
+  | Waiting ->
+      Waiters.remove c.receivers node;
+      receiver.state <- Done;
+      Mutex.unlock c.lock
+  | Exhausted | Done -> Mutex.unlock c.lock
+
+let wait_to_receive c domain =
+  let p, resolver = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
+  let rec receiver : _ receiver = { state = Waiting; resolver; domain; wake; exit_hook }
+  and wake = function Executor.Run -> finish_receiver c receiver | Cancel -> () in
+  let node = Waiters.node receiver in
+  match take c node with
   | Item item -> Lwt.return item
-  | Drained -> Lwt.return_none
+  | End -> Lwt.return_none
   | Nothing ->
-      Executor.while_alive r.watch (fun gone ->
-          go c r place;
-          Lwt.wakeup_later_exn taker gone);
-      Lwt.on_cancel p (fun () -> go c r place);
+      Executor.Exit_hook.register receiver.exit_hook (fun terminated ->
+          abandon c receiver node;
+          Lwt.wakeup_later_exn resolver terminated);
+      Lwt.on_cancel p (fun () -> abandon c receiver node);
       p
 
 let recv c =
-  let home = Executor.current () in
-  match take c Line.nobody with
+  let domain = Executor.current () in
+  match take c Waiters.nil with
   | Item item -> Lwt.return item
-  | Drained -> Lwt.return_none
-  | Nothing -> wait_to_receive c home
+  | End -> Lwt.return_none
+  | Nothing -> wait_to_receive c domain
 
-(* Elements that are there already come without a turn of the loop. *)
-let at_a_time = 32
+(* Receiving an element that is in the channel does not yield to the loop. *)
+let elements_per_yield = 32
 
 let iter f c =
   let rec go n =
@@ -306,6 +323,6 @@ let iter f c =
         if n > 1 then go (n - 1)
         else
           let* () = Lwt.pause () in
-          go at_a_time
+          go elements_per_yield
   in
-  go at_a_time
+  go elements_per_yield

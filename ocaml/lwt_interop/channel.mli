@@ -1,87 +1,130 @@
-(** Bounded queues between domains, with any number of senders and receivers.
+(** Bounded channels between domains, with any number of senders and receivers.
 
     {[
-      let jobs = Channel.create ~capacity:100
+      open Lwt.Syntax
+      open Lwt_interop
 
-      (* On some domains; [send] waits while 100 are in it. *)
-      let* () = Channel.send jobs job in
+      let producer channel =
+        let* () = Lwt_list.iter_s (Channel.send channel) [ 1; 2; 3 ] in
+        Channel.close channel;
+        Lwt.return_unit
 
-      (* On others, until somebody calls [Channel.close jobs]. *)
-      Channel.iter work jobs
+      let consumer channel =
+        let sum = ref 0 in
+        let add x = Lwt.return (sum := !sum + x) in
+        let* () = Channel.iter add channel in
+        Lwt.return !sum
+
+      let () =
+        Lwt_interop.run ~domains:2 (fun () ->
+            let channel = Channel.create ~capacity:100 in
+            let sum = Pool.spawn (Pool.default ()) (fun () -> consumer channel) in
+            let* () = Pool.spawn (Pool.default ()) (fun () -> producer channel) in
+            let* sum = sum in
+            assert (sum = 6);
+            Lwt.return_unit)
     ]}
 
-    Each element is received once, and those of one sender in the order in which it sent
-    them. Like all that crosses domains they should be immutable, or not used by the
-    sender any more, and not be promises.
+    Channels are bounded, which gives back-pressure: {!send} waits while the channel is
+    full. Each element is received once, and the elements of one sender are received in
+    the order in which it sent them. Elements move to another domain, so they should be
+    immutable, or no longer be used by the sender. They must not be promises.
 
-    Who has to wait does so in line: senders get in, and receivers are called, first come
-    first served, and nobody overtakes them, neither with {!try_send} and {!try_recv}. A
-    receiver that is called takes its element in its domain's loop. Until then the element
-    stays in the channel, where {!length} counts it; if the receiver is cancelled or its
-    domain ends, the next one is called instead. So an element waits for a domain that is
-    busy, or between two [Lwt_main.run]s, when it is for a receiver there. Of several
-    receivers that wait on one domain, those that different domains call at the same
-    moment may be fulfilled in either order; the elements keep theirs.
+    {1 Fairness}
 
-    Promises are the caller's, and are resolved in its domain's loop, never within a call
-    of somebody else. A domain that ends rejects those of its own that wait with
-    {!Errors.Domain_terminated}; what it has sent stays. *)
+    Senders and receivers that wait are served first in, first out. No later call
+    overtakes them, {!try_send} and {!try_recv} included.
+
+    When there is an element for a waiting receiver, the receiver's domain is notified,
+    and the receiver takes the element in the loop of that domain. Until then the element
+    is reserved: it is in the channel, {!length} counts it, and no other receiver gets it.
+    So an element may wait for a domain that is busy, or that is not in [Lwt_main.run] at
+    the moment. If the receiver is cancelled or its domain terminates, the next receiver
+    is notified instead. If different domains send at the same moment to several receivers
+    of one domain, these may be resolved in either order; the elements keep theirs.
+
+    {1 Domains}
+
+    Promises belong to the calling domain, and are resolved in its loop, never during a
+    call by another sender or receiver. When a domain terminates, its pending promises are
+    rejected with [Domain_terminated]; the elements that it has sent stay in the channel.
+*)
 
 type 'a t
+(** A channel for elements of type ['a]. *)
 
 exception Closed
-(** The channel takes no more elements. *)
+(** The channel has been closed. *)
 
 val create : capacity:int -> 'a t
-(** A channel for at most [capacity] elements; the memory for so many pointers is taken at
-    once.
+(** [create ~capacity] is an empty channel for at most [capacity] elements. It allocates
+    an array of that size.
 
-    @raise Invalid_argument if [capacity] is less than 1, or more than an array's. *)
+    @raise Invalid_argument if [capacity] is less than 1 or too large for an array. *)
+
+(** {1 Sending} *)
 
 val send : 'a t -> 'a -> unit Lwt.t
-(** Puts an element into the channel, as soon as there is room. Rejected with {!Closed} if
-    the channel is closed before that.
+(** [send channel x] is fulfilled when [x] is in [channel], which is at once if there is
+    room. It is rejected with {!Closed} if [channel] is closed before that. If it is
+    rejected, for this or another reason, [x] is not in the channel.
 
-    The element is in the channel if and only if the promise is fulfilled. Cancelling it
-    takes the element out of the line. If it has got in already, or has been refused, but
-    the promise does not know yet, cancelling has no effect but to let it know at once.
+    Cancelling the promise withdraws [x]. If [x] is in the channel already, or has been
+    refused, but the sender's loop does not know yet, then cancelling resolves the promise
+    accordingly instead: it is fulfilled, or rejected with {!Closed}.
 
-    @raise Wrong_thread on a thread of the domain that is not its loop's.
-    @raise Domain_terminated while the domain ends. *)
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+    @raise Domain_terminated if the domain is terminating. *)
 
 val try_send : 'a t -> 'a -> [ `Sent | `Full | `Closed ]
-(** Puts an element into the channel if there is room. Any thread of any domain, whether
-    or not it runs a loop; as are the others that return no promise. *)
+(** [try_send channel x] is [`Sent], with [x] in [channel], if there is room and no sender
+    waits; otherwise it has no effect. Every thread of every domain may call it, with or
+    without a Lwt loop. *)
+
+(** {1 Receiving} *)
 
 val recv : 'a t -> 'a option Lwt.t
-(** Takes the oldest element, as soon as there is one. [None] if the channel is closed and
-    nothing is left in it.
+(** [recv channel] is fulfilled with the oldest element, once there is one for this call,
+    or with [None] once [channel] is closed and empty.
 
-    An element is taken at the moment in which the promise is fulfilled: one that was
-    cancelled, by [Lwt.pick] for example, has taken none. (But [Lwt.pick] chooses among
-    promises that are fulfilled already without a look at what it drops.)
+    The element leaves the channel at the moment in which the promise is fulfilled. So a
+    promise that is cancelled, by [Lwt.pick] for example, has taken no element. (But if
+    several promises are already fulfilled when [Lwt.pick] is called, it drops the values
+    of all but one.)
 
-    @raise Wrong_thread on a thread of the domain that is not its loop's.
-    @raise Domain_terminated while the domain ends. *)
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+    @raise Domain_terminated if the domain is terminating. *)
 
 val try_recv : 'a t -> [ `Received of 'a | `Empty | `Closed ]
-(** Takes the oldest element if there is one that no receiver has been called for.
-    [`Closed] if the channel is closed and nothing is left in it. *)
+(** [try_recv channel] is [`Received x] and removes [x] if [x] is the oldest element that
+    is not reserved, [`Closed] if [channel] is closed and empty, and otherwise [`Empty].
+    Every thread of every domain may call it, with or without a Lwt loop. *)
 
 val iter : ('a -> unit Lwt.t) -> 'a t -> unit Lwt.t
-(** [iter f channel] receives elements and calls [f], one after the other, until the
-    channel is closed and nothing is left in it, or until [f] fails. It gives the domain's
-    loop a turn after every 32 elements at the latest, however full the channel is; who
-    calls {!recv} or {!send} in a loop sees to that itself. *)
+(** [iter f channel] receives elements and calls [f] with each, one after the other. It is
+    fulfilled when [channel] is closed and empty, and rejected if a promise of [f] is.
+
+    It yields to the domain's loop at least once every 32 elements, even if the channel is
+    never empty. A loop of your own around {!recv} or {!send} has to do so itself, with
+    [Lwt.pause]. It raises like {!recv}. *)
+
+(** {1 Closing} *)
 
 val close : 'a t -> unit
-(** Takes no more elements. Senders in the line are rejected with {!Closed}. What is in
-    the channel can still be received; receivers in the line get [None] when there is no
-    more. Does nothing if the channel is closed. *)
+(** [close channel] makes [channel] accept no more elements. Senders that wait are
+    rejected with {!Closed}. The elements in the channel can still be received; receivers
+    that wait get [None] when it is empty. Does nothing if [channel] is closed. Every
+    thread of every domain may call it, with or without a Lwt loop. *)
 
 val is_closed : 'a t -> bool
+(** [is_closed channel] is [true] once {!close} has been called. Every thread of every
+    domain may call it. *)
+
+(** {1 Size} *)
 
 val length : 'a t -> int
-(** How many elements are in it: at most {!capacity}. *)
+(** [length channel] is the number of elements in [channel], at most {!capacity}. Every
+    thread of every domain may call it. *)
 
 val capacity : 'a t -> int
+(** [capacity channel] is the number that {!create} was given. *)

@@ -1,19 +1,34 @@
-(** Exceptions that the runtime raises, and with which it rejects promises. *)
+(** The exceptions of this library, which {!Lwt_interop} re-exports.
 
-type panic = {
-  message : string;  (** what [panic!] was given *)
-  location : string option;  (** [file:line:column] *)
-  backtrace : string option;  (** where [RUST_BACKTRACE] asks for one *)
-}
+    The runtime raises them, and rejects promises with them. All have printers:
+
+    {[
+      let () =
+        assert (
+          Printexc.to_string (Errors.Domain_terminated 7)
+          = "Lwt_interop.Domain_terminated: domain 7 has terminated")
+    ]} *)
+
+type panic = { message : string; location : string option; backtrace : string option }
+(** See {!Lwt_interop.panic}. *)
 
 exception Rust_panic of panic
+(** See {!Lwt_interop.Rust_panic}. *)
 
 exception
   Rust_error of { message : string; sources : string list; backtrace : string option }
+(** See {!Lwt_interop.Rust_error}. *)
 
 exception Domain_terminated of int
+(** See {!Lwt_interop.Domain_terminated}. *)
+
 exception Wrong_thread of string
+(** See {!Lwt_interop.Wrong_thread}. *)
 
 val of_rust : int -> string array -> int -> exn
-(** [of_rust kind strings count]: what Rust calls to make one of these; 0 is a panic, 1 an
-    error, 2 the end of a domain. *)
+(** [of_rust kind strings count] is the exception that Rust describes with the first
+    [count] of [strings], in which [""] stands for [None]. Rust calls it. The kinds:
+
+    - 0: a {!Rust_panic}; message, location, backtrace;
+    - 1: a {!Rust_error}; message, backtrace, sources;
+    - 2: {!Domain_terminated}; the domain's number. *)

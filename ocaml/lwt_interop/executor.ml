@@ -1,124 +1,107 @@
-type fate = Deliver | Abandon
+type fate = Run | Cancel
 type job = fate -> unit
 
-(* Rust takes it as an argument, and looks at [raw]: see [handle_in] in runtime/src/stubs.rs. *)
-type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
+(* A [Handle.t] that is passed to Rust is this record. Rust reads the second field, [raw]: see
+   [handle_in] in runtime/src/domain/handle.rs. *)
+type handle = { id : int; raw : Primitives.handle; mailbox : job Mpsc.t }
 
-(* What ends the wait for a promise that Rust awaits. *)
+(* A pending promise that Rust awaits: a [Lwt.protected] of it, which can be cancelled alone. *)
 type wait = No_wait | Wait of Obj.t Lwt.t
-
-(* In a ring, or alone. *)
-type watch = { mutable tell : exn -> unit; mutable before : watch; mutable after : watch }
 
 type t = {
   handle : handle;
-  (* Readable when the loop is woken. *)
+  (* Readable when another thread has woken the loop. *)
   wake_fd : Unix.file_descr;
+  (* The owner. *)
   thread : int;
-  (* The promises of calls, which OCaml code waits for. *)
-  calls : Raw.Resolver.t Keyed.t;
-  waits : wait Keyed.t;
-  (* Messages that are taken from the inbox, but not yet run. *)
-  mutable todo : job list;
-  (* Rust fills one batch while the loop works on another. *)
-  even : Raw.Batch.t;
-  odd : Raw.Batch.t;
+  (* The resolvers of calls of Rust functions, by the calls' keys. *)
+  calls : Primitives.Resolver.t Slot_table.t;
+  (* By the waits' keys. *)
+  waits : wait Slot_table.t;
+  (* Jobs taken out of the mailbox that have not run. *)
+  mutable jobs : job list;
+  (* Rust fills one batch while the loop carries out the other. *)
+  even : Primitives.Batch.t;
+  odd : Primitives.Batch.t;
+  (* Of the batch that the loop carries out. *)
   mutable is_odd : bool;
   mutable entries : int;
   mutable next_entry : int;
-  (* Told [Domain_terminated] when the domain ends. *)
-  watches : watch;
+  exit_hooks : Exit_hooks.t;
   mutable failure : (exn * Printexc.raw_backtrace) option;
-  mutable stop : unit -> unit;
+  (* Undoes [join_loop]. *)
+  mutable leave_loop : unit -> unit;
 }
 
-type state = Absent | Running of t | Ended of int
+type state = Absent | Running of t | Terminated of int
 
 let key : state ref Dlwt_rt.eager_key = Dlwt_rt.eager_key (fun () -> ref Absent)
 
-(* ---- what the domain's end is told to *)
+(* ---- promises that Rust awaits *)
 
-(* In place of neighbours. *)
-let rec nobody = { tell = ignore; before = nobody; after = nobody }
-let watch () = { tell = ignore; before = nobody; after = nobody }
-
-let ring () =
-  let r = watch () in
-  r.before <- r;
-  r.after <- r;
-  r
-
-let[@poll error] join ring w =
-  w.before <- ring.before;
-  w.after <- ring;
-  ring.before.after <- w;
-  ring.before <- w
-
-let[@poll error] forget w =
-  if w.before != nobody then (
-    w.before.after <- w.after;
-    w.after.before <- w.before;
-    w.before <- nobody;
-    w.after <- nobody)
-
-(* ---- promises that Rust waits for *)
-
-(* Lwt keeps a callback until its promise is settled, but for those of [Lwt.protected]. *)
+(* A callback on [p] itself would stay there until [p] is resolved, although Rust may have given up
+   the wait long before. [Lwt.protected] makes a promise that leaves nothing behind when it is
+   cancelled. *)
 let report t wait p =
-  let settle is_value outcome =
-    ignore (Keyed.take t.waits wait : wait);
-    Raw.settle_wait wait is_value outcome
+  let resolve is_value outcome =
+    ignore (Slot_table.take t.waits wait : wait);
+    Primitives.resolve_wait wait is_value outcome
   in
-  let fulfilled v = settle true v and rejected e = settle false (Obj.repr e) in
+  let fulfilled v = resolve true v and rejected e = resolve false (Obj.repr e) in
   match Lwt.state p with
   | Lwt.Return v -> fulfilled v
   | Lwt.Fail e -> rejected e
   | Lwt.Sleep -> (
-      (* A promise of another domain refuses callbacks. *)
       match Lwt.protected p with
-      | exception e -> rejected e
-      | mine ->
-          Keyed.set t.waits wait (Wait mine);
-          Lwt.on_any mine fulfilled rejected)
+      | exception e ->
+          (* [p] belongs to another domain, and refuses callbacks. *)
+          rejected e
+      | protected ->
+          Slot_table.set t.waits wait (Wait protected);
+          Lwt.on_any protected fulfilled rejected)
 
 let forget_wait t wait =
-  (match Keyed.take t.waits wait with No_wait -> () | Wait mine -> Lwt.cancel mine);
-  Raw.release_wait wait
+  (match Slot_table.take t.waits wait with
+  | No_wait -> ()
+  | Wait protected -> Lwt.cancel protected);
+  Primitives.release_wait wait
 
 (* ---- the loop *)
 
-(* The promise is ours to settle; or nobody's, if it has been cancelled. The key is free afterwards
-   only: a signal handler that cancels the promise meanwhile must not find another call there. *)
-let settle t call how content =
-  let resolver = Keyed.take t.calls call in
-  if Raw.Resolver.is_nobody resolver then Raw.release_call call
+(* The key is released last: a signal handler that runs before may cancel the promise, and must not
+   find another call under its key. *)
+let resolve t call how content =
+  let resolver = Slot_table.take t.calls call in
+  if Primitives.Resolver.is_none resolver then
+    (* The promise has been cancelled. *)
+    Primitives.release_call call
   else
     match how resolver content with
-    | () -> Raw.release_call call
+    | () -> Primitives.release_call call
     | exception e ->
         let bt = Printexc.get_raw_backtrace () in
-        Raw.release_call call;
+        Primitives.release_call call;
         Printexc.raise_with_backtrace e bt
 
 let perform t i =
   let batch = if t.is_odd then t.odd else t.even in
-  let key = Raw.Batch.key batch i and kind = Raw.Batch.kind batch i in
-  let content = Raw.Batch.take batch i in
+  let key = Primitives.Batch.key batch i and kind = Primitives.Batch.kind batch i in
+  let content = Primitives.Batch.take batch i in
   match kind with
-  | Resolve -> settle t key Raw.Resolver.resolve content
-  | Reject -> settle t key Raw.Resolver.reject (Obj.obj content : exn)
+  | Resolve -> resolve t key Primitives.Resolver.fulfill content
+  | Reject -> resolve t key Primitives.Resolver.reject (Obj.obj content : exn)
   | Apply ->
-      let p = try Raw.Batch.application content () with e -> Lwt.fail e in
-      if Lwt.is_sleeping p then Raw.attach_wait key p;
+      let p = try Primitives.Batch.application content () with e -> Lwt.fail e in
+      if Lwt.is_sleeping p then Primitives.attach_wait key p;
       report t key p
   | Cancel -> (
-      (* A promise of another domain is not ours to cancel. *)
+      (* Raised if the promise belongs to another domain, which alone may cancel it. *)
       try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ())
   | Forget -> forget_wait t key
 
-(* What fails keeps nothing else from running; the first exception of those that Lwt lets through
-   comes out at the end of the round. *)
-let note_failure t e =
+(* A job or callback that raises does not keep the others from running. The first exception is
+   raised at the end of the round. *)
+let record_failure t e =
   let bt = Printexc.get_raw_backtrace () in
   if Option.is_none t.failure then t.failure <- Some (e, bt)
 
@@ -129,24 +112,25 @@ let raise_failure t =
       t.failure <- None;
       Printexc.raise_with_backtrace e bt
 
-(* The same number as in runtime/src/turn.rs, which has the reasons. *)
-let chunk = 32
+(* Must be the number in runtime/src/wake/budget.rs, which says why. *)
+let max_jobs_per_round = 32
 
 let has_jobs t =
-  match t.todo with [] -> not (Mpsc.is_empty t.handle.inbox) | _ :: _ -> true
+  match t.jobs with [] -> not (Mpsc.is_empty t.handle.mailbox) | _ :: _ -> true
 
+(* The [n]-th job of this round, and those after it. *)
 let rec run_jobs t n =
-  match t.todo with
+  match t.jobs with
   | job :: rest ->
-      t.todo <- rest;
-      (try job Deliver with e -> note_failure t e);
-      if Raw.spend () && n < chunk then run_jobs t (n + 1)
+      t.jobs <- rest;
+      (try job Run with e -> record_failure t e);
+      if Primitives.consume_budget () && n < max_jobs_per_round then run_jobs t (n + 1)
   | [] -> (
-      match Mpsc.take_all t.handle.inbox with
+      match Mpsc.take_all t.handle.mailbox with
       | [] -> ()
       | jobs ->
-          t.todo <- jobs;
-          Raw.received (List.length jobs);
+          t.jobs <- jobs;
+          Primitives.record_received (List.length jobs);
           run_jobs t n)
 
 let has_entries t = t.next_entry < t.entries
@@ -154,49 +138,52 @@ let has_entries t = t.next_entry < t.entries
 let perform_entry t =
   let i = t.next_entry in
   t.next_entry <- i + 1;
-  try perform t i with e -> note_failure t e
+  try perform t i with e -> record_failure t e
 
 let rec perform_entries t =
   if has_entries t then (
     perform_entry t;
-    if Raw.spend () then perform_entries t)
+    if Primitives.consume_budget () then perform_entries t)
 
 let tick t =
-  let filled = Raw.tick () in
-  (* A task may call [exit], whose hooks run the loop, which ticks as well. If that has left
-     entries, there are no others. *)
+  let filled = Primitives.tick () in
+  (* A task that was polled may have called [exit], whose hooks run the loop: then a tick within
+     this one may have handed over entries that are still to be carried out, and this tick has
+     none. *)
   if filled > 1 then (
     t.is_odd <- filled land 1 = 1;
     t.next_entry <- 0;
     t.entries <- filled lsr 1)
 
-(* A chunk of each kind. *)
+(* A round of each kind of work. *)
 let round t =
   if has_jobs t then run_jobs t 1;
   if not (has_entries t) then tick t;
   perform_entries t;
   raise_failure t
 
-(* A chain of calls is served without going through the loop each time, while the turn lasts. *)
+(* While budget is left, a call that follows from the outcome of another one does not have to wait
+   for an iteration of the Lwt loop. *)
 let rec drain t =
   round t;
-  if Raw.goes_on (has_jobs t || has_entries t) then drain t
+  if Primitives.should_continue (has_jobs t || has_entries t) then drain t
 
 let after_wait t () =
-  Raw.begin_turn ();
+  Primitives.begin_turn ();
   drain t
 
-(* Lwt decides whether it sleeps by whether there are paused promises. *)
 let before_wait t () =
-  (* In this order: a message that comes after the first look is news to the second. *)
-  if has_jobs t || has_entries t || not (Raw.park ()) then (
-    if not (Raw.turn_is_over ()) then drain t;
+  (* The order matters: [park] notices a job that is posted after [has_jobs] has found none. *)
+  if has_jobs t || has_entries t || not (Primitives.park ()) then (
+    if not (Primitives.budget_is_exhausted ()) then drain t;
+    (* Lwt does not sleep while there is a paused promise. *)
     ignore (Lwt.pause () : unit Lwt.t))
 
-(* ---- the executor's life *)
+(* ---- termination *)
 
-(* What still waits learns of the domain's end. Where nobody handles that, it is no error of the
-   program's: the domain has ended on purpose. *)
+(* Promises that are pending when the domain terminates are rejected with [Domain_terminated]. If no
+   code handles that exception, it is not an error to report: the domain has terminated on
+   purpose. *)
 let expecting_termination f =
   let own = Dlwt.async_exception_hook () in
   let others =
@@ -207,41 +194,38 @@ let expecting_termination f =
   Fun.protect f ~finally:(fun () -> Dlwt.set_async_exception_hook own)
 
 let terminate t state () =
-  let gone = Errors.Domain_terminated t.handle.id in
-  state := Ended t.handle.id;
-  let jobs = t.todo @ Mpsc.close t.handle.inbox in
-  t.todo <- [];
+  let terminated = Errors.Domain_terminated t.handle.id in
+  state := Terminated t.handle.id;
+  let jobs = t.jobs @ Mpsc.close t.handle.mailbox in
+  t.jobs <- [];
   let quietly f x = try f x with _ -> () in
-  t.stop ();
-  Raw.executor_close ();
-  (* The loop may have run on another thread than the domain's first, which ends it. *)
-  Raw.close_handle t.handle.raw;
+  t.leave_loop ();
+  Primitives.executor_close ();
+  (* [executor_close] has no effect on a thread that does not own the executor: a domain terminates
+     on its first thread, and its loop may have run on another one. *)
+  Primitives.close_handle t.handle.raw;
   expecting_termination (fun () ->
-      List.iter (fun job -> quietly job Abandon) jobs;
-      let rec tell_all () =
-        let first = t.watches.after in
-        if first != t.watches then (
-          forget first;
-          quietly first.tell gone;
-          tell_all ())
+      List.iter (fun job -> quietly job Cancel) jobs;
+      Exit_hooks.drain (fun run -> quietly run terminated) t.exit_hooks;
+      let reject r =
+        if not (Primitives.Resolver.is_none r) then
+          Primitives.Resolver.reject r terminated
       in
-      tell_all ();
-      let reject r = if not (Raw.Resolver.is_nobody r) then Raw.Resolver.reject r gone in
-      (* They are not there for outcomes that a tick hands over whose task called [exit], which came
-         back. *)
-      Keyed.drain (quietly reject) t.calls)
+      (* If a task has called [exit], the tick that polled it resumes afterwards, and may hand over
+         outcomes of these calls. It finds no resolvers then. *)
+      Slot_table.drain (quietly reject) t.calls)
 
 let join_loop t state =
   let undo_later f =
-    let before = t.stop in
-    t.stop <-
+    let earlier = t.leave_loop in
+    t.leave_loop <-
       (fun () ->
         f ();
-        before ())
+        earlier ())
   in
   let event =
     Lwt_engine.on_readable t.wake_fd (fun event ->
-        if not (Raw.clear_wake ()) then Lwt_engine.stop_event event)
+        if not (Primitives.clear_notification ()) then Lwt_engine.stop_event event)
   in
   undo_later (fun () -> Lwt_engine.stop_event event);
   let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
@@ -252,8 +236,8 @@ let join_loop t state =
 
 let attach state =
   let id = (Domain.self () :> int) in
-  let even = Raw.Batch.create () and odd = Raw.Batch.create () in
-  match Raw.executor_open id even odd with
+  let even = Primitives.Batch.create () and odd = Primitives.Batch.create () in
+  match Primitives.executor_open id even odd with
   | Error why ->
       failwith
         (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
@@ -261,28 +245,28 @@ let attach state =
       let t =
         {
           wake_fd;
-          handle = { id; raw; inbox = Mpsc.create () };
+          handle = { id; raw; mailbox = Mpsc.create () };
           thread = Thread.id (Thread.self ());
-          calls = Keyed.create Raw.Resolver.nobody;
-          waits = Keyed.create No_wait;
-          todo = [];
+          calls = Slot_table.create Primitives.Resolver.none;
+          waits = Slot_table.create No_wait;
+          jobs = [];
           even;
           odd;
           is_odd = false;
           entries = 0;
           next_entry = 0;
-          watches = ring ();
+          exit_hooks = Exit_hooks.create ();
           failure = None;
-          stop = ignore;
+          leave_loop = ignore;
         }
       in
       state := Running t;
       (try join_loop t state
        with e ->
-         (* Nobody has seen the executor yet; the next call may have more luck. *)
+         (* No other code refers to this executor yet, so the next call can start afresh. *)
          let bt = Printexc.get_raw_backtrace () in
-         t.stop ();
-         Raw.executor_close ();
+         t.leave_loop ();
+         Primitives.executor_close ();
          state := Absent;
          Printexc.raise_with_backtrace e bt);
       t
@@ -292,7 +276,7 @@ let wrong_thread state =
   let where =
     match state with
     | Running t -> Printf.sprintf "thread %d, which runs" t.thread
-    | Absent | Ended _ -> "the thread that runs"
+    | Absent | Terminated _ -> "the thread that runs"
   in
   raise
     (Errors.Wrong_thread
@@ -302,49 +286,56 @@ let wrong_thread state =
            there with Lwt_preemptive.run_in_main"
           id where me))
 
-(* [in_loop]: the calling thread runs the domain's loop. Otherwise it is trusted to be the one that
-   will if it is the domain's first. *)
+(* [in_loop] says that the calling thread runs the domain's loop. Without it the executor is made
+   only on the domain's first thread, which is assumed to run the loop later. *)
 let executor ?(in_loop = false) () =
-  (* A finaliser or a signal handler, in a domain that is just being started. *)
+  (* Not ready: a finaliser or a signal handler calls, in a domain that is still starting. *)
   if not (Dlwt_rt.is_ready ()) then wrong_thread Absent;
   let state = Dlwt_rt.get_eager key in
   match !state with
   | Running t ->
       if t.thread <> Thread.id (Thread.self ()) then wrong_thread !state;
       t
-  | Ended id -> raise (Errors.Domain_terminated id)
+  | Terminated id -> raise (Errors.Domain_terminated id)
   | Absent ->
-      if in_loop || Raw.is_first_thread () then attach state else wrong_thread Absent
+      if in_loop || Primitives.is_first_thread () then attach state
+      else wrong_thread Absent
 
 let current () = (executor ()).handle
 
 let post handle job =
-  Mpsc.push handle.inbox job
+  Mpsc.push handle.mailbox job
   &&
-  (Raw.notify handle.raw;
+  (Primitives.notify handle.raw;
    true)
 
-(* For callers that know whose thread this is. *)
-let mine () = match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor ()
+(* Like [executor], for callers that know that their thread owns the executor. *)
+let own_executor () =
+  match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor ()
 
-let while_alive w tell =
-  w.tell <- tell;
-  join (mine ()).watches w
+module Exit_hook = struct
+  type t = Exit_hooks.hook
 
-(* ---- what Rust calls *)
+  let create () = Exit_hooks.hook ()
+  let register hook f = Exit_hooks.add (own_executor ()).exit_hooks hook f
+  let unregister hook = Exit_hooks.remove hook
+end
 
-let cancelled call =
-  ignore (Keyed.take (mine ()).calls call : Raw.Resolver.t);
-  Raw.cancel_call call
+(* ---- functions that Rust calls *)
 
-(* Rust calls it on the thread that owns the executor. *)
+let cancel_call call =
+  ignore (Slot_table.take (own_executor ()).calls call : Primitives.Resolver.t);
+  Primitives.cancel_call call
+
+(* The promise of a call that is pending. Rust calls this on the thread that owns the executor. *)
 let pending call =
-  let t = mine () in
-  let p, u = Dlwt.keyed_task ~on_cancel:cancelled call in
-  Keyed.set t.calls call (Raw.Resolver.make u);
+  let t = own_executor () in
+  let p, u = Dlwt.keyed_task ~on_cancel:cancel_call call in
+  Slot_table.set t.calls call (Primitives.Resolver.make u);
   p
 
-type answer = Not_yet | Value of Obj.t | Exception of exn
+(* Rust reads its tag: see runtime/src/ffi/callbacks.rs. *)
+type outcome = Pending | Value of Obj.t | Exception of exn
 
 let wait p wait_key =
   match Lwt.state p with
@@ -352,15 +343,15 @@ let wait p wait_key =
   | Lwt.Fail e -> Exception e
   | Lwt.Sleep ->
       report (executor ()) wait_key p;
-      Not_yet
+      Pending
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
 let () =
-  Raw.init ();
+  Primitives.init ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
-  (* Rust looks at how it is made. *)
+  (* Rust learns from it how Lwt represents a fulfilled promise. *)
   Callback.register "lwt_interop.returned_42" (Lwt.return 42);
   Callback.register "lwt_interop.return_unit" Lwt.return_unit;
   Callback.register "lwt_interop.fail" Lwt.fail;
@@ -368,12 +359,12 @@ let () =
   Callback.register "lwt_interop.wait" wait;
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;
-  (* A domain that runs a Lwt loop takes messages, whether or not it has called Rust. Should there
-     be no descriptor left for it, the first call says so. *)
+  (* Every domain that runs a Lwt loop receives jobs, whether or not it calls Rust. [Failure] means
+     that no descriptors are left; then the domain's first call of Rust raises it again. *)
   let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in
   Dlwt_rt.each_domain (fun () ->
       if Dlwt_rt.is_main () then
-        (* Not while modules are initialised: the program may never run a loop. *)
+        (* Domain 0 initialises modules now, and may never run a loop. *)
         let hook = ref None in
         hook :=
           Some

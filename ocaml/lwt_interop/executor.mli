@@ -1,40 +1,60 @@
-(** The executor of the calling domain: how Rust's tasks and other domains' messages get
-    their turn in its Lwt loop.
+(** Executors: what runs Rust's tasks and other domains' jobs in a domain's Lwt loop.
 
-    A domain has one from the first time that it runs a Lwt loop or calls an asynchronous
-    Rust function, until it ends. It belongs to the thread that made it. *)
+    A job may be sent to a domain from any thread:
+
+    {[
+      let () =
+        Lwt_main.run
+          (let finished, resolver = Lwt.wait () in
+           let job = function
+             | Executor.Run -> Lwt.wakeup_later resolver ()
+             | Executor.Cancel -> ()
+           in
+           assert (Executor.post (Executor.current ()) job);
+           finished)
+    ]}
+
+    A domain gets its executor when it first runs a Lwt loop or calls an asynchronous Rust
+    function, and keeps it until it terminates. The executor belongs to the thread that
+    made it, which is the one that runs the domain's loop. *)
 
 type fate =
-  | Deliver  (** on the domain, in its loop *)
-  | Abandon  (** the domain ends instead *)
+  | Run  (** The job runs, in the loop of the domain. *)
+  | Cancel  (** The job does not run, because the domain terminates. *)
 
 type job = fate -> unit
-(** Work for a domain: called exactly once, and does not raise. *)
+(** Work for a domain. Once it is posted it is called exactly once. It must not raise. *)
 
-type handle = { id : int; raw : Raw.handle; inbox : job Mpsc.t }
-(** A domain, for others. *)
+type handle = { id : int; raw : Primitives.handle; mailbox : job Mpsc.t }
+(** A domain, as other domains refer to it. *)
 
 val current : unit -> handle
-(** The calling domain's, made if there is none.
+(** [current ()] is the calling domain, which gets an executor if it has none.
 
-    @raise Errors.Wrong_thread if it belongs to another thread of this domain.
-    @raise Errors.Domain_terminated if the domain is ending.
-    @raise Failure if the operating system refuses what an executor needs. *)
+    @raise Errors.Wrong_thread if the executor belongs to another thread of this domain.
+    @raise Errors.Domain_terminated if the domain is terminating.
+    @raise Failure if the operating system has no descriptors or threads left. *)
 
 val post : handle -> job -> bool
-(** Sends work to a domain. Any thread. [false] if the domain has ended: the job is not
-    called. *)
+(** [post handle job] sends [job] to the domain. It is [false] if the domain has
+    terminated; then [job] is never called. Any thread of any domain may call it. *)
 
-type watch
-(** What is told of a domain's end. *)
+(** {1 Termination} *)
 
-val watch : unit -> watch
-(** One that no domain knows of yet. *)
+(** Functions that a domain calls when it terminates. *)
+module Exit_hook : sig
+  type t
+  (** A hook. *)
 
-val while_alive : watch -> (exn -> unit) -> unit
-(** [while_alive w f] sees to it that [f (Domain_terminated id)] is called if the calling
-    domain ends before it is told to {!forget} [w]. Once for each watch, by a thread that
-    {!current} has accepted. *)
+  val create : unit -> t
+  (** [create ()] is a hook that is not registered. *)
 
-val forget : watch -> unit
-(** Once or more often, or without {!while_alive}, on the domain that called that. *)
+  val register : t -> (exn -> unit) -> unit
+  (** [register hook f] has [f (Domain_terminated id)] called if the calling domain, whose
+      number is [id], terminates before [unregister hook]. To be called once for each
+      hook, on a thread that {!current} accepts. *)
+
+  val unregister : t -> unit
+  (** [unregister hook] removes [hook], on the domain that registered it. Does nothing if
+      it is not registered. *)
+end

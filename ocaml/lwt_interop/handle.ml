@@ -3,16 +3,16 @@ type t = Executor.handle
 let current = Executor.current
 let id (t : t) = t.id
 let equal (t : t) (other : t) = t.id = other.id
-let is_alive (t : t) = not (Mpsc.is_closed t.inbox)
+let is_alive (t : t) = not (Mpsc.is_closed t.mailbox)
 
 let post t f =
   Executor.post t (function
-    | Deliver -> ( try f () with e -> Lwt.async (fun () -> Lwt.fail e))
-    | Abandon -> ())
+    | Run -> ( try f () with e -> Lwt.async (fun () -> Lwt.fail e))
+    | Cancel -> ())
 
 let spawn t f = Remote.spawn t f
 
-let ended t =
+let terminated t =
   Lwt.catch
     (fun () -> spawn t (fun () -> fst (Lwt.task ())))
     (function
@@ -28,7 +28,7 @@ type stats = {
 }
 
 let stats (t : t) =
-  match Raw.stats t.raw with
+  match Primitives.stats t.raw with
   | [| polls; messages_in; messages_out; wakeups; alive; busy |] ->
       let seconds ns = float_of_int ns *. 1e-9 in
       {

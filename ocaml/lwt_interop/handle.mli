@@ -1,59 +1,99 @@
-(** Domains that take work from other domains. *)
+(** Handles: send work to another domain.
+
+    A handle names a domain that runs a Lwt loop. With it, every domain can run functions
+    in that loop, and wait for their results in its own:
+
+    {[
+      open Lwt.Syntax
+      module Handle = Lwt_interop.Handle
+
+      let () =
+        Lwt_interop.run ~domains:1 (fun () ->
+            let worker = Lwt_interop.Pool.(handle (default ()) 0) in
+            let* id =
+              Handle.spawn worker (fun () -> Lwt.return (Domain.self () :> int))
+            in
+            assert (id = Handle.id worker);
+            Lwt.return_unit)
+    ]}
+
+    {1 Handles} *)
 
 type t = private Executor.handle
-(** Names a domain that runs, or has run, a Lwt loop. It may be kept by any domain, and
-    outlives the one it names. *)
+(** A domain that runs, or has run, a Lwt loop. Any domain may keep a handle; it remains
+    valid after the domain has terminated. *)
 
 val current : unit -> t
-(** The calling domain.
+(** [current ()] is the calling domain.
 
-    @raise Wrong_thread on a thread of the domain that is not its loop's.
-    @raise Domain_terminated while the domain ends.
-    @raise Failure if the operating system has no descriptor or threads left. *)
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+    @raise Domain_terminated if the domain is terminating.
+    @raise Failure if the operating system has no descriptors or threads left. *)
 
 val id : t -> int
-(** The domain's number, [(Domain.self () :> int)]. It is never used for another domain.
-*)
+(** [id h] is the number of the domain, [(Domain.self () :> int)] there. No other domain
+    of the process ever has the same number. *)
 
 val equal : t -> t -> bool
-(** Whether they name the same domain. *)
+(** [equal h1 h2] is [true] if both name the same domain. *)
 
-val is_alive : t -> bool
-(** Whether the domain takes work. It may end right after. Never again after {!post} has
-    been refused. *)
+(** {1 Sending work} *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn domain f] runs [f] in the loop of [domain]. The promise is the caller's: it
-    gets the value or the exception of [f]'s. Both cross domains, so they should be
-    immutable, or not used by the sender any more; promises stay where they are.
+(** [spawn h f] runs [f] in the loop of the domain [h]. It is a promise of the calling
+    domain, which is resolved like the promise that [f] returns: with the same value, or
+    with the same exception.
 
-    Cancelling it cancels what [f] returned. If either domain ends first, the promise is
-    rejected with {!Errors.Domain_terminated}, which names the one that ended; if it was
-    the caller's, [f] goes on. A domain that is not in [Lwt_main.run] at the moment runs
-    [f] when it is next.
+    [f] and its result move to another domain, so what they refer to should be immutable,
+    or no longer be used by the sender. Promises must not be among it: a promise can only
+    be used in its own domain.
 
-    Where [f] does not wait, which is where its promise is settled when it returns, the
-    end of [domain] means that [f] was not called: it may be tried elsewhere. *)
+    Cancelling the promise cancels the one that [f] has returned; if [f] has not started,
+    it never does. If [h] is not in [Lwt_main.run] at the moment, [f] runs when [h] is in
+    it next.
+
+    If one of the two domains terminates before there is a result, the promise is rejected
+    with [Domain_terminated], which names that domain. If it is the caller's, [f]
+    continues. A function that never waits, so that its promise is resolved when it
+    returns, has then not been called on the domain that terminated: it can safely be sent
+    to another one.
+
+    @raise Wrong_thread if the calling thread is not the one that runs its domain's loop.
+    @raise Domain_terminated if the calling domain is terminating. *)
 
 val post : t -> (unit -> unit) -> bool
-(** [post domain f] runs [f] in the loop of [domain], without an answer. [false] if the
-    domain has ended. An exception of [f] goes to that domain's
-    [Lwt.async_exception_hook]. May be called by any thread of OCaml's, also where there
-    is no loop. *)
+(** [post h f] runs [f] in the loop of the domain [h], without a result. It is [false] if
+    [h] has terminated; then [f] is never called. It may be [true] although [h] terminates
+    before [f] could run. An exception that [f] raises goes to the
+    [Lwt.async_exception_hook] of [h].
 
-val ended : t -> unit Lwt.t
-(** Fulfilled when the domain has ended: it takes no more work, and [Domain.join] returns
-    shortly. On another domain; one cannot wait for one's own end. *)
+    Every thread of every domain may call it, with or without a Lwt loop. *)
+
+(** {1 Termination} *)
+
+val is_alive : t -> bool
+(** [is_alive h] is [true] if [h] accepts work. [h] may terminate immediately afterwards.
+    Once [is_alive h] or [post h f] has been [false], both remain so. *)
+
+val terminated : t -> unit Lwt.t
+(** [terminated h] is fulfilled when [h] has terminated: it accepts no more work, and its
+    [Domain.join] returns shortly. Cancelling the promise only ends the wait. The same
+    errors as for {!spawn}.
+
+    It is meant for other domains: a domain cannot wait for its own termination. *)
+
+(** {1 Statistics} *)
 
 type stats = {
-  polls : int;  (** polls of Rust tasks *)
-  messages_in : int;  (** from other domains and threads *)
-  messages_out : int;  (** to other domains, by the domain's own thread *)
-  wakeups : int;  (** how often its sleeping loop was woken *)
-  alive : float;  (** seconds since it first ran a loop or called Rust *)
-  busy : float;  (** seconds of them in which its loop did not sleep *)
+  polls : int;  (** Polls of Rust tasks. *)
+  messages_in : int;  (** Messages received from other domains and threads. *)
+  messages_out : int;
+      (** Messages sent to other domains, by the thread that runs this domain's loop. *)
+  wakeups : int;  (** Times that the loop slept and was woken. *)
+  alive : float;  (** Seconds since the domain first ran a loop or called Rust. *)
+  busy : float;  (** Seconds, out of [alive], in which the loop did not sleep. *)
 }
 (** What a domain has done so far. *)
 
 val stats : t -> stats
-(** May be called by any domain. *)
+(** [stats h] is what [h] has done so far. Any thread of any domain may call it. *)

@@ -18,7 +18,7 @@ let run = Pool.run
 
 type totals = {
   calls_started : int;
-  calls_settled : int;
+  calls_resolved : int;
   late_completions : int;
   roots : int;
   slots : int;
@@ -26,15 +26,15 @@ type totals = {
   messages : int;
   tokio_tasks : int;
   domains : int;
-  lane_threads : int;
-  lane_queue : int;
+  blocking_pool_threads : int;
+  blocking_pool_queue : int;
 }
 
 let totals () =
-  match Raw.totals () with
+  match Primitives.totals () with
   | [|
    calls_started;
-   calls_settled;
+   calls_resolved;
    late_completions;
    roots;
    slots;
@@ -42,12 +42,12 @@ let totals () =
    messages;
    tokio_tasks;
    domains;
-   lane_threads;
-   lane_queue;
+   blocking_pool_threads;
+   blocking_pool_queue;
   |] ->
       {
         calls_started;
-        calls_settled;
+        calls_resolved;
         late_completions;
         roots;
         slots;
@@ -55,7 +55,7 @@ let totals () =
         messages;
         tokio_tasks;
         domains;
-        lane_threads;
-        lane_queue;
+        blocking_pool_threads;
+        blocking_pool_queue;
       }
   | _ -> assert false

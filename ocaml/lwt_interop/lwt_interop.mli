@@ -1,7 +1,7 @@
 (** Asynchronous Rust and Lwt on every domain.
 
-    A Rust function marked [#[ocaml_lwt_interop::func]] is an external that returns a
-    promise:
+    An [async fn] of Rust that is marked [#[ocaml_lwt_interop::func]] is an external of
+    OCaml that returns a promise:
 
     {[
       external my_async_func : unit -> unit Lwt.t = "my_async_func"
@@ -9,63 +9,88 @@
       let () = Lwt_main.run (my_async_func ())
     ]}
 
-    Any domain may do so, one from [Domain.spawn] as well as one of a {!Pool}. Promises
-    stay in the domain that made them; values move between domains through {!Handle.spawn}
-    and {!Channel}. *)
+    Every domain can call it: Domain 0, a domain from [Domain.spawn] that runs
+    [Lwt_main.run], and the domains of a {!Pool}. Each runs its own Lwt loop, and in it
+    the Rust futures of the calls that it has made. A promise belongs to the domain that
+    made it, and cannot be used in another one. Work and values move between domains
+    through {!Handle.spawn}, {!Pool.spawn} and {!Channel}:
+
+    {[
+      external my_async_func : unit -> unit Lwt.t = "my_async_func"
+
+      let () =
+        Lwt_interop.run ~domains:2 (fun () ->
+            Lwt_interop.Pool.spawn (Lwt_interop.Pool.default ()) my_async_func)
+    ]}
+
+    [Lwt.cancel], and so [Lwt.pick] and [Lwt_unix.with_timeout], drops the Rust future of
+    a call. *)
 
 module Handle = Handle
 module Pool = Pool
-module Blocking = Blocking
 module Channel = Channel
+module Blocking = Blocking
 
 val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
-(** {!Pool.run}: a Lwt loop with a pool of domains at its side, {!Pool.default}. *)
+(** [run ~domains main] is [Pool.run ~domains main]: it runs [main] in the calling
+    domain's Lwt loop, next to a pool of [domains] domains, {!Pool.default}. *)
 
 (** {1 Exceptions} *)
 
 type panic = Errors.panic = {
-  message : string;  (** what [panic!] was given *)
-  location : string option;  (** [file:line:column] *)
-  backtrace : string option;  (** where [RUST_BACKTRACE] asks for one *)
+  message : string;  (** The text that [panic!] was given. *)
+  location : string option;  (** Where it was, as [file:line:column]. *)
+  backtrace : string option;  (** Rust's backtrace, if [RUST_BACKTRACE] is set. *)
 }
+(** A panic of Rust code. *)
 
 exception Rust_panic of panic
-(** Rust code panicked. The domain goes on. *)
+(** Rust code panicked. Its call fails with this exception; the domain and everything else
+    on it continue. *)
 
 exception
   Rust_error of {
-    message : string;
+    message : string;  (** The error's text. *)
     sources : string list;
+        (** The texts of its causes, in Rust the chain of [source()]. *)
     backtrace : string option;
-        (** of where it became an exception, where [RUST_BACKTRACE] asks for one *)
+        (** Rust's backtrace of the conversion to an exception, if [RUST_BACKTRACE] is
+            set. *)
   }
-(** A [#[func(raise)]] returned an error: what it says, and what its causes say. *)
+(** A function that is marked [#[func(raise)]] returned an error. *)
 
 exception Domain_terminated of int
-(** The domain that was to do the work has ended. *)
+(** The domain with this number, which was to do the work, or waited for it, has
+    terminated. *)
 
 exception Wrong_thread of string
-(** Asynchronous Rust was called from a thread that does not run the domain's loop. *)
+(** Asynchronous Rust, or a function of this library that returns a promise, was called on
+    a thread that does not run its domain's Lwt loop. The text says which threads these
+    are and what to do. *)
 
-(** {1 Counters} *)
+(** {1 Totals} *)
 
 type totals = {
-  calls_started : int;  (** calls of Rust functions that were not ready at once *)
-  calls_settled : int;  (** those that are settled, in whatever way *)
-  late_completions : int;  (** outcomes that came too late, after a cancellation *)
-  roots : int;  (** OCaml values that Rust values keep alive *)
+  calls_started : int;  (** Calls of Rust functions that were not ready at once. *)
+  calls_resolved : int;  (** Those of them whose promises have been resolved. *)
+  late_completions : int;
+      (** Outcomes that were dropped: their calls had been cancelled. *)
+  roots : int;  (** OCaml values that Rust values keep alive. *)
   slots : int;
-      (** places taken in the domains' tables of what is in flight: calls until their
-          promises are settled, promises that Rust waits for *)
-  tasks : int;  (** Rust tasks of the domains' executors *)
-  messages : int;  (** from Rust, which domains have not yet looked at *)
-  tokio_tasks : int;  (** tasks on tokio, the program's own included *)
-  domains : int;  (** that have an executor *)
-  lane_threads : int;  (** of {!Blocking}; one ends after five idle seconds *)
-  lane_queue : int;  (** jobs that wait for one of them *)
+      (** Slots in use in the domains' slot maps: for calls whose promises are pending,
+          and for promises that Rust awaits. *)
+  tasks : int;  (** Rust tasks on the domains' executors. *)
+  messages : int;  (** Messages from Rust that their domains have not received. *)
+  tokio_tasks : int;  (** Tasks on tokio, including the program's own. *)
+  domains : int;  (** Domains that have an executor. *)
+  blocking_pool_threads : int;
+      (** Threads of {!Blocking}'s pool. A thread ends when it has been idle for five
+          seconds. *)
+  blocking_pool_queue : int;  (** Functions that wait for one of these threads. *)
 }
+(** Counters of the whole process. *)
 
 val totals : unit -> totals
-(** Of all domains. Exact once they are quiet. When nothing is left of what a program did,
-    as many calls are settled as were started, and the fields from [roots] to
-    [tokio_tasks] are 0, but for what the program keeps on purpose. *)
+(** [totals ()] is the state of the counters. They are exact once the domains are idle.
+    Then [calls_resolved] equals [calls_started], and the fields from [roots] to
+    [tokio_tasks] count only what the program keeps on purpose. *)

@@ -1,85 +1,125 @@
-(** Domains that serve: each runs a Lwt loop until the pool is shut down. *)
+(** Pools: domains that each run a Lwt loop until the pool is shut down.
+
+    {[
+      open Lwt.Syntax
+      module Pool = Lwt_interop.Pool
+
+      let () =
+        Lwt_main.run
+          (let pool = Pool.create ~domains:2 () in
+           let square x = Lwt.return (x * x) in
+           let* squares = Pool.map pool square [ 1; 2; 3 ] in
+           assert (squares = [ 1; 4; 9 ]);
+           Pool.shutdown pool)
+    ]}
+
+    A program needs one pool as a rule, and {!run} makes and ends it. *)
 
 type t
+(** A pool of domains. *)
 
 exception Shut_down
-(** The pool takes no more work. *)
+(** The pool has been shut down and accepts no more work. *)
 
 val create : ?domains:int -> ?minor_heap:int -> unit -> t
-(** Starts domains, [Domain.recommended_domain_count ()] of them unless told otherwise,
-    and waits until each can take work. The calling domain is not one of them.
+(** [create ~domains ()] starts [domains] domains, by default
+    [Domain.recommended_domain_count ()], and returns when all of them accept work. The
+    calling domain is not one of them. It blocks the calling domain's loop for that time:
+    about 0.2 ms for each domain.
 
-    [minor_heap] is the size of each one's minor heap in words, otherwise that of every
-    new domain: 256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain
-    stops all of them, so domains that allocate much want few: a few million words each,
-    and as much in the calling domain ([Gc.set]).
+    [minor_heap] is the size of each domain's minor heap in words, by default OCaml's:
+    256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain stops all
+    domains, so domains that allocate much should collect rarely: give them a few million
+    words each, and the calling domain as many, with [Gc.set].
 
     @raise Invalid_argument if [domains] or [minor_heap] is less than 1.
     @raise Failure
-      if OCaml refuses a domain (there are at most 128 at a time unless [OCAMLRUNPARAM=d=]
-      says more), or a domain cannot have an executor; those that were started have been
-      ended. *)
+      if OCaml cannot start another domain (it allows 128 at a time, unless
+      [OCAMLRUNPARAM=d=] says more), or a domain cannot have an executor. The domains that
+      have been started terminate before.
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+    @raise Domain_terminated if the calling domain is terminating. *)
 
 val size : t -> int
-(** How many domains it has. *)
+(** [size pool] is the number of domains. *)
 
 val handle : t -> int -> Handle.t
-(** [handle pool i] is its domain [i], counted from 0.
-
-    @raise Invalid_argument if there is none. *)
-
-val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** Runs a function on the domain with the fewest functions under way. See
-    {!Handle.spawn}. Rejects with {!Shut_down} after {!shutdown}. *)
-
-val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn_on pool i f] runs [f] on domain [i]. *)
-
-val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
-(** Like [Lwt_list.map_p], with the elements dealt out to the domains. *)
-
-val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
-(** [replace pool i hand_over] puts a new domain into the place of domain [i]. What is
-    spawned there from now on runs on the new one, and none of it is lost. Meanwhile
-    [hand_over old] may move what the old one has: state, connections. When that is done,
-    the old domain finishes what is under way, and ends; the promise is fulfilled when it
-    has. It cannot be cancelled.
-
-    If [hand_over] fails, the old domain ends all the same, and then the promise is
-    rejected; so it is if the old domain's loop had failed, with that exception.
-    {!shutdown} does not wait for [hand_over], and ends the old domain too. To be called
-    on the domain that created the pool. Rejects with {!Shut_down} after {!shutdown}, and
-    with [Failure], nothing being changed, where {!create} raises it.
+(** [handle pool i] is domain [i] of [pool], counted from 0.
 
     @raise Invalid_argument if there is no domain [i]. *)
 
+(** {1 Sending work}
+
+    The following functions may be called in the loop of any domain, those of the pool
+    included. After {!shutdown} their promises are rejected with {!Shut_down}. Otherwise
+    they behave, and raise, like {!Handle.spawn}. *)
+
+val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
+(** [spawn pool f] runs [f] on the domain that has the fewest unfinished functions. *)
+
+val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
+(** [spawn_on pool i f] runs [f] on domain [i].
+
+    @raise Invalid_argument if there is no domain [i]. *)
+
+val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
+(** [map pool f xs] is like [Lwt_list.map_p f xs], with each element on the domain that
+    {!spawn} chooses for it. *)
+
+(** {1 Replacing domains} *)
+
+val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
+(** [replace pool i hand_over] starts a new domain and makes it domain [i] of [pool]. What
+    is spawned on domain [i] from now on runs on the new one, and no work is lost. Then it
+    calls [hand_over old], which may move state or connections from the old domain to the
+    new one. When the promise of [hand_over] is resolved, the old domain finishes its work
+    and terminates. The promise of [replace] is fulfilled when it has. It cannot be
+    cancelled.
+
+    If [hand_over] fails, the old domain terminates all the same, and the promise is
+    rejected afterwards. If the old domain's loop has failed, the promise is rejected with
+    that exception. {!shutdown} terminates the old domain too, without waiting for
+    [hand_over].
+
+    It must be called on the domain that created the pool. The promise is rejected with
+    {!Shut_down} after {!shutdown}, and with the [Failure] that {!create} raises if there
+    can be no new domain; then nothing has changed.
+
+    @raise Invalid_argument if there is no domain [i]. *)
+
+(** {1 Shutting down} *)
+
 val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
-(** Takes no more work, waits for what is under way, and ends the domains. What other
-    domains send meanwhile either runs, as far as the deadline lets it, or rejects with
-    {!Shut_down}.
+(** [shutdown pool] makes [pool] accept no more work, waits until its domains have
+    finished theirs, and terminates them. It is fulfilled when they have terminated. What
+    other domains send at the same time either runs, subject to the deadline, or is
+    rejected with {!Shut_down}.
 
-    What is still under way after [deadline] seconds is cancelled, as [Lwt.cancel] does
-    it; what does not end although it is cancelled is given [grace] seconds (1 unless told
-    otherwise) to clean up, then its domain ends and whoever waits for it gets
-    {!Errors.Domain_terminated}. Without [deadline] it waits for as long as it takes. A
-    function that computes cannot be stopped: its domain ends when it returns.
+    With [deadline], work that is unfinished after so many seconds is cancelled, as by
+    [Lwt.cancel]. Work that does not finish although it is cancelled has [grace] seconds
+    more to clean up, by default 1. Then its domain terminates, and the promises that wait
+    for the work are rejected with [Domain_terminated]. Without [deadline], [shutdown]
+    waits as long as the work takes. A function that computes without returning to its
+    loop cannot be stopped: its domain terminates when the function returns.
 
-    Called again, it waits for the same end, and the earlier deadline holds. Cancelling
-    the promise only ends the waiting. To be called on the domain that created the pool.
+    If a domain's loop has failed, the promise is rejected with that exception once all
+    domains have terminated. If [shutdown] is called again, both calls wait for the same
+    termination, and the earlier deadline applies. Cancelling the promise only ends the
+    wait. It must be called on the domain that created the pool.
 
     @raise Invalid_argument if [deadline] or [grace] is negative or not a number. *)
 
 (** {1 The program's pool} *)
 
 val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
-(** [run ~domains main] runs [main] in the calling domain's Lwt loop, with a pool of
-    [domains] domains at its side (see {!create}), which is {!default} meanwhile, and is
-    shut down at the end.
+(** [run ~domains main] creates a pool like {!create}, runs [main ()] in the calling
+    domain's Lwt loop, shuts the pool down, and returns the result of [main ()] or raises
+    its exception. Meanwhile the pool is {!default}.
 
-    @raise Invalid_argument as {!create} does, or if a [run] is under way.
-    @raise Failure as {!create} does. *)
+    @raise Invalid_argument like {!create}, or if another [run] has not returned.
+    @raise Failure like {!create}. *)
 
 val default : unit -> t
-(** The pool of the {!run} that is under way. Any domain.
+(** [default ()] is the pool of the {!run} that has not returned. Any domain may call it.
 
     @raise Invalid_argument if there is none. *)

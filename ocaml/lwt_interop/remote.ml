@@ -1,43 +1,44 @@
+(* The state of a call on the domain that runs it, the target. *)
 type stage =
   | Not_started
-  | Under_way of (unit -> unit)  (** what cancels it *)
-  | Not_wanted
+  | Pending of (unit -> unit)  (** The function cancels its promise. *)
+  | Cancelled
 
-(* Home and the target each have their own part. *)
+(* The caller's domain uses some fields only, and the target's domain the others. *)
 type 'a call = {
-  home : Executor.handle;
+  caller : Executor.handle;
   target : Executor.handle;
   work : unit -> 'a Lwt.t;
-  (* Home's. *)
+  (* The caller's. *)
   resolver : 'a Lwt.u;
-  mutable is_settled : bool;
-  watch : Executor.watch;
+  mutable is_resolved : bool;
+  exit_hook : Executor.Exit_hook.t;
   (* The target's. *)
   mutable stage : stage;
 }
 
-let gone c = Error (Errors.Domain_terminated c.target.id)
+let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 
-(* ---- at home *)
+(* ---- on the caller's domain *)
 
-let is_over c =
-  c.is_settled
-  || begin
-       c.is_settled <- true;
-       Executor.forget c.watch;
-       false
+(* Returns [true] to the first of several that want to resolve the promise. *)
+let is_first c =
+  (not c.is_resolved)
+  && begin
+       c.is_resolved <- true;
+       Executor.Exit_hook.unregister c.exit_hook;
+       true
      end
 
-let settle c outcome = if not (is_over c) then Lwt.wakeup_later_result c.resolver outcome
+let resolve c result = if is_first c then Lwt.wakeup_later_result c.resolver result
 
-(* ---- on the target *)
+(* ---- on the target's domain *)
 
-(* If home has ended, nobody waits any more. *)
-let reply c outcome =
-  let settle = function Executor.Deliver -> settle c outcome | Abandon -> () in
-  ignore (Executor.post c.home settle : bool)
+let reply c result =
+  let job = function Executor.Run -> resolve c result | Cancel -> () in
+  (* If the caller's domain has terminated, there is nothing left to resolve. *)
+  ignore (Executor.post c.caller job : bool)
 
-(* Replies once: with the outcome, or with the news that the domain ends. *)
 let start c =
   let p = try c.work () with e -> Lwt.fail e in
   match Lwt.state p with
@@ -45,51 +46,54 @@ let start c =
   | Lwt.Fail e -> reply c (Error e)
   | Lwt.Sleep -> (
       let replied = ref false in
-      let reply_once outcome =
+      let reply_once result =
         if not !replied then (
           replied := true;
-          reply c outcome)
+          reply c result)
       in
-      let watch = Executor.watch () in
-      Executor.while_alive watch (fun gone -> reply_once (Error gone));
-      let finish outcome =
-        Executor.forget watch;
-        reply_once outcome
+      let exit_hook = Executor.Exit_hook.create () in
+      Executor.Exit_hook.register exit_hook (fun terminated ->
+          reply_once (Error terminated));
+      let finish result =
+        Executor.Exit_hook.unregister exit_hook;
+        reply_once result
       in
-      (* A promise of another domain refuses callbacks. *)
       match Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e)) with
-      | () -> c.stage <- Under_way (fun () -> Lwt.cancel p)
-      | exception e -> finish (Error e))
+      | () -> c.stage <- Pending (fun () -> Lwt.cancel p)
+      | exception e ->
+          (* [p] belongs to another domain, and refuses callbacks. *)
+          finish (Error e))
 
 let run c = function
-  | Executor.Abandon -> reply c (gone c)
-  | Deliver -> (
-      match c.stage with Not_started -> start c | Under_way _ | Not_wanted -> ())
+  | Executor.Cancel -> reply c (target_terminated c)
+  | Run -> ( match c.stage with Not_started -> start c | Pending _ | Cancelled -> ())
 
-let stop c = function
-  | Executor.Abandon -> ()
-  | Deliver -> (
+let cancel c = function
+  | Executor.Cancel -> ()
+  | Run -> (
       match c.stage with
-      | Under_way cancel -> cancel ()
-      | Not_started | Not_wanted -> c.stage <- Not_wanted)
+      | Pending cancel -> cancel ()
+      | Not_started | Cancelled -> c.stage <- Cancelled)
+
+(* ---- the call *)
 
 let spawn target work =
-  let home = Executor.current () in
+  let caller = Executor.current () in
   let p, resolver = Lwt.task () in
   let c =
     {
-      home;
+      caller;
       target;
       work;
       resolver;
-      is_settled = false;
-      watch = Executor.watch ();
+      is_resolved = false;
+      exit_hook = Executor.Exit_hook.create ();
       stage = Not_started;
     }
   in
-  Executor.while_alive c.watch (fun gone -> settle c (Error gone));
+  Executor.Exit_hook.register c.exit_hook (fun terminated -> resolve c (Error terminated));
   if Executor.post target (run c) then
     Lwt.on_cancel p (fun () ->
-        if not (is_over c) then ignore (Executor.post target (stop c) : bool))
-  else settle c (gone c);
+        if is_first c then ignore (Executor.post target (cancel c) : bool))
+  else resolve c (target_terminated c);
   p

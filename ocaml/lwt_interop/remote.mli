@@ -1,4 +1,4 @@
-(** Functions that run on another domain and answer. *)
+(** Functions that run on another domain and reply with their results. *)
 
 val spawn : Executor.handle -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** {!Handle.spawn}. *)
+(** [spawn] is {!Handle.spawn}. *)

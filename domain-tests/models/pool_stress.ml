@@ -6,9 +6,9 @@ type work =
   | Value
   | Pauses of int
   | Raises
-  | Nested of work  (** spawns on the pool *)
-  | Never  (** only if it is cancelled, or the pool has a deadline *)
-  | Stubborn  (** the same, but it cannot be cancelled *)
+  | Nested of work  (** Spawns this on the pool, and waits for it. *)
+  | Never  (** Finishes only if it is cancelled, by its caller or at the deadline. *)
+  | Stubborn  (** Never finishes, and cannot be cancelled. The deadline abandons it. *)
 
 type step =
   | Spawn of work
@@ -18,13 +18,14 @@ type step =
   | Pause of int
   | Spin of int
 
-(* The first of the users creates the pool, and shuts it down after its [steps]. *)
+(* The creator of the pool carries out [steps], shuts the pool down, and carries out [late]. Other
+   users carry out their own steps at the same time. *)
 type scenario = {
   size : int;
   deadline : bool;
   steps : step list;
   late : step list;
-  users : (Crew.life * step list) list;
+  users : (Workers.life * step list) list;
 }
 
 (* ---- scenarios *)
@@ -47,7 +48,7 @@ let show_step = function
 
 let show s =
   let steps l = String.concat ", " (List.map show_step l) in
-  let user (life, l) = Printf.sprintf "\n  %s: %s" (Crew.show_life life) (steps l) in
+  let user (life, l) = Printf.sprintf "\n  %s: %s" (Workers.show_life life) (steps l) in
   Printf.sprintf "%d domains\n  creator: %s; shutdown%s; %s%s" s.size (steps s.steps)
     (if s.deadline then " at once" else "")
     (steps s.late)
@@ -64,9 +65,9 @@ let gen =
       @ [ (4, return Value); (4, map (fun n -> Pauses n) few); (1, return Raises) ])
   in
   let work = frequency [ (5, simple); (1, map (fun w -> Nested w) simple) ] in
-  (* One that leaves may not be there any more when it should cancel. *)
+  (* A user that leaves may have terminated before it could cancel a function that never finishes. *)
   let step life =
-    let cancelled = if life = Crew.Stays then [ (2, return Never) ] else [] in
+    let cancelled = if life = Workers.Stays then [ (2, return Never) ] else [] in
     frequency
       [
         (6, map (fun w -> Spawn w) work);
@@ -81,10 +82,10 @@ let gen =
         (3, map (fun n -> Spin n) (int_range 1 3000));
       ]
   in
-  let* steps = list_size (int_range 0 10) (step Crew.Stays) in
-  let* late = list_size (int_range 0 3) (step Crew.Stays) in
+  let* steps = list_size (int_range 0 10) (step Workers.Stays) in
+  let* late = list_size (int_range 0 3) (step Workers.Stays) in
   let user =
-    let* life = Crew.gen_life in
+    let* life = Workers.gen_life in
     let* steps = list_size (int_range 0 15) (step life) in
     return (life, steps)
   in
@@ -100,31 +101,29 @@ let shrink s =
        (Iter.map (fun steps -> { s with steps }) (Shrink.list_spine s.steps))
        (Iter.map (fun late -> { s with late }) (Shrink.list_spine s.late)))
 
-(* ---- what happens *)
+(* ---- running a scenario *)
 
 exception Own of int
 
-type time =
-  | Before
-  | Racing
-  | After  (** the shutdown, as the one who calls it sees it *)
+(* Relative to the shutdown, as far as the user that calls the pool knows. *)
+type time = Before | Racing | After
 
 type operation = {
   work : work;
   cancelled : bool;
   time : time;
-  (* How often it ran, of how many times. *)
+  (* How many times it ran, and should run. *)
   runs : int Atomic.t;
   expected : int;
-  (* Where it has to run, if anywhere. *)
+  (* The domain that has to run it, if only one may. *)
   place : int option;
-  (* Where it ran. *)
+  (* The domains that ran it. *)
   domains : int list Watched.t;
 }
 
 type user = {
   number : int;
-  life : Crew.life;
+  life : Workers.life;
   mutable id : int;
   operations : operation list Atomic.t;
 }
@@ -135,7 +134,7 @@ let rec perform_work pool work =
   match work with
   | Value -> Lwt.return (Domain.self () :> int)
   | Pauses n ->
-      let* () = Crew.pauses n in
+      let* () = Workers.pauses n in
       Lwt.return (Domain.self () :> int)
   | Raises -> raise (Own 1)
   | Never -> fst (Lwt.task ())
@@ -170,28 +169,28 @@ let perform user pool ~time = function
       Lwt.return_unit
   | Spawn_cancelled (w, n) ->
       let start f = one (Pool.spawn pool f) in
-      Crew.cancel_after n (operate user pool ~time ~cancelled:true w start);
+      Workers.cancel_after n (operate user pool ~time ~cancelled:true w start);
       Lwt.return_unit
   | Map (n, w) ->
       let start f = Pool.map pool f (List.init n Fun.id) in
       let start f = start (fun _ -> f ()) in
       ignore (operate user pool ~time ~expected:n w start : int list Lwt.t);
       Lwt.return_unit
-  | Pause n -> Crew.pauses n
+  | Pause n -> Workers.pauses n
   | Spin n ->
-      Crew.spin n;
+      Workers.spin n;
       Lwt.return_unit
 
 let operations users =
   List.concat_map (fun u -> List.map (fun o -> (u, o)) (Atomic.get u.operations)) users
 
-let all_settled users () =
+let all_resolved users () =
   List.for_all
     (fun (_, o) -> Option.is_some (Watched.result o.domains))
     (operations users)
 
-(* Gives how many of its promises were still pending when the pool had shut down. *)
-let create_and_shut_down s creator published unsettled =
+(* [unresolved] is set if promises of the creator are pending when the pool has shut down. *)
+let create_and_shut_down s creator published unresolved =
   let pool = Pool.create ~domains:s.size () in
   Atomic.set published (Some pool);
   let* () = Lwt_list.iter_s (perform creator pool ~time:Before) s.steps in
@@ -202,10 +201,10 @@ let create_and_shut_down s creator published unsettled =
   let second = shutdown () in
   let* () = Lwt_list.iter_s (perform creator pool ~time:After) s.late in
   let* () = first in
-  Atomic.set unsettled (not (all_settled [ creator ] ()));
+  Atomic.set unresolved (not (all_resolved [ creator ] ()));
   second
 
-(* ---- what has to hold *)
+(* ---- checks *)
 
 let rec innermost = function Nested w -> innermost w | w -> w
 
@@ -228,7 +227,7 @@ let check_operation s ids (u, o) =
       if List.mem (innermost o.work) [ Raises; Never; Stubborn ] && o.expected > 0 then
         Model.fail "%s: has a value" name
   | Ok [], After when o.expected = 0 -> ()
-  | Ok _, After -> Model.fail "%s: it was not refused" name
+  | Ok _, After -> Model.fail "%s: was not refused" name
   | Error Pool.Shut_down, (Racing | After) -> ()
   | Error Pool.Shut_down, Before -> (
       match o.work with Nested _ -> () | _ -> wrong Pool.Shut_down)
@@ -238,14 +237,14 @@ let check_operation s ids (u, o) =
   | Error Lwt.Canceled, _ when s.deadline -> ()
   | Error (Lwt_interop.Domain_terminated id as e), _ ->
       let may_be =
-        if List.mem id ids then s.deadline else u.life = Crew.Leaves && id = u.id
+        if List.mem id ids then s.deadline else u.life = Workers.Leaves && id = u.id
       in
       if not may_be then wrong e
   | Error e, _ -> wrong e
 
-let holds s =
-  let published = Atomic.make None and unsettled = Atomic.make false in
-  let creator = user 0 Crew.Stays in
+let check s =
+  let published = Atomic.make None and unresolved = Atomic.make false in
+  let creator = user 0 Workers.Stays in
   let others = List.mapi (fun i (life, _) -> user (i + 1) life) s.users in
   let join u f () =
     u.id <- (Domain.self () :> int);
@@ -253,29 +252,34 @@ let holds s =
   in
   let part u (life, steps) =
     let f () =
-      Crew.wait_until (fun () -> Option.is_some (Atomic.get published));
+      Workers.wait_until (fun () -> Option.is_some (Atomic.get published));
       let pool = Option.get (Atomic.get published) in
       Lwt_list.iter_s (perform u pool ~time:Racing) steps
     in
     (life, join u f)
   in
-  let creating () = create_and_shut_down s creator published unsettled in
-  let crew =
-    Crew.muster ((Crew.Stays, join creator creating) :: List.map2 part others s.users)
+  let creating () = create_and_shut_down s creator published unresolved in
+  let workers =
+    Workers.start ((Workers.Stays, join creator creating) :: List.map2 part others s.users)
   in
   let users = creator :: others in
   let rounds = 100 + (2 * List.length (operations users)) in
   Fun.protect
-    ~finally:(fun () -> Crew.dismiss crew)
+    ~finally:(fun () -> Workers.stop workers)
     (fun () ->
-      if not (Crew.settles crew ~rounds (all_settled users)) then
-        Model.fail "somebody waits for the pool that was shut down");
-  List.iter (Model.fail "nobody handled %s") (Crew.hooked crew);
+      if not (Workers.eventually workers ~rounds (all_resolved users)) then
+        Model.fail "a promise is pending although the pool has shut down");
+  List.iter (Model.fail "unhandled exception: %s") (Workers.unhandled workers);
   let pool = Option.get (Atomic.get published) in
   let handles = List.init s.size (Pool.handle pool) in
   List.iter (check_operation s (List.map Handle.id handles)) (operations users);
-  if Atomic.get unsettled then Model.fail "shutdown did not wait for its creator's work";
-  if List.exists Handle.is_alive handles then Model.fail "a domain of the pool is alive"
+  if Atomic.get unresolved then
+    Model.fail "shutdown did not wait for its creator's functions";
+  if List.exists Handle.is_alive handles then
+    Model.fail "a domain of the pool has not terminated"
 
 let tests =
-  [ Crew.test ~count:60 ~name:"Pool: used while it is shut down" ~show ~shrink gen holds ]
+  [
+    Workers.test ~count:60 ~name:"Pool: used while it is shut down" ~show ~shrink gen
+      check;
+  ]

@@ -1,13 +1,11 @@
-(* One domain, which sends and receives. *)
-
 open Lwt.Syntax
 open Everywhere
 module Channel = Lwt_interop.Channel
 
-let sleeping what p = Expect.that what (Lwt.is_sleeping p)
+let pending what p = Expect.that what (Lwt.is_sleeping p)
 
-(* Until the messages that this domain has sent itself so far have been delivered. *)
-let turn () = Lwt_interop.Handle.spawn (Lwt_interop.Handle.current ()) Lwt.return
+(* Waits until the domain has processed the messages that it has sent to itself. *)
+let run_loop () = Lwt_interop.Handle.spawn (Lwt_interop.Handle.current ()) Lwt.return
 
 let received what expected p =
   let* found = p in
@@ -15,7 +13,7 @@ let received what expected p =
   Lwt.return_unit
 
 let sent what p =
-  let* () = turn () in
+  let* () = run_loop () in
   Expect.that what (Lwt.state p = Lwt.Return ());
   Lwt.return_unit
 
@@ -67,14 +65,14 @@ let order () =
         Lwt.join sends)
       [ 1; 6; 7; 8; 15; n ]
   in
-  (* Receivers that wait at once are served in the order of their calls. *)
+  (* Receivers that wait are served in the order of their calls. *)
   let receivers = List.init n (fun _ -> Channel.recv c) in
   let* () = Lwt_list.iter_s (Channel.send c) (List.init n Fun.id) in
   let* received = Lwt.all receivers in
   Expect.that "in order" (received = List.init n Option.some);
   Lwt.return_unit
 
-let immediate () =
+let resolved_at_once () =
   let c = Channel.create ~capacity:1 in
   Expect.that "send" (Lwt.state (Channel.send c 1) = Lwt.Return ());
   Expect.that "recv" (Lwt.state (Channel.recv c) = Lwt.Return (Some 1));
@@ -84,32 +82,32 @@ let full () =
   let c = Channel.create ~capacity:1 in
   let* () = Channel.send c 1 in
   let second = Channel.send c 2 and third = Channel.send c 3 in
-  let* () = turn () in
-  sleeping "the second" second;
+  let* () = run_loop () in
+  pending "the second" second;
   let* () = received "the first" (Some 1) (Channel.recv c) in
-  Expect.int "the second is in" 1 (Channel.length c);
-  Expect.that "and nobody overtakes the third" (Channel.try_send c 4 = `Full);
+  Expect.int "the second is in the channel" 1 (Channel.length c);
+  Expect.that "no call overtakes the third" (Channel.try_send c 4 = `Full);
   let* () = sent "the second" second in
-  sleeping "the third" third;
+  pending "the third" third;
   Expect.that "second" (Channel.try_recv c = `Received 2);
   let* () = sent "the third" third in
   Expect.that "third" (contents c = [ 3 ]);
   Lwt.return_unit
 
-(* Between the moment in which it is called and the one in which it comes. *)
-let not_overtaken () =
+(* After the receiver was notified, and before it takes its element. *)
+let reserved () =
   let c = Channel.create ~capacity:2 in
   let first = Channel.recv c in
   Expect.that "sent" (Channel.try_send c 1 = `Sent);
-  Expect.that "it is not anybody's" (Channel.try_recv c = `Empty);
-  Expect.int "though it is there" 1 (Channel.length c);
+  Expect.that "the element is reserved" (Channel.try_recv c = `Empty);
+  Expect.int "and still in the channel" 1 (Channel.length c);
   let second = Channel.recv c in
-  sleeping "the second" second;
+  pending "the second" second;
   let* () = received "the first" (Some 1) first in
   Expect.that "sent" (Channel.try_send c 2 = `Sent);
   received "the second" (Some 2) second
 
-let closed () =
+let close () =
   let c = Channel.create ~capacity:2 in
   let* () = Channel.send c 1 in
   let* () = Channel.send c 2 in
@@ -121,27 +119,27 @@ let closed () =
   let* () = Lwt_list.iter_s (refused "waiting") waiting in
   let* () = refused "send" (Channel.send c 4) in
   Expect.that "try_send" (Channel.try_send c 5 = `Closed);
-  let* () = received "what is in it" (Some 1) (Channel.recv c) in
-  Expect.that "what is in it" (Channel.try_recv c = `Received 2);
-  let* () = received "drained" None (Channel.recv c) in
-  Expect.that "drained" (Channel.try_recv c = `Closed);
+  let* () = received "the first element" (Some 1) (Channel.recv c) in
+  Expect.that "the second element" (Channel.try_recv c = `Received 2);
+  let* () = received "closed and empty" None (Channel.recv c) in
+  Expect.that "closed and empty" (Channel.try_recv c = `Closed);
   Channel.close c;
-  received "still" None (Channel.recv c)
+  received "still closed" None (Channel.recv c)
 
-let closed_for_receivers () =
+let close_with_receivers () =
   let c : int Channel.t = Channel.create ~capacity:2 in
   let waiting = List.init 3 (fun _ -> Channel.recv c) in
   Channel.close c;
   Lwt_list.iter_s (received "waiting" None) waiting
 
-(* Who is called gets the element, though the channel is closed before it comes; who waits behind it
-   learns of the end only then: the element may yet become theirs. *)
-let closed_while_called () =
+(* A receiver that was notified gets its element, although the channel is closed before it takes it.
+   The receivers behind it wait until then, because the element may pass to them. *)
+let close_with_reservation () =
   let c = Channel.create ~capacity:2 in
   let first = Channel.recv c and second = Channel.recv c and third = Channel.recv c in
   Expect.that "sent" (Channel.try_send c 1 = `Sent);
   Channel.close c;
-  Expect.that "not drained" (Channel.try_recv c = `Empty);
+  Expect.that "not empty" (Channel.try_recv c = `Empty);
   Lwt.cancel first;
   let* () = Expect.cancelled "the first" first in
   let* () = received "the second" (Some 1) second in
@@ -151,7 +149,7 @@ let cancelled_receivers () =
   let c = Channel.create ~capacity:3 in
   let receivers = Array.init 5 (fun _ -> Channel.recv c) in
   Lwt.cancel receivers.(1);
-  (* The first and the third are called; then the first does not come. *)
+  (* The first and the third are notified; then the first is cancelled. *)
   Expect.that "sent" (Channel.try_send c 1 = `Sent);
   Expect.that "sent" (Channel.try_send c 2 = `Sent);
   Lwt.cancel receivers.(0);
@@ -159,12 +157,12 @@ let cancelled_receivers () =
   let* () = Expect.cancelled "the second" receivers.(1) in
   let* () = received "the third" (Some 1) receivers.(2) in
   let* () = received "the fourth" (Some 2) receivers.(3) in
-  sleeping "the fifth" receivers.(4);
-  (* Called, with nobody behind it. *)
+  pending "the fifth" receivers.(4);
+  (* Notified, with no receiver behind it. *)
   Expect.that "sent" (Channel.try_send c 3 = `Sent);
   Lwt.cancel receivers.(4);
-  let* () = turn () in
-  received "it is still there" (Some 3) (Channel.recv c)
+  let* () = run_loop () in
+  received "the element is still in the channel" (Some 3) (Channel.recv c)
 
 let cancelled_senders () =
   let c = Channel.create ~capacity:1 in
@@ -173,22 +171,22 @@ let cancelled_senders () =
   Lwt.cancel senders.(1);
   let* () = Expect.cancelled "the second" senders.(1) in
   let* () = received "first" (Some 0) (Channel.recv c) in
-  (* The first is in, and does not know. *)
-  sleeping "the first" senders.(0);
+  (* The first element is in the channel, and its sender has not been woken. *)
+  pending "the first" senders.(0);
   Lwt.cancel senders.(0);
-  Expect.that "it is in" (Lwt.state senders.(0) = Lwt.Return ());
+  Expect.that "its element was in the channel" (Lwt.state senders.(0) = Lwt.Return ());
   let* () = received "the first" (Some 1) (Channel.recv c) in
   let* () = sent "the third" senders.(2) in
-  (* Refused, and does not know. *)
+  (* The fourth is refused, and its sender has not been woken. *)
   Channel.close c;
   Lwt.cancel senders.(3);
   let* () = refused "the fourth" senders.(3) in
   Expect.that "contents" (contents c = [ 3 ]);
-  let* () = turn () in
+  let* () = run_loop () in
   Lwt.return_unit
 
-(* Each pick takes one element, and the other receiver none. *)
-let picked () =
+(* Each pick takes one element, and the receiver that it cancels takes none. *)
+let pick () =
   let n = 50 in
   let a = Channel.create ~capacity:4 and b = Channel.create ~capacity:4 in
   let fill c = Lwt_list.iter_s (Channel.send c) (List.init n Fun.id) in
@@ -248,10 +246,10 @@ let iter () =
       (Channel.iter (fun x -> if x = 2 then Lwt.fail Exit else Lwt.return_unit) c)
   in
   Expect.that "its exception" (e = Exit);
-  Expect.that "the rest stays" (contents c = [ 3 ]);
+  Expect.that "the others stay" (contents c = [ 3 ]);
   Lwt.return_unit
 
-(* There is always another element. *)
+(* The channel is never empty. *)
 let iter_is_fair () =
   let c = Channel.create ~capacity:1 in
   let seen = ref 0 in
@@ -268,25 +266,25 @@ let iter_is_fair () =
     Channel.close c;
     Lwt.return_unit
   in
-  Expect.that "few elements for each turn of the loop" (!seen <= 4 * 32);
+  Expect.that "few elements for each iteration of the loop" (!seen <= 4 * 32);
   Lwt.return_unit
 
-let in_callbacks () =
+let resolved_in_the_loop () =
   let c = Channel.create ~capacity:1 in
-  let before = ref true in
+  let in_call = ref true in
   let p =
     let* x = Channel.recv c in
-    Expect.that "not within the sender" (not !before);
+    Expect.that "not within the call of the sender" (not !in_call);
     Lwt.return x
   in
   Expect.that "sent" (Channel.try_send c 1 = `Sent);
-  before := false;
+  in_call := false;
   let* () = received "received" (Some 1) p in
-  before := true;
-  let ended = Lwt.map (fun x -> (x, !before)) (Channel.recv c) in
+  in_call := true;
+  let closed = Lwt.map (fun x -> (x, !in_call)) (Channel.recv c) in
   Channel.close c;
-  before := false;
-  received "not within close" (None, false) ended
+  in_call := false;
+  received "not within the call of close" (None, false) closed
 
 let systhreads () =
   ignore (Lwt_interop.Handle.current () : Lwt_interop.Handle.t);
@@ -294,10 +292,10 @@ let systhreads () =
   let waiting = Channel.recv c in
   let filled = Channel.create ~capacity:2 in
   Expect.that "sent" (Channel.try_send filled 1 = `Sent);
-  let told = ref [] in
+  let failures = ref [] in
   let refused what f =
     match f () with
-    | _ -> told := what :: !told
+    | _ -> failures := what :: !failures
     | exception Lwt_interop.Wrong_thread _ -> ()
   in
   let body () =
@@ -305,18 +303,18 @@ let systhreads () =
     refused "recv" (fun () -> ignore (Channel.recv c : int option Lwt.t));
     refused "recv at once" (fun () -> ignore (Channel.recv filled : int option Lwt.t));
     refused "send at once" (fun () -> ignore (Channel.send filled 2 : unit Lwt.t));
-    if Channel.try_send c 2 <> `Sent then told := "try_send" :: !told;
-    if Channel.length c <> 1 || Channel.is_closed c then told := "length" :: !told;
-    if Channel.try_recv c <> `Empty then told := "try_recv" :: !told;
+    if Channel.try_send c 2 <> `Sent then failures := "try_send" :: !failures;
+    if Channel.length c <> 1 || Channel.is_closed c then failures := "length" :: !failures;
+    if Channel.try_recv c <> `Empty then failures := "try_recv" :: !failures;
     Channel.close c
   in
   Thread.join (Thread.create body ());
-  Expect.string "on the thread" "" (String.concat " " !told);
-  Expect.that "nothing was done" (contents filled = [ 1 ]);
+  Expect.string "on the thread" "" (String.concat " " !failures);
+  Expect.that "the calls had no effect" (contents filled = [ 1 ]);
   let* () = received "from the thread" (Some 2) waiting in
-  received "closed by it" None (Channel.recv c)
+  received "closed by the thread" None (Channel.recv c)
 
-(* Finalisers run at allocations, so this would find one within the lock. *)
+(* Finalisers run at allocations: this test finds one that runs while the lock is held. *)
 let finalisers () =
   let c = Channel.create ~capacity:3 in
   let runs = ref 0 in
@@ -338,7 +336,7 @@ let finalisers () =
   in
   let* () = go 5_000 in
   Gc.minor ();
-  Expect.that "they ran" (!runs > 0);
+  Expect.that "finalisers ran" (!runs > 0);
   Lwt.return_unit
 
 let suites =
@@ -346,18 +344,18 @@ let suites =
     [
       case "capacity, length, try_send and try_recv" capacities;
       case "the order is kept" order;
-      case "what need not wait is settled at once" immediate;
-      case "a full channel makes senders wait, in line" full;
-      case "nobody overtakes a receiver that is called" not_overtaken;
-      case "close refuses senders and keeps what is in" closed;
-      case "close ends receivers that wait" closed_for_receivers;
-      case "close waits for a receiver that is called" closed_while_called;
+      case "an operation that need not wait is resolved at once" resolved_at_once;
+      case "a full channel makes senders wait, in their order" full;
+      case "no call overtakes a receiver that was notified" reserved;
+      case "close refuses senders and keeps the elements" close;
+      case "close resolves receivers that wait" close_with_receivers;
+      case "close waits for a receiver that was notified" close_with_reservation;
       case "a cancelled receiver passes its element on" cancelled_receivers;
-      case "a cancelled sender is out, or it was in" cancelled_senders;
-      case "pick between channels" picked;
+      case "a cancelled sender is withdrawn, or had sent" cancelled_senders;
+      case "pick between channels" pick;
       case "iter" iter;
-      case "iter gives the loop its turns" iter_is_fair;
-      case "promises are resolved in the loop, not in the call" in_callbacks;
-      case "from a systhread" systhreads;
+      case "iter yields to the loop" iter_is_fair;
+      case "promises are resolved in the loop, not in the call" resolved_in_the_loop;
+      case "from a thread that is not the loop's" systhreads;
       alone "in a finaliser, at any time" finalisers;
     ]

@@ -1,11 +1,11 @@
 module Handle = Lwt_interop.Handle
 
-(* What a function that is sent does. *)
+(* The behaviour of a function that is sent to a target. *)
 type work = Value | Pauses of int | Raises | Never
 
 type step =
-  | Spawn of int * work  (** on this target *)
-  | Spawn_cancelled of int * work * int  (** after so many pauses *)
+  | Spawn of int * work  (** On this target. *)
+  | Spawn_cancelled of int * work * int  (** After this many pauses. *)
   | Post of int
   | Is_alive of int
   | Pause of int
@@ -13,11 +13,12 @@ type step =
 
 type target_life =
   | Stays
-  | Serves of int  (** so many functions, and ends *)
+  | Serves of int  (** The target terminates after this many functions. *)
   | Lingers of int
-      (** the same, but it ends out of its loop, and only when the callers have done *)
+      (** The target leaves its loop after this many functions, and terminates when the
+          callers are done. *)
 
-type scenario = { targets : target_life list; callers : (Crew.life * step list) list }
+type scenario = { targets : target_life list; callers : (Workers.life * step list) list }
 
 (* ---- scenarios *)
 
@@ -43,7 +44,7 @@ let show s =
     | Lingers n -> Printf.sprintf "lingers after %d" n
   in
   let caller (life, steps) =
-    Printf.sprintf "\n  %s: %s" (Crew.show_life life)
+    Printf.sprintf "\n  %s: %s" (Workers.show_life life)
       (String.concat ", " (List.map show_step steps))
   in
   Printf.sprintf "targets: %s%s"
@@ -85,7 +86,7 @@ let gen =
       ]
   in
   let* callers =
-    list_size (int_range 1 3) (pair Crew.gen_life (list_size (int_range 0 20) step))
+    list_size (int_range 1 3) (pair Workers.gen_life (list_size (int_range 0 20) step))
   in
   return { targets; callers }
 
@@ -102,38 +103,39 @@ type target = {
   life : target_life;
   handle : Handle.t;
   domain : unit Domain.t;
-  left : unit Lwt.t;
-  leave : unit Lwt.u;
-  (* Used there until it has ended: who sent what was run, and its number; last first. *)
+  stopped : unit Lwt.t;
+  resolver : unit Lwt.u;
+  (* The functions that were run, as pairs of a caller and a number, last first. Only the target uses
+     it until it has terminated. *)
   mutable ran : (int * int) list;
 }
 
-let start may_end life =
-  let born = Atomic.make None in
+let start may_terminate life =
+  let started = Atomic.make None in
   let body () =
-    let left, leave = Lwt.wait () in
-    Atomic.set born (Some (Handle.current (), left, leave));
-    Lwt_main.run left;
+    let stopped, resolver = Lwt.wait () in
+    Atomic.set started (Some (Handle.current (), stopped, resolver));
+    Lwt_main.run stopped;
     match life with
-    | Lingers _ -> Crew.wait_until (fun () -> Atomic.get may_end)
+    | Lingers _ -> Workers.wait_until (fun () -> Atomic.get may_terminate)
     | Stays | Serves _ -> ()
   in
   let domain = Domain.spawn body in
-  Crew.wait_until (fun () -> Option.is_some (Atomic.get born));
-  let handle, left, leave = Option.get (Atomic.get born) in
-  { life; handle; domain; left; leave; ran = [] }
+  Workers.wait_until (fun () -> Option.is_some (Atomic.get started));
+  let handle, stopped, resolver = Option.get (Atomic.get started) in
+  { life; handle; domain; stopped; resolver; ran = [] }
 
-let leave t () = if Lwt.is_sleeping t.left then Lwt.wakeup_later t.leave ()
+let leave_loop t () = if Lwt.is_sleeping t.stopped then Lwt.wakeup_later t.resolver ()
 
 let stop t =
-  ignore (Handle.post t.handle (leave t) : bool);
+  ignore (Handle.post t.handle (leave_loop t) : bool);
   Domain.join t.domain
 
-(* Where it runs is checked by the one who sent it. *)
-let ran t message =
+(* The caller checks on which domain the function ran. *)
+let record_run t message =
   t.ran <- message :: t.ran;
   match t.life with
-  | (Serves n | Lingers n) when List.length t.ran >= n -> leave t ()
+  | (Serves n | Lingers n) when List.length t.ran >= n -> leave_loop t ()
   | Stays | Serves _ | Lingers _ -> ()
 
 (* ---- callers *)
@@ -149,14 +151,14 @@ type operation = {
 (* Last first. *)
 type caller = {
   name : int;
-  life : Crew.life;
+  life : Workers.life;
   mutable id : int;
   mutable sent : int;
   operations : operation list Atomic.t;
-  (* Posts: to whom, their number, whether they were taken. *)
+  (* Targets, numbers, and whether [post] was [true]. *)
   mutable posts : (target * int * bool) list;
-  mutable found_dead : target list;
-  mutable surprises : string list;
+  mutable found_terminated : target list;
+  mutable violations : string list;
 }
 
 let caller name (life, _) =
@@ -167,23 +169,23 @@ let caller name (life, _) =
     sent = 0;
     operations = Atomic.make [];
     posts = [];
-    found_dead = [];
-    surprises = [];
+    found_terminated = [];
+    violations = [];
   }
 
 let next c =
   c.sent <- c.sent + 1;
   c.sent
 
-(* The value says which domain it was. *)
+(* The value has the number of the domain that computed it. *)
 let spawn c target work ~cancelled =
   let number = next c in
   let value () = (number, (Domain.self () :> int)) in
   let f () =
-    ran target (c.name, number);
+    record_run target (c.name, number);
     match work with
     | Value -> Lwt.return (value ())
-    | Pauses n -> Lwt.map value (Crew.pauses n)
+    | Pauses n -> Lwt.map value (Workers.pauses n)
     | Raises -> raise (Own (c.name, number))
     | Never -> fst (Lwt.task ())
   in
@@ -192,8 +194,8 @@ let spawn c target work ~cancelled =
   Atomic.set c.operations (o :: Atomic.get c.operations);
   p
 
-let found_dead c target = c.found_dead <- target :: c.found_dead
-let surprise c text = c.surprises <- text :: c.surprises
+let found_terminated c target = c.found_terminated <- target :: c.found_terminated
+let violation c text = c.violations <- text :: c.violations
 
 let perform targets c step =
   let target i = List.nth targets i in
@@ -202,39 +204,42 @@ let perform targets c step =
       ignore (spawn c (target t) work ~cancelled:false : _ Lwt.t);
       Lwt.return_unit
   | Spawn_cancelled (t, work, n) ->
-      Crew.cancel_after n (spawn c (target t) work ~cancelled:true);
+      Workers.cancel_after n (spawn c (target t) work ~cancelled:true);
       Lwt.return_unit
   | Post t ->
       let t = target t and number = next c in
-      let taken = Handle.post t.handle (fun () -> ran t (c.name, number)) in
-      c.posts <- (t, number, taken) :: c.posts;
-      if taken && List.memq t c.found_dead then surprise c "a dead domain took a message";
-      if (not taken) && Handle.is_alive t.handle then surprise c "alive, and refuses";
-      if not taken then found_dead c t;
+      let accepted = Handle.post t.handle (fun () -> record_run t (c.name, number)) in
+      c.posts <- (t, number, accepted) :: c.posts;
+      if accepted && List.memq t c.found_terminated then
+        violation c "a terminated domain accepted a message";
+      if (not accepted) && Handle.is_alive t.handle then
+        violation c "is_alive is true after post was false";
+      if not accepted then found_terminated c t;
       Lwt.return_unit
   | Is_alive t ->
       let t = target t in
       let alive = Handle.is_alive t.handle in
-      if alive && List.memq t c.found_dead then surprise c "a dead domain is alive";
-      if not alive then found_dead c t;
+      if alive && List.memq t c.found_terminated then
+        violation c "is_alive is true after it was false";
+      if not alive then found_terminated c t;
       Lwt.return_unit
-  | Pause n -> Crew.pauses n
+  | Pause n -> Workers.pauses n
   | Spin n ->
-      Crew.spin n;
+      Workers.spin n;
       Lwt.return_unit
 
-(* ---- what has to hold *)
+(* ---- checks *)
 
 let operations callers =
   List.concat_map (fun c -> List.map (fun o -> (c, o)) (Atomic.get c.operations)) callers
 
-(* Who waits, waits for ever by its own fault. *)
-let all_served callers () =
+(* All promises are resolved, apart from those of functions that never finish. *)
+let all_finished callers () =
   List.for_all
     (fun (_, o) -> o.work = Never || Option.is_some (Watched.result o.result))
     (operations callers)
 
-let all_settled callers () =
+let all_resolved callers () =
   List.for_all
     (fun (_, o) -> Option.is_some (Watched.result o.result))
     (operations callers)
@@ -246,23 +251,23 @@ let check_operation (c, o) =
   if runs > 1 then Model.fail "%s: ran %d times" name runs;
   match (Watched.final name o.result, o.work) with
   | Ok (number, domain), (Value | Pauses _) ->
-      if number <> o.number then Model.fail "%s: the value of %d" name number;
-      if domain <> id then Model.fail "%s: ran on %d, not on %d" name domain id;
+      if number <> o.number then Model.fail "%s: has the value of %d" name number;
+      if domain <> id then Model.fail "%s: ran on domain %d, not on %d" name domain id;
       if runs <> 1 then Model.fail "%s: it did not run" name
   | Error (Own (n, k)), Raises when (n, k) = (c.name, o.number) ->
       if runs <> 1 then Model.fail "%s: it did not run" name
   | Error (Lwt_interop.Domain_terminated there), _ when there = id ->
       if o.target.life = Stays && o.work <> Never then
-        Model.fail "%s: the domain had not ended" name
-  | Error (Lwt_interop.Domain_terminated here), _ when here = c.id && c.life = Crew.Leaves
-    ->
+        Model.fail "%s: the domain had not terminated" name
+  | Error (Lwt_interop.Domain_terminated here), _
+    when here = c.id && c.life = Workers.Leaves ->
       ()
   | Error Lwt.Canceled, _ when o.cancelled -> ()
   | Error e, _ -> Model.fail "%s: %s" name (Printexc.to_string e)
   | Ok _, _ -> Model.fail "%s: has a value" name
 
-(* What was run of a caller's messages is the beginning of them, in their order. Those that were
-   cancelled before they were run may be missing. *)
+(* A target runs a prefix of each caller's messages, in their order. Messages that were cancelled
+   before that may be missing. *)
 let check_order callers t =
   List.iter
     (fun c ->
@@ -275,20 +280,20 @@ let check_order callers t =
           (String.concat ", " (List.map string_of_int ran));
       let last = List.fold_left max 0 ran in
       List.iter
-        (fun (target, number, taken) ->
+        (fun (target, number, accepted) ->
           if target == t then (
             let run = List.mem number ran in
-            let must = taken && (t.life = Stays || number < last) in
-            if run && not taken then
+            let must = accepted && (t.life = Stays || number < last) in
+            if run && not accepted then
               Model.fail "post %d of %d: refused, and run" number c.name;
             if must && not run then
-              Model.fail "post %d of %d: taken, and not run" number c.name))
+              Model.fail "post %d of %d: accepted, and not run" number c.name))
         c.posts)
     callers
 
-let holds s =
-  let may_end = Atomic.make false in
-  let targets = List.map (start may_end) s.targets in
+let check s =
+  let may_terminate = Atomic.make false in
+  let targets = List.map (start may_terminate) s.targets in
   let callers = List.mapi caller s.callers in
   let part c (life, steps) =
     ( life,
@@ -296,8 +301,8 @@ let holds s =
         c.id <- (Domain.self () :> int);
         Lwt_list.iter_s (perform targets c) steps )
   in
-  let crew = Crew.muster (List.map2 part callers s.callers) in
-  Atomic.set may_end true;
+  let workers = Workers.start (List.map2 part callers s.callers) in
+  Atomic.set may_terminate true;
   let rounds = 100 + (2 * List.length (operations callers)) in
   let stopped = ref false in
   let stop_all () =
@@ -308,27 +313,31 @@ let holds s =
   Fun.protect
     ~finally:(fun () ->
       stop_all ();
-      Crew.dismiss crew)
+      Workers.stop workers)
     (fun () ->
       let also =
         List.map
           (fun t -> t.handle)
           (List.filter (fun (t : target) -> t.life = Stays) targets)
       in
-      (* Those that end may not have been given enough for that. *)
+      (* Targets that should terminate may not have received enough functions for that. *)
       List.iter (fun (t : target) -> if t.life <> Stays then stop t) targets;
-      if not (Crew.settles crew ~also ~rounds (all_served callers)) then
-        Model.fail "somebody waits for a domain that has done it";
+      if not (Workers.eventually workers ~also ~rounds (all_finished callers)) then
+        Model.fail "a promise is pending although its domain stays";
       stop_all ();
-      if not (Crew.settles crew ~rounds (all_settled callers)) then
-        Model.fail "somebody waits for a domain that has ended");
-  List.iter (fun c -> List.iter (Model.fail "caller %d: %s" c.name) c.surprises) callers;
-  List.iter (Model.fail "nobody handled %s") (Crew.hooked crew);
+      if not (Workers.eventually workers ~rounds (all_resolved callers)) then
+        Model.fail "a promise is pending although its domain has terminated");
+  List.iter (fun c -> List.iter (Model.fail "caller %d: %s" c.name) c.violations) callers;
+  List.iter (Model.fail "unhandled exception: %s") (Workers.unhandled workers);
   List.iter check_operation (operations callers);
   List.iter (check_order callers) targets;
   List.iter
-    (fun t -> if Handle.is_alive t.handle then Model.fail "a dead domain is alive")
+    (fun t ->
+      if Handle.is_alive t.handle then Model.fail "is_alive is true after Domain.join")
     targets
 
 let tests =
-  [ Crew.test ~count:60 ~name:"Handle: domains come and go" ~show ~shrink gen holds ]
+  [
+    Workers.test ~count:60 ~name:"Handle: used while domains start and terminate" ~show
+      ~shrink gen check;
+  ]

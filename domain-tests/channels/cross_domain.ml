@@ -1,5 +1,3 @@
-(* Domains that send to each other, and end. *)
-
 open Lwt.Syntax
 open Everywhere
 module Channel = Lwt_interop.Channel
@@ -7,11 +5,11 @@ module Handle = Lwt_interop.Handle
 
 let run = Lwt_main.run
 
-let end_of other =
+let terminate other =
   other.end_ ();
   other.join ()
 
-(* Starts an operation on another domain, and tells what its promise becomes there. *)
+(* Starts an operation on another domain. The result reads the outcome of its promise there. *)
 let start other f =
   let outcome = Atomic.make None in
   let set x = Atomic.set outcome (Some x) in
@@ -22,47 +20,47 @@ let start other f =
   fun () -> Atomic.get outcome
 
 let terminated other = Some (Error (Lwt_interop.Domain_terminated other.id))
-let contents = Alone.contents
+let contents = Single_domain.contents
 
-let ended_producer () =
+let sent_elements () =
   let c = Channel.create ~capacity:10 in
   on_domain (fun () -> Lwt_list.iter_s (Channel.send c) [ 1; 2; 3 ]);
   Gc.full_major ();
-  Expect.that "what it sent" (contents c = [ 1; 2; 3 ])
+  Expect.that "the elements that it sent" (contents c = [ 1; 2; 3 ])
 
-let ended_receivers () =
+let terminated_receivers () =
   let c = Channel.create ~capacity:10 in
   let other = other () in
   let first = start other (fun () -> Channel.recv c) in
   let second = start other (fun () -> Channel.recv c) in
   let third = start other (fun () -> Channel.recv c) in
   other.leave ();
-  (* Two are called, and do not come; the third is in the line. *)
+  (* Two are notified and do not take their elements; the third waits behind them. *)
   run (Lwt_list.iter_s (Channel.send c) [ 1; 2 ]);
   run
     (let waiting = Channel.recv c in
-     Expect.that "it waits" (Lwt.is_sleeping waiting);
-     end_of other;
+     Expect.that "the receiver here waits" (Lwt.is_sleeping waiting);
+     terminate other;
      let* x = waiting in
-     Expect.that "the first element goes on" (x = Some 1);
+     Expect.that "the first element passes to it" (x = Some 1);
      Lwt.return_unit);
-  Expect.that "the second stays" (contents c = [ 2 ]);
+  Expect.that "the second element stays" (contents c = [ 2 ]);
   List.iter
-    (fun outcome -> Expect.that "told why" (outcome () = terminated other))
+    (fun outcome -> Expect.that "its error" (outcome () = terminated other))
     [ first; second; third ];
   run (Channel.send c 3);
-  Expect.that "they are out of the line" (contents c = [ 3 ])
+  Expect.that "no receiver is left" (contents c = [ 3 ])
 
-let ended_before_the_end () =
+let terminated_before_close () =
   let c : int Channel.t = Channel.create ~capacity:10 in
   let other = other () in
   let waiting = start other (fun () -> Channel.recv c) in
   other.leave ();
   Channel.close c;
-  end_of other;
-  Expect.that "the domain's end came first" (waiting () = terminated other)
+  terminate other;
+  Expect.that "the termination came first" (waiting () = terminated other)
 
-let ended_senders () =
+let terminated_senders () =
   let c = Channel.create ~capacity:1 in
   let other = other () in
   run (Channel.send c 0);
@@ -71,46 +69,46 @@ let ended_senders () =
     (let mine = Channel.send c 4 in
      other.leave ();
      let* x = Channel.recv c in
-     Expect.that "the first" (x = Some 0);
-     end_of other;
+     Expect.that "the first element" (x = Some 0);
+     terminate other;
      let* x = Channel.recv c in
-     Expect.that "the one that got in" (x = Some 1);
+     Expect.that "the element that entered the channel" (x = Some 1);
      let* () = mine in
-     Expect.that "not the others" (contents c = [ 4 ]);
+     Expect.that "the others did not" (contents c = [ 4 ]);
      Lwt.return_unit);
-  Expect.that "each is told what happened"
+  Expect.that "the outcomes"
     (List.map (fun outcome -> outcome ()) sends
     = [ Some (Ok ()); terminated other; terminated other ])
 
-let ended_refused () =
+let terminated_refused () =
   let c = Channel.create ~capacity:1 in
   let other = other () in
   run (Channel.send c 0);
   let send = start other (fun () -> Channel.send c 1) in
   other.leave ();
   Channel.close c;
-  end_of other;
-  Expect.that "told why" (send () = Some (Error Channel.Closed));
-  Expect.that "not in" (contents c = [ 0 ])
+  terminate other;
+  Expect.that "its error" (send () = Some (Error Channel.Closed));
+  Expect.that "its element is not in the channel" (contents c = [ 0 ])
 
-(* A program that ends while a task of its own waits has not failed. *)
-let ended_quietly () =
+(* A domain that terminates while some of its own promises are pending has not failed. *)
+let terminated_quietly () =
   let full = Channel.create ~capacity:1 and empty = Channel.create ~capacity:1 in
   let hooked = Atomic.make [] and reached = Atomic.make 0 in
   on_domain (fun () ->
       Dlwt.set_async_exception_hook
         (Some (fun e -> Atomic.set hooked (e :: Atomic.get hooked)));
       let* () = Channel.send full () in
-      let until_the_end f =
+      let until_termination f =
         Lwt.async (fun () -> Lwt.finalize f (fun () -> Lwt.return (Atomic.incr reached)))
       in
-      until_the_end (fun () -> Channel.iter Lwt.return empty);
-      until_the_end (fun () -> Channel.send full ());
+      until_termination (fun () -> Channel.iter Lwt.return empty);
+      until_termination (fun () -> Channel.send full ());
       Lwt.return_unit);
-  Expect.int "both heard of it" 2 (Atomic.get reached);
-  Expect.int "and it is no error" 0 (List.length (Atomic.get hooked))
+  Expect.int "both are rejected" 2 (Atomic.get reached);
+  Expect.int "unhandled exceptions" 0 (List.length (Atomic.get hooked))
 
-let closed_for_all () =
+let close_wakes_all () =
   let full = Channel.create ~capacity:1 and empty = Channel.create ~capacity:1 in
   let waiting = Atomic.make 0 and n = 3 in
   run (Channel.send full 0);
@@ -135,7 +133,7 @@ let closed_for_all () =
                 let* x = wait (fun () -> Channel.recv empty) in
                 Expect.that "closed" (x = None);
                 Lwt.return_unit)));
-  Expect.that "what was in it" (contents full = [ 0 ])
+  Expect.that "its element stays" (contents full = [ 0 ])
 
 let without_a_loop () =
   let c = Channel.create ~capacity:1 in
@@ -148,21 +146,21 @@ let without_a_loop () =
          Channel.close c));
   Expect.that "received" (run waiting = Some 1)
 
-let late () =
+let during_termination () =
   let c = Channel.create ~capacity:1 in
-  let told = Atomic.make [] in
+  let errors = Atomic.make [] in
   let id =
     on_domain (fun () ->
         Lwt.on_failure (Channel.recv c) (fun _ ->
             let try_ f =
-              try ignore (f ()) with e -> Atomic.set told (e :: Atomic.get told)
+              try ignore (f ()) with e -> Atomic.set errors (e :: Atomic.get errors)
             in
             try_ (fun () -> ignore (Channel.recv c : int option Lwt.t));
             try_ (fun () -> ignore (Channel.send c 1 : unit Lwt.t)));
         Lwt.return (Domain.self () :> int))
   in
-  let gone = Lwt_interop.Domain_terminated id in
-  Expect.that "refused" (Atomic.get told = [ gone; gone ]);
+  let terminated = Lwt_interop.Domain_terminated id in
+  Expect.that "refused" (Atomic.get errors = [ terminated; terminated ]);
   Expect.int "nothing was sent" 0 (Channel.length c)
 
 (* [producers] domains send [n] numbers each, and [consumers] receive them. *)
@@ -207,15 +205,19 @@ let suites =
     ( "channels between domains",
       [
         plain "each element once, in each sender's order" streams;
-        plain "close wakes all domains" closed_for_all;
-        plain "what a domain sent stays when it ends" ended_producer;
-        plain "a receiver whose domain ends passes its element on" ended_receivers;
-        plain "a receiver whose domain ends before it learns of the close"
-          ended_before_the_end;
-        plain "a sender whose domain ends is out, or it was in" ended_senders;
-        plain "a sender whose domain ends learns of the close" ended_refused;
-        plain "whoever waits when the domain ends is no error" ended_quietly;
+        plain "close wakes all domains" close_wakes_all;
+        plain "the elements of a domain stay when it terminates" sent_elements;
+        plain "a receiver whose domain terminates passes its element on"
+          terminated_receivers;
+        plain "a receiver whose domain terminates before it is woken by close"
+          terminated_before_close;
+        plain "a sender whose domain terminates is withdrawn, or had sent"
+          terminated_senders;
+        plain "a sender that close refused before its domain terminates"
+          terminated_refused;
+        plain "a promise that is pending at the termination is no error"
+          terminated_quietly;
         plain "try_send and try_recv without a loop" without_a_loop;
-        plain "a domain that ends sends no more" late;
+        plain "a domain that terminates cannot send" during_termination;
       ] );
   ]

@@ -6,9 +6,9 @@ type cmd =
   | Recv
   | Try_send of int
   | Try_recv
-  | Cancel of int  (** of the promises so far, the one at this place, or there about *)
+  | Cancel of int  (** The promise at this index, modulo the number of promises. *)
   | Close
-  | Turn  (** of the loop, until all messages have been delivered *)
+  | Run_loop  (** Until all messages have been processed. *)
 
 let show_cmd = function
   | Send x -> Printf.sprintf "send %d" x
@@ -17,28 +17,28 @@ let show_cmd = function
   | Try_recv -> "try_recv"
   | Cancel i -> Printf.sprintf "cancel %d" i
   | Close -> "close"
-  | Turn -> "turn"
+  | Run_loop -> "run_loop"
 
-(* ---- the rules *)
+(* ---- the model *)
 
-type wait = In_line | Called | Ended
-type fate = Waiting of int | Sent | Refused
-type promise = Receiver of wait | Sender of fate | Settled of string
+type receiver = In_queue | Notified | Exhausted
+type sender = Waiting of int | Sent | Refused
+type promise = Receiver of receiver | Sender of sender | Resolved of string
 
 type state = {
   capacity : int;
   items : int list;
   closed : bool;
-  promises : promise list;  (** in the order of their calls *)
+  promises : promise list;  (** In the order of their calls. *)
 }
 
-let called s = List.length (List.filter (( = ) (Receiver Called)) s.promises)
+let reserved s = List.length (List.filter (( = ) (Receiver Notified)) s.promises)
 let is_full s = List.length s.items = s.capacity
-let is_drained s = s.closed && s.items = []
-let spare s = List.length s.items > called s
+let is_exhausted s = s.closed && s.items = []
+let has_spare s = List.length s.items > reserved s
 let is_waiting = function Sender (Waiting _) -> true | _ -> false
 
-(* The first promise for which it holds is replaced. *)
+(* Replaces the first promise that satisfies [holds]. *)
 let replace_first holds by promises =
   let rec go = function
     | [] -> []
@@ -56,56 +56,56 @@ let rec serve s =
           promises = replace_first is_waiting (Sender Sent) s.promises;
         }
   | _ ->
-      if spare s && List.mem (Receiver In_line) s.promises then
+      if has_spare s && List.mem (Receiver In_queue) s.promises then
         serve
           {
             s with
             promises =
-              replace_first (( = ) (Receiver In_line)) (Receiver Called) s.promises;
+              replace_first (( = ) (Receiver In_queue)) (Receiver Notified) s.promises;
           }
-      else if is_drained s then
-        let learn = function Receiver In_line -> Receiver Ended | p -> p in
-        { s with promises = List.map learn s.promises }
+      else if is_exhausted s then
+        let notify = function Receiver In_queue -> Receiver Exhausted | p -> p in
+        { s with promises = List.map notify s.promises }
       else s
 
-let made p s = { s with promises = s.promises @ [ p ] }
-let item x = Settled (Printf.sprintf "Some %d" x)
+let add p s = { s with promises = s.promises @ [ p ] }
+let item x = Resolved (Printf.sprintf "Some %d" x)
 
-let rec turn s =
+let rec run_loop s =
   match s.items with
-  | x :: items when List.mem (Receiver Called) s.promises ->
-      let promises = replace_first (( = ) (Receiver Called)) (item x) s.promises in
-      turn (serve { s with items; promises })
+  | x :: items when List.mem (Receiver Notified) s.promises ->
+      let promises = replace_first (( = ) (Receiver Notified)) (item x) s.promises in
+      run_loop (serve { s with items; promises })
   | _ ->
-      let learn = function
-        | Receiver Ended -> Settled "None"
-        | Sender Sent -> Settled "()"
-        | Sender Refused -> Settled "Closed"
+      let resolve = function
+        | Receiver Exhausted -> Resolved "None"
+        | Sender Sent -> Resolved "()"
+        | Sender Refused -> Resolved "Closed"
         | p -> p
       in
-      { s with promises = List.map learn s.promises }
+      { s with promises = List.map resolve s.promises }
 
 let cancel = function
-  | Receiver _ | Sender (Waiting _) -> Settled "Canceled"
-  | Sender Sent -> Settled "()"
-  | Sender Refused -> Settled "Closed"
-  | Settled _ as p -> p
+  | Receiver _ | Sender (Waiting _) -> Resolved "Canceled"
+  | Sender Sent -> Resolved "()"
+  | Sender Refused -> Resolved "Closed"
+  | Resolved _ as p -> p
 
 let chosen i promises = i mod List.length promises
 
-(* The new state, and what the call returns. *)
+(* The new state, and the result of a call that returns no promise. *)
 let step cmd s =
   match (cmd, s.items) with
-  | Send _, _ when s.closed -> (made (Settled "Closed") s, "")
-  | Send x, _ when is_full s -> (made (Sender (Waiting x)) s, "")
-  | Send x, _ -> (made (Settled "()") { s with items = s.items @ [ x ] }, "")
+  | Send _, _ when s.closed -> (add (Resolved "Closed") s, "")
+  | Send x, _ when is_full s -> (add (Sender (Waiting x)) s, "")
+  | Send x, _ -> (add (Resolved "()") { s with items = s.items @ [ x ] }, "")
   | Try_send _, _ when s.closed -> (s, "closed")
   | Try_send _, _ when is_full s -> (s, "full")
   | Try_send x, _ -> ({ s with items = s.items @ [ x ] }, "sent")
-  | Recv, x :: items when spare s -> (made (item x) { s with items }, "")
-  | Recv, [] when s.closed -> (made (Settled "None") s, "")
-  | Recv, _ -> (made (Receiver In_line) s, "")
-  | Try_recv, x :: items when spare s -> ({ s with items }, string_of_int x)
+  | Recv, x :: items when has_spare s -> (add (item x) { s with items }, "")
+  | Recv, [] when s.closed -> (add (Resolved "None") s, "")
+  | Recv, _ -> (add (Receiver In_queue) s, "")
+  | Try_recv, x :: items when has_spare s -> ({ s with items }, string_of_int x)
   | Try_recv, [] when s.closed -> (s, "closed")
   | Try_recv, _ -> (s, "empty")
   | Cancel _, _ when s.promises = [] -> (s, "")
@@ -116,18 +116,18 @@ let step cmd s =
   | Close, _ ->
       let refuse = function Sender (Waiting _) -> Sender Refused | p -> p in
       ({ s with closed = true; promises = List.map refuse s.promises }, "")
-  | Turn, _ -> (turn s, "")
+  | Run_loop, _ -> (run_loop s, "")
 
 let step cmd s =
-  let s, said = step cmd s in
-  (serve s, said)
+  let s, result = step cmd s in
+  (serve s, result)
 
-let show_promise_model = function Receiver _ | Sender _ -> "..." | Settled text -> text
+let show_promise_model = function Receiver _ | Sender _ -> "..." | Resolved text -> text
 
-let view said length promises =
-  String.concat " " (said :: string_of_int length :: promises)
+let view result length promises =
+  String.concat " " (result :: string_of_int length :: promises)
 
-(* ---- the real thing *)
+(* ---- the implementation *)
 
 module Spec (Size : sig
   val capacity : int
@@ -140,7 +140,7 @@ struct
   type nonrec state = state
   type promise = Unit of unit Lwt.t | Item of int option Lwt.t
 
-  (* The last one first. *)
+  (* Last first. *)
   type sut = { channel : int Channel.t; mutable promises : promise list }
 
   let arb_cmd _ =
@@ -154,7 +154,7 @@ struct
             (2, return Try_recv);
             (6, map (fun i -> Cancel i) (int_bound 99));
             (1, return Close);
-            (6, return Turn);
+            (6, return Run_loop);
           ])
 
   let init_state = { capacity = Size.capacity; items = []; closed = false; promises = [] }
@@ -178,8 +178,9 @@ struct
     | Unit p -> show (fun () -> "()") p
     | Item p -> show show_item p
 
-  (* Who comes may have the next one called, who comes behind the messages that are there. *)
-  let turn sut =
+  (* A receiver that finishes may notify the next one, whose message is behind those that are in the
+     mailbox already. *)
+  let run_loop sut =
     let me = Handle.current () in
     let rec go n =
       if n = 0 then Lwt.return_unit
@@ -213,20 +214,21 @@ struct
     | Close ->
         Channel.close sut.channel;
         ""
-    | Turn ->
-        turn sut;
+    | Run_loop ->
+        run_loop sut;
         ""
 
   let run cmd sut =
-    let said = perform cmd sut in
+    let result = perform cmd sut in
     let promises = List.rev_map show_promise sut.promises in
-    STM.(Res (string, view said (Channel.length sut.channel) promises))
+    let text = view result (Channel.length sut.channel) promises in
+    STM.(Res (string, text))
 
   let postcond cmd state res =
-    let state, said = step cmd state in
+    let state, result = step cmd state in
     let expected =
       let promises = List.map (fun p -> show_promise_model p) state.promises in
-      view said (List.length state.items) promises
+      view result (List.length state.items) promises
     in
     match res with STM.Res ((STM.String, _), found) -> found = expected | _ -> false
 end
@@ -236,7 +238,7 @@ let of_capacity capacity =
     let capacity = capacity
   end) in
   let module Sequential = STM_sequential.Make (Spec) in
-  let name = Printf.sprintf "Channel: who waits, capacity %d" capacity in
+  let name = Printf.sprintf "Channel: waiters, capacity %d" capacity in
   Sequential.agree_test ~count:(Model.count 4000) ~name
 
 let tests = List.map of_capacity [ 1; 2; 5 ]

@@ -1,0 +1,3 @@
+(** Domains that send work to other domains, while domains on both sides terminate. *)
+
+val tests : QCheck.Test.t list

@@ -1,0 +1,166 @@
+(** The C primitives of the Rust library, and the only module that converts between types
+    unchecked ([Obj.magic]).
+
+    {!Executor} is the main user: once per iteration of the Lwt loop it asks Rust to make
+    progress, and carries out what Rust then asks for:
+
+    {[
+      let rec run perform batches =
+        let filled = Primitives.tick () in
+        for i = 0 to (filled / 2) - 1 do
+          perform batches.(filled mod 2) i
+        done;
+        if Primitives.should_continue false then run perform batches
+    ]}
+
+    Unless a function says otherwise, only the thread that owns the executor of the
+    calling domain may call it. The other side is [runtime/src/entry/primitives.rs]. *)
+
+type handle
+(** Rust's record of a domain. It may be used on any thread, and outlives the domain. *)
+
+val init : unit -> unit
+(** [init ()] initialises Rust's side. It must be called once, on the main thread, before
+    any other domain exists. *)
+
+(** {1 Batches of work for the loop} *)
+
+module Batch : sig
+  type t
+  (** An array of entries that Rust fills and the loop carries out. See
+      [runtime/src/ffi/batch.rs]. *)
+
+  val create : unit -> t
+  (** [create ()] is an empty batch. *)
+
+  type kind =
+    | Resolve  (** Fulfil the promise of the call [key] with the content. *)
+    | Reject  (** Reject the promise of the call [key] with the content, an exception. *)
+    | Apply
+        (** Call the {!application} in the content, and report the outcome of its promise
+            to the wait [key]. *)
+    | Cancel  (** Cancel the promise in the content. *)
+    | Forget  (** Rust no longer waits for the promise of the wait [key]. *)
+
+  val key : t -> int -> int
+  (** [key batch i] is the key in entry [i]. *)
+
+  val kind : t -> int -> kind
+  (** [kind batch i] is the kind of entry [i]. *)
+
+  val take : t -> int -> Obj.t
+  (** [take batch i] removes the content of entry [i], so that the batch does not keep it
+      alive, and is that content. *)
+
+  val application : Obj.t -> unit -> Obj.t Lwt.t
+  (** [application content ()] applies the function in [content] to the arguments in it.
+  *)
+end
+
+(** {1 The executor of the calling domain} *)
+
+val is_first_thread : unit -> bool
+(** [is_first_thread ()] is [true] if the calling thread is the first one of its domain,
+    and not one from [Thread.create]. Any thread may call it. *)
+
+val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, string) result
+(** [executor_open id even odd] makes the executor of the calling domain, whose number is
+    [id], and makes the calling thread its owner. The descriptor becomes readable when
+    another thread wakes the sleeping loop. *)
+
+val executor_close : unit -> unit
+(** [executor_close ()] terminates the executor: drops the domain's tasks and futures. *)
+
+val begin_turn : unit -> unit
+(** [begin_turn ()] renews the budget of time, because the loop has returned from its
+    wait. See [runtime/src/wake/budget.rs]. *)
+
+val budget_is_exhausted : unit -> bool
+(** [budget_is_exhausted ()] is [true] if it is time for Lwt's own events. *)
+
+val consume_budget : unit -> bool
+(** [consume_budget ()] records a unit of work. It is [true] if budget is left. *)
+
+val record_received : int -> unit
+(** [record_received n] counts [n] messages that the loop has taken from the domain's
+    mailbox of OCaml jobs. *)
+
+val should_continue : bool -> bool
+(** [should_continue has_work] is [true] if budget is left and there is work: for the
+    loop, if [has_work], or for {!tick}. *)
+
+val tick : unit -> int
+(** [tick ()] delivers some messages and polls some tasks. It takes back the batch that it
+    handed over before, and hands over the other one. The result is twice the number of
+    entries in the batch, plus 1 if it is the odd one. *)
+
+val park : unit -> bool
+(** [park ()] is [true] if Rust has nothing to do for this domain: the loop may sleep, and
+    from now on a notification wakes it. *)
+
+val clear_notification : unit -> bool
+(** [clear_notification ()] makes the descriptor unreadable again. It is [false] in a
+    forked child process, where the descriptor is the parent's. *)
+
+val cancel_call : int -> unit
+(** [cancel_call key] drops the Rust future of the call [key], whose promise was
+    cancelled. *)
+
+val release_call : int -> unit
+(** [release_call key] makes the key available again: OCaml has handled the outcome of
+    this call. *)
+
+val release_wait : int -> unit
+(** [release_wait key] makes the key available again: OCaml has removed this wait, which
+    Rust gave up. *)
+
+val attach_wait : int -> Obj.t Lwt.t -> unit
+(** [attach_wait key p] says that the function that Rust called for the wait [key] has
+    returned the promise [p], which is pending. *)
+
+val resolve_wait : int -> bool -> Obj.t -> unit
+(** [resolve_wait key true v] says that the promise of the wait [key] is fulfilled with
+    [v], and [resolve_wait key false e] that it is rejected with the exception [e]. *)
+
+(** {1 Functions for any thread} *)
+
+val notify : handle -> unit
+(** [notify handle] wakes the domain's loop, because there is a message in its mailbox. *)
+
+val close_handle : handle -> unit
+(** [close_handle handle] records that the domain has terminated. From now on Rust returns
+    messages to their senders. *)
+
+val stats : handle -> int array
+(** [stats handle] is the content of a {!Handle.stats}. *)
+
+val totals : unit -> int array
+(** [totals ()] is the content of a {!Lwt_interop.totals}. *)
+
+val blocking_pool_submit : unit -> bool
+(** [blocking_pool_submit ()] makes a thread of Domain 0's blocking pool take one job from
+    OCaml's queue, in {!Blocking}. It is [false] if the pool has no thread, and none could
+    be started. *)
+
+(** {1 Resolvers} *)
+
+(** The resolver of a call's promise, whatever the type of that is. Only the user can make
+    sure that the result type of a Rust function matches its [external] declaration. *)
+module Resolver : sig
+  type t
+
+  val none : t
+  (** [none] is no resolver. *)
+
+  val is_none : t -> bool
+  (** [is_none r] is [true] if [r] is {!none}. *)
+
+  val make : 'a Lwt.u -> t
+  (** [make u] is the resolver [u]. *)
+
+  val fulfill : t -> Obj.t -> unit
+  (** [fulfill r v] fulfils the promise with [v], which Rust made for it. *)
+
+  val reject : t -> exn -> unit
+  (** [reject r e] rejects the promise with [e]. *)
+end
