@@ -11,8 +11,7 @@ type job = {
   mutable on_queued : unit -> unit;
 }
 
-(* Rust's queue has as many places: see runtime/src/blocking.rs. *)
-let capacity = 256
+let capacity = Primitives.permits
 
 (* [lock] protects everything below. It is held for instructions that neither allocate nor poll: a
    finaliser or a signal handler may use this module too, on the same thread. *)

@@ -25,6 +25,9 @@ let () =
     | Wrong_thread why -> Some ("Lwt_interop.Wrong_thread: " ^ why)
     | _ -> None)
 
+(* In the order of the numbers of [of_rust]. *)
+let kinds = "Rust_panic Rust_error Domain_terminated"
+
 let of_rust kind (strings : string array) count =
   let get i = if i < count && strings.(i) <> "" then Some strings.(i) else None in
   let first = Option.value (get 0) ~default:"" in

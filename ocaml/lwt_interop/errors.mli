@@ -25,6 +25,9 @@ exception Domain_terminated of int
 exception Wrong_thread of string
 (** See {!Lwt_interop.Wrong_thread}. *)
 
+val kinds : string
+(** The names of the kinds of {!of_rust}, in their order. *)
+
 val of_rust : int -> string array -> int -> exn
 (** [of_rust kind strings count] is the exception that Rust describes with the first
     [count] of [strings], in which [""] stands for [None]. Rust calls it. The kinds:

@@ -88,7 +88,7 @@ let perform t i =
   let key = Primitives.Batch.key batch i and kind = Primitives.Batch.kind batch i in
   let content = Primitives.Batch.take batch i in
   match kind with
-  | Resolve -> resolve t key Primitives.Resolver.fulfill content
+  | Fulfill -> resolve t key Primitives.Resolver.fulfill content
   | Reject -> resolve t key Primitives.Resolver.reject (Obj.obj content : exn)
   | Apply ->
       let p = try Primitives.Batch.application content () with e -> Lwt.fail e in
@@ -112,9 +112,6 @@ let raise_failure t =
       t.failure <- None;
       Printexc.raise_with_backtrace e bt
 
-(* Must be the number in runtime/src/wake/budget.rs, which says why. *)
-let max_jobs_per_round = 32
-
 let has_jobs t =
   match t.jobs with [] -> not (Mpsc.is_empty t.handle.mailbox) | _ :: _ -> true
 
@@ -124,7 +121,8 @@ let rec run_jobs t n =
   | job :: rest ->
       t.jobs <- rest;
       (try job Run with e -> record_failure t e);
-      if Primitives.consume_budget () && n < max_jobs_per_round then run_jobs t (n + 1)
+      if Primitives.consume_budget () && n < Primitives.jobs_per_round then
+        run_jobs t (n + 1)
   | [] -> (
       match Mpsc.take_all t.handle.mailbox with
       | [] -> ()
@@ -169,7 +167,7 @@ let rec drain t =
   if Primitives.should_continue (has_jobs t || has_entries t) then drain t
 
 let after_wait t () =
-  Primitives.begin_turn ();
+  Primitives.refill_budget ();
   drain t
 
 let before_wait t () =
@@ -348,7 +346,7 @@ let wait p wait_key =
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
 let () =
-  Primitives.init ();
+  Primitives.initialize ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
   (* Rust learns from it how Lwt represents a fulfilled promise. *)

@@ -4,39 +4,43 @@ external executor_open :
   int -> Obj.t array -> Obj.t array -> (handle * int, string) result
   = "lwt_interop_executor_open"
 
-external init : unit -> unit = "lwt_interop_init"
+external initialize : (string * string) array -> string = "lwt_interop_initialize"
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close : unit -> unit = "lwt_interop_executor_close"
-external begin_turn : unit -> unit = "lwt_interop_begin_turn" [@@noalloc]
-external budget_is_exhausted : unit -> bool = "lwt_interop_turn_is_over" [@@noalloc]
-external consume_budget : unit -> bool = "lwt_interop_spend" [@@noalloc]
-external record_received : int -> unit = "lwt_interop_received" [@@noalloc]
-external should_continue : bool -> bool = "lwt_interop_goes_on" [@@noalloc]
+external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
+
+external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"
+[@@noalloc]
+
+external consume_budget : unit -> bool = "lwt_interop_consume_budget" [@@noalloc]
+external record_received : int -> unit = "lwt_interop_record_received" [@@noalloc]
+external should_continue : bool -> bool = "lwt_interop_should_continue" [@@noalloc]
 external tick : unit -> int = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
-external clear_notification : unit -> bool = "lwt_interop_clear_wake" [@@noalloc]
+external clear_notification : unit -> bool = "lwt_interop_clear_notification" [@@noalloc]
 external cancel_call : int -> unit = "lwt_interop_cancel_call"
 external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
 external release_wait : int -> unit = "lwt_interop_release_wait" [@@noalloc]
 external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
-external resolve_wait : int -> bool -> Obj.t -> unit = "lwt_interop_settle_wait"
+external resolve_wait : int -> bool -> Obj.t -> unit = "lwt_interop_resolve_wait"
 external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
 external close_handle : handle -> unit = "lwt_interop_close_handle"
 external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"
-external blocking_pool_submit : unit -> bool = "lwt_interop_lane_submit"
+external blocking_pool_submit : unit -> bool = "lwt_interop_blocking_pool_submit"
 
 module Batch = struct
   type t = Obj.t array
 
-  (* Both must be those of runtime/src/ffi/batch.rs. *)
   let capacity = 256
   let fields = 3
   let empty = Obj.repr 0
   let create () = Array.make (fields * capacity) empty
 
-  (* In the order of the numbers in runtime/src/ffi/batch.rs. *)
-  type kind = Resolve | Reject | Apply | Cancel | Forget
+  type kind = Fulfill | Reject | Apply | Cancel | Forget
+
+  (* In the order of the constructors. *)
+  let kinds = "Fulfill Reject Apply Cancel Forget"
 
   (* At these types an access does not test whether the array is one of floats. *)
   let ints (b : t) : int array = Obj.magic b
@@ -74,3 +78,33 @@ module Resolver = struct
   let fulfill (r : t) (v : Obj.t) = Lwt.wakeup_later (Obj.obj r : Obj.t Lwt.u) v
   let reject (r : t) e = Lwt.wakeup_later_exn (Obj.obj r : Obj.t Lwt.u) e
 end
+
+let jobs_per_round = 32
+let permits = 256
+let handle_field = 1
+
+(* In the order of the functions' array in [Handle.stats] and [Lwt_interop.totals]. *)
+let stats_order = "polls messages_in messages_out wakeups alive busy"
+
+let totals_order =
+  "calls_started calls_resolved late_completions roots slots tasks messages tokio_tasks \
+   domains blocking_pool_threads blocking_pool_queue"
+
+(* Rust states the same, in the same order: see runtime/src/entry/facts.rs. *)
+let facts =
+  [|
+    ("the capacity of a batch", string_of_int Batch.capacity);
+    ("the fields of a batch's entry", string_of_int Batch.fields);
+    ("the kinds of a batch's entries", Batch.kinds);
+    ("the jobs of a round", string_of_int jobs_per_round);
+    ("the permits of the blocking pool", string_of_int permits);
+    ("the kinds of exceptions", Errors.kinds);
+    ("the field of a handle", string_of_int handle_field);
+    ("the order of Handle.stats", stats_order);
+    ("the order of totals", totals_order);
+  |]
+
+let initialize () =
+  match initialize facts with
+  | "" -> ()
+  | difference -> failwith ("Lwt_interop: " ^ difference)

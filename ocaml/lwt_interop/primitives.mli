@@ -19,9 +19,12 @@
 type handle
 (** Rust's record of a domain. It may be used on any thread, and outlives the domain. *)
 
-val init : unit -> unit
-(** [init ()] initialises Rust's side. It must be called once, on the main thread, before
-    any other domain exists. *)
+val initialize : unit -> unit
+(** [initialize ()] initialises Rust's side. It must be called once, on the main thread,
+    before any other domain exists.
+    @raise Failure
+      if the Rust archive was built from another version than this library: if one of the
+      numbers, names and orders that both state differs. The text has both values. *)
 
 (** {1 Batches of work for the loop} *)
 
@@ -34,7 +37,7 @@ module Batch : sig
   (** [create ()] is an empty batch. *)
 
   type kind =
-    | Resolve  (** Fulfil the promise of the call [key] with the content. *)
+    | Fulfill  (** Fulfil the promise of the call [key] with the content. *)
     | Reject  (** Reject the promise of the call [key] with the content, an exception. *)
     | Apply
         (** Call the {!application} in the content, and report the outcome of its promise
@@ -71,8 +74,12 @@ val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, stri
 val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures. *)
 
-val begin_turn : unit -> unit
-(** [begin_turn ()] renews the budget of time, because the loop has returned from its
+val jobs_per_round : int
+(** The number of jobs that the loop runs before it lets other kinds of work have their
+    turn. See [runtime/src/wake/budget.rs]. *)
+
+val refill_budget : unit -> unit
+(** [refill_budget ()] renews the budget of time, because the loop has returned from its
     wait. See [runtime/src/wake/budget.rs]. *)
 
 val budget_is_exhausted : unit -> bool
@@ -136,6 +143,10 @@ val stats : handle -> int array
 
 val totals : unit -> int array
 (** [totals ()] is the content of a {!Lwt_interop.totals}. *)
+
+val permits : int
+(** The number of functions that may wait for a thread of Domain 0's blocking pool. Rust's
+    queue has as many: see [runtime/src/ocaml_blocking.rs]. *)
 
 val blocking_pool_submit : unit -> bool
 (** [blocking_pool_submit ()] makes a thread of Domain 0's blocking pool take one job from

@@ -1,4 +1,5 @@
-//! Where OCaml calls in.
+//! The functions that OCaml calls.
 
 pub(crate) mod call;
+pub(crate) mod facts;
 pub(crate) mod primitives;

@@ -10,6 +10,7 @@ use crate::domain::dispatch;
 use crate::domain::handle::{HANDLE, new_handle};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
+use crate::entry::facts;
 use crate::ffi::batch::Batch;
 use crate::ffi::hooks;
 use crate::ffi::root::{LwtPromise, Root};
@@ -41,13 +42,27 @@ unsafe extern "C" fn forked() {
     context::abandon_to_parent();
 }
 
-/// `init : unit -> unit`: when the library is initialised, on the main thread.
+/// `initialize : (string * string) array -> string`: when the library is initialised, on the main thread. The
+/// argument has the facts that OCaml states. The result is empty, or says what differs.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_init(_unit: RawValue) -> RawValue {
+unsafe extern "C" fn lwt_interop_initialize(ocaml_facts: RawValue) -> RawValue {
+    // SAFETY: OCaml passes an array of pairs of strings, and nothing allocates while they are copied.
+    let ocaml_facts: Vec<(String, String)> = unsafe {
+        let string = |pair, i| ffi::string_val(ffi::field(pair, i));
+        (0..ffi::size(ocaml_facts))
+            .map(|i| ffi::field(ocaml_facts, i))
+            .map(|pair| (string(pair, 0), string(pair, 1)))
+            .collect()
+    };
+    let difference = facts::compare(&ocaml_facts).err().unwrap_or_default();
     // SAFETY: OCaml called. The library depends on OCaml's threads, which are initialised before
     // it, and refuses to be loaded once there is a second domain.
-    unsafe { hooks::install(forked) };
-    UNIT
+    unsafe {
+        if difference.is_empty() {
+            hooks::install(forked);
+        }
+        ffi::alloc_string(&difference)
+    }
 }
 
 /// `is_first_thread : unit -> bool` (noalloc): whether the calling thread is the first of its domain.
@@ -106,23 +121,23 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     UNIT
 }
 
-/// `begin_turn : unit -> unit` (noalloc): the loop has come back from its wait, and has a new budget.
+/// `refill_budget : unit -> unit` (noalloc): the loop has come back from its wait, and has a new budget.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_begin_turn(_unit: RawValue) -> RawValue {
+extern "C" fn lwt_interop_refill_budget(_unit: RawValue) -> RawValue {
     context::with_current(|core| core.budget.refill());
     UNIT
 }
 
-/// `turn_is_over : unit -> bool` (noalloc): whether the budget is exhausted, so that Lwt's own events
+/// `budget_is_exhausted : unit -> bool` (noalloc): whether the budget is exhausted, so that Lwt's own events
 /// are due.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_turn_is_over(_unit: RawValue) -> RawValue {
+extern "C" fn lwt_interop_budget_is_exhausted(_unit: RawValue) -> RawValue {
     ffi::bool(context::with_current(|core| core.budget.is_exhausted()).unwrap_or(true))
 }
 
-/// `spend : unit -> bool` (noalloc): consumes a unit of the budget. Whether some is left.
+/// `consume_budget : unit -> bool` (noalloc): consumes a unit of the budget. Whether some is left.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
+extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
     let is_left = context::with_current(|core| {
         core.budget.consume();
         !core.budget.is_exhausted()
@@ -130,18 +145,18 @@ extern "C" fn lwt_interop_spend(_unit: RawValue) -> RawValue {
     ffi::bool(is_left.unwrap_or(false))
 }
 
-/// `received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
+/// `record_received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_received(messages: RawValue) -> RawValue {
+extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
     let messages = ffi::int_val(messages) as u64;
     context::with_current(|core| core.shared.counters.messages_in.add(messages));
     UNIT
 }
 
-/// `goes_on : bool -> bool` (noalloc): whether budget is left and either OCaml has work (the argument)
+/// `should_continue : bool -> bool` (noalloc): whether budget is left and either OCaml has work (the argument)
 /// or a tick would find some.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_goes_on(has_work: RawValue) -> RawValue {
+extern "C" fn lwt_interop_should_continue(has_work: RawValue) -> RawValue {
     let has_work = ffi::int_val(has_work) != 0;
     let goes_on =
         context::with_current(|core| !core.budget.is_exhausted() && (has_work || core.has_work()));
@@ -165,10 +180,10 @@ extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
     ffi::bool(context::with_current(Core::park).unwrap_or(true))
 }
 
-/// `clear_wake : unit -> bool` (noalloc): clears the descriptor, which the loop has seen. `false` in the
+/// `clear_notification : unit -> bool` (noalloc): clears the descriptor, which the loop has seen. `false` in the
 /// child of a fork, which must not take the parent's wake-up.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_clear_wake(_unit: RawValue) -> RawValue {
+extern "C" fn lwt_interop_clear_notification(_unit: RawValue) -> RawValue {
     ffi::bool(context::with_current(|core| core.shared.clear_notifier()).is_some())
 }
 
@@ -210,10 +225,10 @@ unsafe extern "C" fn lwt_interop_attach_wait(wait: RawValue, promise: RawValue) 
     UNIT
 }
 
-/// `settle_wait : int -> bool -> Obj.t -> unit`: the outcome of a promise that Rust waits for: a value
+/// `resolve_wait : int -> bool -> Obj.t -> unit`: the outcome of a promise that Rust waits for: a value
 /// (`true`) or an exception.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_settle_wait(
+unsafe extern "C" fn lwt_interop_resolve_wait(
     wait: RawValue,
     fulfilled: RawValue,
     value: RawValue,
@@ -265,44 +280,21 @@ unsafe extern "C" fn lwt_interop_close_handle(block: RawValue) -> RawValue {
     UNIT
 }
 
-/// `stats : handle -> int array`, in the order of [`DomainStats`](metrics::DomainStats)'s fields.
+/// `stats : handle -> int array`, in the order of [`facts::STATS`].
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_stats(block: RawValue) -> RawValue {
     // SAFETY: OCaml called with a handle.
-    let s = unsafe { with_handle(block, |shared| shared.counters.stats()) };
+    let stats = unsafe { with_handle(block, |shared| shared.counters.stats()) };
     // SAFETY: OCaml called.
-    unsafe {
-        ints(&[
-            s.polls as isize,
-            s.messages_in as isize,
-            s.messages_out as isize,
-            s.wakeups as isize,
-            s.alive.as_nanos() as isize,
-            s.busy.as_nanos() as isize,
-        ])
-    }
+    unsafe { ints(&facts::STATS.map(|(_, get)| get(&stats))) }
 }
 
-/// `totals : unit -> int array`, in the order of [`Totals`](metrics::Totals)'s fields.
+/// `totals : unit -> int array`, in the order of [`facts::TOTALS`].
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_totals(_unit: RawValue) -> RawValue {
-    let t = metrics::totals();
+    let totals = metrics::totals();
     // SAFETY: OCaml called.
-    unsafe {
-        ints(&[
-            t.calls_started as isize,
-            t.calls_resolved as isize,
-            t.late_completions as isize,
-            t.roots as isize,
-            t.slots as isize,
-            t.tasks as isize,
-            t.messages as isize,
-            t.tokio_tasks as isize,
-            t.domains as isize,
-            t.blocking_pool_threads as isize,
-            t.blocking_pool_queue as isize,
-        ])
-    }
+    unsafe { ints(&facts::TOTALS.map(|(_, get)| get(&totals))) }
 }
 
 /// Returns an OCaml `int array`, unrooted.
@@ -323,9 +315,9 @@ unsafe fn ints(numbers: &[isize]) -> RawValue {
 
 // ---- Domain 0's blocking pool
 
-/// `lane_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no thread
+/// `blocking_pool_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no thread
 /// to run it, and none could be started.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_lane_submit(_unit: RawValue) -> RawValue {
+extern "C" fn lwt_interop_blocking_pool_submit(_unit: RawValue) -> RawValue {
     ffi::bool(ocaml_blocking::run_ocaml().is_ok())
 }

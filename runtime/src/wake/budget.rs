@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// From when the loop comes back from its wait until it may wait again.
 const BUDGET: Duration = Duration::from_millis(1);
 /// How many units of one kind (polls, messages, ...) are done before the other kinds come again.
-/// `ocaml/lwt_interop/executor.ml` has the same number.
-const BATCH: usize = 32;
+/// OCaml has the same number: see `entry/facts.rs`.
+pub(crate) const BATCH: usize = 32;
 /// Looking at the clock costs as much as a short unit, so it is done after as many of them.
 const STRIDE: usize = 8;
 
