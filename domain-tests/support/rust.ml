@@ -1,4 +1,5 @@
-(** What [domain-tests/src] exports. A [tag] is any number that the test chooses. *)
+(** The Rust functions of [domain-tests/src]. A [tag] is any number that the test chooses.
+*)
 
 (** {1 Calls} *)
 
@@ -40,7 +41,7 @@ external negated : int -> float -> int32 -> int64 -> (int * float * int32 * int6
 external lengths : (string * string) list -> (string * int) list Lwt.t = "lengths"
 
 external hold : 'a -> int -> 'a Lwt.t = "hold"
-(** The same value, so many polls later. *)
+(** [hold v n] is [v], after [n] polls that were pending. *)
 
 external checked_div : int -> int -> (int, string) result Lwt.t = "checked_div"
 external checked_div_exn : int -> int -> int Lwt.t = "checked_div_exn"
@@ -57,7 +58,7 @@ external sleep_blocking : int -> unit Lwt.t = "sleep_blocking"
 external read_nothing : string -> string Lwt.t = "read_nothing"
 external use_tokio : int -> string Lwt.t = "use_tokio"
 external tokio_in_stub : unit -> bool = "tokio_in_stub"
-external storm : int -> int Lwt.t = "storm"
+external wake_ups : int -> int Lwt.t = "storm"
 
 (** {1 Failures} *)
 
@@ -142,15 +143,18 @@ external nested_executors : unit -> (string * string) Lwt.t = "nested_executors"
 external ask_at_thread_end : unit -> unit = "ask_at_thread_end"
 external answers_at_thread_end : unit -> string array = "answers_at_thread_end"
 external panic_elsewhere : int -> int -> string Lwt.t = "panic_elsewhere"
-external on_lane : (unit -> int) -> int Lwt.t = "on_lane"
-external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
-external fill_lane : (unit -> unit) -> (int * int * int * int) Lwt.t = "fill_lane"
+external ocaml_blocking : (unit -> int) -> int Lwt.t = "on_lane"
+external ocaml_blocking_panics : unit -> unit Lwt.t = "panics_on_lane"
+
+external ocaml_blocking_fill : (unit -> unit) -> (int * int * int * int) Lwt.t
+  = "fill_lane"
+
 external spin : int -> unit = "spin"
 external units : unit -> int = "units"
 external always_ready : int -> int -> unit Lwt.t = "always_ready"
 external flood : int -> int -> unit Lwt.t = "flood"
 
-(** {1 Values that Rust keeps} *)
+(** {1 OCaml values that Rust keeps} *)
 
 external keep : int -> string -> unit = "keep"
 external kept : int -> string option = "kept"
@@ -169,8 +173,8 @@ external thing_bomb : int -> thing = "thing_bomb"
 external thing_calling : int -> (unit -> unit) -> thing = "thing_calling"
 external thing_slow : int -> int -> thing = "thing_slow"
 external thing_spawning : int -> thing = "thing_spawning"
-external thing_telling : int -> thing = "thing_telling"
-external thing_told : int -> unit Lwt.t = "thing_told"
+external thing_notifying : int -> thing = "thing_telling"
+external thing_dropped : int -> unit Lwt.t = "thing_told"
 external things_dropped : int -> int array = "things_dropped"
 external thing_tag : thing -> int = "thing_tag"
 external thing_tag_later : thing -> int Lwt.t = "thing_tag_later"
@@ -188,7 +192,7 @@ external handle_seen : Lwt_interop.Handle.t -> int * bool = "handle_seen"
 external handle_seen_on_tokio : Lwt_interop.Handle.t -> (int * bool) Lwt.t
   = "handle_seen_on_tokio"
 
-(** What they are declared as above is a lie here. *)
+(** Declarations whose types are wrong on purpose. *)
 module Wrong = struct
   external thing_tag : 'a -> int = "thing_tag"
   external thing_tag_later : 'a -> int Lwt.t = "thing_tag_later"
@@ -210,26 +214,29 @@ external remote_call_until : int -> int -> unit Lwt.t -> bool -> unit Lwt.t
 
 external remote_call_dropped : int -> int -> bool -> unit = "remote_call_dropped"
 
-type crew
+type workers
 
-external crew_create : unit -> crew = "crew_create"
-external crew_size : crew -> int = "crew_size"
-external crew_join : crew -> (int -> int Lwt.t) -> unit = "crew_join"
-external crew_leave : crew -> Lwt_interop.Handle.t -> unit Lwt.t = "crew_leave"
+external workers_create : unit -> workers = "crew_create"
+external workers_len : workers -> int = "crew_size"
+external workers_join : workers -> (int -> int Lwt.t) -> unit = "crew_join"
+external workers_leave : workers -> Lwt_interop.Handle.t -> unit Lwt.t = "crew_leave"
 
-external crew_leave_on_tokio : crew -> Lwt_interop.Handle.t -> unit Lwt.t
+external workers_leave_on_tokio : workers -> Lwt_interop.Handle.t -> unit Lwt.t
   = "crew_leave_on_tokio"
 
-external crew_leave_badly : crew -> Lwt_interop.Handle.t -> bool = "crew_leave_badly"
-external crew_call : crew -> int -> int -> int -> (int, string) result Lwt.t = "crew_call"
+external workers_leave_with_panicking_waker : workers -> Lwt_interop.Handle.t -> bool
+  = "crew_leave_badly"
 
-external crew_call_until : crew -> int -> int -> unit Lwt.t -> unit Lwt.t
+external workers_call : workers -> int -> int -> int -> (int, string) result Lwt.t
+  = "crew_call"
+
+external workers_call_until : workers -> int -> int -> unit Lwt.t -> unit Lwt.t
   = "crew_call_until"
 
-external crew_call_dropped : crew -> int -> int -> unit = "crew_call_dropped"
-external storm_begins : int -> bool = "storm_begins"
-external storm_calms : unit -> unit = "storm_calms"
-external storm_calls : crew -> int -> int -> int array Lwt.t = "storm_calls"
+external workers_call_dropped : workers -> int -> int -> unit = "crew_call_dropped"
+external stress_call_begins : int -> bool = "storm_begins"
+external stress_stop : unit -> unit = "storm_calms"
+external stress_calls : workers -> int -> int -> int array Lwt.t = "storm_calls"
 
 (** {1 Hangs} *)
 

@@ -1,10 +1,11 @@
-(* Idle means asleep, however hot the loop was a moment ago. *)
+(* A loop without work sleeps, however busy it was a moment ago. *)
 
 open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
 
-(* It was asleep from one look to the next: not busy for a nanosecond in a millisecond at least. *)
+(* Whether the domain slept since the last call that was at least 1 ms ago: its loop was not busy
+   for a single nanosecond. *)
 let sleeps handle =
   let before = ref (Handle.stats handle) in
   fun () ->
@@ -14,51 +15,52 @@ let sleeps handle =
     if long_enough then before := now;
     slept
 
-let rec to_and_fro handle n =
+let rec round_trips handle n =
   if n = 0 then Lwt.return_unit
   else
     let* () = Handle.spawn handle (fun () -> Lwt.return_unit) in
-    to_and_fro handle (n - 1)
+    round_trips handle (n - 1)
 
-let after_a_hot_time () =
+let sleeps_after_work () =
   with_other @@ fun other ->
-  let* () = to_and_fro other.handle 5_000 in
+  let* () = round_trips other.handle 5_000 in
   let* () = Expect.eventually (sleeps other.handle) in
-  let* () = to_and_fro other.handle 10 in
+  let* () = round_trips other.handle 10 in
   Expect.eventually (sleeps other.handle)
 
-(* While it looks for news, its descriptors and timers are served. *)
-let while_it_is_hot () =
+(* The loop spins before it sleeps, because each of its waits is short. *)
+let serves_descriptors_while_spinning () =
   with_other @@ fun other ->
   let read, write = Lwt_unix.pipe ~cloexec:true () in
-  let over = ref false in
-  let rec keep_hot () =
-    if !over then Lwt.return_unit
+  let stop = ref false in
+  let rec keep_busy () =
+    if !stop then Lwt.return_unit
     else
-      let* () = to_and_fro other.handle 10 in
-      keep_hot ()
+      let* () = round_trips other.handle 10 in
+      keep_busy ()
   in
-  let hot = keep_hot () in
+  let busy = keep_busy () in
   let buffer = Bytes.create 1 in
-  let rec through n =
+  let rec through_pipe n =
     if n = 0 then Lwt.return_unit
     else
       let* (_ : int) = Lwt_unix.write write buffer 0 1 in
       let* (_ : int) = Lwt_unix.read read buffer 0 1 in
       let* () = Lwt_unix.sleep 0.0001 in
-      through (n - 1)
+      through_pipe (n - 1)
   in
-  let* () = through 20 in
-  over := true;
-  let* () = hot in
+  let* () = through_pipe 20 in
+  stop := true;
+  let* () = busy in
   let* () = Lwt_unix.close read in
   Lwt_unix.close write
 
 let suites =
   List.map
-    (fun (place, tests) -> ("asleep: " ^ place, tests))
+    (fun (place, tests) -> ("idle: " ^ place, tests))
     (suites ~several:[]
        [
-         alone "a loop that was hot falls asleep" after_a_hot_time;
-         alone "a hot loop serves its descriptors" while_it_is_hot;
+         alone "a loop sleeps after a burst of work" sleeps_after_work;
+         alone "a loop that spins serves its descriptors and timers"
+           serves_descriptors_while_spinning;
        ])

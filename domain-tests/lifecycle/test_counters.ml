@@ -1,13 +1,14 @@
-(* What [Lwt_interop.totals] says while something is under way, and afterwards. *)
+(* Counters rise and fall with the things that they count. *)
 
 open Lwt.Syntax
 open Everywhere
 
 let totals = Lwt_interop.totals
 
-(* [during before now] holds once [start] has been called, and all is as before after [stop]. *)
+(* Checks that [during before now] holds after [start], and that the totals are those of before
+   after [stop]. *)
 let comes_and_goes ~during ~start ~stop () =
-  (* In the loop, so that the domain has its executor. *)
+  (* The domain has its executor from the first turn of its loop on. *)
   let* () = Lwt.pause () in
   let before = totals () in
   let* started = start () in
@@ -39,7 +40,8 @@ let tokio =
     ~start:(fun () -> Lwt.return (Rust.never_tokio 0))
     ~stop:cancel
 
-(* A call and its task, the promise, and the place where its outcome will be. *)
+(* A wait takes two slots, for the call and for the promise, a task, and a root for the promise's
+   outcome. *)
 let wait =
   comes_and_goes
     ~during:(fun b t ->
@@ -72,7 +74,7 @@ let domain =
       other.join ();
       Lwt.return_unit)
 
-(* To a domain that is not in its loop. *)
+(* The message stays in the queue of a domain that has left its loop. *)
 let message =
   comes_and_goes
     ~during:(fun b t -> t.messages = b.messages + 1)
@@ -85,7 +87,7 @@ let message =
       other.join ();
       Lwt.map ignore call)
 
-let lane =
+let blocking =
   comes_and_goes
     ~during:(fun b t -> t.lane_threads = 4 && t.lane_queue = b.lane_queue + 2)
     ~start:(fun () ->
@@ -96,10 +98,11 @@ let lane =
       Atomic.set gate true;
       Lwt.join jobs)
 
-let lane_at_rest () = Expect.eventually_blocking (fun () -> (totals ()).lane_threads = 0)
+let blocking_pool_at_rest () =
+  Expect.eventually_blocking (fun () -> (totals ()).lane_threads = 0)
 
-(* What it leaves behind is its end's to put away. *)
-let ended () =
+(* The domain's termination releases everything that the domain leaves behind. *)
+let terminated () =
   let before = totals () in
   on_domain (fun () ->
       ignore (Rust.never 0 : unit Lwt.t);
@@ -118,19 +121,19 @@ let () =
   Alcotest.run "counters"
     (suites ~several:[]
        [
-         alone "a call counts until it is settled" call;
+         alone "a call counts until it is resolved" call;
          alone "a call on tokio counts its task" tokio;
          alone "a promise that Rust waits for takes a slot" wait;
          alone "a kept value is a root" root;
          alone "a domain counts while it has an executor" domain;
-         alone "a message counts until it is looked at" message;
-         alone "the lane counts its threads and its queue" lane;
+         alone "a message counts until it is received" message;
+         alone "the blocking pool's threads and queue are counted" blocking;
        ]
     @ [
         ( "at the end",
           [
-            plain "an ended domain leaves nothing to count" ended;
-            plain "an idle lane has no threads" lane_at_rest;
-            settled ();
+            plain "a terminated domain leaves nothing to count" terminated;
+            plain "an idle blocking pool has no threads" blocking_pool_at_rest;
+            nothing_left ();
           ] );
       ])

@@ -1,13 +1,13 @@
-(* Ends in the way that its argument names. test_exits.ml knows what has to come of it. *)
+(* Ends in the way that its argument names. [test_exits.ml] checks how the process ended. *)
 
 open Lwt.Syntax
 module Handle = Lwt_interop.Handle
 
-let on_lane = Atomic.make 0
-let computes = Atomic.make false
+let blocking = Atomic.make 0
+let computing = Atomic.make false
 
-(* What keeps every kind of thread busy for ever: Domain 0, a domain, a pool's, tokio, its blocking
-   pool, the lane. Gives the pool. *)
+(* Keeps every kind of thread busy for ever: Domain 0, a domain, a pool's domain, tokio, and both
+   blocking pools. Returns the pool. *)
 let occupy () =
   let never () =
     ignore (Rust.never 0 : unit Lwt.t);
@@ -18,7 +18,7 @@ let occupy () =
   for _ = 1 to 2 do
     ignore
       (Lwt_interop.Blocking.run (fun () ->
-           Atomic.incr on_lane;
+           Atomic.incr blocking;
            Unix.sleep 600)
         : unit Lwt.t)
   done;
@@ -27,25 +27,25 @@ let occupy () =
   ignore (Rust.visit_never 0 other.id false : string Lwt.t);
   let pool = Lwt_interop.Pool.create ~domains:1 () in
   ignore (Handle.post (Lwt_interop.Pool.handle pool 0) never : bool);
-  (* One that computes. *)
+  (* A domain that computes without a loop. *)
   ignore
     (Domain.spawn (fun () ->
-         Atomic.set computes true;
+         Atomic.set computing true;
          while true do
            Domain.cpu_relax ()
          done)
       : unit Domain.t);
   pool
 
-(* A signal that OCaml handles in a domain which is just being started is OCaml's to survive: 5.3
-   does not, where the handler calls [exit]. *)
-let is_under_way () =
-  Rust.futures_alive 0 = 7 && Atomic.get on_lane = 2 && Atomic.get computes
+(* Waits until all of it is busy. Otherwise a signal handler that calls [exit] could run in a domain
+   which is just being started, where OCaml 5.3 itself crashes. *)
+let all_busy () =
+  Expect.eventually (fun () ->
+      Rust.futures_alive 0 = 7 && Atomic.get blocking = 2 && Atomic.get computing)
 
-let under_way () = Expect.eventually is_under_way
 let busy () = ignore (occupy () : Lwt_interop.Pool.t)
 
-let in_a_child code =
+let exit_on_a_child code =
   ignore
     (Domain.spawn (fun () ->
          Lwt_main.run
@@ -55,13 +55,13 @@ let in_a_child code =
 
 let forever () = fst (Lwt.wait ())
 
-(* For who reads our stderr, and then sends a signal. *)
+(* [test_exits.ml] reads stderr, and then sends a signal. *)
 let say_ready () = prerr_endline "ready"
 
 let until_killed () =
   busy ();
   Lwt_main.run
-    (let* () = under_way () in
+    (let* () = all_busy () in
      say_ready ();
      forever ())
 
@@ -74,7 +74,7 @@ let failed = Atomic.make false
 
 let failing () =
   Domain.spawn (fun () ->
-      (* After what the library does at the end. *)
+      (* Called after the library has closed the domain's executor. *)
       Domain.at_exit (fun () -> Atomic.set failed true);
       Lwt_main.run
         (let _ = Rust.never_tokio 1 in
@@ -84,9 +84,9 @@ let failing () =
 let scenario = function
   | "return" ->
       busy ();
-      Lwt_main.run (under_way ())
+      Lwt_main.run (all_busy ())
   | "return without a loop" -> busy ()
-  | "lane" ->
+  | "return while Domain 0's blocking pool is busy" ->
       Lwt_main.run
         (let started = Atomic.make false in
          let _ =
@@ -95,51 +95,52 @@ let scenario = function
                Unix.sleep 600)
          in
          Expect.eventually (fun () -> Atomic.get started))
-  | "exit" ->
+  | "exit in the loop" ->
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          exit 5)
-  | "exception" ->
+  | "an uncaught exception" ->
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          failwith "uncaught")
-  | "child" ->
+  | "exit on another domain" ->
       busy ();
       Lwt_main.run
         ((* The rest runs in the loop. *)
          let* () = Lwt.pause () in
-         let* () = under_way () in
-         in_a_child 3;
+         let* () = all_busy () in
+         exit_on_a_child 3;
          forever ())
-  | "child, no loop" ->
+  | "exit on another domain while Domain 0 runs no loop" ->
       Lwt_main.run (Rust.my_async_func ());
-      in_a_child 3;
+      exit_on_a_child 3;
       Unix.sleep 600
-  | "callback" -> ignore (Rust.call_sync (fun _ _ -> exit 6) 1 : string)
-  | "callback in a task" ->
+  | "exit in a callback from a stub" ->
+      ignore (Rust.call_sync (fun _ _ -> exit 6) 1 : string)
+  | "exit in a callback from a task" ->
       busy ();
       ignore (Lwt_main.run (Rust.call_from_task (fun _ _ -> exit 6) 1) : string)
-  | "callback from the loop" ->
+  | "exit in a callback from the loop" ->
       ignore (Lwt_main.run (Rust.call_async (fun _ -> exit 6) 1) : int)
-  | "callback of a message" ->
+  | "exit in a callback from a message" ->
       let fulfilled = Rust.call_before_fulfilling (fun () -> exit 6) in
-      (* The next message is in the inbox while the first one is delivered. *)
+      (* The next message is in the mailbox while the first one is delivered. *)
       Lwt_main.at_exit (fun () ->
           Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
       Lwt_main.run (forever ())
-  | "an exit that a hook refuses" ->
-      (* On a domain of its own, whose end comes before the hook. *)
-      let refusals = Atomic.make 1 in
-      at_exit (fun () -> if Atomic.exchange refusals 0 = 1 then failwith "not now");
+  | "exit while a function of at_exit raises" ->
+      (* On a domain of its own, whose executor is closed before the function raises. *)
+      let failures = Atomic.make 1 in
+      at_exit (fun () -> if Atomic.exchange failures 0 = 1 then failwith "not now");
       let body () =
         Lwt_main.run
-          ((* Settled in the tick in which the other one calls. *)
-           let settled = Rust.my_async_func () in
+          ((* Resolved in the same tick in which the other call runs its callback. *)
+           let resolved = Rust.my_async_func () in
            let exits _ _ = try exit 6 with Failure why -> why in
            let* (_ : string) = Rust.call_from_task exits 1 in
-           settled)
+           resolved)
       in
       let outcome =
         match Domain.join (Domain.spawn body) with
@@ -148,24 +149,24 @@ let scenario = function
         | exception e -> Printexc.to_string e
       in
       print_string (" " ^ outcome)
-  (* If the loop learned of its domain's end, it would have the time to fail. *)
-  | "lane's exit" ->
+  (* The delay gives the loop time to fail, if it saw its domain's end. *)
+  | "exit in a blocking function" ->
       Dlwt_rt.at_domain_exit ~priority:1000 (fun () -> Unix.sleepf 0.3);
       Lwt_main.run (Lwt_interop.Blocking.run (fun () -> exit 7))
-  | "lane's callback" ->
+  | "exit in a blocking function called by Rust" ->
       Dlwt_rt.at_domain_exit ~priority:1000 (fun () -> Unix.sleepf 0.3);
-      ignore (Lwt_main.run (Rust.on_lane (fun () -> exit 7)) : int)
-  | "rust at exit" ->
-      at_exit (fun () -> print_string (Lwt_main.run (Rust.yield_n 3 " rust at exit")));
+      ignore (Lwt_main.run (Rust.ocaml_blocking (fun () -> exit 7)) : int)
+  | "a function of at_exit calls Rust" ->
+      at_exit (fun () -> print_string (Lwt_main.run (Rust.yield_n 3 " Rust")));
       Lwt_main.run (Rust.my_async_func ())
-  | "signal" ->
+  | "a handler of Lwt_unix.on_signal that returns" ->
       let got, u = Lwt.wait () in
       ignore
         (Lwt_unix.on_signal Sys.sigint (fun _ -> Lwt.wakeup_later u ())
           : Lwt_unix.signal_handler_id);
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          Unix.kill (Unix.getpid ()) Sys.sigint;
          got)
   | "a signal's default action" -> until_killed ()
@@ -181,46 +182,46 @@ let scenario = function
       on_signal (fun _ -> Lwt.wakeup_later u ());
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          say_ready ();
          got)
   | "exit on a pool's domain" ->
       let pool = occupy () in
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          Lwt_interop.Pool.spawn pool (fun () -> exit 8))
   | "exit on a systhread" ->
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          ignore (Thread.create exit 8 : Thread.t);
          forever ())
-  | "a domain's exception, joined" ->
+  | "an uncaught exception of a domain that is joined" ->
       busy ();
-      Lwt_main.run (under_way ());
+      Lwt_main.run (all_busy ());
       Domain.join (failing ())
-  | "a domain's exception, not joined" ->
+  | "an uncaught exception of a domain that is not joined" ->
       busy ();
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          ignore (failing () : unit Domain.t);
          Expect.eventually (fun () -> Atomic.get failed))
-  | "an exception of a message" ->
+  | "an uncaught exception of a message" ->
       let pool = occupy () in
       Lwt_main.run
-        (let* () = under_way () in
+        (let* () = all_busy () in
          ignore
            (Handle.post (Lwt_interop.Pool.handle pool 0) (fun () -> failwith "uncaught")
              : bool);
          forever ())
-  | "bomb" ->
-      (* Destructors that panic, at the end of Domain 0. *)
+  | "destructors that panic" ->
       Rust.leave_bombs 0 3;
       ignore (Rust.never_bomb 0 : unit Lwt.t);
       ignore (Rust.never_bomb_tokio 0 : unit Lwt.t);
       Lwt_main.run (Rust.my_async_func ());
       Rust.leave_bombs 0 3
-  | "pool" -> ignore (Lwt_interop.run ~domains:2 (fun () -> Rust.ready_add 1 2) : int)
+  | "return from a pool's run" ->
+      ignore (Lwt_interop.run ~domains:2 (fun () -> Rust.ready_add 1 2) : int)
   | other -> failwith ("no scenario " ^ other)
 
 let () =

@@ -1,4 +1,4 @@
-(* Rust sends work to domains. *)
+(* Rust sends tasks and closures to domains. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -24,7 +24,7 @@ let to_another () =
       in
       let* () = go 1 in
       let* all = Lwt.all (List.init 1000 (fun _ -> Rust.visit id)) in
-      Expect.that "a thousand at once, in order"
+      Expect.that "1,000 tasks at once run in order"
         (List.mapi (fun i _ -> (id, 101 + i)) all = all);
       Lwt.return_unit)
 
@@ -36,16 +36,16 @@ let from_elsewhere () =
           let* seen = Rust.visit_from_tokio id in
           Expect.int "from tokio" id seen;
           let* task, call = Rust.visit_from_thread id in
-          Expect.int "a task from a thread" id task;
-          Expect.int "call_blocking from a thread" id call;
+          Expect.int "where a thread's task runs" id task;
+          Expect.int "where a thread's call_blocking runs" id call;
           let* seen = Rust.call_from_blocking_pool id in
-          Expect.int "call_blocking from tokio's blocking pool" id seen;
+          Expect.int "where the blocking pool's call_blocking runs" id seen;
           go (n - 1)
       in
       let* () = go 20 in
       let* seen = Lwt.all (List.init 500 (fun _ -> Rust.visit_from_tokio id)) in
       List.iter (Expect.int "from tokio, at once" id) seen;
-      (* Threads can wait for the domain that waits for them. *)
+      (* A thread may wait for the domain that waits for the thread. *)
       let* task, call = Rust.visit_from_thread (self ()) in
       Expect.int "a task here" (self ()) task;
       Expect.int "a call here" (self ()) call;
@@ -53,28 +53,31 @@ let from_elsewhere () =
 
 let would_block () =
   let text, work = Rust.call_blocking_here () in
-  Expect.contains "the refusal" ~part:"would block" text;
-  Expect.contains "names the domain" ~part:(Printf.sprintf "domain %d" (self ())) text;
-  Expect.string "the work comes back" "precious" work;
+  Expect.contains "the error" ~part:"would block" text;
+  Expect.contains "the error names the domain"
+    ~part:(Printf.sprintf "domain %d" (self ()))
+    text;
+  Expect.string "the closure comes back" "precious" work;
   Lwt.return_unit
 
 let cancelling () =
   with_other (fun { id; _ } ->
       let tag = tag () in
       let* text = Rust.visit_never tag id true in
-      Expect.string "the handle says so" "the task was cancelled" text;
-      Expect.int "the future was dropped before" 0 (Rust.futures_alive tag);
-      (* A call that is cancelled lets go of the handle: the task goes on. *)
+      Expect.string "the handle's error" "the task was cancelled" text;
+      Expect.int "the future is dropped before the handle resolves" 0
+        (Rust.futures_alive tag);
+      (* Cancelling the call drops the handle, which detaches the task. *)
       let p = Rust.visit_never tag id false in
       let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
       Lwt.cancel p;
       let* () = Expect.cancelled "the call" p in
       let* seen, _ = Rust.visit id in
       Expect.int "the domain" id seen;
-      Expect.int "detached" 1 (Rust.futures_alive tag);
+      Expect.int "the detached task" 1 (Rust.futures_alive tag);
       Lwt.return_unit)
 
-let nobody () =
+let no_such_domain () =
   let* e = Expect.rejected "no such domain" (Rust.visit 123_456_789) in
   match e with
   | Lwt_interop.Rust_error { message; _ } ->
@@ -104,19 +107,19 @@ let each_to_each () =
           (List.init 1000 Fun.id)
       in
       Atomic.incr done_;
-      (* Nobody leaves while others may still come. *)
+      (* No domain leaves its loop while others may send to it. *)
       Expect.eventually (fun () -> Atomic.get done_ = n))
 
 let suites =
   List.map
-    (fun (place, tests) -> ("visits: " ^ place, tests))
+    (fun (place, tests) -> ("cross-domain: " ^ place, tests))
     (suites
        [
-         alone "to itself" to_self;
-         case "to another domain" to_another;
-         case "from tokio and from threads" from_elsewhere;
-         case "call_blocking on a domain" would_block;
-         case "cancelled" cancelling;
-         case "to nobody" nobody;
+         alone "a domain sends itself tasks" to_self;
+         case "tasks for another domain run there, in order" to_another;
+         case "tokio and threads send tasks and closures" from_elsewhere;
+         case "call_blocking in a domain's loop is an error" would_block;
+         case "only a handle that is cancelled cancels its task" cancelling;
+         case "a domain that does not exist is an error" no_such_domain;
        ])
-  @ [ ("visits: all", [ plain "four domains, each to each" each_to_each ]) ]
+  @ [ ("cross-domain: all", [ plain "four domains send to each other" each_to_each ]) ]

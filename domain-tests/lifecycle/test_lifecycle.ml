@@ -1,4 +1,4 @@
-(* Domains come and go, and leave nothing behind. *)
+(* Domains that terminate leave nothing behind. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -21,7 +21,7 @@ let status name =
 
 let threads () = status "Threads"
 
-(* A domain is joined before its thread has ended. *)
+(* [Domain.join] returns before the domain's thread has ended. *)
 let no_more_threads before = Expect.eventually_blocking (fun () -> threads () <= before)
 
 (* In kB. *)
@@ -29,20 +29,20 @@ let resident () =
   Gc.full_major ();
   status "VmRSS"
 
-(* What a domain does in its short life; Domain 0 is in its loop meanwhile. *)
-let live i () =
+(* The work of one domain. It needs Domain 0's loop. *)
+let work i () =
   let me = (Domain.self () :> int) in
   let* n = Rust.ready_add i 1 in
-  Expect.int "ready" (i + 1) n;
+  Expect.int "a ready call" (i + 1) n;
   let* text = Rust.yield_n 2 "pending" in
-  Expect.string "pending" "pending" text;
+  Expect.string "a pending call" "pending" text;
   let* text, _ = Rust.on_tokio "tokio" in
-  Expect.string "tokio" "tokio" text;
+  Expect.string "a call on tokio" "tokio" text;
   let* seen, _ = Rust.visit 0 in
-  Expect.int "Domain 0" 0 seen;
+  Expect.int "a task for Domain 0" 0 seen;
   let* seen, _ = Rust.where_am_i () in
-  Expect.int "itself" me seen;
-  (* And something that its end cuts short. *)
+  Expect.int "where a call runs" me seen;
+  (* These are still pending when the domain terminates. *)
   ignore (Rust.never 0 : unit Lwt.t);
   ignore (Rust.never_tokio 0 : unit Lwt.t);
   Lwt.return_unit
@@ -60,13 +60,13 @@ let cycle_of home f =
   Domain.join domain;
   Lwt.return_unit
 
-let cycle home i = cycle_of home (live i)
+let cycle home i = cycle_of home (work i)
 
 let rec cycles home n =
   if n = 0 then Lwt.return_unit
   else Lwt.bind (cycle home n) (fun () -> cycles home (n - 1))
 
-let no_traces () =
+let one_after_the_other () =
   let home = Handle.current () in
   Lwt_main.run
     (let* () = cycles home 1000 in
@@ -77,17 +77,17 @@ let no_traces () =
      let grown = resident () - memory in
      Printf.printf "memory after 1000 domains: %d kB; after 2000: %d kB more\n%!" memory
        grown;
-     (* The executor of one domain takes more than 8 kB. *)
+     (* One executor takes more than 8 kB, so a leak of one for each domain would show. *)
      Expect.that
-       (Printf.sprintf "1000 domains more took %d kB" grown)
+       (Printf.sprintf "memory grew by %d kB with 1000 more domains" grown)
        (Expect.under_sanitizer || grown < 4_000);
-     Expect.that "Rust knows the domain that lives" (Rust.known_domains () = [| 0 |]);
+     Expect.that "Rust's registry has Domain 0 only" (Rust.known_domains () = [| 0 |]);
      Expect.eventually (fun () -> Rust.futures_alive 0 = 0))
 
 external allocated : unit -> int = "stress_allocated"
 
-(* Each domain keeps a value that the next one, which did not make its root, drops. *)
-let outlived () =
+(* Each domain keeps a value that the next domain drops, on which its root was not made. *)
+let roots_outlive_domains () =
   let home = Handle.current () in
   let first = 1_000_000 in
   let rec go i n =
@@ -108,8 +108,10 @@ let outlived () =
      Gc.full_major ();
      Rust.forget (first + 599);
      let grown = (allocated () - before) / 1024 in
-     (* One pool of roots takes 16 kB; some wait for their turn. *)
-     Expect.that (Printf.sprintf "400 domains took %d kB" grown) (grown < 1_600);
+     (* One pool of roots takes 16 kB, so a leak of one for each domain would take 6,400. *)
+     Expect.that
+       (Printf.sprintf "memory grew by %d kB with 400 domains" grown)
+       (grown < 1_600);
      Lwt.return_unit)
 
 let several_at_a_time () =
@@ -120,7 +122,7 @@ let several_at_a_time () =
   Expect.int "descriptors" fds (descriptors ())
 
 let nested () =
-  (* Each starts the next, and ends before it. *)
+  (* Each domain starts the next one, and joins it last. *)
   let rec go n =
     if n > 0 then begin
       let next = Domain.spawn (fun () -> go (n - 1)) in
@@ -138,14 +140,14 @@ let pools () =
           Lwt_interop.Pool.map (Lwt_interop.Pool.default ()) (Rust.ready_add 1)
             (List.init 10 Fun.id)
         in
-        Expect.that "all" (all = List.init 10 succ);
+        Expect.that "all results" (all = List.init 10 succ);
         Lwt.return_unit)
   done;
   Expect.int "descriptors" fds (descriptors ());
   no_more_threads before
 
-(* The lane's threads go away when there is nothing to do, and come back. *)
-let lane () =
+(* The threads of Domain 0's blocking pool end when they are idle, and start again later. *)
+let blocking_threads () =
   let jobs () =
     Lwt_main.run
       (Lwt.join
@@ -156,7 +158,7 @@ let lane () =
   Expect.eventually_blocking (fun () -> threads () <= before + 1);
   jobs ()
 
-(* Signals are for OCaml's threads: ours block them all. *)
+(* The library's own threads block all signals, so that OCaml's threads receive them. *)
 let signals () =
   Lwt_main.run (Lwt.map ignore (Rust.on_tokio ""));
   Lwt_main.run (Rust.sleep_blocking 1);
@@ -168,7 +170,7 @@ let signals () =
         (Printf.sprintf "/proc/self/task/%s/status" task)
         In_channel.input_all
     with
-    | exception Sys_error _ -> () (* it has ended *)
+    | exception Sys_error _ -> () (* the thread has ended *)
     | text ->
         let field = field text in
         (* Linux keeps 15 letters of a name. *)
@@ -185,21 +187,22 @@ let signals () =
         end
   in
   Array.iter check (Sys.readdir "/proc/self/task");
-  Expect.that "tokio's threads and the lane's were seen" (!seen >= 3)
+  Expect.that "threads of tokio and of both blocking pools were found" (!seen >= 3)
 
 let () =
   Rust.watch "" 0;
-  Alcotest.run "life"
+  Alcotest.run "lifecycle"
     [
-      ( "life",
+      ( "domains",
         [
-          plain "2000 domains" no_traces;
-          plain "roots that outlive their domains give back their memory" outlived;
-          plain "120 domains, 60 at a time" several_at_a_time;
-          plain "50 domains, each from the one before" nested;
-          plain "50 pools" pools;
-          plain "the lane's threads" lane;
-          plain "signals" signals;
+          plain "2000 domains, one after the other, leave nothing" one_after_the_other;
+          plain "roots that outlive their domains release their memory"
+            roots_outlive_domains;
+          plain "120 domains, 60 at a time, leave no descriptor" several_at_a_time;
+          plain "50 domains, each started by the one before" nested;
+          plain "50 pools leave no descriptor and no thread" pools;
+          plain "idle threads of the blocking pool end" blocking_threads;
+          plain "the library's threads block signals" signals;
         ] );
-      ("at the end", [ settled () ]);
+      ("at the end", [ nothing_left () ]);
     ]
