@@ -118,6 +118,12 @@ let terminating () =
          [ repeat 30 terminate_without_leaving; repeat 10 (work_and_leave workers) ]
      in
      let* (_ : int) = under_calls ~tag ~workers during in
+     (* Terminated workers are removed by the next call that finds them. *)
+     let* () =
+       Expect.error "a call after the end of all workers"
+         ~part:"no domain takes this call"
+         (Rust.workers_call workers tag 0 0)
+     in
      Expect.int "workers" 0 (Rust.workers_len workers);
      Lwt.return_unit)
 
