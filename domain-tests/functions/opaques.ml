@@ -93,7 +93,7 @@ let make n f =
 
 let panicking_destructors n () =
   let tag = tag () in
-  make n (fun () -> Rust.thing_bomb tag);
+  make n (fun () -> Rust.thing_with_panicking_drop tag);
   make n (fun () -> Rust.thing_create tag);
   let* () = all_dropped tag in
   check_dropped "all values" tag (2 * n);

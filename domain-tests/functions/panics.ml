@@ -90,18 +90,18 @@ let through_ocaml () =
 
 let in_a_cancelled_call () =
   let tag = tag () in
-  let p = Rust.never_bomb tag in
+  let p = Rust.never_with_panicking_drop tag in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel p;
   let* () = Expect.cancelled "a call that was polled" p in
   let* (_ : string) = Rust.yield_n 3 "" in
   Expect.int "futures that were polled" 0 (Rust.futures_alive tag);
-  let p = Rust.never_bomb tag in
+  let p = Rust.never_with_panicking_drop tag in
   Lwt.cancel p;
   let* () = Expect.cancelled "a call that was not polled" p in
   let* (_ : string) = Rust.yield_n 3 "" in
   Expect.int "futures that were not polled" 0 (Rust.futures_alive tag);
-  let p = Rust.never_bomb_tokio tag in
+  let p = Rust.never_with_panicking_drop_tokio tag in
   let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
   Lwt.cancel p;
   let* () = Expect.cancelled "a call on tokio" p in
@@ -118,7 +118,7 @@ let on_another_domain () =
       let* () = panics 0 "in the factory" in
       let* () = panics 1 "in the task" in
       let* () = panics 2 "in the closure" in
-      let* seen, _ = Rust.visit id in
+      let* seen, _ = Rust.task_on id in
       Expect.int "the other domain still works" id seen;
       Lwt.return_unit)
 
@@ -129,7 +129,7 @@ let in_a_waker () =
       let call = Rust.wakers_that_panic p id both_done in
       Lwt.wakeup_later u ();
       let* (_ : string) = Rust.yield_n 3 "" in
-      let* seen, _ = Rust.visit id in
+      let* seen, _ = Rust.task_on id in
       Expect.int "the other domain still works" id seen;
       Lwt.wakeup_later v ();
       let* answered = call in

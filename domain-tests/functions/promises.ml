@@ -61,26 +61,26 @@ let dropped_wait () =
 let dropped_waits n () =
   let p, u = Lwt.wait () in
   let size () = Obj.reachable_words (Obj.repr p) in
-  let rec glance n =
+  let rec wait_and_drop n =
     if n = 0 then Lwt.return_unit
     else
-      let* ready = Rust.glance p (n mod 3) in
+      let* ready = Rust.await_for_polls p (n mod 3) in
       Expect.that "the promise is pending" (not ready);
       (* A wait that OCaml cancels. *)
-      let cancelled = Rust.glance p max_int in
+      let cancelled = Rust.await_for_polls p max_int in
       Lwt.cancel cancelled;
       let* () = Expect.cancelled "the wait" cancelled in
-      glance (n - 1)
+      wait_and_drop (n - 1)
   in
   (* Lwt removes dropped callbacks after some tens of them. *)
-  let* () = glance 100 in
+  let* () = wait_and_drop 100 in
   let before = size () in
-  let* () = glance n in
+  let* () = wait_and_drop n in
   let after = size () in
   if after > before + 2_000 then
     Expect.failf "the promise has grown from %d to %d words" before after;
   Lwt.wakeup_later u ();
-  let* ready = Rust.glance p 0 in
+  let* ready = Rust.await_for_polls p 0 in
   Expect.that "the promise is resolved" ready;
   Lwt.return_unit
 

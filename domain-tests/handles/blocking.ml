@@ -198,7 +198,7 @@ let loops_keep_running () =
   let* jobs, open_gate = occupy_threads () in
   let* () =
     with_other (fun { handle; id; _ } ->
-        let* seen, _ = Rust.visit id in
+        let* seen, _ = Rust.task_on id in
         Expect.int "another domain's task" id seen;
         let* n = Lwt_interop.Handle.spawn handle (fun () -> Rust.yield_n 5 "x") in
         Expect.string "another domain's loop" "x" n;

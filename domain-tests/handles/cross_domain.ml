@@ -6,9 +6,9 @@ open Everywhere
 let self () = (Domain.self () :> int)
 
 let to_self () =
-  let* seen, first = Rust.visit (self ()) in
+  let* seen, first = Rust.task_on (self ()) in
   Expect.int "the domain" (self ()) seen;
-  let* _, second = Rust.visit (self ()) in
+  let* _, second = Rust.task_on (self ()) in
   Expect.int "the state stays on the domain" (first + 1) second;
   Lwt.return_unit
 
@@ -17,13 +17,13 @@ let to_another () =
       let rec go n =
         if n > 100 then Lwt.return_unit
         else
-          let* seen, visits = Rust.visit id in
+          let* seen, visits = Rust.task_on id in
           Expect.int "the domain" id seen;
           Expect.int "its state" n visits;
           go (n + 1)
       in
       let* () = go 1 in
-      let* all = Lwt.all (List.init 1000 (fun _ -> Rust.visit id)) in
+      let* all = Lwt.all (List.init 1000 (fun _ -> Rust.task_on id)) in
       Expect.that "1,000 tasks at once run in order"
         (List.mapi (fun i _ -> (id, 101 + i)) all = all);
       Lwt.return_unit)
@@ -33,20 +33,20 @@ let from_elsewhere () =
       let rec go n =
         if n = 0 then Lwt.return_unit
         else
-          let* seen = Rust.visit_from_tokio id in
+          let* seen = Rust.task_on_from_tokio id in
           Expect.int "from tokio" id seen;
-          let* task, call = Rust.visit_from_thread id in
+          let* task, call = Rust.work_from_thread id in
           Expect.int "where a thread's task runs" id task;
           Expect.int "where a thread's call_blocking runs" id call;
-          let* seen = Rust.call_from_blocking_pool id in
+          let* seen = Rust.closure_from_blocking_pool id in
           Expect.int "where the blocking pool's call_blocking runs" id seen;
           go (n - 1)
       in
       let* () = go 20 in
-      let* seen = Lwt.all (List.init 500 (fun _ -> Rust.visit_from_tokio id)) in
+      let* seen = Lwt.all (List.init 500 (fun _ -> Rust.task_on_from_tokio id)) in
       List.iter (Expect.int "from tokio, at once" id) seen;
       (* A thread may wait for the domain that waits for the thread. *)
-      let* task, call = Rust.visit_from_thread (self ()) in
+      let* task, call = Rust.work_from_thread (self ()) in
       Expect.int "a task here" (self ()) task;
       Expect.int "a call here" (self ()) call;
       Lwt.return_unit)
@@ -63,22 +63,22 @@ let would_block () =
 let cancelling () =
   with_other (fun { id; _ } ->
       let tag = tag () in
-      let* text = Rust.visit_never tag id true in
+      let* text = Rust.pending_task_on tag id true in
       Expect.string "the handle's error" "the task was cancelled" text;
       Expect.int "the future is dropped before the handle resolves" 0
         (Rust.futures_alive tag);
       (* Cancelling the call drops the handle, which detaches the task. *)
-      let p = Rust.visit_never tag id false in
+      let p = Rust.pending_task_on tag id false in
       let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
       Lwt.cancel p;
       let* () = Expect.cancelled "the call" p in
-      let* seen, _ = Rust.visit id in
+      let* seen, _ = Rust.task_on id in
       Expect.int "the domain" id seen;
       Expect.int "the detached task" 1 (Rust.futures_alive tag);
       Lwt.return_unit)
 
 let no_such_domain () =
-  let* e = Expect.rejected "no such domain" (Rust.visit 123_456_789) in
+  let* e = Expect.rejected "no such domain" (Rust.task_on 123_456_789) in
   match e with
   | Lwt_interop.Rust_error { message; _ } ->
       Expect.string "the message" "no domain 123456789" message;
@@ -99,8 +99,8 @@ let each_to_each () =
           (fun k ->
             let id = Atomic.get ids.(k mod n) in
             let* seen =
-              if k mod 2 = 0 then Lwt.map fst (Rust.visit id)
-              else Rust.visit_from_tokio id
+              if k mod 2 = 0 then Lwt.map fst (Rust.task_on id)
+              else Rust.task_on_from_tokio id
             in
             Expect.int "the domain" id seen;
             Lwt.return_unit)

@@ -318,7 +318,7 @@ let counters () =
       Expect.int "results in" 10 (mine'.messages_in - mine.messages_in);
       Expect.that "the times are consistent"
         (after.alive >= after.busy && after.alive >= before.alive);
-      let* (_ : int * int) = Rust.visit (Handle.id handle) in
+      let* (_ : int * int) = Rust.task_on (Handle.id handle) in
       Expect.that "polls are counted" ((Handle.stats handle).polls > after.polls);
       Lwt.return_unit)
 

@@ -25,8 +25,10 @@ let pending_tasks () =
   let other = other () in
   let tag = tag () in
   run
-    (let tasks = List.init 10 (fun _ -> Rust.visit_never tag other.id false) in
-     let from_tokio = List.init 10 (fun _ -> Rust.visit_never_from_tokio tag other.id) in
+    (let tasks = List.init 10 (fun _ -> Rust.pending_task_on tag other.id false) in
+     let from_tokio =
+       List.init 10 (fun _ -> Rust.pending_task_on_from_tokio tag other.id)
+     in
      let spawned =
        List.init 10 (fun _ -> Handle.spawn other.handle (fun () -> Rust.never tag))
      in
@@ -38,28 +40,30 @@ let pending_tasks () =
      Expect.int "futures" 0 (Rust.futures_alive tag);
      Lwt.return_unit)
 
-(* [Rust.send_there] converts a [JoinError] to an OCaml exception. *)
+(* [Rust.task_with_outcome] converts a [JoinError] to an OCaml exception. *)
 let join_errors () =
   let other = other () in
   run
-    (let* here = Rust.send_there other.handle 0 in
+    (let* here = Rust.task_with_outcome other.handle 0 in
      Expect.int "where the task runs" other.id here;
-     let* e = Expect.rejected "a task that panics" (Rust.send_there other.handle 1) in
+     let* e =
+       Expect.rejected "a task that panics" (Rust.task_with_outcome other.handle 1)
+     in
      (match e with
      | Lwt_interop.Rust_panic { message; _ } ->
          Expect.string "the message" "as asked" message
      | e -> raise e);
-     let never = Rust.send_there other.handle 2 in
+     let never = Rust.task_with_outcome other.handle 2 in
      terminate other;
      let* () = rejected_by_termination "pending at the end" other.id never in
      rejected_by_termination "sent after the end" other.id
-       (Rust.send_there other.handle 0))
+       (Rust.task_with_outcome other.handle 0))
 
 let handle_ended () =
   let other = other () in
   run
     (let ended = Handle.ended other.handle and cancelled = Handle.ended other.handle in
-     let* here = Rust.send_there other.handle 0 in
+     let* here = Rust.task_with_outcome other.handle 0 in
      Expect.int "where the task runs" other.id here;
      Expect.that "Handle.ended is pending" (Lwt.is_sleeping ended);
      Lwt.cancel cancelled;
@@ -75,9 +79,9 @@ let queued_messages () =
   run
     (other.leave ();
      let spawned = Handle.spawn other.handle (fun () -> Lwt.return ()) in
-     let call = Rust.call_there other.id in
-     let task = Rust.visit_never (tag ()) other.id false in
-     let from_tokio = Rust.visit_never_from_tokio (tag ()) other.id in
+     let call = Rust.closure_on other.id in
+     let task = Rust.pending_task_on (tag ()) other.id false in
+     let from_tokio = Rust.pending_task_on_from_tokio (tag ()) other.id in
      let cancelled = Handle.spawn other.handle (fun () -> Lwt.return ()) in
      let* () = Lwt_unix.sleep 0.005 in
      Lwt.cancel cancelled;
@@ -143,7 +147,7 @@ let waiting_for_others () =
         let record p =
           Lwt.on_failure p (fun e -> Atomic.set rejections (e :: Atomic.get rejections))
         in
-        record (Rust.visit_never tag other.id false);
+        record (Rust.pending_task_on tag other.id false);
         record (Handle.spawn other.handle (fun () -> Rust.never tag));
         record (Lwt_interop.Blocking.run block_until_its_end);
         let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 2) in
@@ -157,7 +161,7 @@ let waiting_for_others () =
     (Atomic.get rejections);
   (* The other domain keeps the tasks, although nothing waits for them any more. *)
   run
-    (let* seen, _ = Rust.visit other.id in
+    (let* seen, _ = Rust.task_on other.id in
      Expect.int "the other domain" other.id seen;
      Lwt.return_unit);
   Expect.int "tasks there" 2 (Rust.futures_alive tag);
@@ -189,7 +193,7 @@ let after_the_end () =
   run
     (let* () =
        Handle.spawn other.handle (fun () ->
-           Rust.remember_me ();
+           Rust.remember_domain ();
            Lwt.return_unit)
      in
      Expect.that "alive" (Handle.is_alive other.handle);
@@ -197,7 +201,7 @@ let after_the_end () =
      Expect.that "not alive" (not (Handle.is_alive other.handle));
      Expect.that "the domain is not in Rust's registry"
        (not (Array.mem other.id (Rust.known_domains ())));
-     let* errors = Rust.visit_dead () in
+     let* errors = Rust.work_for_terminated () in
      let text = Printf.sprintf "domain %d has terminated" other.id in
      Expect.that "the errors return the work"
        (errors = [| (text, 1); (text, 2); (text, 3) |]);
@@ -213,18 +217,18 @@ let panicking_destructors () =
   let tag = tag () in
   on_domain (fun () ->
       (* Half of them have not been polled when the domain terminates. *)
-      Rust.leave_bombs tag 5;
+      Rust.spawn_panicking_drops tag 5;
       let* (_ : string) = Rust.yield_n 3 "" in
-      Rust.leave_bombs tag 5;
-      let _ = Rust.never_bomb tag in
+      Rust.spawn_panicking_drops tag 5;
+      let _ = Rust.never_with_panicking_drop tag in
       Lwt.return_unit);
   Expect.int "futures" 0 (Rust.futures_alive tag);
   let other = other () in
   run
-    (let polled = Rust.send_bomb other.id in
-     let* (_ : int * int) = Rust.visit other.id in
-     let* (_ : int * int) = Rust.visit other.id in
-     let queued = Rust.send_bomb other.id in
+    (let polled = Rust.send_panicking_drop other.id in
+     let* (_ : int * int) = Rust.task_on other.id in
+     let* (_ : int * int) = Rust.task_on other.id in
+     let queued = Rust.send_panicking_drop other.id in
      terminate other;
      let* a = polled and* b = queued in
      let expected = Printf.sprintf "terminated %d" other.id in
@@ -275,8 +279,8 @@ let races () =
             answer
               (match k mod 4 with
               | 0 -> Handle.spawn other.handle Lwt.pause
-              | 1 -> Lwt.map ignore (Rust.visit other.id)
-              | 2 -> Lwt.map ignore (Rust.visit_from_tokio other.id)
+              | 1 -> Lwt.map ignore (Rust.task_on other.id)
+              | 2 -> Lwt.map ignore (Rust.task_on_from_tokio other.id)
               | _ ->
                   Handle.spawn other.handle (fun () -> Lwt.map ignore (Rust.yield_n 2 ""))))
           (List.init n Fun.id));

@@ -24,7 +24,7 @@ let occupy () =
   done;
   let other = Everywhere.other () in
   ignore (Handle.post other.handle never : bool);
-  ignore (Rust.visit_never 0 other.id false : string Lwt.t);
+  ignore (Rust.pending_task_on 0 other.id false : string Lwt.t);
   let pool = Lwt_interop.Pool.create ~domains:1 () in
   ignore (Handle.post (Lwt_interop.Pool.handle pool 0) never : bool);
   (* A domain that computes without a loop. *)
@@ -215,11 +215,11 @@ let scenario = function
              : bool);
          forever ())
   | "destructors that panic" ->
-      Rust.leave_bombs 0 3;
-      ignore (Rust.never_bomb 0 : unit Lwt.t);
-      ignore (Rust.never_bomb_tokio 0 : unit Lwt.t);
+      Rust.spawn_panicking_drops 0 3;
+      ignore (Rust.never_with_panicking_drop 0 : unit Lwt.t);
+      ignore (Rust.never_with_panicking_drop_tokio 0 : unit Lwt.t);
       Lwt_main.run (Rust.my_async_func ());
-      Rust.leave_bombs 0 3
+      Rust.spawn_panicking_drops 0 3
   | "return from a pool's run" ->
       ignore (Lwt_interop.run ~domains:2 (fun () -> Rust.ready_add 1 2) : int)
   | other -> failwith ("no scenario " ^ other)

@@ -81,7 +81,7 @@ let message =
     ~start:(fun () ->
       let other = other () in
       other.leave ();
-      Lwt.return (other, Rust.call_there other.id))
+      Lwt.return (other, Rust.closure_on other.id))
     ~stop:(fun (other, call) ->
       other.end_ ();
       other.join ();
@@ -107,7 +107,7 @@ let terminated () =
   on_domain (fun () ->
       ignore (Rust.never 0 : unit Lwt.t);
       ignore (Rust.await_promise (fst (Lwt.wait ())) : string Lwt.t);
-      ignore (Rust.visit_never 0 (Domain.self () :> int) false : string Lwt.t);
+      ignore (Rust.pending_task_on 0 (Domain.self () :> int) false : string Lwt.t);
       let* () = Expect.eventually (fun () -> (totals ()).tasks = before.tasks + 4) in
       Expect.that "slots" ((totals ()).slots >= before.slots + 4);
       Lwt.return_unit);

@@ -38,7 +38,7 @@ let work i () =
   Expect.string "a pending call" "pending" text;
   let* text, _ = Rust.on_tokio "tokio" in
   Expect.string "a call on tokio" "tokio" text;
-  let* seen, _ = Rust.visit 0 in
+  let* seen, _ = Rust.task_on 0 in
   Expect.int "a task for Domain 0" 0 seen;
   let* seen, _ = Rust.where_am_i () in
   Expect.int "where a call runs" me seen;

@@ -97,8 +97,8 @@ let work_for_a_domain () =
           let* () = Expect.eventually (fun () -> Atomic.get held = 2) in
           let ask other =
             [
-              ("a task", other.id, Lwt.map fst (Rust.visit other.id));
-              ("call_blocking", other.id, Rust.call_from_blocking_pool other.id);
+              ("a task", other.id, Lwt.map fst (Rust.task_on other.id));
+              ("call_blocking", other.id, Rust.closure_from_blocking_pool other.id);
             ]
           in
           let asked = ask one @ ask two in

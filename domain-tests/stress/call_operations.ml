@@ -78,13 +78,13 @@ let exception_through =
 let panicking_destructors =
   make "destructors that panic" (fun self choice ->
       if self.id = 0 || Choice.chance choice 2 then begin
-        let p = Rust.never_bomb 0 in
+        let p = Rust.never_with_panicking_drop 0 in
         let* () = a_while choice in
         Lwt.cancel p;
         fails "cancelled" p (( = ) Lwt.Canceled)
       end
       else begin
-        Rust.leave_bombs 0 (Choice.int choice 4);
+        Rust.spawn_panicking_drops 0 (Choice.int choice 4);
         Lwt.return value
       end)
 

@@ -10,23 +10,23 @@ let task =
       let id = Handle.id peer in
       unless_terminated peer
         (match Choice.int choice 5 with
-        | 0 -> gives "the domain" id (Rust.visit_from_tokio id)
-        | 1 -> gives "the domain" (id, id) (Rust.visit_from_thread id)
-        | 2 -> gives "the domain" id (Rust.call_from_blocking_pool id)
-        | _ -> gives "the domain" id (Lwt.map fst (Rust.visit id))))
+        | 0 -> gives "the domain" id (Rust.task_on_from_tokio id)
+        | 1 -> gives "the domain" (id, id) (Rust.work_from_thread id)
+        | 2 -> gives "the domain" id (Rust.closure_from_blocking_pool id)
+        | _ -> gives "the domain" id (Lwt.map fst (Rust.task_on id))))
 
 let closure =
   make "closure for a domain" (fun _ choice ->
       let peer = Peers.any choice in
       Lwt.bind
-        (Rust.call_there (Handle.id peer))
+        (Rust.closure_on (Handle.id peer))
         (text_unless_terminated peer (string_of_int (Handle.id peer))))
 
 let task_cancelled =
   make "cancelled task" (fun _ choice ->
       with_terminating choice (fun peer ->
           let tag = Everywhere.tag () in
-          let* text = Rust.visit_never tag (Handle.id peer) true in
+          let* text = Rust.pending_task_on tag (Handle.id peer) true in
           let* outcome = text_unless_terminated peer "the task was cancelled" text in
           let* () = dropped tag in
           Lwt.return (if outcome = value then cancelled else outcome)))
@@ -35,7 +35,7 @@ let task_cancelled =
 let task_detached =
   make "detached task" (fun _ choice ->
       with_terminating choice (fun peer ->
-          let p = Rust.visit_never 0 (Handle.id peer) false in
+          let p = Rust.pending_task_on 0 (Handle.id peer) false in
           let* () = a_while choice in
           Lwt.cancel p;
           value_or_cancelled

@@ -77,10 +77,10 @@ external never : int -> unit Lwt.t = "never"
 external never_locked : unit -> unit Lwt.t = "never_locked"
 external lock_is_free : unit -> bool = "lock_is_free"
 external never_tokio : int -> unit Lwt.t = "never_tokio"
-external never_bomb : int -> unit Lwt.t = "never_bomb"
-external never_bomb_tokio : int -> unit Lwt.t = "never_bomb_tokio"
-external leave_bombs : int -> int -> unit = "leave_bombs"
-external send_bomb : int -> string Lwt.t = "send_bomb"
+external never_with_panicking_drop : int -> unit Lwt.t = "never_bomb"
+external never_with_panicking_drop_tokio : int -> unit Lwt.t = "never_bomb_tokio"
+external spawn_panicking_drops : int -> int -> unit = "leave_bombs"
+external send_panicking_drop : int -> string Lwt.t = "send_bomb"
 external cancelled_within : (unit -> unit) -> int Lwt.t = "cancelled_within"
 external futures_alive : int -> int = "futures_alive"
 
@@ -93,7 +93,7 @@ external backtrace_of_callback : (unit -> unit) -> string option = "backtrace_of
 
 external await_promise : string Lwt.t -> string Lwt.t = "await_promise"
 external await_briefly : unit Lwt.t -> int -> bool Lwt.t = "await_briefly"
-external glance : unit Lwt.t -> int -> bool Lwt.t = "glance"
+external await_for_polls : unit Lwt.t -> int -> bool Lwt.t = "glance"
 external first_of : unit Lwt.t -> unit Lwt.t -> bool -> int Lwt.t = "first_of"
 external promise_from_thread : string -> string Lwt.t = "promise_from_thread"
 external promise_dropped : unit -> string Lwt.t = "promise_dropped"
@@ -125,18 +125,25 @@ external call_until : (unit -> unit Lwt.t) -> unit Lwt.t -> int Lwt.t = "call_un
 (** {1 Other domains} *)
 
 external known_domains : unit -> int array = "known_domains"
-external visit : int -> (int * int) Lwt.t = "visit"
-external visit_from_tokio : int -> int Lwt.t = "visit_from_tokio"
-external visit_from_thread : int -> (int * int) Lwt.t = "visit_from_thread"
-external call_from_blocking_pool : int -> int Lwt.t = "call_from_blocking_pool"
+
+external task_on : int -> (int * int) Lwt.t = "visit"
+(** [task_on id] runs a task on domain [id]. The result is the domain that the task ran
+    on, and the number of such tasks there so far. *)
+
+external task_on_from_tokio : int -> int Lwt.t = "visit_from_tokio"
+external work_from_thread : int -> (int * int) Lwt.t = "visit_from_thread"
+external closure_from_blocking_pool : int -> int Lwt.t = "call_from_blocking_pool"
 external call_blocking_here : unit -> string * string = "call_blocking_here"
-external send_there : Lwt_interop.Handle.t -> int -> int Lwt.t = "send_there"
-external visit_never : int -> int -> bool -> string Lwt.t = "visit_never"
-external visit_never_from_tokio : int -> int -> string Lwt.t = "visit_never_from_tokio"
-external call_there : int -> string Lwt.t = "call_there"
+external task_with_outcome : Lwt_interop.Handle.t -> int -> int Lwt.t = "send_there"
+external pending_task_on : int -> int -> bool -> string Lwt.t = "visit_never"
+
+external pending_task_on_from_tokio : int -> int -> string Lwt.t
+  = "visit_never_from_tokio"
+
+external closure_on : int -> string Lwt.t = "call_there"
 external local_tasks : int -> int -> (int * string) Lwt.t = "local_tasks"
-external remember_me : unit -> unit = "remember_me"
-external visit_dead : unit -> (string * int) array Lwt.t = "visit_dead"
+external remember_domain : unit -> unit = "remember_me"
+external work_for_terminated : unit -> (string * int) array Lwt.t = "visit_dead"
 external misuse : unit -> (string * string * string) Lwt.t = "misuse"
 external spawn_local_elsewhere : unit -> string Lwt.t = "spawn_local_elsewhere"
 external nested_executors : unit -> (string * string) Lwt.t = "nested_executors"
@@ -169,7 +176,7 @@ external drop_exception_elsewhere : unit Lwt.t -> string Lwt.t
 type thing
 
 external thing_create : int -> thing = "thing_create"
-external thing_bomb : int -> thing = "thing_bomb"
+external thing_with_panicking_drop : int -> thing = "thing_bomb"
 external thing_calling : int -> (unit -> unit) -> thing = "thing_calling"
 external thing_slow : int -> int -> thing = "thing_slow"
 external thing_spawning : int -> thing = "thing_spawning"

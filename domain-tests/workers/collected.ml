@@ -59,7 +59,7 @@ let at_the_end () =
       (Domain.spawn (fun () ->
            Lwt_main.run (Lwt.pause ());
            make 10 (fun () -> Rust.thing_create tag);
-           make 10 (fun () -> Rust.thing_bomb tag);
+           make 10 (fun () -> Rust.thing_with_panicking_drop tag);
            make 10 (fun () -> Rust.thing_spawning tag);
            Gc.full_major ();
            Expect.that "no value is dropped within a collection"
