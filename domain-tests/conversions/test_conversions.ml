@@ -74,7 +74,7 @@ let float =
   in
   limits special (Gen.map Int64.float_of_bits Gen.int64)
 
-(* Mostly short, sometimes too long for the minor heap. *)
+(* Mostly short; arrays of more than 256 words are allocated in the major heap. *)
 let size = Gen.frequency [ (20, Gen.int_bound 10); (1, Gen.int_range 200 600) ]
 let any_string = Gen.string_size ~gen:Gen.char size
 

@@ -90,7 +90,7 @@ let async_raising () =
   Lwt.return_unit
 
 (* The loop calls an asynchronous callback without a Rust frame below, so that an effect finds its
-   handler. A synchronous callback has one. *)
+   handler. Below a synchronous callback there is one. *)
 let effects () =
   let ask i = Style.answering 10 (fun () -> Lwt.return (i + Effect.perform Style.Ask)) in
   let* sum = Rust.call_async ask 3 in

@@ -74,8 +74,8 @@ let shared_with_rust () =
   let tag = tag () in
   Rust.thing_share (Rust.thing_create tag);
   Gc.full_major ();
-  (* Values are dropped in the order in which they were collected, so that OCaml's reference to the
-     shared value is dropped before this value. *)
+  (* When this value has been dropped, so has OCaml's reference to the shared one, which was collected
+     earlier. *)
   let other = Everywhere.tag () in
   ignore (Sys.opaque_identity (Rust.thing_create other) : Rust.thing);
   let* () = all_dropped other in

@@ -48,7 +48,7 @@ let many_tasks () =
 
 let messages () = check "messages" Rust.units (fun () -> Rust.flood total microseconds)
 
-(* A count of units, and the function that performs one: for work that runs in OCaml. *)
+(* For work that runs in OCaml: the number of units so far, and the function that performs one. *)
 let counter () =
   let done_ = ref 0 in
   let unit () =

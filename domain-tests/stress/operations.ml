@@ -10,6 +10,6 @@ let frequent =
 
 let rare = [ (Domain_operations.pool, 3); (Lwt_operations.detach, 1) ]
 
-(* The rare ones take long. *)
+(* An operation that takes long is rare. *)
 let choose choice =
   Choice.weighted choice (if Choice.chance choice 150 then rare else frequent)
