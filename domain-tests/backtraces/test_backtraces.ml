@@ -1,5 +1,4 @@
-(* Backtraces, for who asks for them: in a process of their own, since Rust asks the environment
-   once. *)
+(* Backtraces, in a process of their own: Rust reads RUST_BACKTRACE only once. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -12,7 +11,7 @@ let of_a_panic what ~part = function
       Expect.contains (what ^ ", printed") ~part (Printexc.to_string e);
       Lwt.return_unit
   | Lwt_interop.Rust_panic { backtrace = None; _ } ->
-      Expect.failf "%s: there is no backtrace" what
+      Expect.failf "%s: expected a backtrace, found none" what
   | e -> raise e
 
 let panics () =
@@ -33,33 +32,34 @@ let errors () =
         Expect.string (what ^ ", its message") "7 / 0" message;
         Lwt.return_unit
     | Lwt_interop.Rust_error { backtrace = None; _ } ->
-        Expect.failf "%s: there is no backtrace" what
+        Expect.failf "%s: expected a backtrace, found none" what
     | e -> raise e
   in
   let* e = Expect.rejected "an error" (Rust.checked_div_exn 7 0) in
   of_an_error "an error" ~part:"checked_div_exn" e
 
-(* Not inlined, and not in tail position, so that there is something to see. *)
+(* Neither inlined nor a tail call, so that the backtrace shows the function. *)
 let[@inline never] raises () =
   if Sys.opaque_identity true then failwith "deep down";
   ignore (Sys.opaque_identity ())
 
 let callbacks () =
-  (* Each domain has a switch of its own. *)
+  (* Each domain records backtraces, or not, independently of the others. *)
   Printexc.record_backtrace true;
   (match Rust.backtrace_of_callback raises with
   | Some text -> Expect.contains "a callback's" ~part:"test_backtraces.ml" text
-  | None -> Expect.failf "there is no backtrace");
+  | None -> Expect.failf "expected a callback's backtrace, found none");
   Printexc.record_backtrace false;
-  Expect.that "none where OCaml records none" (Rust.backtrace_of_callback raises = None);
+  Expect.that "no backtrace if OCaml records none"
+    (Rust.backtrace_of_callback raises = None);
   Lwt.return_unit
 
 let () =
   Alcotest.run "backtraces"
     (suites
        [
-         case "a panic has Rust's backtrace" panics;
-         case "an error has Rust's backtrace" errors;
-         case "what a callback raises has OCaml's backtrace" callbacks;
+         case "a panic has a Rust backtrace" panics;
+         case "an error has a Rust backtrace" errors;
+         case "a callback's exception has an OCaml backtrace" callbacks;
        ]
-    @ [ ("at the end", [ settled () ]) ])
+    @ [ ("at the end", [ nothing_left () ]) ])

@@ -1,7 +1,7 @@
-(** Types that Rust knows by [derive]. *)
+(** Types whose conversions Rust derives. *)
 
 type point = { x : float; y : float }
-(** Flat in memory. *)
+(** A record of floats only, which OCaml stores unboxed. *)
 
 type leaf = {
   key : string;

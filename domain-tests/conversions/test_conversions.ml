@@ -1,9 +1,9 @@
-(* What Rust gives back is what it got, bit for bit, however it went there and back. *)
+(* A value that goes to Rust and back is the same, bit for bit, whichever way it takes. *)
 
 open Lwt.Syntax
 open QCheck2
 
-(* ---- every way there is *)
+(* ---- ways to Rust and back *)
 
 type 'a way = string * ('a -> 'a Lwt.t)
 
@@ -35,8 +35,8 @@ let all_ways (type a) (module E : Echoes.Further with type t = a) : a way list =
           Lwt.bind back Fun.id );
     ]
 
-(* Equality of floats takes NaN for different, and -0. for 0. Bytes are compared instead, which show
-   the shape in memory as well. *)
+(* OCaml's equality says that NaN differs from itself, and that -0. equals 0. The marshalled bytes
+   are exact, and also show the shape in memory. *)
 let bytes_of v = Marshal.to_string v [ Marshal.No_sharing ]
 
 let describe v =
@@ -48,10 +48,10 @@ let round_trips name ?(count = 20) ways gen =
   let returns v (way, f) =
     let+ back = f v in
     if bytes_of back <> bytes_of v then
-      Test.fail_reportf "%s: this came back: %s" way (describe back)
+      Test.fail_reportf "%s: another value came back: %s" way (describe back)
   in
   let all v =
-    (* At the same time. *)
+    (* All ways at the same time. *)
     Lwt_main.run (Lwt_list.iter_p (returns v) ways);
     true
   in
@@ -74,7 +74,7 @@ let float =
   in
   limits special (Gen.map Int64.float_of_bits Gen.int64)
 
-(* Mostly short, sometimes longer than a minor heap's small blocks. *)
+(* Mostly short; arrays of more than 256 words are allocated in the major heap. *)
 let size = Gen.frequency [ (20, Gen.int_bound 10); (1, Gen.int_range 200 600) ]
 let any_string = Gen.string_size ~gen:Gen.char size
 
@@ -136,7 +136,7 @@ let tree =
                  (Gen.list_size (Gen.int_bound 4) (self (n / 4)));
              ]))
 
-(* As Rust's map gives it back: sorted, each key once. *)
+(* A BTreeMap returns its entries sorted, and each key once. *)
 let map =
   let canonical l =
     let module Map = Map.Make (String) in
@@ -174,20 +174,20 @@ let tests () =
     round_trips "variants and records" (all_ways (module Tree)) tree;
   ]
 
-(* ---- what does not convert *)
+(* ---- values that do not convert *)
 
-let no_text = "caf\xE9"
+let not_utf_8 = "caf\xE9"
 
-let refuses_bytes () =
-  let refuses (way, f) =
-    let* e = Expect.rejected way (Lwt.apply f no_text) in
+let rejects_bytes () =
+  let rejects (way, f) =
+    let* e = Expect.rejected way (Lwt.apply f not_utf_8) in
     match e with
     | Lwt_interop.Rust_panic p ->
         Expect.contains way ~part:"UTF-8" p.message;
         Lwt.return_unit
     | e -> Expect.failf "%s: %s" way (Printexc.to_string e)
   in
-  Lwt_list.iter_p refuses (all_ways (module Echoes.Text))
+  Lwt_list.iter_p rejects (all_ways (module Echoes.Text))
 
 (* ---- *)
 
@@ -206,7 +206,7 @@ let () =
     | Some seed -> int_of_string seed
     | None -> Random.State.(bits (make_self_init ()))
   in
-  (* Said by the name of a test case, which is shown when it fails. *)
+  (* The seed is part of the test's name, which is shown when the test fails. *)
   let case (Test.Test cell as test) (_, run) =
     Everywhere.plain
       (Printf.sprintf "%s (QCHECK_SEED=%d)" (Test.get_name cell) seed)
@@ -216,10 +216,10 @@ let () =
     ( name,
       List.map (fun t -> case t place) (tests ())
       @ [
-          Everywhere.plain "a string that is no text is refused" (fun () ->
-              run (fun () -> Lwt_main.run (refuses_bytes ())));
+          Everywhere.plain "a string that is not UTF-8 is an error" (fun () ->
+              run (fun () -> Lwt_main.run (rejects_bytes ())));
         ] )
   in
   Collector.beside (fun () ->
       Alcotest.run "conversions" ~and_exit:false
-        (List.map suite places @ [ ("at the end", [ Everywhere.settled () ]) ]))
+        (List.map suite places @ [ ("at the end", [ Everywhere.nothing_left () ]) ]))

@@ -1,4 +1,4 @@
-/* What the operating system refuses when the test says so. */
+/* Makes the operating system refuse threads and descriptors when the test asks for it. */
 
 #define _GNU_SOURCE
 #include <caml/mlvalues.h>
@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-/* How many threads may still be made. */
+/* The number of threads that may still be created. */
 static atomic_int threads_left = INT_MAX;
 
-/* In place of the C library's, for OCaml and Rust, which are linked into the program. */
+/* Replaces the C library's function for OCaml and Rust, which are linked statically. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                    void *(*start)(void *), void *argument) {
   static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -28,7 +28,7 @@ value faults_threads_left(value n) {
   return Val_unit;
 }
 
-/* Lets the process open so many descriptors more; any number if negative. */
+/* Limits the process to n more descriptors; removes the limit if n is negative. */
 value faults_descriptors_left(value v_n) {
   static rlim_t usual;
   struct rlimit limit;
@@ -37,7 +37,7 @@ value faults_descriptors_left(value v_n) {
   if (usual == 0) usual = limit.rlim_cur;
   limit.rlim_cur = usual;
   if (n >= 0) {
-    /* The limit is one of numbers: those below it that are free. */
+    /* The limit bounds the numbers of descriptors, so the free numbers below it are counted. */
     for (;; fd++)
       if (fcntl(fd, F_GETFD) == -1 && n-- == 0) break;
     limit.rlim_cur = fd;

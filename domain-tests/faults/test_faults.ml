@@ -1,3 +1,5 @@
+(* If the operating system refuses a resource, the error says so, and a later attempt works. *)
+
 open Lwt.Syntax
 open Everywhere
 module Blocking = Lwt_interop.Blocking
@@ -11,52 +13,52 @@ external runs_on_pool : unit -> int = "runs_on_pool"
 let any = -1
 let attempt f = try Ok (f ()) with e -> Error e
 
-(* [f] where only so many can be had. *)
+(* [f ()] while only [n] of the limited resource are available. *)
 let with_only limit n f =
   limit n;
   Fun.protect f ~finally:(fun () -> limit any)
 
-let refused what ~parts = function
+let fails what ~parts = function
   | Error (Failure text) -> List.iter (fun part -> Expect.contains what ~part text) parts
   | Error e -> raise e
-  | Ok _ -> Expect.failf "%s: it was not refused" what
+  | Ok _ -> Expect.failf "%s: expected Failure, but it succeeded" what
 
 let descriptors () = Array.length (Sys.readdir "/proc/self/fd")
 let works () = Expect.int "a call" 3 (Lwt_main.run (Rust.ready_add 1 2))
 let yields () = Lwt_main.run (Lwt.map ignore (Rust.yield_n 2 ""))
 
-let nothing_left before =
+let no_leak before =
   Expect.eventually_blocking (fun () -> Rust.known_domains () = [| 0 |]);
   Expect.int "descriptors" before (descriptors ())
 
-(* Before anything has started tokio. *)
+(* The first test, because tokio must not have been started. *)
 let tokio () =
   let before = descriptors () in
   let parts = [ "domain 0"; "executor" ] in
   let call () = ignore (Rust.ready_add 1 2 : int Lwt.t) in
-  refused "a descriptor" ~parts (with_only descriptors_left 0 (fun () -> attempt call));
-  refused "a thread" ~parts:("thread" :: parts)
+  fails "a descriptor" ~parts (with_only descriptors_left 0 (fun () -> attempt call));
+  fails "a thread" ~parts:("thread" :: parts)
     (with_only threads_left 0 (fun () -> attempt call));
   Expect.int "descriptors" before (descriptors ());
-  (* Lwt does without Rust. *)
+  (* Lwt works without Rust. *)
   with_only threads_left 0 (fun () -> Lwt_main.run (Lwt_unix.sleep 0.001));
   works ();
   yields ();
   let text, _ = Lwt_main.run (Rust.on_tokio "tokio") in
   Expect.string "tokio" "tokio" text
 
-(* [f] with 0, [step], 2 [step], ... of what is limited, until it succeeds. Gives what it failed
-   with. *)
+(* Calls [f] with 0, [step], 2 [step], ... of the limited resource until it succeeds. Returns the
+   exceptions of the calls before. *)
 let sweep ?(step = 1) limit f =
   let rec go n failures =
-    if n > 100 then Expect.failf "it never succeeds";
+    if n > 100 then Expect.failf "no success with 100 of the limited resource";
     match with_only limit n (fun () -> attempt f) with
     | Ok () -> List.rev failures
     | Error e -> go (n + step) (e :: failures)
   in
   go 0 []
 
-let is_clear = function
+let names_the_cause = function
   | Unix.Unix_error (EMFILE, _, _) -> true
   | Failure text ->
       List.exists
@@ -64,10 +66,11 @@ let is_clear = function
         [ "Too many open files"; "executor"; "OCaml refuses another domain" ]
   | _ -> false
 
-let all_clear what failures =
+let all_name_the_cause what failures =
   Expect.that (what ^ ": some attempts failed") (failures <> []);
   List.iter
-    (fun e -> if not (is_clear e) then Expect.failf "%s: %s" what (Printexc.to_string e))
+    (fun e ->
+      if not (names_the_cause e) then Expect.failf "%s: %s" what (Printexc.to_string e))
     failures
 
 let domain_descriptors () =
@@ -76,14 +79,14 @@ let domain_descriptors () =
     sweep descriptors_left (fun () ->
         on_domain (fun () -> Lwt.map ignore (Rust.yield_n 2 "")))
   in
-  all_clear "a domain" failures;
-  Expect.that "one failed for the executor's descriptor"
+  all_name_the_cause "a domain" failures;
+  Expect.that "some failed for want of the executor's descriptor"
     (List.exists
        (function
          | Failure text -> Expect.is_part text ~part:"cannot have an executor"
          | _ -> false)
        failures);
-  nothing_left before
+  no_leak before
 
 let make_pool () =
   let pool = Pool.create ~domains:3 () in
@@ -91,56 +94,56 @@ let make_pool () =
     (Lwt.finalize
        (fun () ->
          let* n = Pool.spawn pool (fun () -> Lwt.return 1) in
-         Expect.int "it works" 1 n;
+         Expect.int "a function of the pool" 1 n;
          Lwt.return_unit)
        (fun () -> Pool.shutdown pool))
 
 let pool_descriptors () =
   let before = descriptors () in
-  all_clear "a pool" (sweep descriptors_left make_pool);
-  nothing_left before
+  all_name_the_cause "a pool" (sweep descriptors_left make_pool);
+  no_leak before
 
-(* A domain has two threads. OCaml ends the process itself where it gets the first of them and
-   not the second. *)
+(* A domain has two threads, hence the step: OCaml itself ends the process if it gets the first
+   thread of a domain and not the second. *)
 let pool_threads () =
   make_pool ();
   let before = descriptors () in
-  all_clear "a pool" (sweep ~step:2 threads_left make_pool);
-  nothing_left before;
+  all_name_the_cause "a pool" (sweep ~step:2 threads_left make_pool);
+  no_leak before;
   with_only threads_left 0 (fun () ->
-      refused "a pool" ~parts:[ "OCaml refuses another domain" ] (attempt make_pool));
+      fails "a pool" ~parts:[ "OCaml refuses another domain" ] (attempt make_pool));
   make_pool ()
 
-(* Before the lane has had any thread. *)
-let lane () =
+(* Before the blocking pool of Domain 0 has started any thread. *)
+let ocaml_blocking_pool () =
   with_only threads_left 0 (fun () ->
-      refused "from OCaml"
+      fails "from OCaml"
         ~parts:[ "no thread could be started" ]
         (attempt (fun () -> Lwt_main.run (Blocking.run ignore)));
-      match attempt (fun () -> Lwt_main.run (Rust.on_lane (fun () -> 1))) with
+      match attempt (fun () -> Lwt_main.run (Rust.ocaml_blocking (fun () -> 1))) with
       | Error (Lwt_interop.Rust_error { message; _ }) ->
           Expect.contains "from Rust" ~part:"thread" message
       | Error e -> raise e
-      | Ok _ -> Expect.failf "from Rust: it was not refused");
-  Expect.int "nothing is queued" 0 (Lwt_interop.totals ()).blocking_pool_queue;
+      | Ok _ -> Expect.failf "from Rust: expected an error, but it succeeded");
+  Expect.int "queued functions" 0 (Lwt_interop.totals ()).blocking_pool_queue;
   Expect.int "from OCaml" 1 (Lwt_main.run (Blocking.run (fun () -> 1)));
-  Expect.int "from Rust" 1 (Lwt_main.run (Rust.on_lane (fun () -> 1)));
-  (* The threads that there are do it all. *)
+  Expect.int "from Rust" 1 (Lwt_main.run (Rust.ocaml_blocking (fun () -> 1)));
+  (* The existing threads run all functions if no further thread can be started. *)
   with_only threads_left 0 (fun () ->
       let jobs = List.init 20 (fun i -> Blocking.run (fun () -> i)) in
-      Expect.that "all jobs" (Lwt_main.run (Lwt.all jobs) = List.init 20 Fun.id))
+      Expect.that "all functions run" (Lwt_main.run (Lwt.all jobs) = List.init 20 Fun.id))
 
-let blocking_pool () =
+let tokio_blocking_pool () =
   (match attempt (fun () -> Lwt_main.run (with_only threads_left 0 run_on_pool)) with
   | Error (Lwt_interop.Rust_error { message; _ }) ->
-      Expect.contains "refused" ~part:"blocking pool" message;
-      Expect.contains "refused" ~part:"thread" message
+      Expect.contains "the error" ~part:"blocking pool" message;
+      Expect.contains "the error" ~part:"thread" message
   | Error e -> raise e
-  | Ok () -> Expect.failf "it was not refused");
+  | Ok () -> Expect.failf "expected an error, but it succeeded");
   Lwt_main.run (run_on_pool ());
-  Expect.int "what was refused did not run later" 1 (runs_on_pool ())
+  Expect.int "runs, without the one that failed" 1 (runs_on_pool ())
 
-(* As many domains as there can be. *)
+(* Starts as many domains as OCaml allows. *)
 let domain_limit () =
   let before = descriptors () in
   let gate = Atomic.make false in
@@ -153,7 +156,7 @@ let domain_limit () =
     | exception Failure _ -> domains
   in
   let domains = fill [] in
-  refused "a pool"
+  fails "a pool"
     ~parts:[ "OCaml refuses another domain"; "OCAMLRUNPARAM=d=" ]
     (attempt (fun () -> Pool.create ~domains:1 ()));
   works ();
@@ -161,21 +164,21 @@ let domain_limit () =
   Atomic.set gate true;
   List.iter Domain.join domains;
   make_pool ();
-  nothing_left before
+  no_leak before
 
 let () =
   Alcotest.run "faults"
     [
-      ( "refused",
+      ( "faults",
         [
           Alcotest.test_case "tokio cannot start for want of descriptors or threads"
             `Quick tokio;
-          plain "the lane cannot start a thread" lane;
-          plain "tokio's blocking pool cannot start a thread" blocking_pool;
+          plain "Domain 0's blocking pool cannot start a thread" ocaml_blocking_pool;
+          plain "tokio's blocking pool cannot start a thread" tokio_blocking_pool;
           plain "a domain's executor gets no descriptor" domain_descriptors;
           plain "a pool's domains get no descriptors" pool_descriptors;
           plain "a pool's domains get no threads" pool_threads;
           plain "OCaml refuses another domain" domain_limit;
         ] );
-      ("at the end", [ settled () ]);
+      ("at the end", [ nothing_left () ]);
     ]

@@ -15,38 +15,39 @@ let values () =
   Expect.string "seven arguments" "1 2.5 c true 5 6 15" text;
   Lwt.return_unit
 
-(* What was made before it is not lost when the destructor's function moves everything. *)
+(* The result of the call exists already when the destructor's function collects. *)
 let in_a_destructor () =
   let collect () =
     Gc.minor ();
     ignore (Sys.opaque_identity (List.init 10_000 string_of_int) : string list)
   in
   let* n = Rust.call_at_end 7 collect in
-  Expect.int "a number" 7 n;
+  Expect.int "the result" 7 n;
   Lwt.return_unit
 
 let raising () =
   let mine = Own (ref 1) in
   let f _ _ = raise mine in
   let e = Expect.raised "from a stub" (fun () -> Rust.call_sync f 3) in
-  Expect.that "the very exception, from a stub" (e == mine);
+  Expect.that "the same exception, from a stub" (e == mine);
   let* e = Expect.rejected "from a task" (Rust.call_from_task f 3) in
-  Expect.that "the very exception, from a task" (e == mine);
+  Expect.that "the same exception, from a task" (e == mine);
   let* e =
-    Expect.rejected "constant" (Rust.call_from_task (fun _ _ -> raise Not_found) 3)
+    Expect.rejected "a constant exception"
+      (Rust.call_from_task (fun _ _ -> raise Not_found) 3)
   in
   Expect.that "a constant exception" (e = Not_found);
   Lwt.return_unit
 
 let nested () =
-  (* OCaml, Rust, OCaml, Rust, ... on one stack. *)
+  (* OCaml and Rust alternate on one stack. *)
   let rec f n s = if n = 0 then s else Rust.call_sync f (n - 1) ^ s in
-  Expect.string "ten deep" (String.make 11 'x') (Rust.call_sync f 10);
+  Expect.string "ten levels" (String.make 11 'x') (Rust.call_sync f 10);
   let mine = Own (ref 2) in
   let rec g n s = if n = 0 then raise mine else Rust.call_sync g (n - 1) ^ s in
-  let e = Expect.raised "ten deep" (fun () -> Rust.call_sync g 10) in
-  Expect.that "the very exception, through ten" (e == mine);
-  (* A callback starts calls of its own. *)
+  let e = Expect.raised "ten levels" (fun () -> Rust.call_sync g 10) in
+  Expect.that "the same exception, through ten levels" (e == mine);
+
   let started = ref [] in
   let h n s =
     started := Rust.yield_n n s :: !started;
@@ -77,48 +78,48 @@ let async n () =
 let async_raising () =
   let mine = Own (ref 3) in
   let* e = Expect.rejected "raising" (Rust.call_async (fun _ -> raise mine) 1) in
-  Expect.that "what it raised" (e == mine);
+  Expect.that "the same exception, raised" (e == mine);
   let* e = Expect.rejected "rejected" (Rust.call_async (fun _ -> Lwt.fail mine) 1) in
-  Expect.that "what rejected it" (e == mine);
+  Expect.that "the same exception, rejected" (e == mine);
   let later _ =
     let* () = Lwt.pause () in
     raise mine
   in
   let* e = Expect.rejected "rejected later" (Rust.call_async later 1) in
-  Expect.that "what rejected it later" (e == mine);
+  Expect.that "the same exception, rejected later" (e == mine);
   Lwt.return_unit
 
-(* The loop calls it from an OCaml frame, so that an effect finds its handler. *)
+(* The loop calls an asynchronous callback without a Rust frame below, so that an effect finds its
+   handler. Below a synchronous callback there is one. *)
 let effects () =
   let ask i = Style.answering 10 (fun () -> Lwt.return (i + Effect.perform Style.Ask)) in
   let* sum = Rust.call_async ask 3 in
-  Expect.int "with effects" 33 sum;
+  Expect.int "the sum of the answered effects" 33 sum;
   let e =
-    Expect.raised "no handler" (fun () ->
+    Expect.raised "an effect across Rust" (fun () ->
         Rust.call_sync (fun _ _ -> Effect.perform (Obj.magic Style.Ask)) 1)
   in
   (match e with Effect.Unhandled _ -> () | e -> raise e);
   Lwt.return_unit
 
-let given_up () =
+let dropped_wait () =
   let p, _ = Lwt.task () and q, u = Lwt.wait () in
   let called = ref false in
   let f () =
     called := true;
     p
   in
-  let answer = Rust.call_until f q in
+  let call = Rust.call_until f q in
   let* () = Lwt.pause () in
   Lwt.wakeup_later u ();
-  let* n = answer in
-  Expect.int "it gave up" 2 n;
-  Expect.that "it was called" !called;
+  let* n = call in
+  Expect.int "the promise that was first" 2 n;
+  Expect.that "the function was called" !called;
   let* () = Lwt.pause () in
   let* () = Lwt.pause () in
-  Expect.that "its promise is cancelled" (Lwt.state p = Lwt.Fail Lwt.Canceled);
+  Expect.that "the function's promise is cancelled" (Lwt.state p = Lwt.Fail Lwt.Canceled);
   Lwt.return_unit
 
-(* A domain hands out promises, which stay its own. *)
 let foreign_promises () =
   with_other (fun { handle; id; _ } ->
       let theirs : string Lwt.t option Atomic.t = Atomic.make None in
@@ -128,8 +129,8 @@ let foreign_promises () =
       in
       let* () = Lwt_interop.Handle.spawn handle make in
       let p = Option.get (Atomic.get theirs) in
-      let refused what answer =
-        let* e = Expect.rejected what answer in
+      let names_both what p =
+        let* e = Expect.rejected what p in
         match e with
         | Invalid_argument text ->
             Expect.contains what ~part:(Printf.sprintf "domain %d" id) text;
@@ -139,22 +140,22 @@ let foreign_promises () =
             Lwt.return_unit
         | e -> raise e
       in
-      let* () = refused "a foreign promise" (Rust.await_promise p) in
+      let* () = names_both "another domain's promise" (Rust.await_promise p) in
       let* () =
-        refused "a function that uses one"
+        names_both "a function that uses one"
           (Rust.call_async (fun _ -> Lwt.map String.length p) 1)
       in
-      refused "a function that returns one" (Rust.call_all (fun _ _ -> p) 3))
+      names_both "a function that returns one" (Rust.call_all (fun _ _ -> p) 3))
 
 let cases ~scale =
   [
-    case "functions" values;
-    case "a function in a destructor" in_a_destructor;
-    case "functions that raise" raising;
-    case "nested calls" nested;
-    case "functions that return promises" (async (scaled ~scale 1_000));
-    case "functions whose promises are rejected" async_raising;
-    case "functions that perform effects" effects;
-    case "Rust gives up waiting for a function" given_up;
-    case "promises of another domain" foreign_promises;
+    case "callbacks: arguments and results" values;
+    case "callbacks: called by a destructor" in_a_destructor;
+    case "callbacks: exceptions come out unchanged" raising;
+    case "callbacks: nested calls" nested;
+    case "callbacks: functions that return promises" (async (scaled ~scale 1_000));
+    case "callbacks: rejected promises keep their exception" async_raising;
+    case "callbacks: asynchronous functions may perform effects" effects;
+    case "callbacks: a dropped wait cancels the promise if asked to" dropped_wait;
+    case "callbacks: another domain's promise is an error" foreign_promises;
   ]

@@ -6,21 +6,21 @@ let first_example () =
     external my_async_func : unit -> unit Lwt.t = "my_async_func"
   end in
   let p = my_async_func () in
-  Expect.that "it is pending" (Lwt.state p = Lwt.Sleep);
+  Expect.that "the promise is pending" (Lwt.state p = Lwt.Sleep);
   p
 
 let ready_at_once () =
   let p = Rust.ready_add 40 2 in
   Expect.that "the promise is resolved" (Lwt.state p = Lwt.Return 42);
   let p = Rust.hold [ 1; 2 ] 0 in
-  Expect.that "the list is there" (Lwt.state p = Lwt.Return [ 1; 2 ]);
+  Expect.that "the list" (Lwt.state p = Lwt.Return [ 1; 2 ]);
   let p = Rust.yield_n 0 "" in
-  Expect.that "the string is there" (Lwt.state p = Lwt.Return "");
+  Expect.that "the string" (Lwt.state p = Lwt.Return "");
   Lwt.return_unit
 
 let pending () =
   let p = Rust.yield_n 3 "three" in
-  Expect.that "it is pending" (Lwt.state p = Lwt.Sleep);
+  Expect.that "the promise is pending" (Lwt.state p = Lwt.Sleep);
   let* text = p in
   Expect.string "its value" "three" text;
   Lwt.return_unit
@@ -31,7 +31,7 @@ let conversions () =
   Expect.that "floats" (floats = [| 0.; 0.5; 1. |]);
   Expect.that "some" (option = Some "3");
   let* s, floats, option = Rust.structured 0 in
-  Expect.that "the empty ones" (s = "" && floats = [||] && option = None);
+  Expect.that "empty values" (s = "" && floats = [||] && option = None);
   let* a, b, c, d = Rust.negated max_int 1.5 7l (-8L) in
   Expect.that "numbers" (a = -max_int && b = -1.5 && c = -7l && d = 8L);
   let* lengths = Rust.lengths [ ("b", "xx"); ("a", ""); ("c", "\xc3\xa4") ] in
@@ -50,7 +50,7 @@ let big_values n () =
   let* s, floats, _ = Rust.structured n in
   Expect.int "a long string" n (String.length s);
   Expect.int "a long array" n (Array.length floats);
-  Expect.that "its end" (floats.(n - 1) = float_of_int (n - 1) /. 2.);
+  Expect.that "its last element" (floats.(n - 1) = float_of_int (n - 1) /. 2.);
   let* sum = Rust.sum_blocking (Array.init n Fun.id) in
   Expect.int "a long argument" (n * (n - 1) / 2) sum;
   Lwt.return_unit
@@ -62,7 +62,7 @@ let arity () =
     (Rust.six_sync 1 2.5 "c" false () 6L);
   let* text = Rust.twelve 1 2 3 4 5 6 7 8 9 10 11 "x" in
   Expect.string "twelve" "1234567891011x" text;
-  (* As values, not only where the compiler sees the primitive. *)
+  (* A partial application uses the primitive as a value, not a direct call. *)
   let partial = List.map (Rust.twelve 1 2 3 4 5 6 7 8 9 10) [ 1; 2 ] in
   let* texts = Lwt_list.map_p (fun f -> f "y") partial in
   Expect.that "partial applications" (texts = [ "123456789101y"; "123456789102y" ]);
@@ -91,14 +91,14 @@ let results () =
   | Lwt_interop.Rust_error { message; sources; backtrace } ->
       Expect.string "the message" "7 / 0" message;
       Expect.that "no sources" (sources = []);
-      Expect.that "no backtrace, which is not asked for" (backtrace = None);
+      Expect.that "no backtrace unless RUST_BACKTRACE is set" (backtrace = None);
       Lwt.return_unit
   | e -> raise e
 
 let synchronous () =
   Expect.int "length" 5 (Rust.length "12345");
   Expect.int "parse" (-12) (Rust.parse "-12");
-  match Expect.raised "no number" (fun () -> Rust.parse "twelve") with
+  match Expect.raised "not a number" (fun () -> Rust.parse "twelve") with
   | Lwt_interop.Rust_error { message; _ } ->
       Expect.string "the message" "invalid digit found in string" message;
       Lwt.return_unit
@@ -116,7 +116,7 @@ let in_flight n () =
   let calls =
     List.init n (fun i -> (i, Rust.yield_n (1 + (i mod 7)) (string_of_int i)))
   in
-  (* The last first: each promise gets its own value, whenever it is looked at. *)
+  (* The order of waiting does not matter, so it is the reverse one. *)
   Lwt_list.iter_p
     (fun (i, p) ->
       let* text = p in
@@ -132,21 +132,21 @@ let chain n () =
       go (i + 1) (sum + String.length text)
   in
   let* sum = go 0 0 in
-  Expect.int "calls" n sum;
+  Expect.int "pending calls" n sum;
   let rec ready i = if i = n then Lwt.return i else Lwt.bind (Rust.ready_add i 1) ready in
   let* last = ready 0 in
-  Expect.int "calls that are ready" n last;
+  Expect.int "ready calls" n last;
   Lwt.return_unit
 
 let local_tasks () =
   let tag = tag () in
   let* sum, cancelled = Rust.local_tasks tag 100 in
   Expect.int "their sum" 4950 sum;
-  Expect.string "the cancelled one" "the task was cancelled" cancelled;
+  Expect.string "the cancelled task" "the task was cancelled" cancelled;
   Expect.int "futures left" 0 (Rust.futures_alive tag);
   Lwt.return_unit
 
-(* The loop's own events have their turn while Rust is never idle. *)
+(* Lwt's events are served while Rust is never idle. *)
 let fairness () =
   let stop = ref false in
   let rec busy () =
@@ -168,18 +168,18 @@ let fairness () =
 
 let cases ~scale =
   [
-    case "the first example" first_example;
-    case "a call that is ready at once" ready_at_once;
-    case "a call that is pending" pending;
-    case "conversions" conversions;
-    case "big values" (big_values (scaled ~scale 300_000));
-    case "any arity" arity;
-    case "a value keeps its identity" identity;
-    case "Result as result and as exception" results;
-    case "synchronous functions" synchronous;
-    case "where a call runs" where;
-    case "10,000 calls in flight" (in_flight (scaled ~scale 10_000));
-    case "a chain of 100,000 calls" (chain (scaled ~scale 100_000));
-    case "tasks of the domain" local_tasks;
-    case "Lwt's events have their turn" fairness;
+    case "calls: the first example" first_example;
+    case "calls: a future that is ready at once" ready_at_once;
+    case "calls: a pending future" pending;
+    case "calls: conversions" conversions;
+    case "calls: big values" (big_values (scaled ~scale 300_000));
+    case "calls: any arity" arity;
+    case "calls: a value keeps its identity" identity;
+    case "calls: Result as result and as exception" results;
+    case "calls: synchronous functions" synchronous;
+    case "calls: a call runs on the domain that made it" where;
+    case "calls: 10,000 in progress" (in_flight (scaled ~scale 10_000));
+    case "calls: 100,000 one after the other" (chain (scaled ~scale 100_000));
+    case "calls: local tasks" local_tasks;
+    case "calls: Lwt's events are served while Rust is busy" fairness;
   ]

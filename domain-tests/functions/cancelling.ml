@@ -7,56 +7,57 @@ let cancel () =
   let tag = tag () in
   let p = Rust.never tag in
   alive tag "a future" 1;
-  (* Before it has been polled as a task. *)
+  (* The task has not been polled yet. *)
   Lwt.cancel p;
-  alive tag "no future" 0;
+  alive tag "futures of the cancelled call" 0;
   let* () = Expect.cancelled "the promise" p in
-  (* And after. *)
+  (* The task has been polled. *)
   let p = Rust.never tag in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel p;
-  alive tag "no future, again" 0;
-  Expect.cancelled "the promise, again" p
+  alive tag "futures of the second cancelled call" 0;
+  Expect.cancelled "the second promise" p
 
 let locks () =
   let p = Rust.never_locked () in
-  Expect.that "held" (not (Rust.lock_is_free ()));
+  Expect.that "the lock is held" (not (Rust.lock_is_free ()));
   Lwt.cancel p;
-  Expect.that "free" (Rust.lock_is_free ());
-  (* Also where somebody queues for it. *)
+  Expect.that "the lock is free" (Rust.lock_is_free ());
+  (* Another future waits for the lock. *)
   let first = Rust.never_locked () and second = Rust.never_locked () in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel first;
   let* (_ : string) = Rust.yield_n 3 "" in
-  Expect.that "the next one has it" (not (Rust.lock_is_free ()));
+  Expect.that "the second future holds the lock" (not (Rust.lock_is_free ()));
   Lwt.cancel second;
-  Expect.that "free again" (Rust.lock_is_free ());
+  Expect.that "the lock is free again" (Rust.lock_is_free ());
   Lwt_list.iter_p (Expect.cancelled "each") [ p; first; second ]
 
 let many n () =
   let tag = tag () in
   let promises = List.init n (fun _ -> Rust.never tag) in
-  alive tag "futures" n;
+  alive tag "futures before" n;
   let* (_ : string) = Rust.yield_n 3 "" in
   List.iter Lwt.cancel promises;
-  alive tag "none" 0;
+  alive tag "futures after" 0;
   Lwt_list.iter_p (Expect.cancelled "each") promises
 
 let pick () =
   let tag = tag () in
   let winner = Rust.yield_n 5 "winner" in
   let* text = Lwt.pick [ winner; Lwt.map (fun () -> "never") (Rust.never tag) ] in
-  Expect.string "the one that is ready" "winner" text;
-  alive tag "the loser" 0;
+  Expect.string "the winner" "winner" text;
+  alive tag "futures of the loser" 0;
   Lwt.return_unit
 
 let timeout () =
   let tag = tag () in
   let* e =
-    Expect.rejected "too long" (Lwt_unix.with_timeout 0.005 (fun () -> Rust.never tag))
+    Expect.rejected "with_timeout"
+      (Lwt_unix.with_timeout 0.005 (fun () -> Rust.never tag))
   in
   Expect.that "Timeout" (e = Lwt_unix.Timeout);
-  alive tag "the future" 0;
+  alive tag "futures" 0;
   Lwt.return_unit
 
 let on_tokio () =
@@ -66,7 +67,7 @@ let on_tokio () =
   Lwt.cancel p;
   let* () = Expect.cancelled "the promise" p in
   let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 0) in
-  (* At once, so most are not polled yet. *)
+  (* Most of these have not been polled when they are cancelled. *)
   let promises = List.init 100 (fun _ -> Rust.never_tokio tag) in
   List.iter Lwt.cancel promises;
   let* () = Lwt_list.iter_p (Expect.cancelled "each") promises in
@@ -76,26 +77,26 @@ let after_the_end () =
   let p = Rust.yield_n 1 "done" in
   let* (_ : string) = p in
   Lwt.cancel p;
-  Expect.that "it stays" (Lwt.state p = Lwt.Return "done");
+  Expect.that "a resolved promise keeps its value" (Lwt.state p = Lwt.Return "done");
   let ready = Rust.ready_add 1 1 in
   Lwt.cancel ready;
-  Expect.that "so does one that was ready" (Lwt.state ready = Lwt.Return 2);
+  Expect.that "so does the promise of a ready call" (Lwt.state ready = Lwt.Return 2);
   let p = Rust.never (tag ()) in
   Lwt.cancel p;
   Lwt.cancel p;
-  Expect.cancelled "twice" p
+  Expect.cancelled "a promise that is cancelled twice" p
 
-(* Its outcome waits in a batch when it is cancelled. *)
-let too_late n () =
+(* The call's outcome is already in a batch when the call is cancelled. *)
+let outcome_in_batch n () =
   let rec go i =
     if i = 0 then Lwt.return_unit
     else
       let p = Rust.yield_n 1 "p" and q = Rust.yield_n 1 "q" in
-      (* Whichever is first cancels the other, whose outcome is in the same batch. *)
+      (* The first to resolve cancels the other, whose outcome is in the same batch. *)
       let* first = Lwt.pick [ p; q ] in
       let* r = Rust.yield_n 1 "r" in
-      Expect.that "one of both" (first = "p" || first = "q");
-      Expect.string "the next call under the same key" "r" r;
+      Expect.that "the winner" (first = "p" || first = "q");
+      Expect.string "the next call, which reuses the key" "r" r;
       go (i - 1)
   in
   go n
@@ -106,7 +107,7 @@ let within_its_own_poll () =
   p := Lwt.map ignore call;
   let* () = Expect.cancelled "the call" !p in
   let* sum = Rust.ready_add 1 2 in
-  Expect.int "the domain goes on" 3 sum;
+  Expect.int "the domain still works" 3 sum;
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.return_unit
 
@@ -114,23 +115,24 @@ let counted () =
   let before = Lwt_interop.totals () in
   let promises = List.init 10 (fun _ -> Rust.never 0) in
   let during = Lwt_interop.totals () in
-  Expect.int "started" 10 (during.calls_started - before.calls_started);
-  Expect.int "not settled" 0 (during.calls_resolved - before.calls_resolved);
+  Expect.int "calls_started" 10 (during.calls_started - before.calls_started);
+  Expect.int "calls_resolved, before" 0 (during.calls_resolved - before.calls_resolved);
   List.iter Lwt.cancel promises;
   let after = Lwt_interop.totals () in
-  Expect.int "settled" 10 (after.calls_resolved - before.calls_resolved);
+  Expect.int "calls_resolved, after" 10 (after.calls_resolved - before.calls_resolved);
   Lwt.return_unit
 
 let cases ~scale =
   [
     case "Lwt.cancel drops the future" cancel;
-    case "1,000 cancelled at once" (many (scaled ~scale 1_000));
-    case "locks that a cancelled future holds are free" locks;
+    case "1,000 calls cancelled at once" (many (scaled ~scale 1_000));
+    case "Lwt.cancel frees the locks that the future holds" locks;
     case "Lwt.pick drops the loser" pick;
     case "with_timeout drops the future" timeout;
-    case "cancelling on tokio" on_tokio;
-    case "cancelling what has ended" after_the_end;
-    case "cancelled while its outcome is on the way" (too_late (scaled ~scale 1_000));
-    case "cancelled within its own poll" within_its_own_poll;
-    alone "cancelled calls are settled" counted;
+    case "Lwt.cancel aborts a future on tokio" on_tokio;
+    case "cancelling a resolved call has no effect" after_the_end;
+    case "a call is cancelled while its outcome is in the batch"
+      (outcome_in_batch (scaled ~scale 1_000));
+    case "a call is cancelled within its own poll" within_its_own_poll;
+    alone "a cancelled call counts as resolved" counted;
   ]

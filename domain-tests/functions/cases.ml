@@ -9,6 +9,6 @@ let all ~scale =
       Panics.cases ~scale;
       Direct.cases ~scale;
       Opaques.cases ~scale;
-      Remotes.cases ~scale;
-      Crews.cases ~scale;
+      Remote_functions.cases ~scale;
+      Workers.cases ~scale;
     ]

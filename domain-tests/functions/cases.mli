@@ -1,4 +1,4 @@
-(** Every case. *)
+(** The cases of all modules of this folder. *)
 
 val all : scale:int -> Everywhere.case list
-(** What is done many times is done [scale] times less often. *)
+(** [all ~scale] repeats everything [scale] times less often; see {!Everywhere.scaled}. *)

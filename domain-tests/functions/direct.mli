@@ -1,3 +1,4 @@
-(** Rust calls in direct style, by hand and with [Lwt_direct] where this Lwt has it. *)
+(** Rust calls in direct style: with a handler of our own, and with [Lwt_direct] where the
+    installed Lwt has it. *)
 
 val cases : scale:int -> Everywhere.case list

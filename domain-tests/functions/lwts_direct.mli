@@ -1,3 +1,3 @@
-(** [Lwt_direct], where this Lwt has it. *)
+(** [Lwt_direct], where the installed Lwt has it. *)
 
 val all : (module Style.S) list

@@ -2,13 +2,13 @@ open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
 
-(* Any domain's loop may be the one that drops what is collected. *)
+(* The loop of any domain may drop a collected value. *)
 let all_dropped tag =
   Expect.eventually (fun () ->
       Gc.full_major ();
       Rust.futures_alive tag = 0)
 
-(* In a loop, where there is a token. *)
+(* Checks that [n] values were dropped, each once, and in a domain's loop, where there is a token. *)
 let check_dropped what tag n =
   let places = Rust.things_dropped tag in
   Expect.int (what ^ ": each once") n (Array.length places);
@@ -18,22 +18,22 @@ let every_call () =
   let tag = tag () in
   let check () =
     let thing = Rust.thing_create tag in
-    Expect.int "at once" tag (Rust.thing_tag thing);
+    Expect.int "in a synchronous function" tag (Rust.thing_tag thing);
     let* found = Rust.thing_tag_later thing in
     Expect.int "in a task" tag found;
     let* through = Rust.thing_through_tokio thing in
     Expect.int "through tokio" tag (Rust.thing_tag through);
     let* tags = Rust.thing_tags [| thing; through |] (Some thing) in
-    Expect.that "several" (tags = [| tag; tag; tag |]);
+    Expect.that "in an array and an option" (tags = [| tag; tag; tag |]);
     let* tags = Rust.thing_tags [||] None in
-    Expect.that "none" (tags = [||]);
-    Expect.int "from a function" tag (Rust.thing_of (fun () -> thing));
-    Expect.int "one value" 1 (Rust.futures_alive tag);
+    Expect.that "in an empty array" (tags = [||]);
+    Expect.int "as a callback's result" tag (Rust.thing_of (fun () -> thing));
+    Expect.int "values" 1 (Rust.futures_alive tag);
     Lwt.return_unit
   in
   let* () = check () in
   let* () = all_dropped tag in
-  check_dropped "it" tag 1;
+  check_dropped "the value" tag 1;
   Lwt.return_unit
 
 let several_domains () =
@@ -44,14 +44,14 @@ let several_domains () =
         let* theirs =
           Handle.spawn handle (fun () ->
               let* found = Rust.thing_tag_later mine in
-              Expect.int "there" tag found;
+              Expect.int "this domain's value, there" tag found;
               Lwt.return (Rust.thing_create tag))
         in
-        Expect.int "here" tag (Rust.thing_tag theirs);
+        Expect.int "the other domain's value, here" tag (Rust.thing_tag theirs);
         Lwt.return_unit)
   in
   let* () = all_dropped tag in
-  check_dropped "both" tag 2;
+  check_dropped "both values" tag 2;
   Lwt.return_unit
 
 let collected n () =
@@ -59,30 +59,31 @@ let collected n () =
   let* () =
     Lwt_list.iter_s
       (fun _ ->
-        (* Some of them die young. *)
+        (* A minor collection finds some of them. *)
         let things = List.init 10 (fun _ -> Rust.thing_create tag) in
         let* found = Rust.thing_tag_later (List.hd things) in
-        Expect.int "in between" tag found;
+        Expect.int "the first of ten" tag found;
         Lwt.return_unit)
       (List.init n Fun.id)
   in
   let* () = all_dropped tag in
-  check_dropped "all" tag (10 * n);
+  check_dropped "all values" tag (10 * n);
   Lwt.return_unit
 
 let shared_with_rust () =
   let tag = tag () in
   Rust.thing_share (Rust.thing_create tag);
   Gc.full_major ();
-  (* OCaml's share is dropped before that of another. *)
+  (* When this value has been dropped, so has OCaml's reference to the shared one, which was collected
+     earlier. *)
   let other = Everywhere.tag () in
   ignore (Sys.opaque_identity (Rust.thing_create other) : Rust.thing);
   let* () = all_dropped other in
-  Expect.int "Rust has it" 1 (Rust.futures_alive tag);
+  Expect.int "values that Rust still holds" 1 (Rust.futures_alive tag);
   let back () = Option.map Rust.thing_tag (Rust.thing_take_share tag) in
-  Expect.that "the same" (back () = Some tag);
+  Expect.that "the shared value comes back" (back () = Some tag);
   let* () = all_dropped tag in
-  check_dropped "it" tag 1;
+  check_dropped "the value" tag 1;
   Lwt.return_unit
 
 let make n f =
@@ -90,17 +91,17 @@ let make n f =
     ignore (Sys.opaque_identity (f ()) : Rust.thing)
   done
 
-let bombs n () =
+let panicking_destructors n () =
   let tag = tag () in
-  make n (fun () -> Rust.thing_bomb tag);
+  make n (fun () -> Rust.thing_with_panicking_drop tag);
   make n (fun () -> Rust.thing_create tag);
   let* () = all_dropped tag in
-  check_dropped "all" tag (2 * n);
-  let* text = Rust.yield_n 2 "still here" in
-  Expect.string "the domain goes on" "still here" text;
+  check_dropped "all values" tag (2 * n);
+  let* text = Rust.yield_n 2 "still working" in
+  Expect.string "the domain still works" "still working" text;
   Lwt.return_unit
 
-(* It would not get far within a collection. *)
+(* These destructors allocate and collect, which is impossible within a collection. *)
 let using_ocaml () =
   let tag = tag () and called = Atomic.make 0 in
   let f () =
@@ -110,15 +111,15 @@ let using_ocaml () =
   in
   make 5 (fun () -> Rust.thing_calling tag f);
   let* () = all_dropped tag in
-  Expect.int "they were called" 5 (Atomic.get called);
-  check_dropped "those that they made too" tag 30;
+  Expect.int "callbacks of destructors" 5 (Atomic.get called);
+  check_dropped "the values, and those made by their destructors" tag 30;
   Lwt.return_unit
 
 let spawning () =
   let tag = tag () in
   make 5 (fun () -> Rust.thing_spawning tag);
   let* () = all_dropped tag in
-  check_dropped "all" tag 5;
+  check_dropped "all values" tag 5;
   Lwt.return_unit
 
 let panicked what ~part e =
@@ -126,8 +127,8 @@ let panicked what ~part e =
   | Lwt_interop.Rust_panic p -> Expect.contains what ~part p.message
   | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
 
-let wrong_thing ?(part = "is none") what value =
-  let part = "Opaque<domain_tests::opaques::Thing> " ^ part in
+let wrong_thing ?(part = "") what value =
+  let part = "expected an Opaque<domain_tests::opaques::Thing>" ^ part in
   let check what e = panicked what ~part e in
   check what (Expect.raised what (fun () -> Rust.Wrong.thing_tag value));
   let* e = Expect.rejected what (Rust.Wrong.thing_tag_later value) in
@@ -135,17 +136,17 @@ let wrong_thing ?(part = "is none") what value =
   let* e = Expect.rejected what (Rust.Wrong.thing_through_tokio value) in
   check (what ^ ", on tokio") e;
   let result () = Rust.Wrong.thing_of (fun () -> value) in
-  check (what ^ ", a function's") (Expect.raised what result);
+  check (what ^ ", as a callback's result") (Expect.raised what result);
   Lwt.return_unit
 
 let wrong_handle what value =
-  let check what e = panicked what ~part:"was to be a Lwt_interop.Handle.t is none" e in
+  let check what e = panicked what ~part:"expected a `Lwt_interop.Handle.t`" e in
   check what (Expect.raised what (fun () -> Rust.Wrong.handle_seen value));
   let* e = Expect.rejected what (Rust.Wrong.handle_seen_on_tokio value) in
   check (what ^ ", on tokio") e;
   Lwt.return_unit
 
-(* Blocks of every kind, and what is none. *)
+(* Immediate values, and blocks of every kind. *)
 let wrong_types () =
   let tag = tag () in
   let bigarray = Bigarray.Array1.create Bigarray.char Bigarray.c_layout 8 in
@@ -162,9 +163,9 @@ let wrong_types () =
   let* () = wrong_thing "a bigarray" bigarray in
   let* () = wrong_thing "a mutex" (Mutex.create ()) in
   let* () = wrong_thing "a handle" (Handle.current ()) in
-  let* () = wrong_thing "its option" (Some thing) in
+  let* () = wrong_thing "an option of a thing" (Some thing) in
   let* () =
-    wrong_thing "another thing" ~part:"is an Opaque<alloc::string::String>"
+    wrong_thing "a value of another Rust type" ~part:"is an Opaque<alloc::string::String>"
       (Rust.other_thing ())
   in
   let* () = wrong_handle "an int" (Domain.self () :> int) in
@@ -173,31 +174,31 @@ let wrong_types () =
   let* () = wrong_handle "a closure" (fun n -> n + tag) in
   let* () = wrong_handle "a short block" (ref tag) in
   let* () = wrong_handle "ints" (1, 2, 3) in
-  let* () = wrong_handle "another handle" (1, thing, 3) in
-  let* () = wrong_handle "an int64" (1, 7L, 3) in
-  let* () = wrong_handle "a string within" (1, "text", 3) in
+  let* () = wrong_handle "a block with a thing" (1, thing, 3) in
+  let* () = wrong_handle "a block with an int64" (1, 7L, 3) in
+  let* () = wrong_handle "a block with a string" (1, "text", 3) in
   let* () = wrong_handle "a thing" thing in
-  Expect.int "the right one" tag (Rust.thing_tag thing);
+  Expect.int "a value of the right type" tag (Rust.thing_tag thing);
   let me = (Domain.self () :> int) in
-  Expect.that "the right handle" (Rust.handle_seen (Handle.current ()) = (me, true));
+  Expect.that "a handle" (Rust.handle_seen (Handle.current ()) = (me, true));
   let* seen = Rust.handle_seen_on_tokio (Handle.current ()) in
-  Expect.that "the right handle, on tokio" (seen = (me, true));
+  Expect.that "a handle, on tokio" (seen = (me, true));
   Lwt.return_unit
 
 let operations () =
   let tag = tag () in
   let a = Rust.thing_create tag and b = Rust.thing_create tag in
-  let refused what f =
+  let invalid what f =
     match Expect.raised what f with Invalid_argument _ -> () | e -> raise e
   in
-  refused "compare" (fun () -> compare a b);
-  refused "equal" (fun () -> a = b);
-  refused "equal to itself" (fun () -> a = a);
-  refused "marshal" (fun () -> Marshal.to_string a []);
+  invalid "compare" (fun () -> compare a b);
+  invalid "equal" (fun () -> a = b);
+  invalid "equal to itself" (fun () -> a = a);
+  invalid "marshal" (fun () -> Marshal.to_string a []);
   Expect.int "hash" (Hashtbl.hash a) (Hashtbl.hash b);
   Lwt.return_unit
 
-(* They are work like any other. *)
+(* Dropping values counts towards the budget of a turn. *)
 let turns () =
   let tag = tag () and n = 200 in
   make n (fun () -> Rust.thing_slow tag 500);
@@ -210,20 +211,21 @@ let turns () =
         go (turns + 1)
   in
   let* turns = go 0 in
-  (* Eight or so of them are a turn. *)
-  Expect.that "the loop had its turns" (turns >= n / 32);
+  (* A turn drops about eight. *)
+  Expect.that "the loop had many turns" (turns >= n / 32);
   Lwt.return_unit
 
 let cases ~scale =
   [
-    case "Rust values in every kind of call" every_call;
-    case "Rust values that domains share" several_domains;
-    case "collected Rust values" (collected (scaled ~scale 200));
-    case "Rust values that Rust keeps as well" shared_with_rust;
-    case "collected Rust values' destructors panic" (bombs (scaled ~scale 100));
-    case "collected Rust values' destructors use OCaml" using_ocaml;
-    case "collected Rust values' destructors spawn tasks" spawning;
-    case "what is no such Rust value, or no handle" wrong_types;
-    case "Rust values are neither compared nor marshalled" operations;
-    alone "collected Rust values, and the loop's turns" turns;
+    case "opaque values: every kind of call takes and returns them" every_call;
+    case "opaque values: domains share them" several_domains;
+    case "opaque values: a collected one is dropped once" (collected (scaled ~scale 200));
+    case "opaque values: one that Rust holds too is not dropped" shared_with_rust;
+    case "opaque values: destructors may panic"
+      (panicking_destructors (scaled ~scale 100));
+    case "opaque values: destructors may use OCaml" using_ocaml;
+    case "opaque values: destructors may spawn tasks" spawning;
+    case "opaque values: a value of another type is an error" wrong_types;
+    case "opaque values: they can be neither compared nor marshalled" operations;
+    alone "opaque values: dropping many shares the loop" turns;
   ]

@@ -1,13 +1,13 @@
 open Lwt.Syntax
 open Everywhere
 
-(* After each, the domain still works. *)
-let and_goes_on body () =
+(* Checks that the domain and tokio still work after [body]. *)
+let and_still_works body () =
   let* () = body () in
-  let* text = Rust.yield_n 2 "still here" in
-  Expect.string "the domain goes on" "still here" text;
-  let* text, _ = Rust.on_tokio "tokio too" in
-  Expect.string "tokio goes on" "tokio too" text;
+  let* text = Rust.yield_n 2 "still working" in
+  Expect.string "the domain still works" "still working" text;
+  let* text, _ = Rust.on_tokio "works too" in
+  Expect.string "tokio still works" "works too" text;
   Lwt.return_unit
 
 let rejected what message p =
@@ -26,13 +26,14 @@ let in_a_call () =
   Lwt.return_unit
 
 let synchronous () =
-  let e = Expect.raised "sync" Rust.panics_sync in
-  Expect.panicked "sync" ~place:"failures.rs:" ~message:"in a sync function" e;
+  let e = Expect.raised "a synchronous function" Rust.panics_sync in
+  Expect.panicked "a synchronous function" ~place:"failures.rs:"
+    ~message:"in a sync function" e;
   Lwt.return_unit
 
-(* Each time, since what is refused has not been accepted. *)
-let refused_types () =
-  let refused what ~part e =
+(* Every call checks the types, so that the second one fails like the first. *)
+let wrong_types () =
+  let panicked what ~part e =
     match e with
     | Lwt_interop.Rust_panic p ->
         Expect.contains what ~part p.message;
@@ -41,37 +42,39 @@ let refused_types () =
   in
   let both () =
     let* e = Expect.rejected "a reference" (Rust.takes_hidden_reference (1, "text")) in
-    let* () = refused "a reference" ~part:"owned types" e in
+    let* () = panicked "a reference" ~part:"owned types" e in
     let e =
-      Expect.raised "sync" (fun () -> Rust.takes_hidden_reference_sync (1, "text"))
+      Expect.raised "a reference, synchronous" (fun () ->
+          Rust.takes_hidden_reference_sync (1, "text"))
     in
-    let* () = refused "a reference, sync" ~part:"owned types" e in
+    let* () = panicked "a reference, synchronous" ~part:"owned types" e in
     let* e = Expect.rejected "a result" (Rust.gives_raising_result ()) in
-    refused "a result" ~part:"#[func(raise)]" e
+    panicked "a result" ~part:"#[func(raise)]" e
   in
   let* () = both () in
   both ()
 
 let on_tokio () =
-  let* () = rejected "tokio" "on tokio" (Rust.panics_tokio ()) in
-  rejected "blocking" "on the blocking pool" (Rust.panics_blocking ())
+  let* () = rejected "a task on tokio" "on tokio" (Rust.panics_tokio ()) in
+  rejected "a blocking function" "on the blocking pool" (Rust.panics_blocking ())
 
-let odd_ones () =
+let unusual_messages () =
   let* () =
-    rejected "no text" "a value that is not a string" (Rust.panics_with_value ())
+    rejected "a payload that is no string" "a value that is not a string"
+      (Rust.panics_with_value ())
   in
-  rejected "an error's text" "in an error's text" (Rust.fails_to_fail ())
+  rejected "in Display of an error" "in an error's text" (Rust.fails_to_fail ())
 
 let over_an_exception () =
-  let f () = failwith "the callback's own" in
+  let f () = failwith "the callback's exception" in
   let* e = Expect.rejected "over an exception" (Rust.panics_over_exception f) in
   match e with
   | Lwt_interop.Rust_panic { message; _ } ->
-      Expect.contains "the message" ~part:"the callback's own" message;
+      Expect.contains "the message" ~part:"the callback's exception" message;
       Lwt.return_unit
   | e -> raise e
 
-(* A panic of Rust's goes through OCaml as an exception, and through Rust again. *)
+(* The panic goes through OCaml as an exception, and then through Rust again. *)
 let through_ocaml () =
   let f _ _ =
     Rust.panics_sync ();
@@ -85,52 +88,52 @@ let through_ocaml () =
   Expect.panicked "through a promise" ~message:"in the stub" e;
   Lwt.return_unit
 
-let in_a_cancelled_one () =
+let in_a_cancelled_call () =
   let tag = tag () in
-  let p = Rust.never_bomb tag in
+  let p = Rust.never_with_panicking_drop tag in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel p;
-  let* () = Expect.cancelled "polled before" p in
+  let* () = Expect.cancelled "a call that was polled" p in
   let* (_ : string) = Rust.yield_n 3 "" in
-  Expect.int "dropped" 0 (Rust.futures_alive tag);
-  let p = Rust.never_bomb tag in
+  Expect.int "futures that were polled" 0 (Rust.futures_alive tag);
+  let p = Rust.never_with_panicking_drop tag in
   Lwt.cancel p;
-  let* () = Expect.cancelled "not polled before" p in
+  let* () = Expect.cancelled "a call that was not polled" p in
   let* (_ : string) = Rust.yield_n 3 "" in
-  Expect.int "dropped, too" 0 (Rust.futures_alive tag);
-  let p = Rust.never_bomb_tokio tag in
+  Expect.int "futures that were not polled" 0 (Rust.futures_alive tag);
+  let p = Rust.never_with_panicking_drop_tokio tag in
   let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 1) in
   Lwt.cancel p;
-  let* () = Expect.cancelled "on tokio" p in
+  let* () = Expect.cancelled "a call on tokio" p in
   Expect.eventually (fun () -> Rust.futures_alive tag = 0)
 
 let on_another_domain () =
   with_other (fun { id; _ } ->
-      let told where message =
+      let panics where message =
         let* text = Rust.panic_elsewhere id where in
-        Expect.contains "message" ~part:message text;
-        Expect.contains "location" ~part:"domains.rs:" text;
+        Expect.contains "its message" ~part:message text;
+        Expect.contains "its location" ~part:"domains.rs:" text;
         Lwt.return_unit
       in
-      let* () = told 0 "in the factory" in
-      let* () = told 1 "in the task" in
-      let* () = told 2 "in the closure" in
-      let* seen, _ = Rust.visit id in
-      Expect.int "the other domain goes on" id seen;
+      let* () = panics 0 "in the factory" in
+      let* () = panics 1 "in the task" in
+      let* () = panics 2 "in the closure" in
+      let* seen, _ = Rust.task_on id in
+      Expect.int "the other domain still works" id seen;
       Lwt.return_unit)
 
-(* What wakes goes on, and so does what is waited for: a promise's loop, another domain's. *)
+(* The wakers are called by a promise's callback, and by another domain. *)
 let in_a_waker () =
   with_other (fun { id; _ } ->
       let p, u = Lwt.wait () and both_done, v = Lwt.wait () in
       let call = Rust.wakers_that_panic p id both_done in
       Lwt.wakeup_later u ();
       let* (_ : string) = Rust.yield_n 3 "" in
-      let* seen, _ = Rust.visit id in
-      Expect.int "the other domain goes on" id seen;
+      let* seen, _ = Rust.task_on id in
+      Expect.int "the other domain still works" id seen;
       Lwt.wakeup_later v ();
       let* answered = call in
-      Expect.that "both were there" answered;
+      Expect.that "both outcomes have arrived" answered;
       Lwt.return_unit)
 
 let many n () =
@@ -147,15 +150,18 @@ let many n () =
 
 let cases ~scale =
   [
-    case "in a call" (and_goes_on in_a_call);
-    case "in a synchronous function" (and_goes_on synchronous);
-    case "on tokio" (and_goes_on on_tokio);
-    case "odd ones" (and_goes_on odd_ones);
-    case "types that hide references, or raise, are refused" (and_goes_on refused_types);
-    case "over an exception" (and_goes_on over_an_exception);
-    case "through OCaml" (and_goes_on through_ocaml);
-    case "in a cancelled call's destructor" (and_goes_on in_a_cancelled_one);
-    case "on another domain" (and_goes_on on_another_domain);
-    case "in a waker" (and_goes_on in_a_waker);
-    case "many at once" (and_goes_on (many (scaled ~scale 300)));
+    case "panics: in a stub, a poll, a destructor, a conversion"
+      (and_still_works in_a_call);
+    case "panics: in a synchronous function" (and_still_works synchronous);
+    case "panics: on tokio" (and_still_works on_tokio);
+    case "panics: without a string, and in an error's Display"
+      (and_still_works unusual_messages);
+    case "panics: a type that hides a reference, or raises" (and_still_works wrong_types);
+    case "panics: because of a callback's exception" (and_still_works over_an_exception);
+    case "panics: through OCaml" (and_still_works through_ocaml);
+    case "panics: in the destructor of a cancelled call"
+      (and_still_works in_a_cancelled_call);
+    case "panics: on another domain" (and_still_works on_another_domain);
+    case "panics: in a waker" (and_still_works in_a_waker);
+    case "panics: many at once" (and_still_works (many (scaled ~scale 300)));
   ]

@@ -5,30 +5,30 @@ exception Own of int ref
 
 let awaited () =
   let* text = Rust.await_promise (Lwt.return "now") in
-  Expect.string "a resolved one" "rust got now" text;
+  Expect.string "a resolved promise" "rust got now" text;
   let p, u = Lwt.wait () in
   let answer = Rust.await_promise p in
   let* () = Lwt.pause () in
-  Expect.that "it waits" (Lwt.state answer = Lwt.Sleep);
+  Expect.that "the call is pending" (Lwt.state answer = Lwt.Sleep);
   Lwt.wakeup u "later";
   let* text = answer in
-  Expect.string "a pending one" "rust got later" text;
+  Expect.string "a pending promise" "rust got later" text;
   let* text = Rust.await_promise (Lwt.map (fun () -> "slept") (Lwt_unix.sleep 0.001)) in
-  Expect.string "one of Lwt_unix's" "rust got slept" text;
+  Expect.string "a promise of Lwt_unix" "rust got slept" text;
   Lwt.return_unit
 
 let awaited_rejected () =
   let mine = Own (ref 1) in
-  let* e = Expect.rejected "a rejected one" (Rust.await_promise (Lwt.fail mine)) in
-  Expect.that "the very exception" (e == mine);
+  let* e = Expect.rejected "a rejected promise" (Rust.await_promise (Lwt.fail mine)) in
+  Expect.that "the same exception" (e == mine);
   let p, u = Lwt.wait () in
   let answer = Rust.await_promise p in
   Lwt.wakeup_later_exn u mine;
-  let* e = Expect.rejected "one that is rejected later" answer in
-  Expect.that "the very exception, later" (e == mine);
+  let* e = Expect.rejected "a promise that is rejected later" answer in
+  Expect.that "the same exception, later" (e == mine);
   let* again = Rust.pass_exception (Lwt.fail mine) in
-  let* e = Expect.rejected "one of Rust's" again in
-  Expect.that "the very exception, by way of tokio" (e == mine);
+  let* e = Expect.rejected "a promise that Rust rejects" again in
+  Expect.that "the same exception, through tokio" (e == mine);
   Lwt.return_unit
 
 let many_waiters n () =
@@ -36,52 +36,52 @@ let many_waiters n () =
   let answers = List.init n (fun _ -> Rust.await_promise p) in
   Lwt.wakeup_later u "all";
   let* texts = Lwt.all answers in
-  Expect.that "all were told" (List.for_all (( = ) "rust got all") texts);
+  Expect.that "all calls get the value" (List.for_all (( = ) "rust got all") texts);
   Lwt.return_unit
 
-let given_up () =
+let dropped_wait () =
   let p, _ = Lwt.task () in
   let* waited = Rust.await_briefly p 1 in
-  Expect.that "it gave up" (not waited);
-  let* () = Expect.cancelled "what was given up" p in
+  Expect.that "the wait is over" (not waited);
+  let* () = Expect.cancelled "the promise of the wait" p in
   let p, _ = Lwt.task () and q, u = Lwt.wait () in
   let first = Rust.first_of p q false in
   Lwt.wakeup_later u ();
   let* n = first in
-  Expect.int "the second was first" 2 n;
+  Expect.int "the promise that was first" 2 n;
   let* () = Lwt.pause () in
-  Expect.that "the other goes on" (Lwt.state p = Lwt.Sleep);
+  Expect.that "the other promise is pending" (Lwt.state p = Lwt.Sleep);
   let q, u = Lwt.wait () in
   let first = Rust.first_of p q true in
   Lwt.wakeup_later u ();
   let* (_ : int) = first in
-  Expect.cancelled "the other is cancelled" p
+  Expect.cancelled "the other promise" p
 
-(* What Lwt keeps with a promise must not grow with each wait that was given up. *)
-let given_up_often n () =
+(* Lwt keeps a promise's callbacks with it: their size must not grow with each dropped wait. *)
+let dropped_waits n () =
   let p, u = Lwt.wait () in
   let size () = Obj.reachable_words (Obj.repr p) in
-  let rec glance n =
+  let rec wait_and_drop n =
     if n = 0 then Lwt.return_unit
     else
-      let* ready = Rust.glance p (n mod 3) in
-      Expect.that "not yet" (not ready);
-      (* The same wait, cancelled by OCaml. *)
-      let cancelled = Rust.glance p max_int in
+      let* ready = Rust.await_for_polls p (n mod 3) in
+      Expect.that "the promise is pending" (not ready);
+      (* A wait that OCaml cancels. *)
+      let cancelled = Rust.await_for_polls p max_int in
       Lwt.cancel cancelled;
-      let* () = Expect.cancelled "it" cancelled in
-      glance (n - 1)
+      let* () = Expect.cancelled "the wait" cancelled in
+      wait_and_drop (n - 1)
   in
-  (* Lwt clears up after some tens of them. *)
-  let* () = glance 100 in
+  (* Lwt removes dropped callbacks after some tens of them. *)
+  let* () = wait_and_drop 100 in
   let before = size () in
-  let* () = glance n in
+  let* () = wait_and_drop n in
   let after = size () in
   if after > before + 2_000 then
     Expect.failf "the promise has grown from %d to %d words" before after;
   Lwt.wakeup_later u ();
-  let* ready = Rust.glance p 0 in
-  Expect.that "it is ready" ready;
+  let* ready = Rust.await_for_polls p 0 in
+  Expect.that "the promise is resolved" ready;
   Lwt.return_unit
 
 let cancelled_while_awaited () =
@@ -89,24 +89,24 @@ let cancelled_while_awaited () =
   let answer = Rust.await_promise p in
   let* () = Lwt.pause () in
   Lwt.cancel p;
-  Expect.cancelled "what awaited it" answer
+  Expect.cancelled "the call that awaits it" answer
 
 let made () =
   let* text = Rust.promise_from_thread "from a thread" in
   Expect.string "resolved by a thread" "from a thread" text;
   let tag = tag () in
   let p = Rust.promise_kept tag in
-  Expect.that "it is pending" (Lwt.state p = Lwt.Sleep);
+  Expect.that "Rust's promise is pending" (Lwt.state p = Lwt.Sleep);
   let* back = Rust.resolve_kept tag "here" false in
-  Expect.that "it was taken" (back = None);
+  Expect.that "the value is accepted" (back = None);
   let* text = p in
   Expect.string "resolved on the domain" "here" text;
   let p = Rust.promise_kept tag in
   let* back = Rust.resolve_kept tag "on tokio" true in
-  Expect.that "it was taken" (back = None);
+  Expect.that "the value is accepted" (back = None);
   let* text = p in
   Expect.string "resolved on tokio" "on tokio" text;
-  (* Both ways: Rust awaits the promise that Rust made. *)
+  (* Rust awaits a promise that Rust made. *)
   let p = Rust.promise_kept tag in
   let answer = Rust.await_promise p in
   let* (_ : string option) = Rust.resolve_kept tag "circle" true in
@@ -115,7 +115,7 @@ let made () =
   Lwt.return_unit
 
 let made_and_rejected () =
-  let told what part p =
+  let rust_error what part p =
     let* e = Expect.rejected what p in
     match e with
     | Lwt_interop.Rust_error { message; _ } ->
@@ -123,34 +123,34 @@ let made_and_rejected () =
         Lwt.return_unit
     | e -> raise e
   in
-  let* () = told "rejected" "because" (Rust.promise_rejected "because") in
-  let* () = told "dropped" "dropped without" (Rust.promise_dropped ()) in
+  let* () = rust_error "rejected" "because" (Rust.promise_rejected "because") in
+  let* () = rust_error "dropped" "dropped without" (Rust.promise_dropped ()) in
   let tag = tag () in
   let p = Rust.promise_kept tag in
   Rust.drop_kept tag;
-  let* () = told "dropped on a thread" "dropped without" p in
+  let* () = rust_error "dropped on a thread" "dropped without" p in
   let p = Rust.promise_kept tag in
-  Expect.that "the domain is there" (Rust.reject_kept tag "later");
-  told "rejected later" "later" p
+  Expect.that "the domain accepts the rejection" (Rust.reject_kept tag "later");
+  rust_error "rejected later" "later" p
 
 let cancelled_meanwhile () =
   let tag = tag () in
   let p = Rust.promise_kept tag in
   Lwt.cancel p;
-  (* The next promise takes the place of the cancelled one: it must not get its value. *)
+  (* The next call may reuse the key of the cancelled promise: it must not get its value. *)
   let next = tag + 0 in
   let other = Rust.yield_n 1000 "other" in
   let* back = Rust.resolve_kept next "too late" true in
-  Expect.that "nothing comes back" (back = None);
+  Expect.that "the value is accepted, without effect" (back = None);
   let* () = Expect.cancelled "the promise" p in
   let* text = other in
-  Expect.string "the other's value" "other" text;
+  Expect.string "the next call's result" "other" text;
   let p = Rust.promise_kept tag in
   Lwt.cancel p;
   Rust.drop_kept tag;
-  Expect.cancelled "a dropped one" p
+  Expect.cancelled "a promise with a dropped resolver" p
 
-(* Many cancelled, their keys taken again at once, their outcomes on the way. *)
+(* Keys of cancelled calls are reused at once, while the outcomes of these calls are on the way. *)
 let reused_keys n () =
   let one i =
     let text = string_of_int i in
@@ -160,7 +160,7 @@ let reused_keys n () =
       Expect.cancelled "a cancelled call" p)
     else
       let* got, _ = p in
-      Expect.string "its own value" text got;
+      Expect.string "each call's own result" text got;
       Lwt.return_unit
   in
   let rec waves k =
@@ -173,15 +173,15 @@ let reused_keys n () =
 
 let cases ~scale =
   [
-    case "Rust awaits" awaited;
-    case "Rust awaits what is rejected" awaited_rejected;
-    case "1,000 await one promise" (many_waiters (scaled ~scale 1_000));
-    case "Rust gives up waiting" given_up;
-    case "a promise does not keep who gave up waiting"
-      (given_up_often (scaled ~scale 1_000));
-    case "cancelled while Rust awaits it" cancelled_while_awaited;
-    case "Rust's promises" made;
-    case "Rust's promises, rejected" made_and_rejected;
-    case "resolved after it was cancelled" cancelled_meanwhile;
-    case "keys that are taken again" (reused_keys (scaled ~scale 100));
+    case "promises: Rust awaits one" awaited;
+    case "promises: Rust awaits one that is rejected" awaited_rejected;
+    case "promises: 1,000 calls await the same one" (many_waiters (scaled ~scale 1_000));
+    case "promises: a dropped wait cancels only if asked to" dropped_wait;
+    case "promises: a dropped wait leaves nothing behind"
+      (dropped_waits (scaled ~scale 1_000));
+    case "promises: OCaml cancels one that Rust awaits" cancelled_while_awaited;
+    case "promises: Rust resolves one from any thread" made;
+    case "promises: Rust rejects one, or drops its resolver" made_and_rejected;
+    case "promises: Rust resolves one after it was cancelled" cancelled_meanwhile;
+    case "promises: reused keys get their own outcomes" (reused_keys (scaled ~scale 100));
   ]

@@ -25,7 +25,7 @@ module By_hand = struct
             | Await awaited ->
                 Some
                   (fun (k : (a, _) continuation) ->
-                    (* Exactly one of them: a continuation that is forgotten leaks its stack. *)
+                    (* Exactly one of them runs: a continuation that is never resumed leaks its stack. *)
                     Lwt.on_any awaited (continue k) (discontinue k))
             | _ -> None);
       };

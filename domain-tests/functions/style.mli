@@ -1,4 +1,4 @@
-(** Direct style: code in fibers, which waits for promises by performing an effect. *)
+(** Direct style: code in fibers, which awaits promises by performing an effect. *)
 
 module type S = sig
   val name : string
@@ -7,9 +7,9 @@ module type S = sig
 end
 
 module By_hand : S
-(** With a handler made from nothing but [Effect.Deep] and Lwt. *)
+(** A handler made from [Effect.Deep] and Lwt only. *)
 
 type _ Effect.t += Ask : int Effect.t
 
 val answering : int -> (unit -> 'a) -> 'a
-(** Runs a function whose [Ask] is answered with this number. *)
+(** [answering n f] is [f ()], where each [Ask] evaluates to [n]. *)

@@ -1,4 +1,5 @@
-(* The functions once more, and values that Rust keeps, while everything moves. *)
+(* The cases of [functions] once more, and values that Rust keeps, while the collector moves values
+   all the time. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -14,7 +15,7 @@ let kept () =
   done;
   Gc.full_major ();
   Gc.compact ();
-  let check i = Expect.that "what was kept" (Rust.kept (first + i) = Some (text i)) in
+  let check i = Expect.that "the kept value" (Rust.kept (first + i) = Some (text i)) in
   for i = 0 to 99 do
     check i;
     if i mod 25 = 0 then collect (7 * i)
@@ -29,18 +30,18 @@ let kept () =
   in
   let kept_before = (Lwt_interop.totals ()).roots in
   for i = 0 to 99 do
-    (* Each replaces another, which is dropped. *)
+    (* Each value replaces an earlier one, which is dropped. *)
     Rust.keep (first + i) (text (i + 1))
   done;
   Gc.full_major ();
   for i = 0 to 99 do
-    Expect.that "the new one" (Rust.kept (first + i) = Some (text (i + 1)));
+    Expect.that "the new value" (Rust.kept (first + i) = Some (text (i + 1)));
     Rust.forget (first + i)
   done;
-  Expect.int "kept no more" (kept_before - 100) (Lwt_interop.totals ()).roots;
+  Expect.int "roots" (kept_before - 100) (Lwt_interop.totals ()).roots;
   Lwt.return_unit
 
-(* Whether the collector may have a value back. *)
+(* Checks that the collector can free a value after [f value]. *)
 let released what f =
   let weak = Weak.create 1 in
   let* () =
@@ -51,7 +52,7 @@ let released what f =
   let rec go n =
     Gc.full_major ();
     if not (Weak.check weak 0) then Lwt.return_unit
-    else if n = 0 then Expect.failf "%s: the value is still kept" what
+    else if n = 0 then Expect.failf "%s: the value is still reachable" what
     else
       let* () = Lwt.pause () in
       go (n - 1)
@@ -70,11 +71,11 @@ let dropped_elsewhere () =
           (fun i -> Rust.drop_elsewhere (text i) (i mod 4) id)
           (List.init 200 Fun.id)
       in
-      let* told = Rust.drop_exception_elsewhere (Lwt.fail (Failure "dropped")) in
-      Expect.contains "an exception" ~part:"dropped" told;
+      let* text = Rust.drop_exception_elsewhere (Lwt.fail (Failure "dropped")) in
+      Expect.contains "an exception" ~part:"dropped" text;
       Lwt.return_unit)
 
-let not_kept () =
+let not_reachable () =
   let* () = released "an argument" (fun value -> Lwt.map ignore (Rust.hold value 3)) in
   let* () =
     released "an argument that is not used" (fun value ->
@@ -93,7 +94,7 @@ let not_kept () =
           (fun _ -> Lwt.return_unit))
   in
   let* () =
-    released "what a cancelled call held" (fun value ->
+    released "the argument of a cancelled call" (fun value ->
         let p = Rust.hold value 1_000_000 in
         let* (_ : string) = Rust.yield_n 3 "" in
         Lwt.cancel p;
@@ -106,7 +107,7 @@ let not_kept () =
       in
       Lwt.return_unit)
 
-(* Structures that are made while everything moves. *)
+(* Conversions build structures while the collector moves their parts. *)
 let graphs () =
   let check i =
     let entry =
@@ -133,14 +134,14 @@ let graphs () =
 
 let own =
   [
-    alone "values that Rust keeps" kept;
-    case "values dropped elsewhere" dropped_elsewhere;
-    case "values that nobody keeps" not_kept;
-    case "structures" graphs;
+    alone "garbage collector: a value that Rust keeps stays" kept;
+    case "garbage collector: any thread may drop a value" dropped_elsewhere;
+    case "garbage collector: a value that Rust has dropped is freed" not_reachable;
+    case "garbage collector: structures survive their conversion" graphs;
   ]
 
 let () =
   Collector.beside (fun () ->
       Alcotest.run "gc" ~and_exit:false
         (suites ~several:[ 2 ] (Cases.all ~scale:400 @ own)
-        @ [ ("at the end", [ settled () ]) ]))
+        @ [ ("at the end", [ nothing_left () ]) ]))

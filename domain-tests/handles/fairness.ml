@@ -1,29 +1,30 @@
-(* Rust and other domains leave Lwt's own events their turn. *)
+(* Work from Rust and from other domains does not starve Lwt's own events. *)
 
 open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
 
-(* A turn is 1 ms long, the clock is looked at after every 8 units, and each kind of work gets a
-   unit more. One takes 50 microseconds at least, so no more fit; on a slow machine fewer do. *)
+(* The budget of a turn is 1 ms, the clock is read after every 8 units, and each kind of work may
+   exceed the budget by one unit. A unit takes at least 50 microseconds, so no more fit. On a slow
+   machine fewer do. *)
 let microseconds = 50
 let most_in_a_turn = (1000 / microseconds) + 8 + 1
 let total = 1_000
 
-(* The most units that were done from one wait of the loop to the next. *)
-let in_a_turn units work =
-  (* Its hooks come first, and ours before them. *)
+(* The largest number of units between two waits of the loop. *)
+let most_between_waits units work =
+  (* The library's hooks are added first, so that ours runs before them. *)
   ignore (Handle.current () : Handle.t);
   let last = ref (units ()) and most = ref 0 in
-  let look () =
+  let count () =
     let now = units () in
     most := max !most (now - !last);
     last := now
   in
-  let hook = Lwt_main.Leave_iter_hooks.add_first look in
+  let hook = Lwt_main.Leave_iter_hooks.add_first count in
   let* () =
     Lwt.finalize work (fun () ->
-        look ();
+        count ();
         Lwt_main.Leave_iter_hooks.remove hook;
         Lwt.return_unit)
   in
@@ -31,10 +32,10 @@ let in_a_turn units work =
 
 let check what units work =
   let before = units () in
-  let* most = in_a_turn units work in
+  let* most = most_between_waits units work in
   Expect.int (what ^ ": units") total (units () - before);
   if most > most_in_a_turn then
-    Expect.failf "%s: %d units in one turn of the loop, more than %d" what most
+    Expect.failf "%s: %d units in one turn of the loop, expected at most %d" what most
       most_in_a_turn;
   Lwt.return_unit
 
@@ -47,7 +48,7 @@ let many_tasks () =
 
 let messages () = check "messages" Rust.units (fun () -> Rust.flood total microseconds)
 
-(* OCaml's own messages, and completions whose callbacks take their time. *)
+(* For work that runs in OCaml: the number of units so far, and the function that performs one. *)
 let counter () =
   let done_ = ref 0 in
   let unit () =
@@ -63,7 +64,8 @@ let posts () =
       Domain.join
         (Domain.spawn (fun () ->
              for _ = 1 to total do
-               if not (Handle.post home unit) then Expect.failf "posted"
+               if not (Handle.post home unit) then
+                 Expect.failf "post: the domain has terminated"
              done));
       Expect.eventually (fun () -> units () = total))
 
@@ -72,34 +74,34 @@ let completions () =
   check "completions" units (fun () ->
       Lwt.join (List.init total (fun _ -> Lwt.map unit (Rust.my_async_func ()))))
 
-(* Each kind gets its share, whatever the others do. *)
-let nobody_starves () =
+let no_kind_starves () =
   let home = Handle.current () in
-  let over = ref false in
+  let stop = ref false in
   let rec repost () =
     Rust.spin 200;
-    if not (!over || Handle.post home repost) then Expect.failf "posted"
+    if not (!stop || Handle.post home repost) then
+      Expect.failf "post: the domain has terminated"
   in
   for _ = 1 to 100 do
     repost ()
   done;
-  let hogs = List.init 100 (fun _ -> Rust.always_ready 20 200) in
+  let busy_tasks = List.init 100 (fun _ -> Rust.always_ready 20 200) in
   let* (_ : string) = Rust.yield_n 5 "a task" in
   let* (_ : string * string) = Rust.on_tokio "a message" in
   let* () = Lwt_unix.sleep 0.001 in
-  Expect.that "the hogs go on" (List.exists Lwt.is_sleeping hogs);
-  over := true;
-  Lwt.join hogs
+  Expect.that "the busy tasks are still pending" (List.exists Lwt.is_sleeping busy_tasks);
+  stop := true;
+  Lwt.join busy_tasks
 
 let suites =
   List.map
     (fun (place, tests) -> ("fairness: " ^ place, tests))
     (suites ~several:[]
        [
-         case "a task that is always ready" one_task;
-         case "many tasks" many_tasks;
-         case "a flood of Rust's messages" messages;
-         case "a flood of OCaml's messages" posts;
-         case "completions at once" completions;
-         case "each kind of work has its share" nobody_starves;
+         case "a task that is always ready shares the loop" one_task;
+         case "many ready tasks share the loop" many_tasks;
+         case "a flood of Rust's messages shares the loop" messages;
+         case "a flood of OCaml's messages shares the loop" posts;
+         case "many completions at once share the loop" completions;
+         case "no kind of work starves another" no_kind_starves;
        ])

@@ -1,4 +1,4 @@
-(* OCaml sends work to domains. *)
+(* OCaml sends functions to domains, with [Handle.spawn] and [Handle.post]. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -11,7 +11,7 @@ let self () = (Domain.self () :> int)
 let values () =
   with_other (fun { handle; id; _ } ->
       let* seen = Handle.spawn handle (fun () -> Lwt.return (self ())) in
-      Expect.int "where it runs" id seen;
+      Expect.int "where the function runs" id seen;
       let mine = ref "mine" in
       let* same =
         Handle.spawn handle (fun () ->
@@ -31,19 +31,19 @@ let exceptions () =
   with_other (fun { handle; _ } ->
       let mine = Own (ref 1) in
       let* e = Expect.rejected "raised" (Handle.spawn handle (fun () -> raise mine)) in
-      Expect.that "the very exception" (e == mine);
+      Expect.that "the same exception" (e == mine);
       let* e =
         Expect.rejected "rejected" (Handle.spawn handle (fun () -> Lwt.fail mine))
       in
-      Expect.that "the very exception, rejected" (e == mine);
+      Expect.that "the same exception, rejected" (e == mine);
       let later () =
         let* () = Lwt.pause () in
         raise mine
       in
       let* e = Expect.rejected "later" (Handle.spawn handle later) in
-      Expect.that "the very exception, later" (e == mine);
+      Expect.that "the same exception, later" (e == mine);
       let* seen = Handle.spawn handle (fun () -> Lwt.return (self ())) in
-      Expect.int "it goes on" (Handle.id handle) seen;
+      Expect.int "the domain still works" (Handle.id handle) seen;
       Lwt.return_unit)
 
 let to_self () =
@@ -59,13 +59,13 @@ let to_self () =
   order := "caller" :: !order;
   let* n = p in
   Expect.int "the value" 7 n;
-  Expect.that "not before the caller is done" (!order = [ "spawned"; "caller" ]);
+  Expect.that "the caller continues first" (!order = [ "spawned"; "caller" ]);
   let rec deep k =
     if k = 0 then Lwt.return 0
     else Lwt.map succ (Handle.spawn me (fun () -> deep (k - 1)))
   in
   let* depth = deep 100 in
-  Expect.int "nested" 100 depth;
+  Expect.int "nested spawns" 100 depth;
   Lwt.return_unit
 
 let cancelling () =
@@ -76,7 +76,7 @@ let cancelling () =
       Lwt.cancel p;
       let* () = Expect.cancelled "the promise" p in
       let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 0) in
-      (* What has not started does not start. *)
+      (* A function that has not started does not start. *)
       let gate = Atomic.make false and started = Atomic.make false in
       let busy =
         Handle.spawn handle (fun () ->
@@ -91,12 +91,12 @@ let cancelling () =
             Lwt.return_unit)
       in
       Lwt.cancel p;
-      let* () = Expect.cancelled "the queued one" p in
+      let* () = Expect.cancelled "the queued function" p in
       Atomic.set gate true;
       let* () = busy in
       let* () = Handle.spawn handle Lwt.return in
-      (* Spawn and cancel travel as messages, in this order: it may have started, but not
-         gone on. *)
+      (* The spawn and its cancellation are messages, in this order: the function may have
+         started, but it goes no further than its first wait. *)
       let* stopped =
         let reached = Atomic.make false in
         let p =
@@ -110,19 +110,19 @@ let cancelling () =
         let* () = Handle.spawn handle Lwt.return in
         Lwt.return (not (Atomic.get reached))
       in
-      Expect.that "it went no further" stopped;
-      (* What has ended stays as it is. *)
+      Expect.that "the function went no further" stopped;
+      (* Cancelling has no effect on a function that has finished. *)
       let p = Handle.spawn handle (fun () -> Lwt.return 1) in
       let* (_ : int) = p in
       Lwt.cancel p;
-      Expect.that "its value" (Lwt.state p = Lwt.Return 1);
-      (* What cannot be cancelled goes on; nobody waits. *)
+      Expect.that "the promise keeps its value" (Lwt.state p = Lwt.Return 1);
+      (* A promise that ignores cancelling stays pending there, and no one waits for it here. *)
       let cancelled = Atomic.make false in
-      let go_on () = Expect.eventually (fun () -> Atomic.get cancelled) in
-      let p = Handle.spawn handle (fun () -> Lwt.protected (go_on ())) in
+      let pending () = Expect.eventually (fun () -> Atomic.get cancelled) in
+      let p = Handle.spawn handle (fun () -> Lwt.protected (pending ())) in
       let* () = Lwt.pause () in
       Lwt.cancel p;
-      let* () = Expect.cancelled "a protected one" p in
+      let* () = Expect.cancelled "a function that ignores cancelling" p in
       Atomic.set cancelled true;
       Lwt.return_unit)
 
@@ -132,10 +132,10 @@ let order () =
       let n = 10_000 in
       for i = 1 to n do
         if not (Handle.post handle (fun () -> seen := i :: !seen)) then
-          Expect.failf "refused"
+          Expect.failf "post: the domain has terminated"
       done;
       let* all = Handle.spawn handle (fun () -> Lwt.return (List.rev !seen)) in
-      Expect.that "in order" (all = List.init n succ);
+      Expect.that "messages are received in order" (all = List.init n succ);
       Lwt.return_unit)
 
 let order_of_each () =
@@ -153,11 +153,11 @@ let order_of_each () =
       Handle.spawn other.handle Lwt.return);
   other.end_ ();
   other.join ();
-  Expect.int "out of order" 0 (Atomic.get wrong);
-  Array.iter (Expect.int "messages of each" n) seen
+  Expect.int "messages out of order" 0 (Atomic.get wrong);
+  Array.iter (Expect.int "messages of each sender" n) seen
 
-(* The other domain sleeps between two messages, and so does this one. *)
-let ping_pong () =
+(* Both domains sleep between two messages. *)
+let one_at_a_time () =
   with_other (fun { handle; _ } ->
       let rec go n =
         if n = 0 then Lwt.return_unit
@@ -168,8 +168,8 @@ let ping_pong () =
       in
       go 2_000)
 
-(* Messages come while a domain has just enough to do not to sleep. *)
-let never_slept_on () =
+(* The messages arrive while the domain is busy, so that its loop keeps deciding whether to sleep. *)
+let no_lost_message () =
   let other = other () in
   let stop = Atomic.make false in
   let busy () =
@@ -202,7 +202,7 @@ let never_slept_on () =
   other.end_ ();
   other.join ()
 
-let both_ways () =
+let chains () =
   let n = 4 in
   let handles = Array.init n (fun _ -> Atomic.make None) and done_ = Atomic.make 0 in
   on_domains n (fun i ->
@@ -212,7 +212,7 @@ let both_ways () =
             Array.for_all (fun h -> Atomic.get h <> None) handles)
       in
       let handle k = Option.get (Atomic.get handles.(k mod n)) in
-      (* From domain to domain, and back again. *)
+      (* A chain of spawns through all domains, whose results return the same way. *)
       let rec hop k =
         if k = 0 then Lwt.return []
         else
@@ -242,17 +242,18 @@ let raising_posts () =
      in
      let _ = Handle.post other.handle (fun () -> failwith "posted") in
      let* () = Handle.spawn other.handle Lwt.return in
-     Expect.that "it went to the hook" (Atomic.get caught = [ {|Failure("posted")|} ]);
+     Expect.that "the hook gets the exception"
+       (Atomic.get caught = [ {|Failure("posted")|} ]);
      Lwt.return_unit);
   other.end_ ();
   other.join ()
 
-(* A hook that raises ends the loop, not the messages behind it. *)
+(* If the hook raises, the loop ends, and the messages in the queue stay there. *)
 let raising_hook () =
   let mine = Own (ref 0) in
   let ready = Atomic.make None
   and posted = Atomic.make false
-  and first = Atomic.make false in
+  and loop_raised = Atomic.make false in
   let domain =
     Domain.spawn (fun () ->
         let h = Handle.current () in
@@ -263,7 +264,7 @@ let raising_hook () =
         let raised =
           match Lwt_main.run forever with () -> false | exception e -> e == mine
         in
-        Atomic.set first raised;
+        Atomic.set loop_raised raised;
         Dlwt.set_async_exception_hook None;
         let _ = Handle.post h (fun () -> Lwt.wakeup_later u ()) in
         Lwt_main.run forever)
@@ -275,32 +276,32 @@ let raising_hook () =
      let behind = Handle.spawn handle (fun () -> Lwt.return 5) in
      Atomic.set posted true;
      Domain.join domain;
-     Expect.that "the exception came out of the loop" (Atomic.get first);
-     (* Were the message lost, nothing would ever settle this. *)
+     Expect.that "Lwt_main.run raises the exception" (Atomic.get loop_raised);
+     (* If the message were lost, this promise would stay pending. *)
      let* n = Lwt.pick [ behind; Lwt.map (fun () -> -1) (Lwt_unix.sleep 10.) ] in
-     Expect.int "the message behind it" 5 n;
+     Expect.int "the next message's result" 5 n;
      Lwt.return_unit)
 
 let from_a_thread () =
   with_other (fun { handle; id; _ } ->
-      (* The domain's executor belongs to the thread that had it first. *)
+      (* The domain's executor belongs to the first thread that uses it. *)
       ignore (Handle.current () : Handle.t);
-      let got = Atomic.make (-1) in
-      let refused = Atomic.make "" in
+      let ran_on = Atomic.make (-1) in
+      let error = Atomic.make "" in
       let thread =
         Thread.create
           (fun () ->
             (try ignore (Handle.spawn handle Lwt.return : unit Lwt.t)
-             with Lwt_interop.Wrong_thread text -> Atomic.set refused text);
-            ignore (Handle.post handle (fun () -> Atomic.set got (self ())) : bool))
+             with Lwt_interop.Wrong_thread text -> Atomic.set error text);
+            ignore (Handle.post handle (fun () -> Atomic.set ran_on (self ())) : bool))
           ()
       in
       Thread.join thread;
-      Expect.contains "spawn is refused"
+      Expect.contains "spawn raises Wrong_thread"
         ~part:(Printf.sprintf "domain %d" (self ()))
-        (Atomic.get refused);
+        (Atomic.get error);
       let* () = Handle.spawn handle Lwt.return in
-      Expect.int "post works" id (Atomic.get got);
+      Expect.int "where the posted function runs" id (Atomic.get ran_on);
       Lwt.return_unit)
 
 let counters () =
@@ -314,10 +315,11 @@ let counters () =
       Expect.int "messages in" 10 (after.messages_in - before.messages_in);
       let mine' = Handle.stats (Handle.current ()) in
       Expect.int "messages out" 10 (mine'.messages_out - mine.messages_out);
-      Expect.int "answers in" 10 (mine'.messages_in - mine.messages_in);
-      Expect.that "time" (after.alive >= after.busy && after.alive >= before.alive);
-      let* (_ : int * int) = Rust.visit (Handle.id handle) in
-      Expect.that "polls" ((Handle.stats handle).polls > after.polls);
+      Expect.int "results in" 10 (mine'.messages_in - mine.messages_in);
+      Expect.that "the times are consistent"
+        (after.alive >= after.busy && after.alive >= before.alive);
+      let* (_ : int * int) = Rust.task_on (Handle.id handle) in
+      Expect.that "polls are counted" ((Handle.stats handle).polls > after.polls);
       Lwt.return_unit)
 
 let suites =
@@ -325,22 +327,22 @@ let suites =
     (fun (place, tests) -> ("spawn: " ^ place, tests))
     (suites
        [
-         case "values" values;
-         case "exceptions" exceptions;
-         case "to itself" to_self;
-         case "cancelled" cancelling;
+         case "the function runs there, and its value comes back" values;
+         case "its exception comes back unchanged" exceptions;
+         case "a domain sends to itself" to_self;
+         case "cancelling the promise cancels the function" cancelling;
          case "messages keep their order" order;
-         case "one message at a time" ping_pong;
-         case "from a systhread" from_a_thread;
-         case "counters" counters;
+         case "a message wakes a loop that sleeps" one_at_a_time;
+         case "a systhread may post, but not spawn" from_a_thread;
+         case "messages and polls are counted" counters;
        ])
   @ [
       ( "spawn: all",
         [
           plain "each sender's messages keep their order" order_of_each;
-          plain "no message is slept on" never_slept_on;
-          plain "from domain to domain" both_ways;
-          plain "a message that raises" raising_posts;
-          plain "a hook that raises" raising_hook;
+          plain "a message wakes a loop that is about to sleep" no_lost_message;
+          plain "domains send to each other" chains;
+          plain "an exception of a message goes to the hook" raising_posts;
+          plain "a hook that raises loses no message" raising_hook;
         ] );
     ]

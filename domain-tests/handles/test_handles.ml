@@ -2,6 +2,16 @@ let () =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
   Alcotest.run "handles"
-    (Visits.suites @ Ends.suites @ Spawning.suites @ Pools.suites @ Lanes.suites
-   @ Fairness.suites @ Asleep.suites
-    @ [ ("at the end", [ Everywhere.settled () ]) ])
+    (List.concat
+       [
+         Cross_domain.suites;
+         Termination.suites;
+         Spawning.suites;
+         Pools.suites;
+         Pool_replace.suites;
+         Pool_shutdown.suites;
+         Blocking.suites;
+         Fairness.suites;
+         Idle.suites;
+         [ ("at the end", [ Everywhere.nothing_left () ]) ];
+       ])

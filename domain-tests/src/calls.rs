@@ -207,7 +207,7 @@ pub fn tokio_in_stub() -> bool {
 
 /// Many wake-ups from tokio's threads at a time.
 #[func]
-pub fn storm(n: Int) -> Int {
+pub fn wake_ups(n: Int) -> Int {
     let tasks: Vec<_> = (0..n)
         .map(|i| {
             tokio::spawn(async move {

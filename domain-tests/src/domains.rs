@@ -41,7 +41,7 @@ thread_local! {
 /// Runs a task on a domain, with state that is not `Send`: the id that the task saw, and how many
 /// such tasks the domain has had.
 #[func(raise)]
-pub fn visit(id: Int) -> Result<(Int, Int), Error> {
+pub fn task_on(id: Int) -> Result<(Int, Int), Error> {
     let task = find(id)?.spawn(|| async {
         let not_send = Rc::new(Cell::new(0));
         future::yield_now().await;
@@ -54,7 +54,7 @@ pub fn visit(id: Int) -> Result<(Int, Int), Error> {
 
 /// A task that ends well (0), panics (1), or never ends. What becomes of it otherwise is an exception.
 #[func(raise)]
-pub async fn send_there(target: Domain, how: Int) -> Result<Int, JoinError> {
+pub async fn task_with_outcome(target: Domain, how: Int) -> Result<Int, JoinError> {
     let task = target.spawn(move || async move {
         future::yield_now().await;
         match how {
@@ -68,7 +68,7 @@ pub async fn send_there(target: Domain, how: Int) -> Result<Int, JoinError> {
 
 /// The same on tokio: spawned and awaited there.
 #[func(tokio, raise)]
-pub fn visit_from_tokio(id: Int) -> Result<Int, String> {
+pub fn task_on_from_tokio(id: Int) -> Result<Int, String> {
     let task = find(id)?.spawn(|| async {
         future::yield_now().await;
         here()
@@ -80,7 +80,7 @@ pub fn visit_from_tokio(id: Int) -> Result<Int, String> {
 
 /// The same on a thread that nobody knows: a task, and a call that is waited for.
 #[func(raise)]
-pub fn visit_from_thread(id: Int) -> Result<(Int, Int), Error> {
+pub fn work_from_thread(id: Int) -> Result<(Int, Int), Error> {
     let target = find(id)?;
     let (tx, rx) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
@@ -101,7 +101,7 @@ pub fn visit_from_thread(id: Int) -> Result<(Int, Int), Error> {
 
 /// `call_blocking` on a blocking thread of tokio's.
 #[func(blocking, raise)]
-pub fn call_from_blocking_pool(id: Int) -> Result<Int, String> {
+pub fn closure_from_blocking_pool(id: Int) -> Result<Int, String> {
     find(id)?
         .call_blocking(|t| t.domain_id() as Int)
         .map_err(|e| e.to_string())
@@ -132,7 +132,7 @@ pub fn call_blocking_here() -> (String, String) {
 /// A task on a domain that does not end by itself: what its handle says in the end. With
 /// `cancel` the handle is cancelled once the task runs.
 #[func]
-pub fn visit_never(tag: Int, id: Int, cancel: bool) -> String {
+pub fn pending_task_on(tag: Int, id: Int, cancel: bool) -> String {
     let (started, has_started) = tokio::sync::oneshot::channel();
     let spawned = find(id).and_then(|target| {
         let work = move || async move {
@@ -157,7 +157,7 @@ pub fn visit_never(tag: Int, id: Int, cancel: bool) -> String {
 
 /// The same, awaited on tokio.
 #[func(tokio)]
-pub fn visit_never_from_tokio(tag: Int, id: Int) -> String {
+pub fn pending_task_on_from_tokio(tag: Int, id: Int) -> String {
     let spawned = find(id).and_then(|target| {
         let work = move || async move {
             let _counted = Counted::new(tag);
@@ -173,7 +173,7 @@ pub fn visit_never_from_tokio(tag: Int, id: Int) -> String {
 
 /// A closure for a domain: what became of it.
 #[func]
-pub fn call_there(id: Int) -> String {
+pub fn closure_on(id: Int) -> String {
     match find(id).and_then(|target| target.call(|_| here()).map_err(|e| e.to_string())) {
         Ok(call) => text(call.await),
         Err(e) => e,
@@ -207,7 +207,7 @@ static DEAD: Mutex<Option<Domain>> = Mutex::new(None);
 
 /// Remembers the calling domain for [`visit_dead`].
 #[func(sync)]
-pub fn remember_me() {
+pub fn remember_domain() {
     if let Ok(mut dead) = DEAD.lock() {
         *dead = domain::current();
     }
@@ -216,7 +216,7 @@ pub fn remember_me() {
 /// Sends work to the domain that was remembered, which has ended: each error, and the work that
 /// each hands back.
 #[func]
-pub fn visit_dead() -> Vec<(String, Int)> {
+pub fn work_for_terminated() -> Vec<(String, Int)> {
     let Some(target) = DEAD.lock().ok().and_then(|d| d.clone()) else {
         return vec![("nobody was remembered".to_owned(), 0)];
     };
@@ -329,7 +329,7 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 
 /// Calls an OCaml function on the blocking lane of Domain 0.
 #[func(raise)]
-pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
+pub fn ocaml_blocking(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
     let called = ocaml_blocking::run(move |token| {
         let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
         f.call(token, ()).map_err(|e| e.to_string())
@@ -339,15 +339,15 @@ pub fn on_lane(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
 
 /// A panic on the blocking lane.
 #[func(raise)]
-pub fn panics_on_lane() -> Result<(), JoinError> {
-    ocaml_blocking::run(|_| panic!("on the lane")).await
+pub fn ocaml_blocking_panics() -> Result<(), JoinError> {
+    ocaml_blocking::run(|_| panic!("on the blocking pool")).await
 }
 
 /// Fills the lane's queue, whose threads are blocked until the function opens the gate. Returns
 /// how many places there were, what the closures that had one came to, how many of them were
 /// cancelled, and how many ran of those whose futures were dropped.
 #[func(raise)]
-pub fn fill_lane(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), Error> {
+pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), Error> {
     let ran = Arc::new(AtomicUsize::new(0));
     let dropped = || {
         let ran = ran.clone();

@@ -144,7 +144,7 @@ pub fn futures_alive(tag: Int) -> Int {
 
 /// Never ready; its destructor panics.
 #[func]
-pub fn never_bomb(tag: Int) {
+pub fn never_with_panicking_drop(tag: Int) {
     let _counted = Counted::new(tag);
     let _bomb = Bomb(2);
     future::pending::<()>().await;
@@ -152,7 +152,7 @@ pub fn never_bomb(tag: Int) {
 
 /// The same on tokio.
 #[func(tokio)]
-pub async fn never_bomb_tokio(tag: Int) {
+pub async fn never_with_panicking_drop_tokio(tag: Int) {
     let _counted = Counted::new(tag);
     let _bomb = Bomb(2);
     future::pending::<()>().await;
@@ -160,7 +160,7 @@ pub async fn never_bomb_tokio(tag: Int) {
 
 /// Tasks of this domain that nobody waits for, and whose destructors panic.
 #[func(sync)]
-pub fn leave_bombs(tag: Int, n: Int) {
+pub fn spawn_panicking_drops(tag: Int, n: Int) {
     for _ in 0..n {
         let bomb = Bomb(2);
         let counted = Counted::new(tag);
@@ -173,7 +173,7 @@ pub fn leave_bombs(tag: Int, n: Int) {
 
 /// Sends a domain a task whose destructor panics and waits for what becomes of it.
 #[func]
-pub fn send_bomb(id: Int) -> String {
+pub fn send_panicking_drop(id: Int) -> String {
     let bomb = Bomb(2);
     let Some(target) = domain::get(id as u64) else {
         return "no such domain".to_owned();

@@ -93,7 +93,7 @@ pub fn thing_create(tag: Int) -> Opaque<Thing> {
 
 /// Its destructor panics.
 #[func(sync)]
-pub fn thing_bomb(tag: Int) -> Opaque<Thing> {
+pub fn thing_with_panicking_drop(tag: Int) -> Opaque<Thing> {
     thing(tag, AtEnd::Panic)
 }
 
@@ -119,7 +119,7 @@ static TOLD: Mutex<BTreeMap<Int, oneshot::Receiver<()>>> = Mutex::new(BTreeMap::
 
 /// Its destructor tells [`thing_told`].
 #[func(sync)]
-pub fn thing_telling(tag: Int) -> Opaque<Thing> {
+pub fn thing_notifying(tag: Int) -> Opaque<Thing> {
     let (tell, told) = oneshot::channel();
     let mut all = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     all.insert(tag, told);
@@ -128,7 +128,7 @@ pub fn thing_telling(tag: Int) -> Opaque<Thing> {
 
 /// Done when the thing is dropped.
 #[func(raise)]
-pub fn thing_told(tag: Int) -> Result<(), Error> {
+pub fn thing_dropped(tag: Int) -> Result<(), Error> {
     let told = {
         let mut all = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&tag)

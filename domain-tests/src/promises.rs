@@ -34,7 +34,7 @@ pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
 
 /// Waits for so many polls, and gives up.
 #[func]
-pub fn glance(p: Promise<()>, polls: Int) -> bool {
+pub fn await_for_polls(p: Promise<()>, polls: Int) -> bool {
     let mut waiting = p.into_future();
     for _ in 0..polls {
         if future::poll_once(&mut waiting).await.is_some() {

@@ -57,7 +57,7 @@ unsafe impl ocaml::FromValue for Answer {
 type Function = OCamlAsyncFunc<(Asked,), Answer>;
 type Remote = RemoteFunc<(Asked,), Answer>;
 /// What the tests call.
-pub type Crew = Workers<(Asked,), Answer>;
+pub type AnswerWorkers = Workers<(Asked,), Answer>;
 
 fn asked(tag: Int, n: Int, trouble: Int) -> (Asked,) {
     let asked = Asked {
@@ -161,33 +161,33 @@ pub fn remote_call_dropped(tag: Int, n: Int, detach: bool) -> Result<(), Error> 
 
 /// None yet.
 #[func(sync)]
-pub fn crew_create() -> Opaque<Crew> {
+pub fn workers_create() -> Opaque<AnswerWorkers> {
     Opaque::new(Workers::new())
 }
 
 /// How many there are.
 #[func(sync)]
-pub fn crew_size(crew: Opaque<Crew>) -> Int {
-    crew.len() as Int
+pub fn workers_len(workers: Opaque<AnswerWorkers>) -> Int {
+    workers.len() as Int
 }
 
 /// This domain joins.
 #[func(sync, raise)]
-pub fn crew_join(crew: Opaque<Crew>, f: Function) -> Result<(), Error> {
-    crew.join(f.remote()?);
+pub fn workers_join(workers: Opaque<AnswerWorkers>, f: Function) -> Result<(), Error> {
+    workers.join(f.remote()?);
     Ok(())
 }
 
 /// A domain leaves.
 #[func]
-pub fn crew_leave(crew: Opaque<Crew>, domain: Domain) {
-    crew.leave(&domain).await
+pub fn workers_leave(workers: Opaque<AnswerWorkers>, domain: Domain) {
+    workers.leave(&domain).await
 }
 
 /// The same, awaited on tokio.
 #[func(tokio)]
-pub async fn crew_leave_on_tokio(crew: Opaque<Crew>, domain: Domain) {
-    crew.leave(&domain).await
+pub async fn workers_leave_on_tokio(workers: Opaque<AnswerWorkers>, domain: Domain) {
+    workers.leave(&domain).await
 }
 
 type Leaving = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -196,8 +196,8 @@ static LEAVING: Mutex<Vec<Leaving>> = Mutex::new(Vec::new());
 
 /// Has a domain leave, with a waker that panics. Whether it waits.
 #[func(sync)]
-pub fn crew_leave_badly(crew: Opaque<Crew>, domain: Domain) -> bool {
-    let mut leaving: Leaving = Box::pin(crew.leave(&domain));
+pub fn workers_leave_with_panicking_waker(workers: Opaque<AnswerWorkers>, domain: Domain) -> bool {
+    let mut leaving: Leaving = Box::pin(workers.leave(&domain));
     let waker = Waker::from(Arc::new(PanickingWaker));
     let polled = leaving.as_mut().poll(&mut Context::from_waker(&waker));
     let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,8 +207,13 @@ pub fn crew_leave_badly(crew: Opaque<Crew>, domain: Domain) -> bool {
 
 /// Calls from tokio: the answer, or what was told instead.
 #[func(tokio)]
-pub async fn crew_call(crew: Opaque<Crew>, tag: Int, n: Int, trouble: Int) -> Result<Int, String> {
-    match crew.call(asked(tag, n, trouble)) {
+pub async fn workers_call(
+    workers: Opaque<AnswerWorkers>,
+    tag: Int,
+    n: Int,
+    trouble: Int,
+) -> Result<Int, String> {
+    match workers.call(asked(tag, n, trouble)) {
         Ok(call) => call.await.map(|answer| answer.0).map_err(|e| e.to_string()),
         Err(e) => Err(e.to_string() + &came_back(e.work)),
     }
@@ -216,13 +221,13 @@ pub async fn crew_call(crew: Opaque<Crew>, tag: Int, n: Int, trouble: Int) -> Re
 
 /// Calls, and drops that when a promise is fulfilled.
 #[func(raise)]
-pub fn crew_call_until(
-    crew: Opaque<Crew>,
+pub fn workers_call_until(
+    workers: Opaque<AnswerWorkers>,
     tag: Int,
     n: Int,
     until: Promise<()>,
 ) -> Result<(), Error> {
-    let call = crew.call(asked(tag, n, 0)).map_err(|e| e.to_string())?;
+    let call = workers.call(asked(tag, n, 0)).map_err(|e| e.to_string())?;
     until.await?;
     drop(call);
     Ok(())
@@ -230,8 +235,8 @@ pub fn crew_call_until(
 
 /// Calls, and drops that before the call can be delivered.
 #[func(sync, raise)]
-pub fn crew_call_dropped(crew: Opaque<Crew>, tag: Int, n: Int) -> Result<(), Error> {
-    drop(crew.call(asked(tag, n, 0)).map_err(|e| e.to_string())?);
+pub fn workers_call_dropped(workers: Opaque<AnswerWorkers>, tag: Int, n: Int) -> Result<(), Error> {
+    drop(workers.call(asked(tag, n, 0)).map_err(|e| e.to_string())?);
     Ok(())
 }
 
@@ -243,14 +248,14 @@ static CALM: AtomicBool = AtomicBool::new(false);
 
 /// A function has begun to answer call `n`. Whether it is the first to do so.
 #[func(sync)]
-pub fn storm_begins(n: Int) -> bool {
+pub fn stress_call_begins(n: Int) -> bool {
     let begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
     begun[n as usize].fetch_add(1, Ordering::Relaxed) == 0
 }
 
 /// The storm shall end.
 #[func(sync)]
-pub fn storm_calms() {
+pub fn stress_stop() {
     CALM.store(true, Ordering::Relaxed);
 }
 
@@ -268,8 +273,8 @@ struct Tally {
 /// What became of the calls: how many there were; answers, exceptions, failures, those that were
 /// cancelled, those that nobody took.
 #[func(tokio, raise)]
-pub async fn storm_calls(
-    crew: Opaque<Crew>,
+pub async fn stress_calls(
+    workers: Opaque<AnswerWorkers>,
     tag: Int,
     tasks: Int,
 ) -> Result<Vec<Int>, tokio::task::JoinError> {
@@ -277,7 +282,7 @@ pub async fn storm_calls(
     BEGUN.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let tally = Arc::new(Mutex::new(Tally::default()));
     let tasks: Vec<_> = (0..tasks)
-        .map(|_| tokio::spawn(call_on(crew.clone(), tag, tally.clone())))
+        .map(|_| tokio::spawn(call_on(workers.clone(), tag, tally.clone())))
         .collect();
     for task in tasks {
         task.await?;
@@ -287,7 +292,7 @@ pub async fn storm_calls(
     Ok([t.calls].into_iter().chain(outcomes).collect())
 }
 
-async fn call_on(crew: Opaque<Crew>, tag: Int, tally: Arc<Mutex<Tally>>) {
+async fn call_on(workers: Opaque<AnswerWorkers>, tag: Int, tally: Arc<Mutex<Tally>>) {
     let note = |f: fn(&mut Tally) -> &mut Int| {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         *f(&mut tally) += 1;
@@ -303,7 +308,7 @@ async fn call_on(crew: Opaque<Crew>, tag: Int, tally: Arc<Mutex<Tally>>) {
             begun.len() as Int - 1
         };
         note(|t| &mut t.calls);
-        let Ok(mut call) = crew.call(asked(tag, n, 0)) else {
+        let Ok(mut call) = workers.call(asked(tag, n, 0)) else {
             note(|t| &mut t.nobody);
             tokio::task::yield_now().await;
             continue;

@@ -1,6 +1,6 @@
 type t = { totals : Lwt_interop.totals; futures : int; descriptors : int; threads : int }
 
-(* The first number of a line of a file of /proc. *)
+(* The number in one line of /proc/self/status. *)
 let status name =
   let text = In_channel.with_open_text "/proc/self/status" In_channel.input_all in
   let number line =
@@ -15,40 +15,40 @@ let take () =
     totals;
     futures = Native.futures ();
     descriptors = Array.length (Sys.readdir "/proc/self/fd");
-    (* The threads of Lwt's own pool stay for good. *)
+    (* Lwt's own threads never end, and those of the blocking pool are compared separately. *)
     threads = status "Threads" - Lwt_unix.thread_count () - totals.blocking_pool_threads;
   }
 
-let differ wanted =
+let differ expected =
   List.filter_map
-    (fun (what, wanted, found) ->
-      if wanted = found then None
-      else Some (Printf.sprintf "%s: %d instead of %d" what found wanted))
-    wanted
+    (fun (what, expected, found) ->
+      if expected = found then None
+      else Some (Printf.sprintf "%s: expected %d, found %d" what expected found))
+    expected
 
 let left { totals = t; futures; _ } =
   differ
     [
-      ("calls that are not settled", 0, t.calls_started - t.calls_resolved);
+      ("calls that are not resolved", 0, t.calls_started - t.calls_resolved);
       ("roots", 0, t.roots);
       ("slots", 0, t.slots);
       ("tasks", 0, t.tasks);
       ("messages", 0, t.messages);
       ("tasks on tokio", 0, t.tokio_tasks);
       ("domains", 1, t.domains);
-      ("jobs that wait for the lane", 0, t.blocking_pool_queue);
+      ("functions in the blocking pool's queue", 0, t.blocking_pool_queue);
       ("futures that were not dropped", 0, futures);
     ]
 
 let left_or_open ~base now =
   left now @ differ [ ("descriptors", base.descriptors, now.descriptors) ]
 
-(* The first of them may have been ending still. *)
+(* Some threads of [base] may have been about to end. *)
 let threads ~base now =
   differ
     [
       ("threads", base.threads, max base.threads now.threads);
-      ("threads of the lane", 0, now.totals.blocking_pool_threads);
+      ("threads of the blocking pool", 0, now.totals.blocking_pool_threads);
     ]
 
 type memory = { resident : int; allocated : int }

@@ -1,21 +1,21 @@
-(** What the process has: counters of the library, descriptors, threads, memory. *)
+(** The resources of the process: the library's counters, descriptors, threads, memory. *)
 
 type t
 
 val take : unit -> t
 
 val left : t -> string list
-(** What the library counts and is not yet gone: empty when nothing is left. *)
+(** Describes everything that the library still counts; empty if nothing is left. *)
 
 val left_or_open : base:t -> t -> string list
-(** The same, and descriptors that were not open before. *)
+(** Like {!left}, with descriptors that were not open in [base]. *)
 
 val threads : base:t -> t -> string list
-(** Threads that were not there before. Some take seconds to end when they have nothing to
-    do: those of the lane five, those of tokio's blocking pool ten. *)
+(** Describes the threads that did not exist in [base]. Idle threads of Domain 0's
+    blocking pool end after five seconds, those of tokio's blocking pool after ten. *)
 
 type memory = { resident : int; allocated : int }
-(** In kB: in main memory, and given out by [malloc]. *)
+(** In kB: resident in main memory, and allocated by [malloc]. *)
 
 val memory : unit -> memory
-(** After a compaction. *)
+(** Compacts the OCaml heap first. *)

@@ -1,20 +1,20 @@
-(** Decisions that a seed repeats. *)
+(** Random decisions that a seed repeats. *)
 
 type t
 
 val make : int list -> t
-(** One sequence of decisions for each list of numbers: the seed, and the place of whoever
-    decides in the tree of domains and acts. So what one decides does not depend on when
-    others do. *)
+(** [make path] is the sequence of decisions for [path]: the seed, followed by the place
+    in the tree of domains and operations. So the decisions of one operation do not depend
+    on when others decide. *)
 
 val int : t -> int -> int
 (** [int t n] is from 0 to [n - 1]. *)
 
 val chance : t -> int -> bool
-(** [chance t n]: once in [n] times. *)
+(** [chance t n] is [true] once in [n] times. *)
 
 val weighted : t -> ('a * int) list -> 'a
-(** One of them, in proportion to the numbers. *)
+(** One of the list's values, in proportion to their weights. *)
 
 val text : t -> string
-(** A short one. *)
+(** A string of less than 40 letters. *)

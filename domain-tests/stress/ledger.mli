@@ -1,36 +1,37 @@
-(** What was begun, how it came out, and what is under way. *)
+(** The operations that have begun, their outcomes, and those in progress. *)
 
 type kind
-(** Of things that are counted. *)
+(** A kind of operation. *)
 
 val kind : string -> kind
-(** A new one. Before {!watch}. *)
+(** A new kind. To be called before {!watch}. *)
 
 val name : kind -> string
 
 val watch : seconds:int -> advice:string -> unit
-(** From now on the process ends with code 3 if a single thing takes longer: what is under
-    way is printed, and the advice. *)
+(** Ends the process with exit code 3 if a single operation ever takes longer than
+    [seconds], and prints the operations in progress and [advice]. *)
 
 val watched : domain:int -> kind -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** Is under way while the promise is pending, without being counted. *)
+(** [watched ~domain kind f] is [f ()]. {!watch} covers it, but it is not counted. *)
 
 type entry
+(** An operation in progress. *)
 
 val enter : domain:int -> kind -> entry
 val leave : entry -> outcome:string -> unit
 
-val cut : entry -> unit
-(** It never came to its end: its domain ended first. *)
+val cut_short : string
+(** The outcome of an operation whose domain terminated first. *)
 
 val fail : string -> unit
-(** Something was not as it has to be. Printed at once. *)
+(** Counts a failure, and prints it at once. *)
 
 val failures : unit -> int
 val begun : unit -> int
 
 val open_entries : unit -> int
-(** Entered, and neither left nor cut. *)
+(** The number of operations that were entered and not left. *)
 
 val report : unit -> string
 (** A table of kinds and outcomes. *)

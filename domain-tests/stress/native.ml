@@ -1,4 +1,4 @@
-(** What [domain-tests/src/stress.rs] exports. *)
+(** The Rust functions of [domain-tests/src/stress.rs]. *)
 
 external quiet : unit -> unit = "stress_quiet" [@@noalloc]
 external begin_ : int -> int -> int -> unit = "stress_begin" [@@noalloc]

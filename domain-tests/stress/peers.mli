@@ -1,17 +1,16 @@
-(** The domains that others send work to; some of them have ended. *)
+(** The domains that operations send work to; some of them have terminated. *)
 
 module Handle = Lwt_interop.Handle
 
-val home : unit -> Handle.t
-(** Domain 0. *)
+val domain_0 : unit -> Handle.t
 
 val add : Handle.t -> unit
-(** In place of one that came before. *)
+(** Adds a domain, in the place of an earlier one. *)
 
 val any : Choice.t -> Handle.t
-(** One of them, or {!home}. *)
+(** One of the domains, or {!domain_0}. *)
 
-val mortal : Choice.t -> Handle.t option
-(** One that ends sooner or later. *)
+val terminating : Choice.t -> Handle.t option
+(** One of the domains, none of which outlives the test. [None] if there is none yet. *)
 
 val clear : unit -> unit

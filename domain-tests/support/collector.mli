@@ -1,11 +1,11 @@
-(** A garbage collector that is never idle. *)
+(** Garbage collections at every opportunity. *)
 
 val collect : int -> unit
-(** A collection: which kind, the number says. *)
+(** [collect n] runs a collection; [n] selects a compaction, a major or a minor one. *)
 
 val between_turns : unit -> unit
-(** From now on every domain that is started, and this one, collects between two turns of
-    its loop. *)
+(** Adds a collection before and after each wait of the loop, for the calling domain and
+    for every domain that is started later. *)
 
 val beside : (unit -> 'a) -> 'a
-(** Runs the function while a domain does nothing else than to collect. *)
+(** [beside f] is [f ()], while another domain does nothing but collect. *)

@@ -3,12 +3,12 @@ type case = { name : string; alone : bool; body : unit -> unit Lwt.t }
 let case name body = { name; alone = false; body }
 let alone name body = { name; alone = true; body }
 
-(* A hang is an error of its own, and has to be told apart from slowness on a busy machine. *)
-let patience = 120
+(* Seconds after which a test counts as hanging: more than a busy machine takes for any of them. *)
+let hang_timeout = 120
 
 let plain name f =
   Alcotest.test_case name `Quick (fun () ->
-      Rust.watch name patience;
+      Rust.watch name hang_timeout;
       Fun.protect f ~finally:(fun () -> Rust.watch "" 0))
 
 let on_domain f = Domain.join (Domain.spawn (fun () -> Lwt_main.run (f ())))
@@ -16,7 +16,7 @@ let on_domain f = Domain.join (Domain.spawn (fun () -> Lwt_main.run (f ())))
 let on_domains n f =
   let ready = Atomic.make 0 in
   let body i () =
-    (* They begin together. *)
+    (* All begin together. *)
     Atomic.incr ready;
     while Atomic.get ready < n do
       Domain.cpu_relax ()
@@ -60,11 +60,11 @@ let scaled ~scale n = max 6 (n / scale)
 let next_tag = Atomic.make 1
 let tag () = Atomic.fetch_and_add next_tag 1
 
-let settled () =
-  plain "all is settled" (fun () ->
-      (* What was dropped on tokio's threads may take a moment. *)
+let nothing_left () =
+  plain "every call is resolved, and Rust holds nothing" (fun () ->
+      (* tokio drops cancelled futures on its own threads, with a delay. *)
       Expect.eventually_blocking (fun () ->
-          (* What Domain 0 has cancelled last goes with its next turn. *)
+          (* Domain 0 releases what it cancelled last in the next turn of its loop. *)
           Lwt_main.run (Lwt.pause ());
           let t = Lwt_interop.totals () in
           t.calls_started = t.calls_resolved

@@ -1,52 +1,58 @@
-(** Runs a test in every kind of domain. *)
+(** Runs a test on every kind of domain. *)
 
 type case
-(** A test that does not care which domain it runs in. *)
+(** A test that may run on any domain. *)
 
 val case : string -> (unit -> unit Lwt.t) -> case
-(** It may run in several domains at once. *)
+(** [case name body] may run on several domains at once. *)
 
 val alone : string -> (unit -> unit Lwt.t) -> case
-(** It looks at the state of the process, so it runs in one domain at a time. *)
+(** [alone name body] depends on state of the whole process, such as its counters, so it
+    runs on one domain at a time. *)
 
 val suites :
   ?several:int list -> case list -> (string * unit Alcotest.test_case list) list
-(** On Domain 0, on a domain that [Domain.spawn] made, on a pool's, and on [several]
-    domains at once: two, and four. *)
+(** [suites cases] is one suite for each place: Domain 0, a domain made by [Domain.spawn],
+    a domain of a pool, and [several] domains at once (two, and four, by default). *)
 
 val plain : string -> (unit -> unit) -> unit Alcotest.test_case
-(** A test that sees to its domains itself. *)
+(** [plain name body] is a test that starts its domains itself. *)
 
 val on_domains : int -> (int -> unit Lwt.t) -> unit
 (** [on_domains n f] runs [f i], for [i] from 0 to [n - 1], in the Lwt loops of [n]
-    domains at once: the calling one, for 0, and new ones. *)
+    domains at once. The calling domain runs [f 0], new domains run the others. *)
 
 val on_domain : (unit -> 'a Lwt.t) -> 'a
-(** Runs in the loop of a new domain, and waits for its end without a loop. *)
+(** [on_domain f] is the result of [f], which runs in the loop of a new domain. The
+    calling domain blocks until the new one has terminated. *)
 
 val scaled : scale:int -> int -> int
-(** How often, where everything is done [scale] times less often, but still some times. *)
+(** [scaled ~scale n] is [n / scale], but at least 6: the number of repetitions where
+    everything is done [scale] times less often. *)
 
 val tag : unit -> int
-(** A number for Rust's counters and tables that no other caller gets. *)
+(** A number that no other caller gets, as a key of Rust's counters and tables. *)
 
-val settled : unit -> unit Alcotest.test_case
-(** Everything that was called in this process has been settled, and Rust keeps nothing.
-    To be the last one. *)
+val nothing_left : unit -> unit Alcotest.test_case
+(** The last test of a program: every call has been resolved, and Rust holds no root,
+    slot, task or message. *)
 
 (** {1 Another domain} *)
 
 type other = {
   handle : Lwt_interop.Handle.t;
   id : int;
-  leave : unit -> unit;  (** Has it leave its loop, and waits until it has. *)
-  end_ : unit -> unit;  (** Asks it to end, which it does once it has left its loop. *)
-  join : unit -> unit;  (** Waits for its end, without a loop. *)
+  leave : unit -> unit;
+      (** Makes the domain leave its loop, and returns when it has left. *)
+  end_ : unit -> unit;
+      (** Asks the domain to terminate, which it does after it has left its loop. *)
+  join : unit -> unit;  (** Blocks until the domain has terminated. *)
 }
 
 val other : ?before_end:(unit -> unit) -> unit -> other
-(** A new domain that is in its loop. [before_end] is called there, at the end, out of the
-    loop. *)
+(** Starts a domain and returns when its loop runs. The domain calls [before_end] after it
+    has left its loop, before it terminates. *)
 
 val with_other : (other -> 'a Lwt.t) -> 'a Lwt.t
-(** For the time of a function. *)
+(** [with_other f] is [f other], where [other] terminates when the promise of [f] is
+    resolved. *)

@@ -8,13 +8,13 @@ let failf fmt =
       failwith (Printf.sprintf "%s (in domain %d)" text (Domain.self () :> int)))
     fmt
 
-let that what ok = if not ok then failf "%s: is not so" what
+let that what ok = if not ok then failf "%s: expected to hold, but does not" what
 
 let int what expected found =
-  if expected <> found then failf "%s: %d instead of %d" what found expected
+  if expected <> found then failf "%s: expected %d, found %d" what expected found
 
 let string what expected found =
-  if expected <> found then failf "%s: %S instead of %S" what found expected
+  if expected <> found then failf "%s: expected %S, found %S" what expected found
 
 let is_part text ~part =
   let n = String.length part in
@@ -24,29 +24,31 @@ let is_part text ~part =
   go 0
 
 let contains what ~part text =
-  if not (is_part text ~part) then failf "%s: no %S in %S" what part text
+  if not (is_part text ~part) then failf "%s: expected %S in %S" what part text
 
 let rejected what p =
   Lwt.try_bind
     (fun () -> p)
-    (fun _ -> failf "%s: the promise is fulfilled" what)
+    (fun _ -> failf "%s: expected a rejected promise, but it is fulfilled" what)
     Lwt.return
 
 let raised what f =
-  match f () with _ -> failf "%s: nothing is raised" what | exception e -> e
+  match f () with
+  | _ -> failf "%s: expected an exception, but none is raised" what
+  | exception e -> e
 
 let panicked what ?(place = ".rs:") ~message = function
   | Lwt_interop.Rust_panic p ->
       string (what ^ ", message") message p.message;
       contains (what ^ ", location") ~part:place
         (Option.value p.location ~default:"no location")
-  | e -> failf "%s: %s" what (Printexc.to_string e)
+  | e -> failf "%s: expected Rust_panic, found %s" what (Printexc.to_string e)
 
 let cancelled what p =
   let* e = rejected what p in
   match e with
   | Lwt.Canceled -> Lwt.return_unit
-  | e -> failf "%s: %s instead of Canceled" what (Printexc.to_string e)
+  | e -> failf "%s: expected Lwt.Canceled, found %s" what (Printexc.to_string e)
 
 let answer what expected p =
   let* result = p in
@@ -54,12 +56,12 @@ let answer what expected p =
   | Ok n ->
       int what expected n;
       Lwt.return_unit
-  | Error text -> failf "%s: %s" what text
+  | Error text -> failf "%s: expected Ok %d, found Error %S" what expected text
 
-let told what ~part p =
+let error what ~part p =
   let* result = p in
   match result with
-  | Ok n -> failf "%s: the answer %d" what n
+  | Ok n -> failf "%s: expected an Error, found Ok %d" what n
   | Error text ->
       contains what ~part text;
       Lwt.return_unit

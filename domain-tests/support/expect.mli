@@ -1,8 +1,9 @@
-(** Checks. Alcotest's own print on one formatter, which domains cannot share; these
-    raise, and name the domain. *)
+(** Assertions. Alcotest's own assertions print through one formatter, which domains
+    cannot share; these raise an exception that names the domain. The first argument of
+    each says what is checked. *)
 
 val under_sanitizer : bool
-(** [scripts/sanitize] runs this: how much memory is in use says nothing. *)
+(** [true] if [scripts/sanitize] runs the program: its use of memory then says nothing. *)
 
 val failf : ('a, unit, string, 'b) format4 -> 'a
 val that : string -> bool -> unit
@@ -12,25 +13,28 @@ val contains : string -> part:string -> string -> unit
 val is_part : string -> part:string -> bool
 
 val rejected : string -> 'a Lwt.t -> exn Lwt.t
-(** The exception of a promise. *)
+(** [rejected what p] is the exception that rejects [p]. Fails if [p] is fulfilled. *)
 
 val raised : string -> (unit -> 'a) -> exn
-(** The exception of a function. *)
+(** [raised what f] is the exception that [f] raises. Fails if [f] returns. *)
 
 val panicked : string -> ?place:string -> message:string -> exn -> unit
-(** It is [Rust_panic] with this message, and its location is in a file of that name. *)
+(** [panicked what ~place ~message e] checks that [e] is [Rust_panic] with exactly this
+    message, and that its location contains [place]. *)
 
 val cancelled : string -> 'a Lwt.t -> unit Lwt.t
-(** The promise is rejected with [Lwt.Canceled]. *)
+(** [cancelled what p] checks that [p] is rejected with [Lwt.Canceled]. *)
 
 val answer : string -> int -> (int, string) result Lwt.t -> unit Lwt.t
-(** The promise comes to this number. *)
+(** [answer what n p] checks that [p] is fulfilled with [Ok n]. *)
 
-val told : string -> part:string -> (int, string) result Lwt.t -> unit Lwt.t
-(** The promise comes to an error whose text has this part. *)
+val error : string -> part:string -> (int, string) result Lwt.t -> unit Lwt.t
+(** [error what ~part p] checks that [p] is fulfilled with an [Error] whose text contains
+    [part]. *)
 
 val eventually : (unit -> bool) -> unit Lwt.t
-(** Waits in the domain's loop until it holds. *)
+(** [eventually condition] is fulfilled when [condition] holds. The domain's loop runs
+    meanwhile. *)
 
 val eventually_blocking : (unit -> bool) -> unit
-(** The same without a loop. *)
+(** [eventually_blocking condition] blocks the thread until [condition] holds. *)

@@ -1,4 +1,5 @@
-(** What [domain-tests/src] exports. A [tag] is any number that the test chooses. *)
+(** The Rust functions of [domain-tests/src]. A [tag] is any number that the test chooses.
+*)
 
 (** {1 Calls} *)
 
@@ -40,7 +41,7 @@ external negated : int -> float -> int32 -> int64 -> (int * float * int32 * int6
 external lengths : (string * string) list -> (string * int) list Lwt.t = "lengths"
 
 external hold : 'a -> int -> 'a Lwt.t = "hold"
-(** The same value, so many polls later. *)
+(** [hold v n] is [v], after [n] polls that were pending. *)
 
 external checked_div : int -> int -> (int, string) result Lwt.t = "checked_div"
 external checked_div_exn : int -> int -> int Lwt.t = "checked_div_exn"
@@ -57,7 +58,7 @@ external sleep_blocking : int -> unit Lwt.t = "sleep_blocking"
 external read_nothing : string -> string Lwt.t = "read_nothing"
 external use_tokio : int -> string Lwt.t = "use_tokio"
 external tokio_in_stub : unit -> bool = "tokio_in_stub"
-external storm : int -> int Lwt.t = "storm"
+external wake_ups : int -> int Lwt.t = "wake_ups"
 
 (** {1 Failures} *)
 
@@ -76,10 +77,13 @@ external never : int -> unit Lwt.t = "never"
 external never_locked : unit -> unit Lwt.t = "never_locked"
 external lock_is_free : unit -> bool = "lock_is_free"
 external never_tokio : int -> unit Lwt.t = "never_tokio"
-external never_bomb : int -> unit Lwt.t = "never_bomb"
-external never_bomb_tokio : int -> unit Lwt.t = "never_bomb_tokio"
-external leave_bombs : int -> int -> unit = "leave_bombs"
-external send_bomb : int -> string Lwt.t = "send_bomb"
+external never_with_panicking_drop : int -> unit Lwt.t = "never_with_panicking_drop"
+
+external never_with_panicking_drop_tokio : int -> unit Lwt.t
+  = "never_with_panicking_drop_tokio"
+
+external spawn_panicking_drops : int -> int -> unit = "spawn_panicking_drops"
+external send_panicking_drop : int -> string Lwt.t = "send_panicking_drop"
 external cancelled_within : (unit -> unit) -> int Lwt.t = "cancelled_within"
 external futures_alive : int -> int = "futures_alive"
 
@@ -92,7 +96,7 @@ external backtrace_of_callback : (unit -> unit) -> string option = "backtrace_of
 
 external await_promise : string Lwt.t -> string Lwt.t = "await_promise"
 external await_briefly : unit Lwt.t -> int -> bool Lwt.t = "await_briefly"
-external glance : unit Lwt.t -> int -> bool Lwt.t = "glance"
+external await_for_polls : unit Lwt.t -> int -> bool Lwt.t = "await_for_polls"
 external first_of : unit Lwt.t -> unit Lwt.t -> bool -> int Lwt.t = "first_of"
 external promise_from_thread : string -> string Lwt.t = "promise_from_thread"
 external promise_dropped : unit -> string Lwt.t = "promise_dropped"
@@ -124,33 +128,46 @@ external call_until : (unit -> unit Lwt.t) -> unit Lwt.t -> int Lwt.t = "call_un
 (** {1 Other domains} *)
 
 external known_domains : unit -> int array = "known_domains"
-external visit : int -> (int * int) Lwt.t = "visit"
-external visit_from_tokio : int -> int Lwt.t = "visit_from_tokio"
-external visit_from_thread : int -> (int * int) Lwt.t = "visit_from_thread"
-external call_from_blocking_pool : int -> int Lwt.t = "call_from_blocking_pool"
+
+external task_on : int -> (int * int) Lwt.t = "task_on"
+(** [task_on id] runs a task on domain [id]. The result is the domain that the task ran
+    on, and the number of such tasks there so far. *)
+
+external task_on_from_tokio : int -> int Lwt.t = "task_on_from_tokio"
+external work_from_thread : int -> (int * int) Lwt.t = "work_from_thread"
+external closure_from_blocking_pool : int -> int Lwt.t = "closure_from_blocking_pool"
 external call_blocking_here : unit -> string * string = "call_blocking_here"
-external send_there : Lwt_interop.Handle.t -> int -> int Lwt.t = "send_there"
-external visit_never : int -> int -> bool -> string Lwt.t = "visit_never"
-external visit_never_from_tokio : int -> int -> string Lwt.t = "visit_never_from_tokio"
-external call_there : int -> string Lwt.t = "call_there"
+
+external task_with_outcome : Lwt_interop.Handle.t -> int -> int Lwt.t
+  = "task_with_outcome"
+
+external pending_task_on : int -> int -> bool -> string Lwt.t = "pending_task_on"
+
+external pending_task_on_from_tokio : int -> int -> string Lwt.t
+  = "pending_task_on_from_tokio"
+
+external closure_on : int -> string Lwt.t = "closure_on"
 external local_tasks : int -> int -> (int * string) Lwt.t = "local_tasks"
-external remember_me : unit -> unit = "remember_me"
-external visit_dead : unit -> (string * int) array Lwt.t = "visit_dead"
+external remember_domain : unit -> unit = "remember_domain"
+external work_for_terminated : unit -> (string * int) array Lwt.t = "work_for_terminated"
 external misuse : unit -> (string * string * string) Lwt.t = "misuse"
 external spawn_local_elsewhere : unit -> string Lwt.t = "spawn_local_elsewhere"
 external nested_executors : unit -> (string * string) Lwt.t = "nested_executors"
 external ask_at_thread_end : unit -> unit = "ask_at_thread_end"
 external answers_at_thread_end : unit -> string array = "answers_at_thread_end"
 external panic_elsewhere : int -> int -> string Lwt.t = "panic_elsewhere"
-external on_lane : (unit -> int) -> int Lwt.t = "on_lane"
-external panics_on_lane : unit -> unit Lwt.t = "panics_on_lane"
-external fill_lane : (unit -> unit) -> (int * int * int * int) Lwt.t = "fill_lane"
+external ocaml_blocking : (unit -> int) -> int Lwt.t = "ocaml_blocking"
+external ocaml_blocking_panics : unit -> unit Lwt.t = "ocaml_blocking_panics"
+
+external ocaml_blocking_fill : (unit -> unit) -> (int * int * int * int) Lwt.t
+  = "ocaml_blocking_fill"
+
 external spin : int -> unit = "spin"
 external units : unit -> int = "units"
 external always_ready : int -> int -> unit Lwt.t = "always_ready"
 external flood : int -> int -> unit Lwt.t = "flood"
 
-(** {1 Values that Rust keeps} *)
+(** {1 OCaml values that Rust keeps} *)
 
 external keep : int -> string -> unit = "keep"
 external kept : int -> string option = "kept"
@@ -165,12 +182,12 @@ external drop_exception_elsewhere : unit Lwt.t -> string Lwt.t
 type thing
 
 external thing_create : int -> thing = "thing_create"
-external thing_bomb : int -> thing = "thing_bomb"
+external thing_with_panicking_drop : int -> thing = "thing_with_panicking_drop"
 external thing_calling : int -> (unit -> unit) -> thing = "thing_calling"
 external thing_slow : int -> int -> thing = "thing_slow"
 external thing_spawning : int -> thing = "thing_spawning"
-external thing_telling : int -> thing = "thing_telling"
-external thing_told : int -> unit Lwt.t = "thing_told"
+external thing_notifying : int -> thing = "thing_notifying"
+external thing_dropped : int -> unit Lwt.t = "thing_dropped"
 external things_dropped : int -> int array = "things_dropped"
 external thing_tag : thing -> int = "thing_tag"
 external thing_tag_later : thing -> int Lwt.t = "thing_tag_later"
@@ -188,7 +205,7 @@ external handle_seen : Lwt_interop.Handle.t -> int * bool = "handle_seen"
 external handle_seen_on_tokio : Lwt_interop.Handle.t -> (int * bool) Lwt.t
   = "handle_seen_on_tokio"
 
-(** What they are declared as above is a lie here. *)
+(** Declarations whose types are wrong on purpose. *)
 module Wrong = struct
   external thing_tag : 'a -> int = "thing_tag"
   external thing_tag_later : 'a -> int Lwt.t = "thing_tag_later"
@@ -210,26 +227,29 @@ external remote_call_until : int -> int -> unit Lwt.t -> bool -> unit Lwt.t
 
 external remote_call_dropped : int -> int -> bool -> unit = "remote_call_dropped"
 
-type crew
+type workers
 
-external crew_create : unit -> crew = "crew_create"
-external crew_size : crew -> int = "crew_size"
-external crew_join : crew -> (int -> int Lwt.t) -> unit = "crew_join"
-external crew_leave : crew -> Lwt_interop.Handle.t -> unit Lwt.t = "crew_leave"
+external workers_create : unit -> workers = "workers_create"
+external workers_len : workers -> int = "workers_len"
+external workers_join : workers -> (int -> int Lwt.t) -> unit = "workers_join"
+external workers_leave : workers -> Lwt_interop.Handle.t -> unit Lwt.t = "workers_leave"
 
-external crew_leave_on_tokio : crew -> Lwt_interop.Handle.t -> unit Lwt.t
-  = "crew_leave_on_tokio"
+external workers_leave_on_tokio : workers -> Lwt_interop.Handle.t -> unit Lwt.t
+  = "workers_leave_on_tokio"
 
-external crew_leave_badly : crew -> Lwt_interop.Handle.t -> bool = "crew_leave_badly"
-external crew_call : crew -> int -> int -> int -> (int, string) result Lwt.t = "crew_call"
+external workers_leave_with_panicking_waker : workers -> Lwt_interop.Handle.t -> bool
+  = "workers_leave_with_panicking_waker"
 
-external crew_call_until : crew -> int -> int -> unit Lwt.t -> unit Lwt.t
-  = "crew_call_until"
+external workers_call : workers -> int -> int -> int -> (int, string) result Lwt.t
+  = "workers_call"
 
-external crew_call_dropped : crew -> int -> int -> unit = "crew_call_dropped"
-external storm_begins : int -> bool = "storm_begins"
-external storm_calms : unit -> unit = "storm_calms"
-external storm_calls : crew -> int -> int -> int array Lwt.t = "storm_calls"
+external workers_call_until : workers -> int -> int -> unit Lwt.t -> unit Lwt.t
+  = "workers_call_until"
+
+external workers_call_dropped : workers -> int -> int -> unit = "workers_call_dropped"
+external stress_call_begins : int -> bool = "stress_call_begins"
+external stress_stop : unit -> unit = "stress_stop"
+external stress_calls : workers -> int -> int -> int array Lwt.t = "stress_calls"
 
 (** {1 Hangs} *)
 

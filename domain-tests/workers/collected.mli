@@ -1,3 +1,3 @@
-(** Rust values that OCaml collects where no loop is about to look. *)
+(** Opaque values that OCaml collects while no loop is running. *)
 
 val suites : (string * unit Alcotest.test_case list) list

@@ -1,6 +1,6 @@
-(* Prints a module for each type that makes the round: its [external]s, which OCaml has no way to
-   say once for all types. The names are those of [domain-tests/src/conversions.rs]; some types
-   make the round in all ways. *)
+(* Prints one module for each type that the tests convert, with its [external]s, because OCaml cannot
+   declare an [external] for several types at once. The names are those of
+   [domain-tests/src/conversions.rs]. The types of [in_all_ways] have more [external]s. *)
 
 let types =
   [

@@ -1,1 +1,0 @@
-(** Counters that go up and down with what they count. *)

@@ -1,0 +1,208 @@
+(* Domains that terminate leave nothing behind. *)
+
+open Lwt.Syntax
+open Everywhere
+module Handle = Lwt_interop.Handle
+
+let descriptors () = Array.length (Sys.readdir "/proc/self/fd")
+
+let field text name =
+  String.split_on_char '\n' text
+  |> List.find_map (fun line ->
+         match String.index_opt line ':' with
+         | Some i when String.sub line 0 i = name ->
+             Some (String.trim (String.sub line (i + 1) (String.length line - i - 1)))
+         | _ -> None)
+  |> Option.get
+
+let status name =
+  let text = In_channel.with_open_text "/proc/self/status" In_channel.input_all in
+  Scanf.sscanf (field text name) "%d" Fun.id
+
+let threads () = status "Threads"
+
+(* [Domain.join] returns before the domain's thread has ended. *)
+let no_more_threads before = Expect.eventually_blocking (fun () -> threads () <= before)
+
+(* In kB. *)
+let resident () =
+  Gc.full_major ();
+  status "VmRSS"
+
+(* The work of one domain. It needs Domain 0's loop. *)
+let work i () =
+  let me = (Domain.self () :> int) in
+  let* n = Rust.ready_add i 1 in
+  Expect.int "a ready call" (i + 1) n;
+  let* text = Rust.yield_n 2 "pending" in
+  Expect.string "a pending call" "pending" text;
+  let* text, _ = Rust.on_tokio "tokio" in
+  Expect.string "a call on tokio" "tokio" text;
+  let* seen, _ = Rust.task_on 0 in
+  Expect.int "a task for Domain 0" 0 seen;
+  let* seen, _ = Rust.where_am_i () in
+  Expect.int "where a call runs" me seen;
+  (* These are still pending when the domain terminates. *)
+  ignore (Rust.never 0 : unit Lwt.t);
+  ignore (Rust.never_tokio 0 : unit Lwt.t);
+  Lwt.return_unit
+
+let cycle_of home f =
+  let ended, u = Lwt.wait () in
+  let domain =
+    Domain.spawn (fun () ->
+        Fun.protect
+          (fun () -> Lwt_main.run (f ()))
+          ~finally:(fun () ->
+            ignore (Handle.post home (fun () -> Lwt.wakeup_later u ()) : bool)))
+  in
+  let* () = ended in
+  Domain.join domain;
+  Lwt.return_unit
+
+let cycle home i = cycle_of home (work i)
+
+let rec cycles home n =
+  if n = 0 then Lwt.return_unit
+  else Lwt.bind (cycle home n) (fun () -> cycles home (n - 1))
+
+let one_after_the_other () =
+  let home = Handle.current () in
+  Lwt_main.run
+    (let* () = cycles home 1000 in
+     let fds = descriptors () and before = threads () and memory = resident () in
+     let* () = cycles home 1000 in
+     Expect.int "descriptors" fds (descriptors ());
+     no_more_threads before;
+     let grown = resident () - memory in
+     Printf.printf "memory after 1000 domains: %d kB; after 2000: %d kB more\n%!" memory
+       grown;
+     (* One executor takes more than 8 kB, so a leak of one for each domain would show. *)
+     Expect.that
+       (Printf.sprintf "memory grew by %d kB with 1000 more domains" grown)
+       (Expect.under_sanitizer || grown < 4_000);
+     Expect.that "Rust's registry has Domain 0 only" (Rust.known_domains () = [| 0 |]);
+     Expect.eventually (fun () -> Rust.futures_alive 0 = 0))
+
+external allocated : unit -> int = "stress_allocated"
+
+(* Each domain keeps a value that the next domain drops, on which its root was not made. *)
+let roots_outlive_domains () =
+  let home = Handle.current () in
+  let first = 1_000_000 in
+  let rec go i n =
+    if i = n then Lwt.return_unit
+    else
+      let keeps () =
+        Rust.keep (first + i) "kept";
+        if i > 0 then Rust.forget (first + i - 1);
+        Lwt.return_unit
+      in
+      Lwt.bind (cycle_of home keeps) (fun () -> go (i + 1) n)
+  in
+  Lwt_main.run
+    (let* () = go 0 200 in
+     Gc.full_major ();
+     let before = allocated () in
+     let* () = go 200 600 in
+     Gc.full_major ();
+     Rust.forget (first + 599);
+     let grown = (allocated () - before) / 1024 in
+     (* One pool of roots takes 16 kB, so a leak of one for each domain would take 6,400. *)
+     Expect.that
+       (Printf.sprintf "memory grew by %d kB with 400 domains" grown)
+       (grown < 1_600);
+     Lwt.return_unit)
+
+let several_at_a_time () =
+  let home = Handle.current () in
+  let fds = descriptors () in
+  Lwt_main.run (Lwt_list.iter_p (cycle home) (List.init 60 Fun.id));
+  Lwt_main.run (Lwt_list.iter_p (cycle home) (List.init 60 Fun.id));
+  Expect.int "descriptors" fds (descriptors ())
+
+let nested () =
+  (* Each domain starts the next one, and joins it last. *)
+  let rec go n =
+    if n > 0 then begin
+      let next = Domain.spawn (fun () -> go (n - 1)) in
+      Lwt_main.run (Lwt.map ignore (Rust.on_tokio ""));
+      Domain.join next
+    end
+  in
+  go 50
+
+let pools () =
+  let fds = descriptors () and before = threads () in
+  for _ = 1 to 50 do
+    Lwt_interop.run ~domains:3 (fun () ->
+        let* all =
+          Lwt_interop.Pool.map (Lwt_interop.Pool.default ()) (Rust.ready_add 1)
+            (List.init 10 Fun.id)
+        in
+        Expect.that "all results" (all = List.init 10 succ);
+        Lwt.return_unit)
+  done;
+  Expect.int "descriptors" fds (descriptors ());
+  no_more_threads before
+
+(* The threads of Domain 0's blocking pool end when they are idle, and start again later. *)
+let blocking_threads () =
+  let jobs () =
+    Lwt_main.run
+      (Lwt.join
+         (List.init 8 (fun _ -> Lwt_interop.Blocking.run (fun () -> Unix.sleepf 0.001))))
+  in
+  let before = threads () in
+  jobs ();
+  Expect.eventually_blocking (fun () -> threads () <= before + 1);
+  jobs ()
+
+(* The library's own threads block all signals, so that OCaml's threads receive them. *)
+let signals () =
+  Lwt_main.run (Lwt.map ignore (Rust.on_tokio ""));
+  Lwt_main.run (Rust.sleep_blocking 1);
+  Lwt_main.run (Lwt_interop.Blocking.run ignore);
+  let seen = ref 0 in
+  let check task =
+    match
+      In_channel.with_open_text
+        (Printf.sprintf "/proc/self/task/%s/status" task)
+        In_channel.input_all
+    with
+    | exception Sys_error _ -> () (* the thread has ended *)
+    | text ->
+        let field = field text in
+        (* Linux keeps 15 letters of a name. *)
+        if String.starts_with ~prefix:"lwt-interop-" (field "Name") then begin
+          incr seen;
+          let blocked = Scanf.sscanf (field "SigBlk") "%Lx" Fun.id in
+          List.iter
+            (fun signal ->
+              let bit = Int64.(logand (shift_right_logical blocked (signal - 1)) 1L) in
+              Expect.that
+                (Printf.sprintf "signal %d is blocked in %s" signal (field "Name"))
+                (bit = 1L))
+            [ 1; 2; 10; 14; 15; 17; 28 ]
+        end
+  in
+  Array.iter check (Sys.readdir "/proc/self/task");
+  Expect.that "threads of tokio and of both blocking pools were found" (!seen >= 3)
+
+let () =
+  Rust.watch "" 0;
+  Alcotest.run "lifecycle"
+    [
+      ( "domains",
+        [
+          plain "2000 domains, one after the other, leave nothing" one_after_the_other;
+          plain "roots that outlive their domains release their memory"
+            roots_outlive_domains;
+          plain "120 domains, 60 at a time, leave no descriptor" several_at_a_time;
+          plain "50 domains, each started by the one before" nested;
+          plain "50 pools leave no descriptor and no thread" pools;
+          plain "idle threads of the blocking pool end" blocking_threads;
+          plain "the library's threads block signals" signals;
+        ] );
+      ("at the end", [ nothing_left () ]);
+    ]

@@ -1,1 +1,0 @@
-(** What a forked process may do: a program of its own. *)

@@ -1,1 +1,0 @@
-(** Rust values, and the calls of threads, while domains come and go and sleep. *)
