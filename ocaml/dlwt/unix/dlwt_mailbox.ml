@@ -56,12 +56,16 @@ let watch base notifiers pending fd =
       Array.iter (fun id -> Queue.add id pending) (receive base);
       run_pending notifiers pending)
 
+let before_close_hooks : (id -> unit) list Atomic.t = Atomic.make []
+let before_close f = Atomic.set before_close_hooks (f :: Atomic.get before_close_hooks)
+
 let close t =
   t.closed <- true;
   let left = Table.fold (fun _ notifier left -> notifier :: left) t.notifiers [] in
   Table.reset t.notifiers;
   List.iter (fun notifier -> notifier.at_close ()) left;
   Lwt_engine.stop_event t.event;
+  List.iter (fun f -> f t.base) (Atomic.get before_close_hooks);
   close_mailbox t.base
 
 let open_mine () =
@@ -79,7 +83,7 @@ let open_mine () =
   if not (Dlwt_rt.is_main ()) then Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
   t
 
-let key = Dlwt_rt.key (fun () -> Dlwt_shield.run open_mine)
+let key = Dlwt_rt.key (fun () -> Dlwt_signal_mask.with_all_blocked open_mine)
 let mine () = Dlwt_rt.get key
 let () = Dlwt_rt.each_domain (fun () -> ignore (mine ()))
 

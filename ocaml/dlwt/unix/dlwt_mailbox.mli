@@ -34,6 +34,10 @@ val can_open : unit -> bool
 (** Opens the calling domain's mailbox if need be. False if it has been closed, or if that
     fails, for want of descriptors perhaps. *)
 
+val before_close : (id -> unit) -> unit
+(** [before_close f] calls [f address] in each domain just before its mailbox closes. For
+    modules whose C code uses the address. Call it while modules are initialised. *)
+
 val run_received : unit -> unit
 (** Runs the handlers of the batch in which the caller is one. To be called before such a
     handler runs the loop itself. *)

@@ -13,7 +13,7 @@ type t = {
   mutable last_run : int;
 }
 
-external now : unit -> int = "dlwt_epoll_now" [@@noalloc]
+external now : unit -> int = "dlwt_timers_now" [@@noalloc]
 
 let nobody = { due = 0; order = 0; place = -1; period = -1; action = ignore }
 let create () = { heap = [||]; length = 0; started = 0; last_run = 0 }
