@@ -99,7 +99,8 @@ let lwt_works_until_80 () =
         | _ -> saw "signals"
         | exception Failure text ->
             check text
-              (contains text ~part:(Printf.sprintf "domain %d is ending" (domain ()))))
+              (contains text
+                 ~part:(Printf.sprintf "domain %d is terminating" (domain ()))))
   in
   elsewhere (fun () ->
       Lwt_main.run Lwt.return_unit;

@@ -98,7 +98,7 @@ let owner_has_ended () =
   match Lwt.bind p Lwt.return with
   | exception Invalid_argument text ->
       check text
-        (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
+        (contains text ~part:(Printf.sprintf "domain %d (which has terminated)" other))
   | _ -> Alcotest.fail "not refused"
 
 (* Lwt counts callbacks to be cleaned up, in the word that says whose a promise is. *)

@@ -362,7 +362,7 @@ let in_use_is_not_taken_over make () =
   match use () with
   | exception Invalid_argument text ->
       check text
-        (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
+        (contains text ~part:(Printf.sprintf "domain %d (which has terminated)" other))
   | () -> Alcotest.fail "not refused"
 
 (* Domains that use it at the same time: one gets it, whichever. *)

@@ -23,7 +23,7 @@
 
 /* The same as in dlwt_epoll.ml. An event is generation . descriptor (32 bits) . bits (2). */
 enum { READABLE = 1, WRITABLE = 2 };
-enum { DONE, NOT_FOUND, EXISTS, NOT_PERMITTED, BAD_DESCRIPTOR };
+enum { DONE, NO_ENTRY, EXISTS, NOT_PERMITTED, BAD_DESCRIPTOR };
 #define DESCRIPTOR(event) ((int)(((event) >> 2) & 0xffffffff))
 
 static const int operations[] = {EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL};
@@ -63,7 +63,7 @@ CAMLprim value dlwt_epoll_control(value epfd, value operation, value v_event) {
   event.data.u64 = wanted & ~(uintnat)(READABLE | WRITABLE);
   if (epoll_ctl(Int_val(epfd), op, DESCRIPTOR(wanted), &event) == 0) return Val_int(DONE);
   switch (errno) {
-  case ENOENT: return Val_int(NOT_FOUND);
+  case ENOENT: return Val_int(NO_ENTRY);
   case EEXIST: return Val_int(EXISTS);
   case EPERM: return Val_int(NOT_PERMITTED);
   case EBADF: return Val_int(BAD_DESCRIPTOR);
