@@ -33,15 +33,14 @@ val keyed_task : on_cancel:(int -> unit) -> int -> 'a Lwt.t * 'a Lwt.u
     all functions given to [Lwt.on_cancel].
 
     {[
-      let requests : (int, string Lwt.u) Hashtbl.t = Hashtbl.create 16
+      let requests : (int, string Lwt.u) Hashtbl.t Dlwt_rt.key =
+        Dlwt_rt.key (fun () -> Hashtbl.create 16)
 
-      let cancel key =
-        Hashtbl.remove requests key;
-        send_cancel key
+      let cancel key = Hashtbl.remove (Dlwt_rt.get requests) key
 
       let request key =
         let p, u = Dlwt.keyed_task ~on_cancel:cancel key in
-        Hashtbl.add requests key u;
+        Hashtbl.replace (Dlwt_rt.get requests) key u;
         p
     ]}
 
