@@ -2,7 +2,8 @@
     engine that a domain starts with.
 
     An iteration takes one system call, and a registration one. Stopping takes none: the
-    kernel is told only when it reports an event that no registration waits for.
+    kernel's interest list is updated only when it reports an event that no registration
+    waits for.
 
     Descriptor numbers are reused. The kernel forgets a file that is closed, so each
     registration asks the kernel whether the number still denotes the file that it knows.
