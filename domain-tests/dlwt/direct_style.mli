@@ -1,3 +1,4 @@
-(** Lwt's direct style, where this Lwt has it; as {!Features}. *)
+(** Lwt's direct style, which exists from Lwt 6 on. *)
 
 val all : (string * (unit -> unit Lwt.t)) list
+(** Like {!Features.all}. Empty before Lwt 6. *)

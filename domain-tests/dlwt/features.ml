@@ -6,7 +6,7 @@ let timers () =
   List.init 100 (fun i ->
       let delay = 0.001 *. float (i mod 50) in
       Lwt_unix.sleep delay >|= fun () ->
-      (* the clock of the loop may be a little behind *)
+      (* The loop's clock may be slightly behind. *)
       check "a timer does not fire early" (Unix.gettimeofday () -. start >= delay -. 0.002))
   |> Lwt.join
 
@@ -192,7 +192,7 @@ let other_key : int Lwt.key = Lwt.new_key ()
 
 let storage () =
   let mine = Some (Printf.sprintf "domain %d" (domain ())) in
-  check "nothing there at first" (Lwt.get storage_key = None);
+  check "no value at first" (Lwt.get storage_key = None);
   Lwt.with_value storage_key mine (fun () ->
       Lwt.with_value other_key (Some 3) (fun () ->
           let rec go k =
@@ -203,7 +203,7 @@ let storage () =
               go (k - 1)
           in
           go 2000))
-  >|= fun () -> check "nothing there afterwards" (Lwt.get storage_key = None)
+  >|= fun () -> check "no value afterwards" (Lwt.get storage_key = None)
 
 let streams_and_locks () =
   let stream, push = Lwt_stream.create () in

@@ -1,18 +1,18 @@
-/* What OCaml cannot ask about the process. */
+/* Properties of the process that OCaml cannot read. */
 
 #include <caml/mlvalues.h>
 #include <caml/unixsupport.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
-/* How much of C's heap is in use, in all its arenas. */
+/* Returns how many bytes of C's heap are in use, in all arenas. */
 CAMLprim value dlwt_test_allocated(value unit) {
   struct mallinfo2 info = mallinfo2();
   (void)unit;
   return Val_long(info.uordblks + info.hblkhd);
 }
 
-/* No descriptor from this number on can be opened. Returns the limit before. */
+/* Limits descriptors to numbers below [v_limit]. Returns the previous limit. */
 CAMLprim value dlwt_test_limit_descriptors(value v_limit) {
   struct rlimit limit;
   rlim_t before;
@@ -23,7 +23,7 @@ CAMLprim value dlwt_test_limit_descriptors(value v_limit) {
   return Val_long(before);
 }
 
-/* Raises that limit as far as it goes, and returns it. */
+/* Raises that limit to the maximum, and returns it. */
 CAMLprim value dlwt_test_most_descriptors(value unit) {
   struct rlimit limit;
   (void)unit;

@@ -1,12 +1,12 @@
-(* Programs whose end is what a test looks at; the first argument says which. *)
+(* Programs whose termination is tested. The first argument selects one. *)
 
 open Lwt.Infix
 
 let spawn_running f = Domain.spawn (fun () -> Lwt_main.run (f ()))
 let forever () = fst (Lwt.wait ())
 
-(* Leaves text in the buffers of both domains, then calls [exit] in the child,
-   while the initial domain is in its loop. *)
+(* Writes to the buffers of both domains, then calls [exit] in the child while the initial
+   domain is in its loop. *)
 let exit_in_child () =
   let ready, set_ready = Lwt.wait () in
   let id = Lwt_unix.make_notification ~once:true (fun () -> Lwt.wakeup set_ready ()) in
@@ -39,7 +39,8 @@ let exit_in_joined_child () =
          ignore (Lwt_io.print "buffered in the child\n");
          exit 4))
 
-(* ... and while it computes inside its loop: it cannot answer, but what it has buffered is seen. *)
+(* The same while the initial domain computes in its loop: it does not answer, but its buffered
+   output is written. *)
 let exit_while_main_is_busy () =
   let started = Atomic.make false in
   let _child =
@@ -59,7 +60,7 @@ let exit_while_main_is_busy () =
       done;
       Lwt.return_unit )
 
-(* The other way round: other domains are not waited for. *)
+(* [exit] in the initial domain does not wait for other domains. *)
 let exit_in_initial_domain () =
   let running = Atomic.make false in
   let _child =
@@ -75,18 +76,18 @@ let exit_in_initial_domain () =
       ignore (Lwt_io.print "buffered in the initial domain\n");
       exit 6 )
 
-let end_of_child () =
+let child_terminates () =
   Domain.join
     (spawn_running (fun () ->
          ignore (Lwt_io.print "buffered in the child\n");
          Lwt.return_unit));
   ignore (Lwt_io.print "buffered in the initial domain\n")
 
-(* Nobody awaits the exception of the child: the default hook ends the process. *)
+(* No promise takes the exception of the child: the default hook terminates the process. *)
 let async_exception () =
   let _child =
     spawn_running (fun () ->
-        Lwt.async (fun () -> Lwt.pause () >>= fun () -> failwith "nobody awaits this");
+        Lwt.async (fun () -> Lwt.pause () >>= fun () -> failwith "no promise takes this");
         forever ())
   in
   Lwt_main.run (forever ())
@@ -99,7 +100,7 @@ let fork_before_spawn () =
   Lwt_main.run (Lwt_unix.stat "/" >|= ignore);
   match Lwt_unix.fork () with
   | 0 ->
-      (* its own loop, notifications and threads work, and so do domains *)
+      (* The child's loop, notifications, threads and domains work. *)
       Lwt_main.run (Lwt_unix.sleep 0.001 >>= fun () -> Lwt_unix.stat "/" >|= ignore);
       Lwt_main.run (Lwt_preemptive.detach ignore ());
       Domain.join (spawn_running (fun () -> Lwt_unix.stat "/" >|= ignore));
@@ -110,8 +111,8 @@ let fork_before_spawn () =
       if status <> Unix.WEXITED 0 then exit 8;
       Lwt_main.run (Lwt_io.print "the forking process\n")
 
-(* Every domain writes whole lines through the public channels, by function and
-   by value. A channel is flushed within lines only when its buffer is full. *)
+(* Every domain writes whole lines through the standard channels, with functions and with
+   channel values. Flushing after each line keeps lines whole. *)
 let standard_channels () =
   let lines = 300 in
   let write me =
@@ -141,7 +142,7 @@ let standard_input () =
     Domain.join
       (Domain.spawn (fun () ->
            let line = line () in
-           (* the child's twin has read ahead: the rest is its own *)
+           (* The child's twin has read ahead, so it has the rest. *)
            let rest = Lwt_main.run (Lwt_io.read Lwt_io.stdin) in
            (line, rest)))
   in
@@ -155,7 +156,7 @@ let programs =
     ("exit-in-joined-child", exit_in_joined_child);
     ("exit-while-main-is-busy", exit_while_main_is_busy);
     ("exit-in-initial-domain", exit_in_initial_domain);
-    ("end-of-child", end_of_child);
+    ("child-terminates", child_terminates);
     ("async-exception", async_exception);
     ("fork-after-spawn", fork_after_spawn);
     ("fork-before-spawn", fork_before_spawn);

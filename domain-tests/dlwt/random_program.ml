@@ -1,4 +1,4 @@
-(* Only what stock Lwt has as well, so that the two can be compared. *)
+(* Uses only what stock Lwt has as well, so that both can be compared. *)
 
 open Lwt.Infix
 
@@ -34,7 +34,7 @@ let outcome = function
   | Invalid_argument _ -> -6
   | exn -> raise exn
 
-(* An exception is one more thing that is logged. *)
+(* Exceptions are logged like other events. *)
 let caught t id what p =
   Lwt.catch p (fun exn ->
       log t id what (outcome exn);

@@ -1,4 +1,5 @@
 let domain () = (Domain.self () :> int)
+let elsewhere f = Domain.join (Domain.spawn f)
 
 let check what ok =
   if not ok then failwith (Printf.sprintf "%s (in domain %d)" what (domain ()))

@@ -1,38 +1,47 @@
-(** What the tests of dlwt share. *)
+(** Shared by the tests of dlwt. *)
 
 val on_domains : int -> (unit -> unit Lwt.t) -> unit
-(** Runs the promise in that many domains at once, each in its own [Lwt_main.run]: the
-    initial domain and as many more as needed. Re-raises the first exception. *)
+(** [on_domains n f] runs [f ()] in [n] domains at once, each in its own [Lwt_main.run]:
+    the initial domain and [n - 1] new ones. Raises the first exception again. *)
+
+val elsewhere : (unit -> 'a) -> 'a
+(** [elsewhere f] is [f ()], called in a new domain. *)
 
 val domain : unit -> int
+(** Returns the calling domain's number. *)
 
 val check : string -> bool -> unit
-(** @raise Failure with that text and the domain. Callable in any domain. *)
+(** [check what ok] raises [Failure] with [what] and the domain's number unless [ok].
+    Unlike Alcotest's checks it can be called in any domain. *)
 
 val check_string : string -> expected:string -> string -> unit
+(** [check_string what ~expected s] checks that [s] is [expected]. *)
+
 val contains : string -> part:string -> bool
+(** [contains text ~part] is [true] if [part] occurs in [text]. *)
 
 val descriptors : unit -> int
-(** How many the process has open. *)
+(** Returns the number of descriptors that the process has open. *)
 
 val resident : unit -> int
-(** Resident memory, kB. *)
+(** Returns the process's resident memory in kB. *)
 
 val under_sanitizer : bool
-(** [scripts/sanitize] runs this: how much memory is in use says nothing. *)
+(** [true] if [scripts/sanitize] runs the test, whose memory usage is then meaningless. *)
 
 val allocated : unit -> int
-(** What C has allocated and not freed, in bytes. *)
+(** Returns how many bytes C code has allocated and not freed. *)
 
 val busy_threads : unit -> int
-(** How many threads of Lwt's pool have a system call. *)
+(** Returns the number of threads of Lwt's pool that run a system call. *)
 
 val children : unit -> (int * char) list
-(** The children of this process and their states: Z is a zombie. *)
+(** Returns the children of this process and their states: Z is a zombie. *)
 
 val refused : what:string -> ?owner:int -> (unit -> 'a) -> unit
-(** Checks that the call raises [Invalid_argument] whose text names this domain and, if
-    given, the owner. *)
+(** [refused ~what f] checks that [f ()] raises [Invalid_argument] with a message that
+    names the calling domain and, if given, the [owner]. *)
 
 val eventually : (unit -> bool) -> unit
-(** Waits, without Lwt, until that is so. Fails after ten seconds. *)
+(** [eventually condition] waits, without Lwt, until [condition ()]. Fails after ten
+    seconds. *)

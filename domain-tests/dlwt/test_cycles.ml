@@ -1,5 +1,4 @@
-(* Two thousand domains that run Lwt, one after the other and four at a time,
-   leave no descriptor and no memory behind. *)
+(* Two thousand domains that run Lwt, four at a time, leak neither descriptors nor memory. *)
 
 open Lwt.Infix
 open Support
@@ -8,7 +7,7 @@ let at_a_time = 4
 let half = 1000
 let file = Filename.temp_file "dlwt" ".txt"
 
-(* Each domain does a few things, and some leave things unfinished. *)
+(* Each domain does a few operations, and some terminate with operations in flight. *)
 let body number () =
   Lwt_main.run
     ( Lwt_unix.sleep 0.0001 >>= fun () ->
@@ -21,7 +20,7 @@ let body number () =
       Lwt_unix.close output >>= fun () ->
       (if number mod 3 = 0 then Lwt_unix.stat "/" >|= ignore else Lwt.return_unit)
       >>= fun () ->
-      (* a domain that made a thread takes 50 ms to end: a few only *)
+      (* Only few, since a domain that made a thread takes 50 ms to terminate. *)
       (if number mod 100 = 0 then Lwt_preemptive.detach ignore () else Lwt.return_unit)
       >>= fun () ->
       if number mod 5 <> 0 then Lwt.return_unit
@@ -30,7 +29,7 @@ let body number () =
         ignore (Lwt_unix.stat "/");
         ignore (Lwt_unix.on_signal Sys.sigusr2 ignore);
         Lwt_main.at_exit (fun () -> Lwt_unix.sleep 0.0005);
-        (* closed by a finaliser, which a new domain may run as its first act *)
+        (* Closed by a finaliser, which a new domain may run first. *)
         if number mod 25 = 0 then Lwt_stream.peek (Lwt_io.lines_of_file file) >|= ignore
         else Lwt.return_unit
       end )
@@ -42,7 +41,7 @@ let cycles ~first =
   done
 
 let measure ~expected =
-  (* what was left open is closed when it is collected *)
+  (* Open channels are closed when they are collected. *)
   eventually (fun () ->
       Gc.full_major ();
       Lwt_main.run (Lwt_unix.sleep 0.002);
@@ -53,7 +52,7 @@ let () =
   Out_channel.with_open_bin file (fun oc -> output_string oc "one\ntwo\n");
   Lwt_main.run (Lwt_unix.stat file >|= ignore);
   let expected = descriptors () in
-  (* what the first domains allocate once *)
+  (* The first domains allocate what is then reused. *)
   cycles ~first:0;
   let words, kb = measure ~expected in
   cycles ~first:half;
@@ -64,9 +63,8 @@ let () =
   in
   report half words kb;
   report (2 * half) words' kb';
-  (* less than one word for each domain *)
+  (* Less than one word per domain. *)
   check "OCaml's memory is constant" (words' - words < half);
-  (* OCaml's runtime keeps some 100 bytes of a domain for ever and dlwt 50 more;
-     what the allocator rounds up to is below a MB. One leaked page for
-     each domain would be 4000 kB. *)
+  (* Of a terminated domain OCaml's runtime keeps some 100 bytes and dlwt 50; the allocator's
+     rounding is below a MB. One leaked page per domain would be 4000 kB. *)
   check "resident memory is constant" (under_sanitizer || kb' - kb < 2500)

@@ -1,16 +1,16 @@
-(* The same random script on every engine: what is registered, ready, due and stopped. The
-   same callbacks run after each step. With a number as argument: prints that script's
-   callbacks on each engine.
+(* A random script of registrations, readiness, timers and stops makes the same callbacks run
+   after each step on every engine. With a number as argument, prints the callbacks of that
+   script on each engine.
 
-   Engines differ in the order within a round, and in what a callback sees that does more
-   than stop itself; so callbacks only do that, and what ran is sorted. *)
+   Engines differ in the order within an iteration, and in what a callback observes that does
+   more than stop itself. So callbacks only stop themselves, and the result is sorted. *)
 
 open Support
 
 type place = { mutable mine : Unix.file_descr; mutable peer : Unix.file_descr option }
 
 type registration = {
-  place : int; (* or what timer it is *)
+  place : int; (* or the kind of timer *)
   mutable event : Lwt_engine.event;
 }
 
@@ -20,9 +20,9 @@ type run = {
   places : place array;
   mutable live : registration list;
   mutable made : int;
-  mutable due : int; (* timers of no time that have not run *)
-  mutable counted : bool; (* runs of the others are *)
-  mutable ran : string list; (* in this step *)
+  mutable due : int; (* timers without delay that have not run *)
+  mutable counted : bool; (* callbacks of descriptors are recorded *)
+  mutable ran : string list; (* callbacks that ran in this step *)
 }
 
 let now = -1
@@ -70,7 +70,7 @@ let stop t r event =
   t.live <- List.filter (( != ) r) t.live;
   if r.place = now then t.due <- t.due - 1
 
-(* It stops itself after some runs, or never does. *)
+(* The callback stops itself after some runs, or never. *)
 let register t kind place =
   t.made <- t.made + 1;
   let name = Printf.sprintf "%s%d.%d" kind place t.made in
@@ -114,7 +114,7 @@ let step t =
       with_peer Unix.close;
       place.peer <- None
   | 17 when i > 0 ->
-      (* the numbers are used again *)
+      (* Reuses the descriptor numbers. *)
       List.iter (stop t) (List.filter (fun r -> r.place = i) t.live);
       close place;
       let fresh = pair () in
@@ -140,7 +140,7 @@ let trace (engine : Lwt_engine.t) ~seed =
       step t
     done;
     t.ran <- [];
-    (* engines differ in when that is *)
+    (* Engines differ in when timers without delay run. *)
     while t.due > 0 do
       engine#iter false
     done;
@@ -171,9 +171,9 @@ let agree make () =
     let own = trace (new Lwt_engine.dlwt_epoll) ~seed in
     let other = trace (make ()) ~seed in
     runs := !runs + List.length (List.filter (fun line -> String.length line > 8) own);
-    check (Printf.sprintf "the same: test_engine_random.exe %d" seed) (own = other)
+    check (Printf.sprintf "another result: test_engine_random.exe %d" seed) (own = other)
   done;
-  check "something runs" (!runs > 5000)
+  check "callbacks run" (!runs > 5000)
 
 let () =
   Sys.set_signal Sys.sigpipe Signal_ignore;

@@ -1,10 +1,9 @@
-(* Faults: no descriptors, signal handlers that raise, loops that end with an
-   exception. Errors are clear, the domain can try again, and nothing is left. *)
+(* Faults: no descriptors left, signal handlers that raise, loops that end with an exception.
+   The domain gets a clear error and can try again, and no resource is leaked. *)
 
 open Lwt.Infix
 open Support
 
-let elsewhere f = Domain.join (Domain.spawn f)
 let starts = Atomic.make 0
 let () = Dlwt_rt.each_domain (fun () -> Atomic.incr starts)
 let pool_is_idle () = eventually (fun () -> busy_threads () = 0)
@@ -14,11 +13,11 @@ let use_pool () = Lwt_main.run (Lwt_unix.stat "/" >|= ignore)
 
 external limit_descriptors : int -> int = "dlwt_test_limit_descriptors"
 
-(* [f restore] runs with that many descriptors to be had, until [restore]. *)
+(* Calls [f restore] with only [free] descriptors left until [restore ()]. *)
 let with_free free f =
   let number (fd : Unix.file_descr) = Dlwt_fd.number fd in
   let null () = Unix.openfile "/dev/null" [ O_RDONLY; O_CLOEXEC ] 0 in
-  (* fill the gaps *)
+  (* Fills the gaps. *)
   let rec fill l =
     let fd = null () in
     if number fd > 100 then fd :: l else fill (fd :: l)
@@ -58,7 +57,7 @@ let first_loop free () =
   in
   Alcotest.(check bool) "refused" (free < 2) refused;
   Alcotest.(check bool) "the exit hook ran" true !hook_ran;
-  Alcotest.(check int) "set up once" (started + 1) (Atomic.get starts);
+  Alcotest.(check int) "initialised once" (started + 1) (Atomic.get starts);
   Alcotest.(check int) "descriptors" before (descriptors ())
 
 (* A system call needs no loop. *)
@@ -78,7 +77,7 @@ let first_process () =
       elsewhere (fun () ->
           Lwt_main.run (Lwt.pause ());
           (match Lwt_process.open_process_in ("", [| "echo" |]) with
-          | _ -> check "a pipe that cannot be had" false
+          | _ -> check "a pipe without descriptors" false
           | exception Unix.Unix_error (EMFILE, _, _) -> ());
           restore ();
           let text = Lwt_main.run (Lwt_process.pread ("", [| "echo"; "again" |])) in
@@ -89,14 +88,14 @@ let first_process () =
 
 exception Interrupted
 
-(* Signals come as fast as they can be sent, and the handler raises in the
-   domain that is being set up. *)
-let interrupted_set_up () =
+(* Signals arrive as fast as they can be sent, and the handler raises in the domain that is
+   being initialised. *)
+let interrupted_initialisation () =
   let before = descriptors () in
   let target = Atomic.make (-1) and stop = Atomic.make false in
   let interrupts = Atomic.make 0 in
   let handle _ =
-    (* once for each attempt *)
+    (* Once per attempt. *)
     if Atomic.compare_and_set target (domain ()) (-1) then (
       Atomic.incr interrupts;
       raise Interrupted)
@@ -108,7 +107,7 @@ let interrupted_set_up () =
           Unix.kill (Unix.getpid ()) Sys.sigusr1
         done)
   in
-  let set_up () =
+  let initialise () =
     Dlwt_rt.start ();
     ignore (Lwt_engine.get ());
     Lwt_unix.stop_notification (Lwt_unix.make_notification ignore)
@@ -116,7 +115,7 @@ let interrupted_set_up () =
   let rec try_again () =
     match
       Atomic.set target (domain ());
-      set_up ();
+      initialise ();
       Atomic.set target (-1)
     with
     | () -> ()
@@ -124,7 +123,7 @@ let interrupted_set_up () =
   in
   let body () =
     try_again ();
-    (* it works as if nothing had happened *)
+    (* Everything works afterwards. *)
     Lwt_main.run (Lwt_unix.sleep 0.0001 >>= fun () -> Lwt_unix.stat "/" >|= ignore);
     let id = Lwt_unix.on_signal Sys.sigusr2 ignore in
     Lwt_unix.disable_signal_handler id
@@ -217,7 +216,7 @@ let failed_loop fail () =
   let before = descriptors () in
   round ();
   Alcotest.(check int) "descriptors" before (descriptors ());
-  (* a process that was in flight has ended or does soon *)
+  (* A process in flight has terminated or will soon. *)
   eventually (fun () ->
       Lwt_main.run (Lwt_unix.sleep 0.001);
       children () = [])
@@ -239,7 +238,7 @@ let () =
             case "a domain's first process" first_process;
           ] );
       ( "a signal handler that raises",
-        [ case "while a domain is set up" interrupted_set_up ] );
+        [ case "while a domain is initialised" interrupted_initialisation ] );
       ( "a loop ends with an error, and the domain after it",
         List.map (fun (name, fail) -> case name (failed_loop fail)) failures );
     ]

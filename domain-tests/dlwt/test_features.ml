@@ -1,4 +1,4 @@
-(* Each thing that Lwt does, on 1, 2 and 4 domains at once, alone and mixed. *)
+(* Each feature of Lwt on 1, 2 and 4 domains at once, alone and together. *)
 
 open Support
 

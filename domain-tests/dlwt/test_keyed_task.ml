@@ -1,11 +1,11 @@
-(* Tasks that share a function to be called when they are cancelled. *)
+(* [Dlwt.keyed_task]: tasks that share a function, called when one is cancelled. *)
 
 open Lwt.Infix
 open Support
 
 let cancelled p = Lwt.state p = Fail Lwt.Canceled
 
-(* [f] gets a task of key 7 and its resolver, and the calls so far, latest first. *)
+(* [f] gets a task with key 7, its resolver, and the calls so far, the latest first. *)
 let with_task f () =
   let calls = ref [] in
   let on_cancel key = calls := string_of_int key :: !calls in
@@ -28,7 +28,7 @@ let from_dependent p _ calls =
   check "cancelled" (cancelled p && cancelled dependent);
   called calls [ "7" ]
 
-(* It is then known by the promise that [bind] has returned. *)
+(* The task is then the same promise as the one that [bind] returned. *)
 let returned_to_bind p _ calls =
   let start, go = Lwt.wait () in
   let outer = start >>= fun () -> p in
@@ -82,7 +82,7 @@ let () =
           case "cancelled" (with_task cancel);
           case "cancelled by what depends on it" (with_task from_dependent);
           case "cancelled when returned to bind" (with_task returned_to_bind);
-          case "what it raises goes to the hook" raises;
+          case "its exception goes to the hook" raises;
         ] );
       ( "not called",
         [

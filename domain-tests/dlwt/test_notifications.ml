@@ -2,7 +2,7 @@
 
 open Support
 
-(* Values travel in a queue, notifications say that there are some. *)
+(* A queue of values, and a notification that there are some. *)
 type 'a channel = { lock : Mutex.t; queue : 'a Queue.t; mutable id : Dlwt_mailbox.id }
 
 let channel receive =
@@ -21,7 +21,7 @@ let send c v =
   Mutex.protect c.lock (fun () -> Queue.add v c.queue);
   Dlwt_mailbox.send c.id
 
-(* A cell that another domain fills. *)
+(* Waits until another domain has set the cell. *)
 let rec await cell =
   match Atomic.get cell with
   | Some v -> v
@@ -38,7 +38,7 @@ let ping_pong () =
     let peer = lazy (await other) in
     let c =
       channel (fun v ->
-          check "in order, none lost" (v = !next);
+          check "received in order, none lost" (v = !next);
           incr next;
           let last = v = rounds in
           if first then
@@ -78,7 +78,7 @@ let many_senders () =
   List.iter Thread.join threads;
   Alcotest.(check int) "sum" (4 * (per_sender * (per_sender + 1) / 2)) !sum
 
-(* More at once than a mailbox has room for at first. *)
+(* More than the initial capacity of a mailbox. *)
 let burst () =
   let count = ref 0 in
   let id = Dlwt_mailbox.make (fun () -> incr count) in
@@ -87,9 +87,9 @@ let burst () =
   done;
   Lwt_main.run (Lwt_unix.sleep 0.01);
   Dlwt_mailbox.stop id;
-  Alcotest.(check int) "all came" 10_000 !count
+  Alcotest.(check int) "all received" 10_000 !count
 
-let dead_owner_and_reused_slot () =
+let terminated_owner_and_reused_slot () =
   let dropped = Dlwt_mailbox.dropped () in
   let wrong = Atomic.make false in
   let id =
@@ -100,7 +100,7 @@ let dead_owner_and_reused_slot () =
            id))
   in
   Lwt_unix.send_notification id;
-  (* the next domain gets the same slot, and perhaps the same number in it *)
+  (* The next domain gets the same slot, and perhaps the same number in it. *)
   let ready = Atomic.make false in
   let other =
     Domain.spawn (fun () ->
@@ -114,7 +114,7 @@ let dead_owner_and_reused_slot () =
   Lwt_unix.call_notification id;
   let id' = Domain.join other in
   check "another id" (id <> id');
-  check "nobody got it" (not (Atomic.get wrong));
+  check "no handler ran" (not (Atomic.get wrong));
   Alcotest.(check int) "dropped" (dropped + 3) (Dlwt_mailbox.dropped ())
 
 let handler_that_raises () =
@@ -129,8 +129,8 @@ let handler_that_raises () =
   Dlwt_mailbox.stop bad;
   Dlwt_mailbox.stop good
 
-(* As [exit] does. What the hooks wait for has come in together with what ran
-   them. *)
+(* As [exit] does. The notification that the hooks wait for is received together with the one
+   that runs them. *)
 let handler_that_runs_the_loop () =
   Domain.join
     (Domain.spawn (fun () ->
@@ -164,7 +164,7 @@ let once_and_stop_and_set () =
 
 (* ------------------------------------------------------------------- signals *)
 
-(* Whether the process catches the signal of that system number. *)
+(* Returns whether the process catches the signal with that system number. *)
 let caught number =
   In_channel.with_open_text "/proc/self/status" In_channel.input_all
   |> String.split_on_char '\n'
@@ -192,13 +192,13 @@ let every_subscriber () =
   eventually (fun () -> Atomic.get ready = 3);
   Unix.kill (Unix.getpid ()) Sys.sigusr1;
   List.iter Domain.join domains;
-  Alcotest.(check int) "each domain was told" 3 (Atomic.get seen);
-  Alcotest.(check bool) "the last one gave it back" false (caught sigusr1)
+  Alcotest.(check int) "each domain received it" 3 (Atomic.get seen);
+  Alcotest.(check bool) "not caught after the last subscription" false (caught sigusr1)
 
-let end_of_a_subscriber () =
+let termination_of_a_subscriber () =
   let count = ref 0 in
   let mine = Lwt_unix.on_signal Sys.sigusr1 (fun _ -> incr count) in
-  (* ends without disabling its handler *)
+  (* Terminates without disabling its handler. *)
   Domain.join
     (Domain.spawn (fun () ->
          ignore (Lwt_unix.on_signal Sys.sigusr1 ignore);
@@ -207,13 +207,13 @@ let end_of_a_subscriber () =
   Unix.kill (Unix.getpid ()) Sys.sigusr1;
   Lwt_main.run (Lwt_unix.sleep 0.02);
   Lwt_unix.disable_signal_handler mine;
-  Alcotest.(check int) "told" 1 !count;
-  Alcotest.(check bool) "given back" false (caught sigusr1);
+  Alcotest.(check int) "received" 1 !count;
+  Alcotest.(check bool) "not caught" false (caught sigusr1);
   Domain.join
     (Domain.spawn (fun () ->
          ignore (Lwt_unix.on_signal Sys.sigusr1 ignore);
          Lwt_main.run (Lwt.pause ())));
-  Alcotest.(check bool) "given back at the domain's end" false (caught sigusr1)
+  Alcotest.(check bool) "not caught after the domain" false (caught sigusr1)
 
 let case name f = Alcotest.test_case name `Quick f
 
@@ -226,7 +226,7 @@ let () =
           case "ping-pong" ping_pong;
           case "many senders" many_senders;
           case "a burst" burst;
-          case "dead owner, reused slot" dead_owner_and_reused_slot;
+          case "terminated owner, reused slot" terminated_owner_and_reused_slot;
           case "a handler that raises" handler_that_raises;
           case "a handler that runs the loop" handler_that_runs_the_loop;
           case "once, stop, set" once_and_stop_and_set;
@@ -234,6 +234,6 @@ let () =
       ( "signals",
         [
           case "every subscriber" every_subscriber;
-          case "the end of a subscriber" end_of_a_subscriber;
+          case "termination of a subscriber" termination_of_a_subscriber;
         ] );
     ]

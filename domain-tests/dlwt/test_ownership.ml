@@ -1,16 +1,13 @@
-(* Using what belongs to another domain is refused, with an error that names
-   both domains, and does no harm to the owner. *)
+(* Promises, descriptors and channels used in a domain that does not own them: the use raises
+   an error that names both domains and does not affect the owner. *)
 
 open Lwt.Infix
 open Support
 
-(* Runs [f] in another domain and waits for it. *)
-let elsewhere f = Domain.join (Domain.spawn f)
 let me = domain ()
 
-(* [f] gets two pending promises of this domain and the resolver of the first,
-   in another domain, and has to be refused; the promises still work here
-   afterwards. *)
+(* Calls [f] in another domain with two pending promises of this domain and the resolver of the
+   first. [f] must be refused, and the promises still work here afterwards. *)
 let misuse name f =
   Alcotest.test_case name `Quick (fun () ->
       let p, w = Lwt.task () in
@@ -58,8 +55,7 @@ let misuses =
     with_resolver "wakeup_later_result" (fun w -> Lwt.wakeup_later_result w (Ok 1));
   ]
 
-(* A function given to bind may return another domain's promise, at once or
-   from a callback; then the result is rejected. *)
+(* If a function given to bind returns another domain's promise, the result is rejected. *)
 let returned_by_bind () =
   let p, w = Lwt.wait () in
   elsewhere (fun () ->
@@ -89,7 +85,7 @@ let is_owner () =
   Lwt.wakeup w ();
   elsewhere (fun () -> check "resolved: anywhere" (Dlwt.is_owner p))
 
-let owner_has_ended () =
+let owner_has_terminated () =
   let p, other =
     elsewhere (fun () ->
         Lwt_main.run (Lwt.pause ());
@@ -98,10 +94,10 @@ let owner_has_ended () =
   match Lwt.bind p Lwt.return with
   | exception Invalid_argument text ->
       check text
-        (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
+        (contains text ~part:(Printf.sprintf "domain %d (which has terminated)" other))
   | _ -> Alcotest.fail "not refused"
 
-(* Lwt counts callbacks to be cleaned up, in the word that says whose a promise is. *)
+(* Lwt counts callbacks to be cleaned up in the word that also holds a promise's owner. *)
 let counted () =
   let pass n p =
     for _ = 1 to n do
@@ -141,7 +137,7 @@ let counted () =
       pass 300 p;
       check "of the other domain" (Dlwt.is_owner p))
 
-(* What is built on promises refuses for the same reason. *)
+(* Structures that are built on promises raise the same error. *)
 let structures () =
   let mutex = Lwt_mutex.create () in
   let condition = Lwt_condition.create () in
@@ -177,7 +173,7 @@ let busy_descriptor () =
   Lwt_main.run
     ( Lwt_unix.write output byte 0 1 >>= fun _ ->
       reading >>= fun n ->
-      check "the owner reads on" (n = 1);
+      check "the owner still reads" (n = 1);
       Lwt_unix.close input >>= fun () -> Lwt_unix.close output )
 
 let idle_descriptor_moves () =
@@ -189,7 +185,7 @@ let idle_descriptor_moves () =
           (Lwt.pause () >>= fun () -> Lwt_unix.write output byte 0 1)
       >>= fun (n, m) ->
         check "one byte" (n = 1 && m = 1);
-        (* the loop lets go of a descriptor one turn after its last use *)
+        (* The loop releases a descriptor one iteration after its last use. *)
         Lwt.pause () )
   in
   exchange ();
@@ -199,7 +195,7 @@ let idle_descriptor_moves () =
   elsewhere (fun () ->
       Lwt_main.run (Lwt_unix.close input >>= fun () -> Lwt_unix.close output))
 
-(* One domain accepts, another serves. *)
+(* One domain accepts a connection, another serves it. *)
 let handed_over_connection () =
   let socket = Lwt_unix.socket ~cloexec:true Unix.PF_INET Unix.SOCK_STREAM 0 in
   let serve connection () =
@@ -233,17 +229,17 @@ let channel () =
   Lwt_main.run
     ( Lwt_io.write_line oc "hello" >>= fun () ->
       line >>= fun l ->
-      check_string "the owner reads on" ~expected:"hello" l;
+      check_string "the owner still reads" ~expected:"hello" l;
       Lwt_io.close ic >>= fun () -> Lwt_io.close oc )
 
-(* Lwt closes some things when they are collected. Their domain may be gone by
-   then; an exception would come up in whatever the collecting domain does. *)
-let collected_later leave_behind () =
+(* Lwt closes some resources when they are collected. Their domain may have terminated by then,
+   and an exception would be raised in unrelated code of the collecting domain. *)
+let collected_later leak () =
   let before = descriptors () in
   for _ = 1 to 5 do
-    elsewhere leave_behind
+    elsewhere leak
   done;
-  Alcotest.(check bool) "something was left" true (descriptors () > before);
+  Alcotest.(check bool) "descriptors are open" true (descriptors () > before);
   let closed () =
     Gc.full_major ();
     Lwt_main.run (Lwt_unix.sleep 0.005);
@@ -262,7 +258,7 @@ let process () =
   let p = Lwt_process.open_process_full ("", [| "true" |]) in
   check "true" (Lwt_main.run p#status = Unix.WEXITED 0)
 
-(* More entries than are read at once. *)
+(* More entries than Lwt reads at once. *)
 let directory () =
   let directory = Filename.temp_dir "dlwt" "" in
   let files = List.init 1100 (fun i -> Filename.concat directory (string_of_int i)) in
@@ -283,7 +279,7 @@ let () =
           case "returned by a callback" returned_by_bind;
           case "a resolved promise is a value" resolved_is_a_value;
           case "is_owner" is_owner;
-          case "the owner has ended" owner_has_ended;
+          case "the owner has terminated" owner_has_terminated;
           case "after many clean-ups" counted;
           case "structures" structures;
         ] );
@@ -294,7 +290,7 @@ let () =
           case "a connection is handed over" handed_over_connection;
           case "channel" channel;
         ] );
-      ( "collected when the domain has ended",
+      ( "collected when the domain has terminated",
         [
           case "file" (collected_later lines_of_file);
           case "process" (collected_later process);

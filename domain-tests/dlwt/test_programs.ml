@@ -1,4 +1,5 @@
-(* How programs end: runs each of [programs.ml] and looks at its output. *)
+(* How programs terminate: runs each program of [programs.ml] and checks its exit code and
+   output. *)
 
 open Support
 
@@ -26,7 +27,7 @@ let lines text = List.sort compare (String.split_on_char '\n' (String.trim text)
 let ends name ?input ~code ~out () =
   let outcome = run ?input name in
   Alcotest.(check string)
-    ("end; stderr: " ^ outcome.err)
+    ("exit; stderr: " ^ outcome.err)
     (Printf.sprintf "exit %d" code)
     (status outcome.status);
   Alcotest.(check (list string)) "output" (List.sort compare out) (lines outcome.out);
@@ -57,15 +58,15 @@ let exit_in_initial_domain () =
   ignore
     (ends "exit-in-initial-domain" ~code:6 ~out:[ "buffered in the initial domain" ] ())
 
-let end_of_child () =
+let child_terminates () =
   ignore
-    (ends "end-of-child" ~code:0
+    (ends "child-terminates" ~code:0
        ~out:[ "buffered in the child"; "buffered in the initial domain" ]
        ())
 
 let async_exception () =
   let { err; _ } = ends "async-exception" ~code:2 ~out:[ "" ] () in
-  check err (contains err ~part:"nobody awaits this")
+  check err (contains err ~part:"no promise takes this")
 
 let fork_after_spawn () =
   let { err; _ } = ends "fork-after-spawn" ~code:0 ~out:[ "" ] () in
@@ -104,12 +105,12 @@ let () =
           case "in a child that is being joined" exit_in_joined_child;
           case "in a child, the initial domain busy" exit_while_main_is_busy;
           case "in the initial domain" exit_in_initial_domain;
-          case "the end of a child flushes" end_of_child;
-          case "an exception that nobody awaits" async_exception;
+          case "termination of a child flushes its output" child_terminates;
+          case "an exception without a promise" async_exception;
         ] );
       ( "fork",
         [
-          case "after a spawn: refused clearly" fork_after_spawn;
+          case "after a spawn: refused with an explanation" fork_after_spawn;
           case "before: works" fork_before_spawn;
         ] );
       ( "standard channels",

@@ -1,8 +1,7 @@
-(* Random programs do the same in domains that run at once, and end in the
-   middle, as alone. With a number as argument: prints what that program does,
-   to be compared with stock Lwt.
+(* Random programs do the same in domains that run at once as they do alone. With a number as
+   argument, prints the trace of that program, to be compared with stock Lwt.
 
-   Programs that have system calls, processes, ... in flight leave nothing. *)
+   Random programs that stop with system calls, processes, ... in flight leak nothing. *)
 
 open Lwt.Infix
 open Support
@@ -17,9 +16,9 @@ let at_once seeds () =
   let rec work () =
     let i = Atomic.fetch_and_add next 1 in
     if i < n then (
-      (* a domain of its own: see the interface *)
+      (* In a domain of its own: see the interface of [Random_program]. *)
       check
-        (Printf.sprintf "does the same: test_random.exe %d" seeds.(i))
+        (Printf.sprintf "another trace: test_random.exe %d" seeds.(i))
         (alone seeds.(i) = expected.(i));
       work ())
   in
@@ -27,14 +26,14 @@ let at_once seeds () =
 
 let not_trivial () =
   let trace = alone 0 in
-  check "something happens" (String.length trace > 1000);
+  check "the program does something" (String.length trace > 1000);
   check "each seed is another program" (alone 1 <> trace)
 
-(* -------------------------------------------------------- left in the middle *)
+(* ------------------------------------------------------ operations in flight *)
 
 let file = Filename.temp_file "dlwt" ".txt"
 
-let something random =
+let operation random =
   let delay = Random.State.float random 0.002 in
   match Random.State.int random 10 with
   | 0 -> Lwt_unix.sleep 1000.
@@ -50,28 +49,28 @@ let something random =
   | 8 -> Lwt_unix.system "exit 3" >|= ignore
   | _ -> Lwt_process.pread_line ("", [| "echo"; "text" |]) >|= ignore
 
-(* Its domain ends after some turns, or with an exception. *)
-let left_in_the_middle seed () =
+(* Stops after some iterations, or with an exception. *)
+let stop_in_flight seed () =
   let random = Random.State.make [| seed |] in
-  let turns = Random.State.int random 30 in
-  let rec run turn =
-    Lwt.async (fun () -> something random);
-    if turn < turns then Lwt.pause () >>= fun () -> run (turn + 1)
+  let iterations = Random.State.int random 30 in
+  let rec run i =
+    Lwt.async (fun () -> operation random);
+    if i < iterations then Lwt.pause () >>= fun () -> run (i + 1)
     else if Random.State.bool random then Lwt.fail Exit
     else Lwt_unix.sleep (Random.State.float random 0.004)
   in
   try Lwt_main.run (run 0) with Exit -> ()
 
-let nothing_is_left () =
+let nothing_leaks () =
   Out_channel.with_open_bin file (fun oc -> output_string oc "one\ntwo\n");
   Lwt_main.run (Lwt_unix.stat file >|= ignore);
   let before = descriptors () in
   for i = 0 to 59 do
-    List.init 3 (fun j -> Domain.spawn (left_in_the_middle ((3 * i) + j)))
+    List.init 3 (fun j -> Domain.spawn (stop_in_flight ((3 * i) + j)))
     |> List.iter Domain.join
   done;
   eventually (fun () -> busy_threads () = 0);
-  (* the loop waits for processes, the collector closes channels *)
+  (* The loop waits for processes, and the GC closes channels. *)
   eventually (fun () ->
       Gc.full_major ();
       Lwt_main.run (Lwt_unix.stat file >>= fun _ -> Lwt_unix.sleep 0.001);
@@ -89,8 +88,8 @@ let () =
         [
           ( "compared",
             [
-              case "they do something" not_trivial;
+              case "programs are not trivial" not_trivial;
               case "three domains at a time" (at_once (List.init 150 Fun.id));
             ] );
-          ("ended in the middle", [ case "nothing is left" nothing_is_left ]);
+          ("operations in flight", [ case "nothing leaks" nothing_leaks ]);
         ]

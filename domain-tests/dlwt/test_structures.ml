@@ -1,20 +1,19 @@
-(* Whose a mutex, a condition, a stream, ... is. In the wrong domain every
-   function that could change something is refused, names both domains and has
-   changed nothing; its owner goes on. *)
+(* Structures that are built on promises, used in a domain that does not own them: every
+   function that could change the structure raises an error that names both domains, and
+   changes nothing. The owner can go on using it. *)
 
 open Lwt.Infix
 open Support
 
-let elsewhere f = Domain.join (Domain.spawn f)
-let me = domain ()
+let owner = domain ()
 
-(* What is to be refused. *)
+(* A name, and a call that must be refused. *)
 type misuse = Misuse : string * (unit -> 'a) -> misuse
 
-let wrong name misuses =
+let refused_elsewhere name misuses =
   elsewhere (fun () ->
       List.iter
-        (fun (Misuse (what, f)) -> refused ~what:(name ^ ": " ^ what) ~owner:me f)
+        (fun (Misuse (what, f)) -> refused ~what:(name ^ ": " ^ what) ~owner f)
         misuses)
 
 let pending p = Lwt.state p = Lwt.Sleep
@@ -26,7 +25,7 @@ let mutex () =
   let m = Lwt_mutex.create () in
   Lwt_main.run (Lwt_mutex.lock m);
   let second = Lwt_mutex.lock m in
-  wrong "Lwt_mutex"
+  refused_elsewhere "Lwt_mutex"
     [
       Misuse ("lock", fun () -> Lwt_mutex.lock m);
       Misuse ("unlock", fun () -> Lwt_mutex.unlock m);
@@ -42,7 +41,7 @@ let mutex () =
 let condition () =
   let c = Lwt_condition.create () in
   let waiting = Lwt_condition.wait c in
-  wrong "Lwt_condition"
+  refused_elsewhere "Lwt_condition"
     [
       Misuse ("wait", fun () -> Lwt_condition.wait c);
       Misuse ("signal", fun () -> Lwt_condition.signal c 1);
@@ -53,13 +52,13 @@ let condition () =
   Lwt_condition.signal c 3;
   int "signalled" 3 (Lwt_main.run waiting)
 
-(* The condition is the caller's; it must not get a waiter. *)
+(* The caller owns the condition, which must not get a waiter. *)
 let condition_with_mutex () =
   let mutex = Lwt_mutex.create () in
   Lwt_main.run (Lwt_mutex.lock mutex);
   elsewhere (fun () ->
       let c = Lwt_condition.create () in
-      refused ~what:"wait ~mutex" ~owner:me (fun () -> Lwt_condition.wait ~mutex c);
+      refused ~what:"wait ~mutex" ~owner (fun () -> Lwt_condition.wait ~mutex c);
       let waiting = Lwt_condition.wait c in
       Lwt_condition.signal c ();
       Lwt_main.run waiting);
@@ -68,7 +67,7 @@ let condition_with_mutex () =
 let mvar () =
   let m = Lwt_mvar.create 1 in
   let second = Lwt_mvar.put m 2 in
-  wrong "Lwt_mvar"
+  refused_elsewhere "Lwt_mvar"
     [
       Misuse ("put", fun () -> Lwt_mvar.put m 9);
       Misuse ("take", fun () -> Lwt_mvar.take m);
@@ -80,7 +79,8 @@ let mvar () =
   int "second" 2 (Lwt_main.run (Lwt_mvar.take m));
   bool "empty" true (Lwt_mvar.is_empty m);
   let third = Lwt_mvar.take m in
-  wrong "Lwt_mvar" [ Misuse ("put, with a reader", fun () -> Lwt_mvar.put m 9) ];
+  refused_elsewhere "Lwt_mvar"
+    [ Misuse ("put, with a reader", fun () -> Lwt_mvar.put m 9) ];
   Lwt_main.run (Lwt_mvar.put m 3);
   int "third" 3 (Lwt_main.run third)
 
@@ -94,7 +94,7 @@ let pool () =
   let finish, set_finish = Lwt.wait () in
   let first = Lwt_pool.use p (fun member -> finish >|= fun () -> member) in
   let second = Lwt_pool.use p Lwt.return in
-  wrong "Lwt_pool"
+  refused_elsewhere "Lwt_pool"
     [
       Misuse ("use", fun () -> Lwt_pool.use p Lwt.return);
       Misuse ("clear", fun () -> Lwt_pool.clear p);
@@ -131,13 +131,13 @@ let stream () =
   let s, push = Lwt_stream.create () in
   push (Some 1);
   push (Some 2);
-  wrong "Lwt_stream, with elements" (stream_misuses s push);
+  refused_elsewhere "Lwt_stream, with elements" (stream_misuses s push);
   Alcotest.(check (list int))
-    "all are there" [ 1; 2 ]
+    "no element is lost" [ 1; 2 ]
     (Lwt_main.run (Lwt_stream.nget 2 s));
-  wrong "Lwt_stream, empty" (stream_misuses s push);
+  refused_elsewhere "Lwt_stream, empty" (stream_misuses s push);
   let next = Lwt_stream.next s in
-  wrong "Lwt_stream, with a reader" (stream_misuses s push);
+  refused_elsewhere "Lwt_stream, with a reader" (stream_misuses s push);
   bool "still waits" true (pending next);
   push (Some 3);
   int "the next" 3 (Lwt_main.run next);
@@ -148,7 +148,7 @@ let bounded_stream () =
   let s, push = Lwt_stream.create_bounded 1 in
   Lwt_main.run (push#push 1);
   let second = push#push 2 in
-  wrong "Lwt_stream, bounded"
+  refused_elsewhere "Lwt_stream, bounded"
     [
       Misuse ("push", fun () -> push#push 9);
       Misuse ("close", fun () -> push#close);
@@ -168,8 +168,8 @@ let stream_from () =
     Lwt.return (if !made > 2 then None else Some !made)
   in
   let s = Lwt_stream.from make in
-  wrong "Lwt_stream.from" [ Misuse ("get", fun () -> Lwt_stream.get s) ];
-  int "nothing was made" 0 !made;
+  refused_elsewhere "Lwt_stream.from" [ Misuse ("get", fun () -> Lwt_stream.get s) ];
+  int "no element was made" 0 !made;
   Alcotest.(check (list int)) "all" [ 1; 2 ] (Lwt_main.run (Lwt_stream.to_list s))
 
 let switch () =
@@ -180,7 +180,7 @@ let switch () =
   in
   let s = Lwt_switch.create () in
   Lwt_switch.add_hook (Some s) hook;
-  wrong "Lwt_switch"
+  refused_elsewhere "Lwt_switch"
     [
       Misuse ("add_hook", fun () -> Lwt_switch.add_hook (Some s) hook);
       Misuse ("add_hook_or_exec", fun () -> Lwt_switch.add_hook_or_exec (Some s) hook);
@@ -193,7 +193,7 @@ let switch () =
 let timeout () =
   let t = Lwt_timeout.create 100 ignore and idle = Lwt_timeout.create 100 ignore in
   Lwt_timeout.start t;
-  wrong "Lwt_timeout"
+  refused_elsewhere "Lwt_timeout"
     [
       Misuse ("start", fun () -> Lwt_timeout.start t);
       Misuse ("stop", fun () -> Lwt_timeout.stop t);
@@ -213,7 +213,7 @@ let throttle () =
   let t = Throttle.create ~rate:1 ~max:10 ~n:10 in
   bool "the first may" true (Lwt_main.run (Throttle.wait t 1));
   let second = Throttle.wait t 1 in
-  wrong "Lwt_throttle" [ Misuse ("wait", fun () -> Throttle.wait t 1) ];
+  refused_elsewhere "Lwt_throttle" [ Misuse ("wait", fun () -> Throttle.wait t 1) ];
   bool "still waits" true (pending second);
   Lwt.cancel second
 
@@ -225,7 +225,7 @@ let engine () =
         Lwt_engine.stop_event event;
         Lwt.wakeup set_fired ())
   in
-  wrong "Lwt_engine"
+  refused_elsewhere "Lwt_engine"
     [
       Misuse ("stop_event", fun () -> Lwt_engine.stop_event event);
       Misuse ("set", fun () -> Lwt_engine.set engine);
@@ -244,7 +244,7 @@ let engine () =
     ];
   Lwt_main.run fired
 
-(* Without events, which would refuse for it. *)
+(* Engines without events, since events have a check of their own. *)
 let idle_engines () =
   let misuses (engine : Lwt_engine.abstract) =
     [
@@ -262,139 +262,27 @@ let idle_engines () =
     end
   in
   let select = new Lwt_engine.select in
-  wrong "select" (misuses (select :> Lwt_engine.abstract));
-  wrong "poll" (misuses (poll :> Lwt_engine.abstract));
+  refused_elsewhere "select" (misuses (select :> Lwt_engine.abstract));
+  refused_elsewhere "poll" (misuses (poll :> Lwt_engine.abstract));
   select#iter false;
   poll#iter false
 
 let signal_handler () =
   let id = Lwt_unix.on_signal Sys.sigusr1 ignore in
   let before = Lwt_unix.signal_count () in
-  wrong "Lwt_unix.on_signal"
+  refused_elsewhere "Lwt_unix.on_signal"
     [ Misuse ("disable", fun () -> Lwt_unix.disable_signal_handler id) ];
   int "still there" before (Lwt_unix.signal_count ());
   Lwt_unix.disable_signal_handler id;
   int "gone" (before - 1) (Lwt_unix.signal_count ())
 
-(* ------------------------------------------------------- who gets to own it *)
-
-(* Structures that nobody owns until they are used: how to use them in any
-   domain, and leave them idle; and how to leave them in use. *)
-type shared = { use : unit -> unit; leave_in_use : unit -> unit }
-
-let shared_mutex () =
-  let m = Lwt_mutex.create () in
-  {
-    use = (fun () -> Lwt_main.run (Lwt_mutex.with_lock m Lwt.pause));
-    leave_in_use = (fun () -> Lwt_main.run (Lwt_mutex.lock m));
-  }
-
-let shared_condition () =
-  let c = Lwt_condition.create () in
-  {
-    use = (fun () -> Lwt_condition.signal c ());
-    leave_in_use = (fun () -> ignore (Lwt_condition.wait c));
-  }
-
-let shared_mvar () =
-  let m = Lwt_mvar.create 1 in
-  {
-    use = (fun () -> Lwt_main.run (Lwt_mvar.take m >>= fun v -> Lwt_mvar.put m (v + 1)));
-    leave_in_use = (fun () -> ignore (Lwt_mvar.put m 9));
-  }
-
-let shared_pool () =
-  let p = Lwt_pool.create 1 return_3 in
-  {
-    use = (fun () -> Lwt_main.run (Lwt_pool.use p (fun _ -> Lwt.pause ())));
-    leave_in_use = (fun () -> ignore (Lwt_pool.use p (fun _ -> fst (Lwt.wait ()))));
-  }
-
-let shared_switch () =
-  let s = Lwt_switch.create () in
-  {
-    use = (fun () -> Lwt_switch.add_hook (Some s) Lwt.pause);
-    leave_in_use = (fun () -> Lwt_switch.add_hook (Some s) Lwt.pause);
-  }
-
-let shared_throttle () =
-  let t = Throttle.create ~rate:10 ~max:10 ~n:10 in
-  {
-    use = (fun () -> check "may" (Lwt_main.run (Throttle.wait t 1)));
-    leave_in_use = (fun () -> ignore (Throttle.wait t 1));
-  }
-
-let all_shared =
-  [
-    ("Lwt_mutex", shared_mutex);
-    ("Lwt_condition", shared_condition);
-    ("Lwt_mvar", shared_mvar);
-    ("Lwt_pool", shared_pool);
-    ("Lwt_switch", shared_switch);
-    ("Lwt_throttle", shared_throttle);
-  ]
-
-(* ... because they are left in use by any use. *)
-let is_left_idle name = not (List.mem name [ "Lwt_switch"; "Lwt_throttle" ])
-
-let made_here_used_there make () =
-  let { use; _ } = make () in
-  elsewhere (fun () ->
-      use ();
-      use ())
-
-let idle_is_taken_over (name, make) =
-  let { use; _ } = make () in
-  for _ = 1 to 3 do
-    elsewhere use
-  done;
-  use ();
-  let owner = me in
-  elsewhere (fun () -> refused ~what:name ~owner use)
-
-let in_use_is_not_taken_over make () =
-  let { use; leave_in_use } = make () in
-  let other =
-    elsewhere (fun () ->
-        leave_in_use ();
-        domain ())
-  in
-  match use () with
-  | exception Invalid_argument text ->
-      check text
-        (contains text ~part:(Printf.sprintf "domain %d (which has ended)" other))
-  | () -> Alcotest.fail "not refused"
-
-(* Domains that use it at the same time: one gets it, whichever. *)
-let one_gets_it make () =
-  for _ = 1 to 10 do
-    let { leave_in_use; _ } = make () in
-    let ready = Atomic.make 0 and got = Atomic.make 0 and refused = Atomic.make 0 in
-    let enter () =
-      Atomic.incr ready;
-      while Atomic.get ready < 3 do
-        Domain.cpu_relax ()
-      done;
-      (match leave_in_use () with
-      | () -> Atomic.incr got
-      | exception Invalid_argument _ -> Atomic.incr refused);
-      (* none may end before all have tried *)
-      while Atomic.get got + Atomic.get refused < 3 do
-        Domain.cpu_relax ()
-      done
-    in
-    List.init 3 (fun _ -> Domain.spawn enter) |> List.iter Domain.join;
-    int "one owner" 1 (Atomic.get got)
-  done
-
 let case name f = Alcotest.test_case name `Quick f
-let for_each test = List.map (fun (name, make) -> case name (test make)) all_shared
 
 let () =
   Lwt_main.run (Lwt_unix.sleep 0.001);
   Alcotest.run "dlwt structures"
     [
-      ( "refused elsewhere, unharmed here",
+      ( "refused in another domain, unchanged here",
         [
           case "mutex" mutex;
           case "condition" condition;
@@ -411,12 +299,4 @@ let () =
           case "idle engines" idle_engines;
           case "signal handler" signal_handler;
         ] );
-      ("made in one domain, used in another", for_each made_here_used_there);
-      ( "left idle by a domain that has ended: taken over",
-        List.filter (fun (name, _) -> is_left_idle name) all_shared
-        |> List.map (fun (name, make) ->
-               case name (fun () -> idle_is_taken_over (name, make))) );
-      ( "left in use by a domain that has ended: refused",
-        for_each in_use_is_not_taken_over );
-      ("used first by several at once: one gets it", for_each one_gets_it);
     ]

@@ -6,7 +6,7 @@ let sum_later l =
       Lwt.return (sum + x))
     0 l
 
-let here () =
+let current_domain () =
   try%lwt
     let%lwt () = Lwt.fail Exit in
     Lwt.return (-1)

@@ -1,4 +1,4 @@
-The rewriter is given a directory with a specification and one source file.
+The rewriter takes a directory with a specification, and one source file.
 
   $ rewrite() {
   >   ../../../ocaml/dlwt/rewrite/main.exe file --spec spec \
@@ -22,8 +22,8 @@ A source without state needs no specification.
   let () = print_endline "hello"
   module M = struct let f = twice end
 
-State that nobody has classified fails, with file, line and name: references,
-tables, tuples, functions with hidden state, functors, in submodules as well.
+Unclassified state is an error with file, line and name: references, tables, tuples,
+functions with hidden state and functor applications, in submodules as well.
 
   $ cat > state.ml <<EOF
   > let count = ref 0
@@ -52,21 +52,21 @@ tables, tuples, functions with hidden state, functors, in submodules as well.
   File "state.ml", line 9:
   Error: dlwt: the value `Table' of this module ...
 
-The message says what to do.
+The message contains the remedy.
 
   $ echo 'let count = ref 0' > one.ml
   $ rewrite one.ml
   File "one.ml", line 1:
-  Error: dlwt: the value `count' of this module can hold state, and the specification does not say whose it is. Say `local count', `eager count' or `inherited count' if each domain needs its own, `shared count' if you have checked that one for all domains is right
+  Error: dlwt: the value `count' of this module can hold state, and the specification does not classify it. Add `local count', `eager count' or `inherited count' if each domain needs its own value, or `shared count' if you have checked that all domains can share one
   [1]
 
-The line is that of the file, whatever its line directives say.
+The line is that of the file, not that of its line directives.
 
   $ printf 'let f x = x\n# 500 "other.ml"\nlet count = ref 0\n' > directive.ml
   $ rewrite directive.ml 2>&1 | head -1
   File "directive.ml", line 3:
 
-Classified, it becomes a key or stays.
+Classified state becomes a key, or is left as it is.
 
   $ cat > counter.ml <<EOF
   > let count = ref 0
@@ -92,7 +92,7 @@ Classified, it becomes a key or stays.
     Hashtbl.length names
   let shadow count = !count
 
-The state of a module in one record, which a function reads once.
+The state of a module in one record, which each function reads once.
 
   $ cat > record.ml <<EOF
   > let depth = ref 0
@@ -120,7 +120,7 @@ The state of a module in one record, which a function reads once.
   let leave () = (let dlwt_state = state () in dlwt_state.depth <- dlwt_state.depth - 1)
   let is_empty () = Queue.is_empty (state ()).queue
 
-Some functions do not read it: their callers pass it.
+Given functions do not read the record: their callers pass it.
 
   $ cat > given.ml <<EOF
   > let depth = ref 0
@@ -157,8 +157,8 @@ Some functions do not read it: their callers pass it.
   Error: dlwt: f is not a function of the form let f x = ...
   [1]
 
-Reading per-domain state while the module is initialised would give every
-domain the initial domain's.
+Reading per-domain state while the module is initialised is an error: every domain would
+get the initial domain's.
 
   $ cat > early.ml <<EOF
   > let count = ref 0
@@ -170,16 +170,16 @@ domain the initial domain's.
   Error: dlwt: count is read while the module is being initialised: every domain would get the initial domain's value
   [1]
 
-A cell that leaves its module as a reference.
+A cell that is passed on as a reference is an error.
 
   $ printf 'let depth = ref 0\nlet f () = Fun.id depth\n' > leak.ml
   $ printf 'file leak.ml\nrecord «state»\ncell depth depth\n' > spec/leak.spec
   $ rewrite leak.ml
   File "leak.ml", line 2:
-  Error: dlwt: the cell of depth is used other than by !x, x := e or incr x
+  Error: dlwt: the cell depth is used in another way than !x, x := e or incr x: make it a `local' or `eager' value instead
   [1]
 
-Every entry of the specification must find something.
+A rule that applies nowhere is an error.
 
   $ echo 'let f x = x' > empty.ml
   $ cat > spec/empty.spec <<EOF
@@ -227,7 +227,7 @@ Every entry of the specification must find something.
   Error: dlwt: `qualified M.x' finds nothing to apply to in empty.ml
   [1]
 
-Code that is replaced, and a text that is there twice.
+Replaced code, and a text that occurs twice.
 
   $ printf 'let a = 1\nlet b () =\n  print_int 1;\n  a\nlet c () = print_int 1; print_int 1\nexternal d : int -> int = "old"\n' > code.ml
   $ cat > spec/code.spec <<EOF
@@ -254,7 +254,7 @@ Code that is replaced, and a text that is there twice.
   Error: dlwt: `within c': the text "print_int 1" occurs 2 times in code.ml
   [1]
 
-Entries for another version are left out.
+Rules for other versions are ignored.
 
   $ echo 'let x = ref 0' > versions.ml
   $ printf 'file versions.ml\nversion 6\nlocal x\nversion 5.9\nshared x\n' > spec/versions.spec
@@ -263,17 +263,17 @@ Entries for another version are left out.
   $ VERSION=6.1.2 rewrite versions.ml
   let x = Dlwt_rt.key (fun () -> (ref 0))
 
-Mistakes in the specification itself.
+Errors in the specification itself.
 
   $ mkdir bad
   $ bad() { printf "$1" > bad/bad.spec; ../../../ocaml/dlwt/rewrite/main.exe file --spec bad --version 5.9.1 pure.ml; }
   $ bad 'file pure.ml\nlocale x\n'
   File "bad/bad.spec", line 2:
-  Error: dlwt: unknown directive "locale"
+  Error: dlwt: unknown directive "locale": spec.mli lists them
   [1]
   $ bad 'local x\n'
   File "bad/bad.spec", line 1:
-  Error: dlwt: local: no file named before this
+  Error: dlwt: local: `file F' must come first, with the file of Lwt that this applies to
   [1]
   $ bad 'file pure.ml\nreplace twice\n\nremove x\n'
   File "bad/bad.spec", line 2:
@@ -284,10 +284,10 @@ Mistakes in the specification itself.
   Error: dlwt: this « is never closed
   [1]
 
-A source that cannot be parsed.
+A source with a syntax error.
 
   $ echo 'let let' > syntax.ml
   $ rewrite syntax.ml
   File "syntax.ml", line 1:
-  Error: dlwt: this is not OCaml that this compiler can read
+  Error: dlwt: this compiler cannot parse the source
   [1]

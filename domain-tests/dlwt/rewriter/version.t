@@ -1,4 +1,4 @@
-The rules are written for the installed Lwt, whose version must be known.
+The dune rules are generated for the installed Lwt, whose version must be a known one.
 
   $ mkdir spec bin
   $ rules() { PATH=$PWD/bin:$PATH ../../../ocaml/dlwt/rewrite/main.exe rules --spec spec; }
@@ -20,21 +20,21 @@ No Lwt, one without lwt.unix, and one of an unknown version.
   $ touch lwt/lwt.ml lwt/lwt.mli
   $ rules 2>&1 | sed "s|$PWD|HERE|"
   File "HERE/lwt/unix/lwt_unix.ml", line 1:
-  Error: dlwt: this Lwt was installed without lwt.unix, or without its sources
+  Error: dlwt: this Lwt was installed without lwt.unix, or without its sources: install all of the package lwt (opam) or liblwt-ocaml-dev (Debian)
   $ touch lwt/unix/lwt_unix.ml
   $ echo 'let _HAVE_LIBEV = true' > lwt/unix/lwt_features.ml
   $ rules 2>&1 | sed "s|$PWD|HERE|"
   File "HERE/lwt/META", line 1:
-  Error: dlwt: no version of Lwt here
+  Error: dlwt: this file does not state the version of Lwt: reinstall the package lwt
   $ echo 'version = "7.0.0"' > lwt/META
   $ rules 2>&1 | sed "s|$PWD|HERE|"
   File "spec/versions", line 1:
-  Error: dlwt: Lwt 7.0.0 is installed, in HERE/lwt, and dlwt has been checked with 5.9, 6.1 only. Install one of those versions, or add this one here, build, and review what the audit says
+  Error: dlwt: Lwt 7.0.0 is installed, in HERE/lwt, but dlwt has been checked with 5.9, 6.1 only. Install one of those versions, or add this one here, build, and classify what the audit reports
   $ echo 'version = "5.90.0"' > lwt/META
   $ rules 2>&1 | sed "s|$PWD|HERE|" | tail -1 | cut -c 1-39
   Error: dlwt: Lwt 5.90.0 is installed, i
 
-A known one.
+A known version.
 
   $ echo 'version = "5.9.7"' > lwt/META
   $ rules
@@ -46,9 +46,9 @@ A known one.
   $ sed "s|$PWD|HERE|" clibs.sexp; echo
   ("-LHERE/lwt/unix" -llwt_unix_stubs -lev -lpthread)
 
-No ocamlfind at all.
+Without ocamlfind.
 
   $ PATH=/nowhere ../../../ocaml/dlwt/rewrite/main.exe rules --spec spec
   File "ocamlfind", line 1:
-  Error: dlwt: cannot run ocamlfind (No such file or directory); install it
+  Error: dlwt: cannot run ocamlfind (No such file or directory): install it
   [1]

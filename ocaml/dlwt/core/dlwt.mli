@@ -1,31 +1,65 @@
-(** Lwt on every domain: what stock Lwt has no words for.
+(** Lwt on every domain: what stock Lwt has no functions for.
 
-    [Lwt], [Lwt_unix], [Lwt_main] and the others are used as always; each domain that
-    calls [Lwt_main.run] has a loop of its own. Promises stay in the domain that made
-    them. *)
+    [Lwt], [Lwt_unix], [Lwt_main] and the other modules of Lwt are used as always. Each
+    domain that calls [Lwt_main.run] has a loop of its own, and the loops run in parallel.
+    A pending promise never leaves the domain that made it; a resolved one is a plain
+    value.
+
+    {[
+      let serve port () = Lwt_main.run (Server.run port)
+
+      let () =
+        let others = List.init 3 (fun _ -> Domain.spawn (serve 8080)) in
+        serve 8080 ();
+        List.iter Domain.join others
+    ]}
+
+    Libraries that keep state for each domain, or release it when a domain terminates, use
+    {!module:Dlwt_rt}. *)
 
 val is_owner : 'a Lwt.t -> bool
-(** Whether the calling domain may use the promise: it made it, or the promise is
-    resolved, which makes it a plain value. Safe to ask about any promise. *)
+(** [is_owner p] is [true] if the calling domain may use [p]: it made [p], or [p] is
+    resolved. Safe to call with any promise. *)
 
 val check_owner : what:string -> 'a Lwt.t -> unit
-(** @raise Invalid_argument
-      if not {!is_owner}. The message begins with [what] and names both domains. *)
+(** [check_owner ~what p] does nothing if {!is_owner}[ p].
+
+    @raise Invalid_argument
+      otherwise. The message begins with [what] and names both domains. *)
 
 val keyed_task : on_cancel:(int -> unit) -> int -> 'a Lwt.t * 'a Lwt.u
-(** [keyed_task ~on_cancel key] is [Lwt.task ()] for work that somebody else does and
-    knows by a number: when the promise is cancelled, [on_cancel key] is called, like a
-    function given to [Lwt.on_cancel] but before all of those. With an [on_cancel] that
-    many tasks share, a task takes 3 words more than without; with a closure for
-    [Lwt.on_cancel], 7.
+(** [keyed_task ~on_cancel key] is [Lwt.task ()] for work that is done elsewhere, where
+    [key] identifies it. When the promise is cancelled, [on_cancel key] is called, before
+    all functions given to [Lwt.on_cancel].
+
+    {[
+      let requests : (int, string Lwt.u) Hashtbl.t Dlwt_rt.key =
+        Dlwt_rt.key (fun () -> Hashtbl.create 16)
+
+      let cancel key = Hashtbl.remove (Dlwt_rt.get requests) key
+
+      let request key =
+        let p, u = Dlwt.keyed_task ~on_cancel:cancel key in
+        Hashtbl.replace (Dlwt_rt.get requests) key u;
+        p
+    ]}
+
+    If many tasks share one [on_cancel], each takes 3 words more than a task without; with
+    a closure for [Lwt.on_cancel] it would be 7.
 
     Unlike such a closure, [on_cancel] is not called when the promise is rejected with
     [Lwt.Canceled] in another way. *)
 
 val set_async_exception_hook : (exn -> unit) option -> unit
-(** What the calling domain does with exceptions that nobody awaits, such as those of
-    [Lwt.async]. Without a hook of its own a domain calls [!Lwt.async_exception_hook],
-    which is one for the whole process and by default ends it. *)
+(** [set_async_exception_hook (Some hook)] has [hook] called with the exceptions of the
+    calling domain that no promise takes, such as those of [Lwt.async]. With [None], the
+    initial setting, the domain calls [!Lwt.async_exception_hook], which is shared by the
+    whole process and by default terminates it.
+
+    {[
+      Dlwt.set_async_exception_hook
+        (Some (fun exn -> prerr_endline (Printexc.to_string exn)))
+    ]} *)
 
 val async_exception_hook : unit -> (exn -> unit) option
-(** The calling domain's own hook. *)
+(** Returns the calling domain's own hook. *)

@@ -1,3 +1,4 @@
-(** Whether this Lwt was built to report runtime events (Lwt 6). *)
+(** Runtime events. *)
 
 val available : bool
+(** [true] if this Lwt reports runtime events (Lwt 6). *)

@@ -1,2 +1,2 @@
-(* Lwt 6 reports what it does through this library. *)
+(* Lwt 6 reports its events through the library lwt_runtime_events. *)
 let available = true

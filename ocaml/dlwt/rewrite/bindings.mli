@@ -1,27 +1,28 @@
-(** What a piece of syntax binds, and whether it can hold state. *)
+(** The names that a piece of syntax binds, and whether its value can hold state. *)
 
 open Parsetree
 module Names : Set.S with type elt = string
 
 val pattern_name : pattern -> string option
-(** The name that a simple pattern ([x], [(x : t)]) binds. *)
+(** [pattern_name p] is the name that a simple pattern ([x], [(x : t)]) binds. *)
 
 val pattern_names : pattern -> Names.t
-(** All names that a pattern binds. *)
+(** [pattern_names p] is the set of all names that [p] binds. *)
 
 val value_names : value_binding list -> Names.t
+(** [value_names bindings] is the set of all names that [bindings] bind. *)
 
 val item_names : structure_item -> string list
-(** What a specification calls a structure item: the values it binds, [()] if it is a
-    [let] that binds none, or [type:t], [class:c], [module:M]. *)
+(** [item_names item] are the names of [item] in a specification: the values that it
+    binds, [()] for a [let] that binds none, or [type:t], [class:c], [module:M]. *)
 
 val longident : Longident.t -> string
-(** [M.x]; [""] for what has no such name. *)
+(** [longident l] is its text, such as [M.x], or [""] if [l] contains an application. *)
 
 val stateless : expression -> bool
-(** Whether the value of the expression certainly holds no mutable state: functions,
-    constants, names and constructors of those. *)
+(** [stateless e] is [true] if the value of [e] certainly holds no mutable state: [e] is a
+    function, a constant, a name, or a constructor of those. *)
 
 val stateless_module : module_expr -> bool
-(** Whether the module is certainly without state of its own, apart from what the items of
-    its structure say. *)
+(** [stateless_module m] is [true] if [m] certainly has no state, apart from the items of
+    its structure, which are checked one by one. *)

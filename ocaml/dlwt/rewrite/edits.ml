@@ -1,6 +1,5 @@
-(* Where several texts meet at one offset, closings come before openings, inner
-   closings before outer ones and outer openings before inner ones; [order]
-   says so. *)
+(* [order] sorts the texts at one offset: closings before openings, inner closings before
+   outer ones, and outer openings before inner ones. *)
 type edit = { start : int; stop : int; order : int * int * int; mutable text : string }
 type t = edit list ref
 

@@ -93,7 +93,9 @@ let expression t (it : Ast_iterator.iterator) e =
             use_record t e.pexp_loc f (fun r -> Printf.sprintf "(%s %s)" f r)
         | _, Some (Cell field) ->
             problem t e.pexp_loc
-              "the cell of %s is used other than by !x, x := e or incr x" field
+              "the cell %s is used in another way than !x, x := e or incr x: make it a \
+               `local' or `eager' value instead"
+              field
         | _, Some (Key name) -> read_key t e.pexp_loc name (getter t name)
         | _, Some (Qualified name) -> read_key t e.pexp_loc name (runtime ^ ".get")
         | Pexp_let (rec_flag, bindings, e), _ -> let_ t it rec_flag bindings e

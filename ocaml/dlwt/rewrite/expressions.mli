@@ -1,11 +1,14 @@
-(** Expressions: reads and writes of what has become per-domain. Both visit what is
-    inside. *)
+(** Rewrites expressions: reads and writes of values that have become per-domain. Each
+    function also visits the subexpressions. *)
 
 open Parsetree
 
 val expression : Scope.t -> Ast_iterator.iterator -> expression -> unit
+(** Visits an expression. *)
 
 val given_function : Scope.t -> Ast_iterator.iterator -> string -> value_binding -> unit
-(** The definition of a function that is given the record. *)
+(** [given_function scope it name binding] visits the definition of [name], a function
+    that takes the record as an argument. *)
 
 val case : Scope.t -> Ast_iterator.iterator -> case -> unit
+(** Visits a case of a [match], [try] or [function]. *)

@@ -7,12 +7,12 @@ type t = {
   ppx : string list;
 }
 
-let nowhere = { Problem.file = "ocamlfind"; line = 1 }
+let no_place = { Problem.file = "ocamlfind"; line = 1 }
 let ( / ) = Filename.concat
 
-(* dune lets the programs that it runs find the packages of its own workspace
-   first, [.../install/CONTEXT/lib]. Those are not installed ones, and looking
-   into them would make a cycle. *)
+(* Programs that dune runs find the packages of its own workspace first, in
+   [.../install/CONTEXT/lib]. Those are not installed ones, and depending on them would
+   be a cycle. *)
 let environment () =
   let of_workspace path =
     match List.rev (String.split_on_char '/' path) with
@@ -36,7 +36,7 @@ let ocamlfind args =
   let command = Array.of_list ("ocamlfind" :: args) in
   match Unix.open_process_args_full "ocamlfind" command (environment ()) with
   | exception Unix.Unix_error (e, _, _) ->
-      Problem.stop nowhere "cannot run ocamlfind (%s); install it" (Unix.error_message e)
+      Problem.stop no_place "cannot run ocamlfind (%s): install it" (Unix.error_message e)
   | (out, _, err) as process ->
       let lines = In_channel.input_all out |> String.split_on_char '\n' in
       let _ = In_channel.input_all err in
@@ -69,7 +69,8 @@ let version_in_meta directory =
   with
   | Some version -> version
   | None | (exception Sys_error _) ->
-      Problem.stop { file = meta; line = 1 } "no version of Lwt here"
+      Problem.stop { file = meta; line = 1 }
+        "this file does not state the version of Lwt: reinstall the package lwt"
 
 let contains text file =
   match In_channel.with_open_bin file In_channel.input_all with
@@ -84,7 +85,7 @@ let contains text file =
 let find () =
   match directory_of "lwt" ~with_file:"lwt.ml" with
   | None ->
-      Problem.stop nowhere
+      Problem.stop no_place
         "no Lwt with its sources (lwt.ml) was found: install the package lwt (opam) or \
          liblwt-ocaml-dev (Debian)"
   | Some directory ->
@@ -92,7 +93,8 @@ let find () =
       if not (Sys.file_exists (unix_directory / "lwt_unix.ml")) then
         Problem.stop
           { file = unix_directory / "lwt_unix.ml"; line = 1 }
-          "this Lwt was installed without lwt.unix, or without its sources";
+          "this Lwt was installed without lwt.unix, or without its sources: install all \
+           of the package lwt (opam) or liblwt-ocaml-dev (Debian)";
       let direct =
         match directory_of "lwt_direct" ~with_file:"lwt_direct.ml" with
         | Some d -> sources d

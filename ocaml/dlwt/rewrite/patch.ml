@@ -1,7 +1,7 @@
 open Parsetree
 
-(* The spans of the structure items and signature items, at any depth, that
-   bind each name. *)
+(* Maps each name to the spans of the structure and signature items, at any depth, that
+   bind it. *)
 let spans_of_items ~file source =
   let spans = Hashtbl.create 97 in
   let add (loc : Location.t) name =
@@ -39,14 +39,14 @@ let apply_one ~file source rule =
   let spans = Hashtbl.find_all (spans_of_items ~file source) item in
   match List.sort_uniq compare (List.concat_map (occurrences source text) spans) with
   | [] ->
-      (* Spec.report_unused says so *)
+      (* [Spec.report_unused] reports it. *)
       source
   | [ at ] ->
       Spec.use rule;
       let missing_lines = newlines text - newlines other in
       if missing_lines < 0 then
         Problem.stop (Spec.place rule)
-          "the new text has more lines than the old one; put it on one line";
+          "the new text has more lines than the old one: put it on one line";
       let stop = at + String.length text in
       String.sub source 0 at ^ other
       ^ String.make missing_lines '\n'

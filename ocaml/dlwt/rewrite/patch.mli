@@ -1,5 +1,5 @@
-(** The [within] rules: changes of a few words inside the items that bind a name. They
-    come first, so that the other rules apply to their result. *)
+(** The [within] rules, which replace a few words inside the items that bind a name. They
+    are applied first, so that the other rules see their result. *)
 
 val apply : file:string -> Spec.t -> string -> string
-(** The source with the changes made; the number of lines stays. *)
+(** [apply ~file spec source] is the changed source, with the same number of lines. *)

@@ -2,8 +2,9 @@ let check_version ~spec (lwt : Installed.t) =
   let place, known = Spec.known_versions ~directory:spec in
   if not (List.exists (fun v -> Spec.version_matches v lwt.version) known) then
     Problem.stop place
-      "Lwt %s is installed, in %s, and dlwt has been checked with %s only. Install one \
-       of those versions, or add this one here, build, and review what the audit says"
+      "Lwt %s is installed, in %s, but dlwt has been checked with %s only. Install one \
+       of those versions, or add this one here, build, and classify what the audit \
+       reports"
       lwt.version
       (Filename.dirname lwt.unix_directory)
       (String.concat ", " known)
@@ -21,8 +22,7 @@ let rule ~version file =
     \   (run ../rewrite/main.exe file --spec ../spec --version %s %%{source}))))\n"
     (Filename.basename file) file version
 
-(* Without lwt_ppx an empty one: [let%lwt] is then an extension that nobody
-   knows. *)
+(* If lwt_ppx is not installed, the rewriter is empty, and [let%lwt] an unknown extension. *)
 let ppx_rules = function
   | [] -> "(rule (write-file ppx_lwt.ml \"\"))\n(rule (write-file ppx_lwt.mli \"\"))\n"
   | files ->

@@ -10,15 +10,14 @@ type t = {
   edits : Edits.t;
   frame : Frame.t;
   mutable keys : Names.t;
-      (** names that stand for a key, a cell, a slot or a given function here *)
-  mutable defined : Names.t;  (** those whose definition was seen *)
+      (** the names that denote a key, a cell, a slot or a given function here *)
+  mutable defined : Names.t;  (** the names whose definition has been visited *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
 
 let span (loc : Location.t) = (loc.loc_start.pos_cnum, loc.loc_end.pos_cnum)
 
-(* Sources have line directives of their own; a problem is reported where it is
-   in the file. *)
+(* Counts lines in the file, because the source may have line directives of its own. *)
 let problem t (loc : Location.t) =
   let line = ref 1 in
   String.iteri
@@ -55,7 +54,6 @@ let keyed_kind t name =
       | _ -> None)
     t.spec.values
 
-(* What an expression that is just a name stands for. *)
 type meaning =
   | Cell of string
   | Slot of string

@@ -1,5 +1,5 @@
-(** Where the rewriting of a file is: its specification, its edits so far, and what names
-    stand for in the code that is being visited. *)
+(** The state of the rewriting of a file: its specification, its edits so far, and what
+    names denote in the code that is being visited. *)
 
 open Parsetree
 
@@ -10,47 +10,54 @@ type t = private {
   edits : Edits.t;
   frame : Frame.t;
   mutable keys : Bindings.Names.t;
-      (** names that stand for a key, a cell, a slot or a given function here *)
-  mutable defined : Bindings.Names.t;  (** those whose definition was seen *)
+      (** the names that denote a key, a cell, a slot or a given function here *)
+  mutable defined : Bindings.Names.t;  (** the names whose definition has been visited *)
   mutable depth : int;  (** 0 in code that runs when the module is initialised *)
 }
 
 val create : file:string -> source:string -> Spec.t -> t
+(** [create ~file ~source spec] is the state before anything is visited. *)
 
 val runtime : string
-(** The module that the generated code calls. *)
+(** The name of the module that the generated code calls. *)
 
 (** {1 Places and edits} *)
 
 val span : Location.t -> int * int
+(** [span loc] is the offsets of its start and end. *)
+
 val problem : t -> Location.t -> ('a, unit, string, unit) format4 -> 'a
+(** Like {!Problem.at}. *)
 
 val around : ?rank:int -> t -> Location.t -> string -> string -> unit
-(** As {!Edits.around}. *)
+(** Like {!Edits.around}. *)
 
 (** {1 Scope} *)
 
 val deeper : t -> (unit -> unit) -> unit
-(** Visits code that does not run when the module is initialised. *)
+(** [deeper t visit] calls [visit], for code that does not run when the module is
+    initialised. *)
 
 val hiding : t -> Bindings.Names.t -> (unit -> unit) -> unit
-(** Visits code in which these names are bound to something else. *)
+(** [hiding t names visit] calls [visit], for code in which other values have these names.
+*)
 
 val hide : t -> Bindings.Names.t -> unit
-(** From here on they are. *)
+(** [hide t names] is for the rest of a scope in which other values have these names. *)
 
 val define : t -> string -> unit
-(** From here on the name stands for a key, a cell, a slot or a given function. *)
+(** [define t name] makes [name] denote a key, a cell, a slot or a given function in the
+    rest of the scope. *)
 
-(** {1 What a name is} *)
+(** {1 The meaning of names} *)
 
 val is_cell_or_slot : t -> string -> bool
+(** Returns whether the specification makes a cell or a slot of the name. *)
 
 val keyed_kind : t -> string -> Spec.kind option
-(** If it is to become a key. *)
+(** Returns the kind of key that the specification makes of the name, if any. *)
 
-(** What an expression that is just a name stands for; cells and slots with their field.
-*)
+(** What a name denotes. A cell and a slot have the name of their field. *)
 type meaning =
   | Cell of string
   | Slot of string
@@ -59,14 +66,16 @@ type meaning =
   | Qualified of string
 
 val meaning : t -> expression -> meaning option
+(** [meaning t e] is what [e] denotes, if [e] is just a name. *)
 
 (** {1 Reading} *)
 
 val getter : t -> string -> string
-(** The function that reads that key. *)
+(** [getter t name] is the function that reads the key [name]. *)
 
 val read_key : t -> Location.t -> string -> string -> unit
-(** [read_key t place name getter]. *)
+(** [read_key t loc name getter] makes the expression at [loc], which denotes the key
+    [name], read that key with [getter]. *)
 
 val use_record : t -> Location.t -> string -> (string -> string) -> unit
-(** [use_record t place field text]: as {!Frame.use}. *)
+(** [use_record t loc field text] is {!Frame.use} of the field [field]. *)

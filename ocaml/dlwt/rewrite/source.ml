@@ -12,6 +12,6 @@ let iter (it : Ast_iterator.iterator) ~file source =
   | exception (Syntaxerr.Error _ | Lexer.Error _) ->
       Problem.stop
         { file; line = lexbuf.lex_curr_p.pos_lnum }
-        "this is not OCaml that this compiler can read"
+        "this compiler cannot parse the source"
 
 let line_directive ~file ~line = Printf.sprintf "\n# %d %S\n" line file

@@ -1,13 +1,15 @@
 (** OCaml sources: reading and parsing. *)
 
 val read : string -> string
+(** [read file] is the content of [file]. *)
 
 val is_interface : string -> bool
-(** By the name of the file. *)
+(** [is_interface file] is [true] if [file] is named [*.mli]. *)
 
 val iter : Ast_iterator.iterator -> file:string -> string -> unit
-(** Parses a source, which is said to be from [file], and runs the iterator over it. A
-    syntax error is a {!Problem}. *)
+(** [iter it ~file source] parses [source], the content of [file], and runs [it] over it.
+    Reports a syntax error as a {!Problem}. *)
 
 val line_directive : file:string -> line:int -> string
-(** Text to insert, on lines of its own, so that the next line is said to be that one. *)
+(** [line_directive ~file ~line] is text, on lines of its own, after which the compiler
+    counts lines from [line] of [file]. *)

@@ -88,7 +88,7 @@ let starts_with prefix source pos =
   let n = String.length prefix in
   pos + n <= String.length source && String.sub source pos n = prefix
 
-(* Each token with its line. *)
+(* Returns each token with its line. *)
 let tokens file source =
   let length = String.length source in
   let rec go pos line acc =
@@ -126,14 +126,14 @@ let version_matches prefix version =
 
 let read_file file = In_channel.with_open_bin file In_channel.input_all
 
-(* Folds [f acc (file, version) place directive tokens] over the directives; [f]
-   returns the tokens that it leaves. *)
+(* Folds [f acc (file, version) place directive tokens] over the directives. [f] returns
+   the tokens that follow its directive. *)
 let iter_directives spec_file ~init ~f =
   let rec go acc section = function
     | [] -> acc
     | (End_of_line, _) :: rest -> go acc section rest
     | (Text _, line) :: _ ->
-        Problem.stop { file = spec_file; line } "code without a directive before it"
+        Problem.stop { file = spec_file; line } "this code follows no directive"
     | (Word "file", _) :: (Word f, _) :: rest -> go acc (f, "any") rest
     | (Word "version", _) :: (Word v, _) :: rest -> go acc (fst section, v) rest
     | (Word d, line) :: rest ->
@@ -222,7 +222,7 @@ let directive spec where d tokens =
   | "keyed" -> list (fun l -> { spec with keyed = spec.keyed @ l })
   | "declare" -> with_code (fun r -> { spec with declare = r :: spec.declare })
   | "hide" -> list (fun l -> { spec with hide = spec.hide @ l })
-  | _ -> Problem.stop where "unknown directive %S" d
+  | _ -> Problem.stop where "unknown directive %S: spec.mli lists them" d
 
 let spec_files directory =
   Sys.readdir directory |> Array.to_list
@@ -234,7 +234,9 @@ let load ~directory ~version ~file =
   List.fold_left
     (fun init spec_file ->
       iter_directives spec_file ~init ~f:(fun spec (f, v) where d rest ->
-          if f = "" then Problem.stop where "%s: no file named before this" d
+          if f = "" then
+            Problem.stop where
+              "%s: `file F' must come first, with the file of Lwt that this applies to" d
           else
             let changed, rest = directive spec where d rest in
             if f = file && (v = "any" || version_matches v version) then (changed, rest)

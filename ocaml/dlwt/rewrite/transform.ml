@@ -57,9 +57,9 @@ let shared t name =
 let audit t loc name =
   if not (shared t name) then
     problem t loc
-      "the value `%s' of this module can hold state, and the specification does not say \
-       whose it is. Say `local %s', `eager %s' or `inherited %s' if each domain needs \
-       its own, `shared %s' if you have checked that one for all domains is right"
+      "the value `%s' of this module can hold state, and the specification does not \
+       classify it. Add `local %s', `eager %s' or `inherited %s' if each domain needs \
+       its own value, or `shared %s' if you have checked that all domains can share one"
       name name name name name
 
 let audit_binding t b =
@@ -218,7 +218,7 @@ let iterator t =
     class_expr = (fun it c -> deeper t (fun () -> default.class_expr it c));
   }
 
-(* Cells that were defined count as used even if nothing reads them. *)
+(* Cells that are defined count as used even if no code reads them. *)
 let use_defined t =
   let mark rules =
     List.iter (fun r -> if Names.mem (Spec.name r) t.defined then Spec.use r) rules
@@ -235,7 +235,7 @@ let apply ~file spec source =
   let t = Scope.create ~file ~source spec in
   Source.iter (iterator t) ~file source;
   use_defined t;
-  (* Warnings about Lwt's code are Lwt's to heed. *)
+  (* Lwt's maintainers handle the warnings about Lwt's code. *)
   let header = "[@@@ocaml.warning \"-a\"]" ^ Source.line_directive ~file ~line:1 in
   String.concat ""
     ((header :: Edits.apply ~file t.edits source :: List.map inserted spec.append)

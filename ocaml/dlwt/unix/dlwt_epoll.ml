@@ -1,54 +1,59 @@
-(* Bits: readable, writable. *)
+(* The bits of an event. *)
 let readable = 1
 let writable = 2
 
-(* Ready without being waited for: a file that the kernel does not watch, each time;
-   a descriptor that was closed already, so that its user finds out. *)
-type readiness = Watched | Once | Always
+(* How an iteration learns that a descriptor is ready: from the kernel; without asking it,
+   [Once], for a descriptor that was already closed when it was registered; or [Always], for
+   a file that epoll does not support. *)
+type readiness = Polled | Once | Always
 
-(* A descriptor's number, what it stands for in the kernel's set, and who waits. *)
-type watch = {
+(* A descriptor number: its registrations, and what the kernel knows of it. *)
+type descriptor = {
   number : int;
   mutable registrations : registration list;
-  mutable known : int;  (** the bits that the kernel's set has for it, 0 if it has not *)
-  mutable generation : int;  (** of what the kernel's set has *)
+  mutable interest : int;  (** its bits in the epoll instance, 0 if it is not there *)
+  mutable generation : int;  (** of its entry in the epoll instance *)
   mutable readiness : readiness;
   mutable changed : bool;  (** it is in the list of changes *)
 }
 
 and registration = {
-  watch : watch;
+  descriptor : descriptor;
   bits : int;
   run : unit -> unit;
-  round : int;  (** made in that one: it waits from the next on *)
+  round : int;  (** when it was made; it runs from the next round on *)
   mutable stopped : bool;
 }
 
 type t = {
-  mutable set : int;  (** the descriptor of the kernel's *)
-  mutable watches : watch option array;  (** by number *)
-  mutable changes : watch list;  (** registered since the last wait *)
-  mutable ready : watch list;  (** those that are not [Watched], and perhaps others *)
+  mutable epfd : int;  (** the descriptor of the epoll instance *)
+  mutable descriptors : descriptor option array;  (** by number *)
+  mutable changes : descriptor list;  (** registered since the last wait *)
+  mutable ready : descriptor list;  (** those that are not [Polled], and perhaps others *)
   mutable round : int;
-  mutable outdated : bool;  (** the set has what cannot be taken out of it *)
+  mutable stale : bool;
+      (** the epoll instance has an entry that cannot be removed: its file is open under
+          another number only *)
   mutable forks : int;
-  found : int array;  (** what a wait has found; see {!number_of} *)
+  events : int array;  (** the result of a wait; see {!number_of} *)
   timers : Dlwt_timers.t;
 }
 
-(* ---------------------------------------------------------------- the kernel *)
+(* -------------------------------------------------------------- system calls *)
 
 type operation = Add | Modify | Remove
-type outcome = Done | Unknown | Known | Refused | Closed
 
-external create_set : unit -> int = "dlwt_epoll_create"
-external close_set : int -> unit = "dlwt_epoll_close"
+(* The errors of epoll_ctl that describe the descriptor: ENOENT, EEXIST, EPERM, EBADF. *)
+type outcome = Done | No_entry | Exists | Not_permitted | Bad_descriptor
+
+external epoll_create : unit -> int = "dlwt_epoll_create"
+external epoll_close : int -> unit = "dlwt_epoll_close"
 external control : int -> operation -> int -> outcome = "dlwt_epoll_control"
 external wait : int -> int array -> int -> int = "dlwt_epoll_wait"
 external forks : unit -> int = "dlwt_epoll_forks" [@@noalloc]
 
-(* How the stubs name an event: generation (28 bits) . number (32) . bits (2). *)
-let event w bits = (w.generation lsl 34) lor (w.number lsl 2) lor bits
+(* An event in the stubs: generation (28 bits) . number (32) . bits (2). *)
+let event d bits = (d.generation lsl 34) lor (d.number lsl 2) lor bits
 let bits_of event = event land 3
 let number_of event = (event lsr 2) land 0xffff_ffff
 let generation_of event = event lsr 34
@@ -57,55 +62,55 @@ let generation_of event = event lsr 34
 
 let create () =
   {
-    set = create_set ();
-    watches = [||];
+    epfd = epoll_create ();
+    descriptors = [||];
     changes = [];
     ready = [];
     round = 0;
-    outdated = false;
+    stale = false;
     forks = forks ();
-    found = Array.make 256 0;
+    events = Array.make 256 0;
     timers = Dlwt_timers.create ();
   }
 
 let close t =
-  let set = t.set in
-  t.set <- -1;
-  close_set set
+  let epfd = t.epfd in
+  t.epfd <- -1;
+  epoll_close epfd
 
 let timers t = t.timers
 
-let new_watch number =
+let new_descriptor number =
   {
     number;
     registrations = [];
-    known = 0;
+    interest = 0;
     generation = 0;
-    readiness = Watched;
+    readiness = Polled;
     changed = false;
   }
 
-let watch t number =
-  let length = Array.length t.watches in
+let descriptor t number =
+  let length = Array.length t.descriptors in
   if number >= length then
-    t.watches <- Array.append t.watches (Array.make (number + 64) None);
-  match t.watches.(number) with
-  | Some w -> w
+    t.descriptors <- Array.append t.descriptors (Array.make (number + 64) None);
+  match t.descriptors.(number) with
+  | Some d -> d
   | None ->
-      let w = new_watch number in
-      t.watches.(number) <- Some w;
-      w
+      let d = new_descriptor number in
+      t.descriptors.(number) <- Some d;
+      d
 
-let change t w =
-  if not w.changed then (
-    t.changes <- w :: t.changes;
-    w.changed <- true)
+let change t d =
+  if not d.changed then (
+    t.changes <- d :: t.changes;
+    d.changed <- true)
 
 let register t fd bits run =
-  let w = watch t (Dlwt_fd.number fd) in
-  let r = { watch = w; bits; run; round = t.round; stopped = false } in
-  w.registrations <- r :: w.registrations;
-  change t w;
+  let d = descriptor t (Dlwt_fd.number fd) in
+  let r = { descriptor = d; bits; run; round = t.round; stopped = false } in
+  d.registrations <- r :: d.registrations;
+  change t d;
   r
 
 let on_readable t fd run = register t fd readable run
@@ -113,92 +118,96 @@ let on_writable t fd run = register t fd writable run
 
 let stop r =
   r.stopped <- true;
-  r.watch.registrations <- List.filter (fun r -> not r.stopped) r.watch.registrations
+  r.descriptor.registrations <-
+    List.filter (fun r -> not r.stopped) r.descriptor.registrations
 
-let wanted w = List.fold_left (fun bits r -> bits lor r.bits) 0 w.registrations
+let wanted d = List.fold_left (fun bits r -> bits lor r.bits) 0 d.registrations
 
-(* -------------------------------------------------- what changes in the set *)
+(* ------------------------------------------------------ the epoll instance *)
 
-(* What was registered for a file that has been closed. *)
-let forget_older t w =
+(* Removes the registrations for a file that has been closed. *)
+let remove_older t d =
   let is_new (r : registration) = r.round = t.round in
-  w.registrations <- List.filter is_new w.registrations
+  d.registrations <- List.filter is_new d.registrations
 
-let make_ready t w readiness =
-  if w.readiness = Watched then t.ready <- w :: t.ready;
-  w.readiness <- readiness
+let make_ready t d readiness =
+  if d.readiness = Polled then t.ready <- d :: t.ready;
+  d.readiness <- readiness
 
-let watch_for w bits =
-  w.known <- bits;
-  w.readiness <- Watched
+let set_interest d bits =
+  d.interest <- bits;
+  d.readiness <- Polled
 
-let rec add t w =
-  let bits = wanted w in
-  w.generation <- (w.generation + 1) land 0xfff_ffff;
-  match control t.set Add (event w bits) with
+let rec add t d =
+  let bits = wanted d in
+  d.generation <- (d.generation + 1) land 0xfff_ffff;
+  match control t.epfd Add (event d bits) with
   | Done ->
-      if w.readiness = Always then forget_older t w;
-      watch_for w bits
-  | Known -> modify t w
-  | Refused -> make_ready t w Always
-  | Closed | Unknown -> make_ready t w Once
+      if d.readiness = Always then remove_older t d;
+      set_interest d bits
+  | Exists -> modify t d
+  | Not_permitted -> make_ready t d Always
+  | Bad_descriptor | No_entry -> make_ready t d Once
 
-and modify t w =
-  let bits = wanted w in
-  match control t.set Modify (event w bits) with
-  | Done -> watch_for w bits
-  | Known | Unknown | Refused ->
-      w.known <- 0;
-      forget_older t w;
-      if not (List.is_empty w.registrations) then add t w
-  | Closed ->
-      w.known <- 0;
-      make_ready t w Once
+and modify t d =
+  let bits = wanted d in
+  match control t.epfd Modify (event d bits) with
+  | Done -> set_interest d bits
+  | Exists | No_entry | Not_permitted ->
+      d.interest <- 0;
+      remove_older t d;
+      if not (List.is_empty d.registrations) then add t d
+  | Bad_descriptor ->
+      d.interest <- 0;
+      make_ready t d Once
 
 let rec make_changes t =
   match t.changes with
   | [] -> ()
-  | w :: rest ->
-      if not (List.is_empty w.registrations) then
-        if w.known <> 0 then modify t w else add t w;
-      w.changed <- false;
+  | d :: rest ->
+      if not (List.is_empty d.registrations) then
+        if d.interest <> 0 then modify t d else add t d;
+      d.changed <- false;
       t.changes <- rest;
       make_changes t
 
-(* Nobody waits, or not any more, for what an event is about. *)
-let narrow t w =
-  if not (List.is_empty w.registrations) then modify t w
+(* After an event that no registration waits for. *)
+let reduce_interest t d =
+  if not (List.is_empty d.registrations) then modify t d
   else (
-    (* If it is about a file that is open under another number only, there will be
-       another event. *)
-    ignore (control t.set Remove (event w 0) : outcome);
-    w.known <- 0)
+    (* Fails if the event's file is open under another number only. Then there will be
+       another event, which makes the instance stale. *)
+    ignore (control t.epfd Remove (event d 0) : outcome);
+    d.interest <- 0)
 
-let move t w ~is_ours =
+let migrate t d ~is_ours =
   (if is_ours then
-     match control t.set Modify (event w w.known) with
+     match control t.epfd Modify (event d d.interest) with
      | Done -> ()
-     | Known | Unknown | Refused | Closed -> forget_older t w);
-  w.known <- 0;
-  if not (List.is_empty w.registrations) then change t w
+     | Exists | No_entry | Not_permitted | Bad_descriptor -> remove_older t d);
+  d.interest <- 0;
+  if not (List.is_empty d.registrations) then change t d
 
-(* After a fork the set is the parent's, who may have changed it since, and goes by what it
-   has put there; and a file that was closed while another descriptor of it is open can
-   only be left behind with its set. *)
-let renew t =
-  t.outdated <- true;
+(* Replaces the epoll instance. After a fork it is shared with the parent, which may have
+   changed it since and relies on its entries. A stale entry can only be left behind together
+   with its instance. *)
+let replace_instance t =
+  t.stale <- true;
   let is_ours = t.forks = forks () in
-  let move = function Some w when w.known <> 0 -> move t w ~is_ours | _ -> () in
-  Array.iter move t.watches;
-  if t.set <> -1 then close t;
-  t.set <- create_set ();
-  t.outdated <- false;
+  let migrate = function
+    | Some d when d.interest <> 0 -> migrate t d ~is_ours
+    | _ -> ()
+  in
+  Array.iter migrate t.descriptors;
+  if t.epfd <> -1 then close t;
+  t.epfd <- epoll_create ();
+  t.stale <- false;
   t.forks <- forks ()
 
 (* --------------------------------------------------------------- iterations *)
 
-(* A function may run an iteration itself, which uses [t.found] and finds what is
-   left of this one. *)
+(* A function may run an iteration itself, which overwrites [t.events] and runs what
+   remains of this one. *)
 let is_over t round = t.round <> round
 
 let rec run_some registrations bits round =
@@ -215,48 +224,49 @@ let run_all registrations bits round =
 let rec run_ready t ready round =
   match ready with
   | [] -> ()
-  | w :: rest ->
-      let waiting = w.registrations in
-      if w.readiness = Once then (
-        w.readiness <- Watched;
-        forget_older t w);
+  | d :: rest ->
+      let waiting = d.registrations in
+      if d.readiness = Once then (
+        d.readiness <- Polled;
+        remove_older t d);
       run_all waiting (readable lor writable) round;
       if not (is_over t round) then run_ready t rest round
 
 let run_event t event round =
   let bits = bits_of event in
-  match t.watches.(number_of event) with
-  | Some w when w.known <> 0 && w.generation = generation_of event ->
-      if bits land wanted w <> 0 then run_all w.registrations bits round else narrow t w
+  match t.descriptors.(number_of event) with
+  | Some d when d.interest <> 0 && d.generation = generation_of event ->
+      if bits land wanted d <> 0 then run_all d.registrations bits round
+      else reduce_interest t d
   | _ ->
-      (* of a file that was closed under this number and is open under another *)
-      t.outdated <- true
+      (* An entry for a file that was closed under this number and is open under another. *)
+      t.stale <- true
 
-let rec run_found t i n round =
+let rec run_events t i n round =
   if i < n && not (is_over t round) then (
-    run_event t t.found.(i) round;
-    run_found t (i + 1) n round)
+    run_event t t.events.(i) round;
+    run_events t (i + 1) n round)
 
-let drop_idle t =
-  let is_waited_for w =
-    if List.is_empty w.registrations then w.readiness <- Watched;
-    w.readiness <> Watched
+let remove_idle t =
+  let is_waited_for d =
+    if List.is_empty d.registrations then d.readiness <- Polled;
+    d.readiness <> Polled
   in
   t.ready <- List.filter is_waited_for t.ready
 
-(* A wait that does not block keeps the domain's lock, which is dear to give back. A loop
-   that never blocks lets the domain's other threads run every now and then. *)
+(* A wait that does not block keeps the domain's lock, which is expensive to release. A loop
+   that never blocks therefore yields to the domain's other threads once in 16 rounds. *)
 let iter t ~block =
-  if t.outdated || t.forks <> forks () then renew t;
+  if t.stale || t.forks <> forks () then replace_instance t;
   make_changes t;
-  if not (List.is_empty t.ready) then drop_idle t;
+  if not (List.is_empty t.ready) then remove_idle t;
   t.round <- t.round + 1;
   let round = t.round in
   let timeout =
     if block && List.is_empty t.ready then Dlwt_timers.milliseconds t.timers else 0
   in
   if timeout = 0 && round land 15 = 0 then Thread.yield ();
-  let n = wait t.set t.found timeout in
+  let n = wait t.epfd t.events timeout in
   Dlwt_timers.run t.timers;
   if not (is_over t round) then run_ready t t.ready round;
-  run_found t 0 n round
+  run_events t 0 n round

@@ -1,39 +1,60 @@
-(** What waits for descriptors and for time to pass in one domain: the engine that a
-    domain starts with, without what [Lwt_engine.abstract] adds.
+(** Waits for descriptors and timers with epoll: the core of [Lwt_engine.dlwt_epoll], the
+    engine that a domain starts with.
 
-    One system call for an iteration, one for a registration, and none to stop one: what
-    nobody waits for any more is left to the kernel until it shows or is closed.
+    An iteration takes one system call, and a registration one. Stopping takes none: the
+    kernel's interest list is updated only when it reports an event that no registration
+    waits for.
 
-    Numbers of descriptors are used again. The kernel forgets a file that is closed, so
-    each registration asks it anew whether the number is still that of the file it knows;
-    if not, what was registered for the closed file never runs. *)
+    Descriptor numbers are reused. The kernel forgets a file that is closed, so each
+    registration asks the kernel whether the number still denotes the file that it knows.
+    If not, the registrations for the closed file never run.
+
+    {[
+      let epoll = Dlwt_epoll.create ()
+
+      let stdin =
+        Dlwt_epoll.on_readable epoll Unix.stdin (fun () -> print_endline "input")
+
+      let () =
+        Dlwt_epoll.iter epoll ~block:true;
+        Dlwt_epoll.stop stdin;
+        Dlwt_epoll.close epoll
+    ]} *)
 
 type t
 
 val create : unit -> t
-(** @raise Unix.Unix_error if there is no descriptor left. *)
+(** Returns a new epoll instance without registrations.
+
+    @raise Unix.Unix_error if no descriptor is left. *)
 
 val close : t -> unit
+(** [close t] closes the epoll descriptor. *)
 
 type registration
 
 val on_readable : t -> Unix.file_descr -> (unit -> unit) -> registration
-(** Runs the function in each {!iter}, from the next on, that finds the descriptor
-    readable or broken. Files that are not waited for (regular ones, as with [select]) are
-    always ready. A descriptor that is closed already is ready once. *)
+(** [on_readable t fd f] runs [f] in each {!iter}, from the next one on, that finds [fd]
+    readable or with an error. Files that epoll does not support, such as regular ones,
+    are always ready, as with [select]. A descriptor that is already closed is ready once,
+    so that its next use raises the error. *)
 
 val on_writable : t -> Unix.file_descr -> (unit -> unit) -> registration
+(** The same for writing. *)
 
 val stop : registration -> unit
-(** Its function runs no more, not even in the iteration that is going on. *)
+(** [stop r] removes the registration. Its function no longer runs, not even in the
+    current iteration. *)
 
 val timers : t -> Dlwt_timers.t
+(** Returns the timers that {!iter} runs. *)
 
 val iter : t -> block:bool -> unit
-(** Waits, if it may [block], until something is ready or due, and runs what is: timers
-    first. What a function raises ends the iteration; the next finds the rest. A signal
-    ends the wait.
+(** [iter t ~block] waits, if [block], until a descriptor is ready or a timer is due, and
+    runs the timers that are due, then the registrations that are ready. An exception ends
+    the iteration, and the next one runs what remains. A signal ends the wait.
 
-    After a [fork] the child has a set of its own.
+    In a forked child it first replaces the epoll instance, which the child shares with
+    its parent.
 
     @raise Unix.Unix_error if the kernel has no memory to watch a descriptor. *)

@@ -1,12 +1,16 @@
-/* The kernel's side of Dlwt_epoll.
+/* System calls of Dlwt_epoll.
 
-   OCaml: numbers go in and out; nothing allocates but to raise. The kernel writes to C's
-   stack, since the array of events may move while the domain's lock is given back. That
-   array holds immediates only, so they are stored without more ado.
+   OCaml values: only numbers are passed and returned, and no function allocates but to
+   raise. The kernel writes to C's stack, since the GC may move the array of events while
+   the domain's lock is released. That array holds immediates only, so that no write
+   barrier is needed.
 
-   Errors: what says something about a descriptor is an answer, the rest is raised. */
+   Errors: an error that describes a descriptor is returned; the others are raised. */
 
-#include "dlwt.h"
+#ifndef __linux__
+#error "dlwt.unix needs Linux: its engine waits with epoll."
+#endif
+
 #include <caml/memory.h>
 #include <caml/mlvalues.h>
 #include <caml/signals.h>
@@ -15,76 +19,76 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
-/* As in dlwt_epoll.ml. An event is generation . number (32 bits) . bits (2). */
+/* The same as in dlwt_epoll.ml. An event is generation . descriptor (32 bits) . bits (2). */
 enum { READABLE = 1, WRITABLE = 2 };
-enum { DONE, UNKNOWN, KNOWN, REFUSED, CLOSED };
-#define NUMBER(event) ((int)(((event) >> 2) & 0xffffffff))
+enum { DONE, NO_ENTRY, EXISTS, NOT_PERMITTED, BAD_DESCRIPTOR };
+#define DESCRIPTOR(event) ((int)(((event) >> 2) & 0xffffffff))
 
 static const int operations[] = {EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL};
 
-#define MOST 256
+#define MAX_EVENTS 256
 
-/* How often this process has been forked off; other threads are not there then. */
+/* How many forks lie between this process and the one that loaded dlwt. Written only in
+   a child, which has one thread. */
 static int forks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void count_fork(void) { forks++; }
 static void count_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
 
-value dlwt_epoll_forks(value unit) {
+CAMLprim value dlwt_epoll_forks(value unit) {
   (void)unit;
   return Val_int(forks);
 }
 
-value dlwt_epoll_create(value unit) {
-  int set = epoll_create1(EPOLL_CLOEXEC);
+CAMLprim value dlwt_epoll_create(value unit) {
+  int epfd = epoll_create1(EPOLL_CLOEXEC);
   (void)unit;
-  if (set == -1) caml_uerror("epoll_create1", Nothing);
+  if (epfd == -1) caml_uerror("epoll_create1", Nothing);
   pthread_once(&once, count_forks);
-  return Val_int(set);
+  return Val_int(epfd);
 }
 
-value dlwt_epoll_close(value set) {
-  close(Int_val(set));
+CAMLprim value dlwt_epoll_close(value epfd) {
+  close(Int_val(epfd));
   return Val_unit;
 }
 
-value dlwt_epoll_control(value set, value operation, value v_event) {
+CAMLprim value dlwt_epoll_control(value epfd, value operation, value v_event) {
   uintnat wanted = Long_val(v_event);
   struct epoll_event event;
   int op = operations[Int_val(operation)];
   event.events = (wanted & READABLE ? EPOLLIN : 0) | (wanted & WRITABLE ? EPOLLOUT : 0);
   event.data.u64 = wanted & ~(uintnat)(READABLE | WRITABLE);
-  if (epoll_ctl(Int_val(set), op, NUMBER(wanted), &event) == 0) return Val_int(DONE);
+  if (epoll_ctl(Int_val(epfd), op, DESCRIPTOR(wanted), &event) == 0) return Val_int(DONE);
   switch (errno) {
-  case ENOENT: return Val_int(UNKNOWN);
-  case EEXIST: return Val_int(KNOWN);
-  case EPERM: return Val_int(REFUSED);
-  case EBADF: return Val_int(CLOSED);
+  case ENOENT: return Val_int(NO_ENTRY);
+  case EEXIST: return Val_int(EXISTS);
+  case EPERM: return Val_int(NOT_PERMITTED);
+  case EBADF: return Val_int(BAD_DESCRIPTOR);
   default: caml_uerror("epoll_ctl", Nothing);
   }
 }
 
-/* A broken descriptor is ready for whoever waits, who will be told when he uses it. */
+/* A descriptor with an error is ready in both directions: its next use returns the error. */
 static uintnat bits(uint32_t events) {
   return (events & (EPOLLIN | EPOLLERR | EPOLLHUP) ? READABLE : 0) |
          (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) ? WRITABLE : 0);
 }
 
-/* A wait that does not block keeps the domain's lock: giving it back wakes the domain's
-   backup thread if there are other domains. */
-value dlwt_epoll_wait(value set, value v_found, value timeout) {
-  CAMLparam1(v_found);
-  struct epoll_event found[MOST];
-  int most = Wosize_val(v_found) < MOST ? Wosize_val(v_found) : MOST;
+/* A wait that does not block keeps the domain's lock: releasing it would wake the
+   domain's backup thread if there are other domains. */
+CAMLprim value dlwt_epoll_wait(value epfd, value v_events, value timeout) {
+  CAMLparam1(v_events);
+  struct epoll_event events[MAX_EVENTS];
+  int max = Wosize_val(v_events) < MAX_EVENTS ? Wosize_val(v_events) : MAX_EVENTS;
   int i, n;
   if (timeout == Val_int(0))
-    n = epoll_wait(Int_val(set), found, most, 0);
+    n = epoll_wait(Int_val(epfd), events, max, 0);
   else {
     caml_enter_blocking_section();
-    n = epoll_wait(Int_val(set), found, most, Int_val(timeout));
+    n = epoll_wait(Int_val(epfd), events, max, Int_val(timeout));
     caml_leave_blocking_section();
   }
   if (n == -1) {
@@ -92,13 +96,6 @@ value dlwt_epoll_wait(value set, value v_found, value timeout) {
     n = 0;
   }
   for (i = 0; i < n; i++)
-    Field(v_found, i) = Val_long(found[i].data.u64 | bits(found[i].events));
+    Field(v_events, i) = Val_long(events[i].data.u64 | bits(events[i].events));
   CAMLreturn(Val_int(n));
-}
-
-value dlwt_epoll_now(value unit) {
-  struct timespec now;
-  (void)unit;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return Val_long((intnat)now.tv_sec * 1000000000 + now.tv_nsec);
 }

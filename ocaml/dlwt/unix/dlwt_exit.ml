@@ -1,71 +1,78 @@
-(* How long a busy initial domain is waited for, in seconds. *)
-let patience = 2.
+(* How long the caller of [exit] waits for a busy initial domain, in seconds. *)
+let timeout = 2.
+let this_thread () = Thread.id (Thread.self ())
 
 (* The thread that runs the initial domain's loop, if there is one. *)
-let loop = Atomic.make None
-let me () = Thread.id (Thread.self ())
+let loop_thread = Atomic.make None
 
-let running run p =
+let with_loop run p =
   if Dlwt_rt.is_main () then
-    let before = Atomic.exchange loop (Some (me ())) in
-    Fun.protect ~finally:(fun () -> Atomic.set loop before) (fun () -> run p)
+    let before = Atomic.exchange loop_thread (Some (this_thread ())) in
+    Fun.protect ~finally:(fun () -> Atomic.set loop_thread before) (fun () -> run p)
   else run p
 
-(* Requests are numbered; an answer is for all up to its number. *)
-let asked = Atomic.make 0
+(* Requests are numbered. An answer is for all requests up to its number. *)
+let requested = Atomic.make 0
 let answered = Atomic.make 0
 
-(* The hooks run a loop, which delivers further requests: those wait for the
-   first to be done. *)
-let serving = ref false
+(* The hooks run a loop, which may receive further requests: those are answered when
+   the hooks have run. *)
+let in_hooks = ref false
 
-let serve () =
-  if not !serving then (
-    serving := true;
+let answer_requests () =
+  if not !in_hooks then (
+    in_hooks := true;
     Dlwt_rt.run_exit_actions ~up_to:Dlwt_rt.hooks_priority;
-    serving := false;
-    Atomic.set answered (Atomic.get asked))
+    in_hooks := false;
+    Atomic.set answered (Atomic.get requested))
 
-let request = Dlwt_mailbox.make serve
+let request = Dlwt_mailbox.make answer_requests
 
-(* The process is ending: looking every few milliseconds is simplest. *)
-let main_has_answered () =
-  let number = Atomic.fetch_and_add asked 1 + 1 in
+(* Polls, which is simple and good enough for a process that is about to exit. *)
+let main_has_run_hooks () =
+  let number = Atomic.fetch_and_add requested 1 + 1 in
   Dlwt_mailbox.send request;
-  let until = Unix.gettimeofday () +. patience in
+  let deadline = Unix.gettimeofday () +. timeout in
   let rec wait () =
     Atomic.get answered >= number
-    || Unix.gettimeofday () < until
+    || Unix.gettimeofday () < deadline
        &&
        (Unix.sleepf 0.002;
         wait ())
   in
   wait ()
 
-(* Written by the initial domain, while it is alone. *)
-let last_resorts : (unit -> unit) list Atomic.t = Atomic.make []
-let last_resort f = Atomic.set last_resorts (f :: Atomic.get last_resorts)
+(* Written by the initial domain before the first [Domain.spawn]. *)
+let fallbacks : (unit -> unit) list Atomic.t = Atomic.make []
+let register_fallback f = Atomic.set fallbacks (f :: Atomic.get fallbacks)
 
-(* Domains that end without [exit] do not come here. OCaml calls each function
-   once in a process: be there for the next domain that exits, too. *)
+(* Runs only if a domain calls [exit]. OCaml calls each function of [Stdlib.at_exit] once
+   in a process, so it registers itself for the next domain that exits. *)
 let rec on_exit () =
   Stdlib.at_exit on_exit;
-  let loop = Atomic.get loop in
-  let elsewhere = Option.fold loop ~none:false ~some:(( <> ) (me ())) in
-  if Dlwt_rt.is_main () && elsewhere then Dlwt_rt.leave_running ();
-  let lost = if elsewhere then not (main_has_answered ()) else not (Dlwt_rt.is_main ()) in
-  if lost then List.iter (fun f -> f ()) (Atomic.get last_resorts)
+  let in_other_thread =
+    match Atomic.get loop_thread with
+    | None -> false
+    | Some thread -> thread <> this_thread ()
+  in
+  if Dlwt_rt.is_main () && in_other_thread then Dlwt_rt.skip_exit_actions ();
+  let hooks_will_run =
+    if in_other_thread then main_has_run_hooks () else Dlwt_rt.is_main ()
+  in
+  if not hooks_will_run then List.iter (fun f -> f ()) (Atomic.get fallbacks)
 
 let () = Stdlib.at_exit on_exit
 
 let write_all fd text =
   let length = Bytes.length text in
-  let rec from start =
+  let rec write_from start =
     if start < length then
       match Unix.single_write fd text start (length - start) with
-      | n -> from (start + n)
-      | exception Unix.Unix_error (EINTR, _, _) -> from start
+      | n -> write_from (start + n)
+      | exception Unix.Unix_error (EINTR, _, _) -> write_from start
       | exception Unix.Unix_error ((EAGAIN | EWOULDBLOCK), _, _) -> (
-          match Unix.select [] [ fd ] [] patience with _, [], _ -> () | _ -> from start)
+          match Unix.select [] [ fd ] [] timeout with
+          | _, [], _ -> ()
+          | _ -> write_from start)
   in
-  try from 0 with Unix.Unix_error _ -> ()
+  try write_from 0 with Unix.Unix_error _ -> ()

@@ -1,22 +1,29 @@
-(** [exit] in a domain other than the initial one, or on a thread of the initial one that
-    does not run its loop.
+(** [exit] in a domain other than the initial one, or on a thread of the initial domain
+    that does not run its loop.
 
     OCaml runs the exit functions of the calling domain and those of [Stdlib.at_exit], and
-    ends the process: what the initial domain has registered with [Lwt_main.at_exit], and
-    the output in its channels, would be lost. So the caller of [exit] asks the initial
-    domain, if that is in [Lwt_main.run], to run its hooks first, and waits until it has.
-    If it is elsewhere, or too busy to answer, the caller writes out what it can see in
-    the buffers of the initial domain's standard channels.
+    terminates the process. The hooks that the initial domain has registered with
+    [Lwt_main.at_exit], and the output in its channels, would be lost. Therefore the
+    caller of [exit] first asks the initial domain, if that is in [Lwt_main.run], to run
+    its hooks, and waits until it has. If the initial domain is not in its loop, or too
+    busy to answer, the caller writes the buffers of that domain's standard channels
+    itself.
 
-    The loop of the initial domain goes on meanwhile, until the process is gone: none of
-    what it waits for is settled by its end. *)
+    Meanwhile the loop of the initial domain continues until the process exits: its
+    promises are not resolved by the exit.
 
-val running : ('a -> 'b) -> 'a -> 'b
-(** Around the loop of [Lwt_main.run]. *)
+    {[
+      let run p = Dlwt_exit.with_loop run_loop p
+      let () = Dlwt_exit.register_fallback (fun () -> write_buffer stdout Unix.stdout)
+    ]} *)
 
-val last_resort : (unit -> unit) -> unit
-(** What is to be done, in the domain that calls [exit], when the initial domain cannot do
-    it. To be called while modules are initialised. *)
+val with_loop : ('a -> 'b) -> 'a -> 'b
+(** [with_loop run p] is [run p], which must be the loop of [Lwt_main.run]. *)
+
+val register_fallback : (unit -> unit) -> unit
+(** [register_fallback f] calls [f] in the domain that calls [exit] if the initial domain
+    has not run its hooks. Call it while modules are initialised. *)
 
 val write_all : Unix.file_descr -> bytes -> unit
-(** Writes to a descriptor, blocking or not; gives up if it cannot. *)
+(** [write_all fd text] writes [text] to [fd], which may be non-blocking. Gives up if an
+    error occurs or [fd] is not writable for two seconds. *)

@@ -1,2 +1,2 @@
-(* On Unix a [Unix.file_descr] is its number, which the library hides. *)
+(* On Unix a [Unix.file_descr] is its number, though its type is abstract. *)
 external number : Unix.file_descr -> int = "%identity"

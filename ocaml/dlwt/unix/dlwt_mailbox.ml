@@ -17,15 +17,15 @@ module Table = Hashtbl.Make (struct
 end)
 
 type t = {
-  base : id;  (** the number 0 of this mailbox *)
+  base : id;  (** the id with number 0 in this mailbox *)
   notifiers : notifier Table.t;
-  mutable last : int;  (** the last number given out *)
+  mutable last : int;  (** the number given out last *)
   mutable event : Lwt_engine.event;
-  pending : id Queue.t;  (** received and not yet run *)
+  pending : id Queue.t;  (** received, handlers not yet run *)
   mutable closed : bool;
 }
 
-(* Ids end with the number within the mailbox; see dlwt.h. *)
+(* The low bits of an id are its number within the mailbox; see dlwt_mailbox.h. *)
 let number_mask = (1 lsl 30) - 1
 let is_own t id = id land lnot number_mask = t.base
 
@@ -36,10 +36,9 @@ let run notifiers id =
       if once then Table.remove notifiers id;
       handler ()
 
-(* The ids of a batch are taken one by one: a handler may run the loop itself, as
-   [exit] does for the hooks of [Lwt_main.at_exit], and what it waits for there
-   may be further on in the batch. A handler that raises must not lose the ones
-   after it. *)
+(* Ids are taken off the queue one by one. A handler may run the loop itself, as [exit]
+   does for the hooks of [Lwt_main.at_exit], and may wait there for an id further
+   on in the queue. If a handler raises, the ones after it must still run. *)
 let rec run_pending notifiers pending =
   match Queue.take_opt pending with
   | None -> ()
@@ -51,85 +50,89 @@ let rec run_pending notifiers pending =
           run_pending notifiers pending;
           Printexc.raise_with_backtrace exn backtrace)
 
-let watch base notifiers pending fd =
+let receive_on fd ~base ~notifiers ~pending =
   Lwt_engine.on_readable fd (fun _ ->
       Array.iter (fun id -> Queue.add id pending) (receive base);
       run_pending notifiers pending)
 
+let before_close_hooks : (id -> unit) list Atomic.t = Atomic.make []
+let before_close f = Atomic.set before_close_hooks (f :: Atomic.get before_close_hooks)
+
 let close t =
   t.closed <- true;
-  let left = Table.fold (fun _ notifier left -> notifier :: left) t.notifiers [] in
+  let remaining = Table.fold (fun _ notifier l -> notifier :: l) t.notifiers [] in
   Table.reset t.notifiers;
-  List.iter (fun notifier -> notifier.at_close ()) left;
+  List.iter (fun notifier -> notifier.at_close ()) remaining;
   Lwt_engine.stop_event t.event;
+  List.iter (fun f -> f t.base) (Atomic.get before_close_hooks);
   close_mailbox t.base
 
-let open_mine () =
+let open_current () =
   let base, fd = open_mailbox () in
   let notifiers = Table.create 16 in
   let pending = Queue.create () in
   let event =
-    try watch base notifiers pending fd
+    try receive_on fd ~base ~notifiers ~pending
     with exn ->
       close_mailbox base;
       raise exn
   in
   let t = { base; notifiers; last = 0; event; pending; closed = false } in
-  (* The process closes the initial domain's. *)
+  (* The initial domain's mailbox stays open until the process exits. *)
   if not (Dlwt_rt.is_main ()) then Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
   t
 
-let key = Dlwt_rt.key (fun () -> Dlwt_shield.run open_mine)
-let mine () = Dlwt_rt.get key
-let () = Dlwt_rt.each_domain (fun () -> ignore (mine ()))
+let key = Dlwt_rt.key (fun () -> Dlwt_signal_mask.with_all_blocked open_current)
+let current () = Dlwt_rt.get key
+let () = Dlwt_rt.each_domain (fun () -> ignore (current ()))
 
 let rec free_id t number =
   let id = t.base lor (number land number_mask) in
   if id = t.base || Table.mem t.notifiers id then free_id t (number + 1) else id
 
 let make ?(once = false) ?(at_close = ignore) handler =
-  let t = mine () in
+  let t = current () in
   let id = free_id t (t.last + 1) in
   t.last <- id land number_mask;
   Table.add t.notifiers id { handler; once; at_close };
   id
 
 let stop id =
-  let t = mine () in
+  let t = current () in
   if is_own t id then Table.remove t.notifiers id
 
 let set id handler =
-  let t = mine () in
+  let t = current () in
   let notifier = Table.find t.notifiers id in
   Table.replace t.notifiers id { notifier with handler }
 
 let call id =
-  let t = mine () in
+  let t = current () in
   if is_own t id then run t.notifiers id else send id
 
 let run_received () =
-  let t = mine () in
+  let t = current () in
   run_pending t.notifiers t.pending
 
-let is_open () = Dlwt_rt.is_set key && not (mine ()).closed
+let is_open () = Dlwt_rt.is_set key && not (current ()).closed
 
 let can_open () =
-  match mine () with
+  match current () with
   | t -> not t.closed
   | exception (Unix.Unix_error _ | Failure _) -> false
 
 let address () =
-  let t = mine () in
+  let t = current () in
   if t.closed then
     failwith
       (Printf.sprintf
-         "Lwt: domain %d is ending and its loop has been shut down; an exit action that \
-          needs Lwt must be registered after Lwt's first use in the domain"
+         "Lwt: domain %d is terminating and its loop has been shut down. An exit action \
+          that needs Lwt must be registered after the domain's first use of Lwt"
          (Dlwt_rt.domain ()));
   t.base
 
 let after_fork () =
-  let t = mine () in
+  let ({ base; notifiers; pending; _ } as t) = current () in
   Lwt_engine.stop_event t.event;
-  Queue.clear t.pending;
-  t.event <- watch t.base t.notifiers t.pending (reopen t.base)
+  Queue.clear pending;
+  t.event <- receive_on (reopen base) ~base ~notifiers ~pending

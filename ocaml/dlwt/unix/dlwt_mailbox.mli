@@ -1,45 +1,62 @@
 (** Notifications: how another thread, another domain or a signal reaches a domain's loop.
-    Each domain has a mailbox that its engine watches; the number of a notification says
-    which mailbox it goes to. [Lwt_unix.make_notification] and its companions are these
-    functions. *)
+
+    Each domain has a mailbox that its engine waits for. A notification's id names the
+    mailbox that it belongs to, so that any thread can send it.
+    [Lwt_unix.make_notification] and its companions are these functions.
+
+    {[
+      let id = Dlwt_mailbox.make ~once:true (fun () -> Lwt.wakeup resolver ()) in
+      ignore (Thread.create (fun () -> Dlwt_mailbox.send id) ())
+    ]} *)
 
 type id = int
 
 val make : ?once:bool -> ?at_close:(unit -> unit) -> (unit -> unit) -> id
-(** A notification of the calling domain. If it is still there when the domain closes its
-    mailbox, [at_close] is called: the handler will not be any more. It must not raise. *)
+(** [make handler] is a new notification of the calling domain. With [~once:true] it is
+    removed when [handler] first runs. If it still exists when the domain closes its
+    mailbox, [at_close] is called instead, which must not raise. *)
 
 val stop : id -> unit
-(** Forgets it. Does nothing for another domain's. *)
+(** [stop id] removes the notification. Does nothing if it belongs to another domain. *)
 
 val set : id -> (unit -> unit) -> unit
-(** @raise Not_found if the calling domain has no such notification. *)
+(** [set id handler] replaces the handler.
+
+    @raise Not_found if the calling domain has no such notification. *)
 
 val call : id -> unit
-(** Runs the handler now; {!send}s if it is another domain's. *)
+(** [call id] runs the handler now, or {!send}s the notification if it belongs to another
+    domain. *)
 
 val send : id -> unit
-(** Has the handler run by its domain's loop. Callable anywhere. If that domain's Lwt has
-    ended, nothing happens. *)
+(** [send id] has the handler run by its domain's loop. Callable from any thread, domain
+    or signal handler. Does nothing if that domain's mailbox is closed. *)
 
 val address : unit -> id
-(** A number that stands for the calling domain's mailbox and for no handler.
+(** [address ()] is an id that names the calling domain's mailbox and no handler.
 
-    @raise Failure if the domain is ending and its mailbox has been closed. *)
+    @raise Failure if the domain is terminating and its mailbox is closed. *)
 
 val is_open : unit -> bool
-(** Whether the calling domain has a mailbox: it has used Lwt, and is not ending. *)
+(** Returns whether the calling domain has a mailbox: it has used Lwt and is not
+    terminating. *)
 
 val can_open : unit -> bool
-(** Opens the calling domain's mailbox if need be. False if it has been closed, or if that
-    fails, for want of descriptors perhaps. *)
+(** Opens the calling domain's mailbox if necessary. Returns [false] if it has been closed
+    already or cannot be opened, for example because no descriptor is left. *)
+
+val before_close : (id -> unit) -> unit
+(** [before_close f] calls [f address] in each domain just before its mailbox closes. For
+    modules whose C code uses the address. Call it while modules are initialised. *)
 
 val run_received : unit -> unit
-(** Runs the handlers of the batch in which the caller is one. To be called before such a
-    handler runs the loop itself. *)
+(** Runs the handlers that were received together with the calling one and have not run
+    yet. A handler calls it before it runs the loop itself. *)
 
 val dropped : unit -> int
-(** How many notifications the process has sent to mailboxes that were closed. *)
+(** Returns the number of notifications that were sent to closed mailboxes, in the whole
+    process. *)
 
 val after_fork : unit -> unit
-(** Starts anew in a forked child. *)
+(** Replaces the calling domain's eventfd in a forked child, and drops what was sent in
+    the parent. *)

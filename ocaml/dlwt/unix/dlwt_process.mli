@@ -1,5 +1,11 @@
-(** Processes, without OCaml's [fork]: that is refused in a process that has had a second
-    domain. *)
+(** Child processes, started without OCaml's [fork], which OCaml refuses after the first
+    [Domain.spawn].
+
+    {[
+      let pid =
+        Dlwt_process.spawn ~stdin:`Dev_null ~stdout:`Keep ~stderr:`Keep "ls"
+          [| "ls"; "-l" |] None
+    ]} *)
 
 type redirection =
   [ `Keep
@@ -7,7 +13,7 @@ type redirection =
   | `Close
   | `FD_copy of Unix.file_descr
   | `FD_move of Unix.file_descr ]
-(** As in [Lwt_process]. *)
+(** The same as in [Lwt_process]. *)
 
 val spawn :
   ?cwd:string ->
@@ -18,20 +24,26 @@ val spawn :
   string array ->
   string array option ->
   int
-(** [spawn program arguments environment] starts a process and returns its number. As in
-    stock Lwt, a program that cannot be executed shows as exit code 127, and the parent's
-    copies of [`FD_move] descriptors are left to the caller. *)
+(** [spawn program arguments environment] starts a process and returns its process id. As
+    in stock Lwt, the exit code of a program that cannot be executed is 127, and the
+    caller has to close the parent's copies of [`FD_move] descriptors; they are closed if
+    [spawn] raises.
+
+    @raise Unix.Unix_error
+      if the process cannot be created, or with [EINVAL] if a string contains a NUL byte.
+*)
 
 val shell : string -> int
-(** [shell command] starts [/bin/sh -c command]. *)
+(** [shell command] starts [/bin/sh -c command] and returns its process id. *)
 
 val abandon : int list -> unit
-(** Children that their domain waits for no longer, because it ends. They are waited for
-    when a domain is told of a child's end, when a process is started and here, so that
-    they do not stay as zombies. Numbers that stand for several children are left out. *)
+(** [abandon pids] is for a domain that terminates before its children. So that they do
+    not remain zombies, they are waited for here, when a domain is notified of the end of
+    a child, and when a process is started. Ids that stand for several children are
+    ignored. *)
 
 val reap : unit -> unit
-(** Waits for those of them that have ended. *)
+(** Waits for the abandoned children that have terminated. *)
 
 val fork : unit -> int
-(** [Unix.fork], which says what to do instead when it is refused. *)
+(** [fork ()] is [Unix.fork ()]. If OCaml refuses, the error says what to do instead. *)

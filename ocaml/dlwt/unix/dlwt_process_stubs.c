@@ -1,13 +1,12 @@
-/* Creates a process without OCaml's fork, which is refused once a second domain
-   has been started. Between fork and exec only async-signal-safe functions are
-   called.
+/* Creates a process without OCaml's fork, which OCaml refuses after the first
+   Domain.spawn. Between fork and exec only async-signal-safe functions are called.
 
-   OCaml: all arguments are copied before anything else; nothing is allocated in
-   OCaml's heap but the exception, when the copies have been freed. The runtime
-   lock is held all the time, so no handler comes in between. */
+   OCaml values: all arguments are copied before anything else. Nothing is allocated in
+   OCaml's heap but the exception, after the copies have been freed. The runtime
+   lock is held throughout, so no OCaml signal handler runs in between. */
 
 #define _GNU_SOURCE
-#include "dlwt.h"
+#include "dlwt_signal_mask.h"
 #include "lwt_unix.h"
 #include <caml/fail.h>
 #include <caml/memory.h>
@@ -19,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What to do with one of the descriptors 0 to 2; as in dlwt_process.ml. */
+/* What to do with one of the descriptors 0 to 2; the numbers are those of [encode] in
+   dlwt_process.ml. */
 enum redirection { KEEP, DEV_NULL, CLOSE, COPY, MOVE };
 
 static char *copy(value s) { return lwt_unix_strdup((char *)String_val(s)); }
@@ -39,8 +39,8 @@ static void free_all(char **strings) {
   free(strings);
 }
 
-/* A handler of the parent must not run in the child. */
-static void default_handlers(void) {
+/* Signal handlers of the parent must not run in the child. */
+static void reset_signal_handlers(void) {
   int signum;
   struct sigaction action, standard;
   memset(&standard, 0, sizeof standard);
@@ -51,14 +51,14 @@ static void default_handlers(void) {
       sigaction(signum, &standard, NULL);
 }
 
-/* Like a shell, from left to right: a copy of a descriptor that has been
+/* Redirections apply in order, as in a shell: [COPY] of a descriptor that was
    redirected before copies the new one. */
-static int redirect(int target, int what, int source) {
-  switch (what) {
+static int redirect(int target, int action, int source) {
+  switch (action) {
   case DEV_NULL:
     source = open("/dev/null", O_RDWR);
     if (source == -1) return -1;
-    what = MOVE;
+    action = MOVE;
     break;
   case CLOSE:
     close(target);
@@ -68,7 +68,7 @@ static int redirect(int target, int what, int source) {
   }
   if (source == target) return fcntl(target, F_SETFD, 0);
   if (dup2(source, target) == -1) return -1;
-  if (what == MOVE) close(source);
+  if (action == MOVE) close(source);
   return 0;
 }
 
@@ -78,21 +78,21 @@ CAMLprim value dlwt_process_spawn(value v_program, value v_arguments, value v_en
   char **arguments = copy_all(v_arguments);
   char **environment = Is_some(v_environment) ? copy_all(Some_val(v_environment)) : NULL;
   char *directory = Is_some(v_directory) ? copy(Some_val(v_directory)) : NULL;
-  int what[3], source[3], i, error = 0;
+  int actions[3], sources[3], i, error = 0;
   sigset_t saved;
   pid_t pid;
   for (i = 0; i < 3; i++) {
-    what[i] = Int_val(Field(v_redirections, 2 * i));
-    source[i] = Int_val(Field(v_redirections, 2 * i + 1));
+    actions[i] = Int_val(Field(v_redirections, 2 * i));
+    sources[i] = Int_val(Field(v_redirections, 2 * i + 1));
   }
   dlwt_block_signals(&saved);
   pid = fork();
   if (pid == -1) error = errno;
   if (pid == 0) {
-    default_handlers();
+    reset_signal_handlers();
     dlwt_restore_signals(&saved);
     for (i = 0; i < 3; i++)
-      if (redirect(i, what[i], source[i]) == -1) _exit(127);
+      if (redirect(i, actions[i], sources[i]) == -1) _exit(127);
     if (directory != NULL && chdir(directory) == -1) _exit(127);
     if (environment != NULL)
       execvpe(program, arguments, environment);

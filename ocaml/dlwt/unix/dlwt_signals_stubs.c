@@ -1,9 +1,9 @@
-/* Signals: every domain that has subscribed to one is told. Only numbers come from
-   OCaml and go there, and no function allocates but to raise, with the lock
-   given back. */
+/* Signals: delivered to every domain that has subscribed to them. Only numbers are
+   passed from and to OCaml. No function allocates but to raise, with the lock released. */
 
 #define _GNU_SOURCE
-#include "dlwt.h"
+#include "dlwt_mailbox.h"
+#include "dlwt_signal_mask.h"
 #include <caml/fail.h>
 #include <caml/mlvalues.h>
 #include <caml/signals.h>
@@ -15,47 +15,50 @@
 
 CAMLextern int caml_convert_signal_number(int);
 
-/* Where a signal goes in each slot's mailbox, or zero. 2 MB of which only the
-   pages in use are ever touched. */
-static _Atomic intnat targets[NSIG][DLWT_SLOTS];
-static _Atomic int slots_used; /* no slot from here on has a target */
-static int installed[NSIG];    /* the process's handler is ours */
+/* The targets of signals in mailboxes are written with this lock, and read without it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int slots_used; /* no slot from here on has a target */
+static int installed[NSIG];    /* the process's handler is [on_signal] */
+
+static intnat target_of(int signum, int slot) {
+  _Atomic intnat *target = dlwt_mailbox_signal_target(slot, signum);
+  return target == NULL ? 0 : *target;
+}
 
 static void on_signal(int signum) {
   int slot, saved_errno = errno;
   for (slot = 0; slot < slots_used; slot++) {
-    intnat address = targets[signum][slot];
-    if (address != 0) dlwt_send_signal(address, signum);
+    intnat address = target_of(signum, slot);
+    if (address != 0) dlwt_mailbox_send_signal(address, signum);
   }
   errno = saved_errno;
 }
 
-intnat dlwt_signal_address(int slot, int signum) { return targets[signum][slot]; }
-
 static int system_number(value v_signum) {
   int signum = caml_convert_signal_number(Int_val(v_signum));
   if (signum <= 0 || signum >= NSIG)
-    caml_invalid_argument("Lwt_unix.on_signal: this signal does not exist here");
+    caml_invalid_argument("Lwt_unix.on_signal: this system has no signal of that number");
   return signum;
 }
 
 CAMLprim value dlwt_signals_set(value v_signum, value v_address, value forwarded) {
   struct sigaction action;
-  int signum = system_number(v_signum), error = 0, again;
+  int signum = system_number(v_signum), error = 0, is_same;
   intnat address = Long_val(v_address);
+  int slot = DLWT_SLOT(address);
+  _Atomic intnat *target = dlwt_mailbox_signal_target(slot, signum);
   pthread_mutex_lock(&lock);
-  /* The same notification again: reinstall_signal_handler. */
-  again = targets[signum][DLWT_SLOT(address)] == address;
-  if (DLWT_SLOT(address) >= slots_used) slots_used = DLWT_SLOT(address) + 1;
-  targets[signum][DLWT_SLOT(address)] = address;
-  if (!Bool_val(forwarded) && (again || !installed[signum])) {
+  /* Lwt_unix.reinstall_signal_handler sets the same notification again. */
+  is_same = *target == address;
+  if (slot >= slots_used) slots_used = slot + 1;
+  *target = address;
+  if (!Bool_val(forwarded) && (is_same || !installed[signum])) {
     action.sa_handler = on_signal;
     action.sa_flags = SA_ONSTACK;
     sigemptyset(&action.sa_mask);
     if (sigaction(signum, &action, NULL) == -1) {
       error = errno;
-      targets[signum][DLWT_SLOT(address)] = 0;
+      *target = 0;
     } else
       installed[signum] = 1;
   }
@@ -64,16 +67,16 @@ CAMLprim value dlwt_signals_set(value v_signum, value v_address, value forwarded
   return Val_unit;
 }
 
-/* With the lock. The last subscriber gives the signal back. */
-static void forget(int signum, int slot) {
+/* The caller holds the lock. With the last subscriber, the default action returns. */
+static void unsubscribe(int signum, int slot) {
   int i;
-  targets[signum][slot] = 0;
+  *dlwt_mailbox_signal_target(slot, signum) = 0;
   for (i = 0; i < slots_used; i++)
-    if (targets[signum][i] != 0) return;
+    if (target_of(signum, i) != 0) return;
   if (installed[signum]) {
     struct sigaction now;
     installed[signum] = 0;
-    /* Somebody may have put a handler on top of ours. */
+    /* Another library may have installed a handler since. */
     if (sigaction(signum, NULL, &now) == 0 && now.sa_handler == on_signal)
       signal(signum, SIG_DFL);
   }
@@ -82,18 +85,19 @@ static void forget(int signum, int slot) {
 CAMLprim value dlwt_signals_remove(value v_signum, value v_address) {
   int signum = system_number(v_signum);
   pthread_mutex_lock(&lock);
-  forget(signum, DLWT_SLOT(Long_val(v_address)));
+  unsubscribe(signum, DLWT_SLOT(Long_val(v_address)));
   pthread_mutex_unlock(&lock);
   return Val_unit;
 }
 
-void dlwt_signals_forget(int slot) {
-  int signum;
-  if (slot >= slots_used) return;
+CAMLprim value dlwt_signals_remove_all(value v_address) {
+  int signum, slot = DLWT_SLOT(Long_val(v_address));
+  if (slot >= slots_used) return Val_unit;
   pthread_mutex_lock(&lock);
   for (signum = 1; signum < NSIG; signum++)
-    if (targets[signum][slot] != 0) forget(signum, slot);
+    if (target_of(signum, slot) != 0) unsubscribe(signum, slot);
   pthread_mutex_unlock(&lock);
+  return Val_unit;
 }
 
 /* For an engine that catches the signal itself. */

@@ -1,8 +1,8 @@
 type timer = {
   mutable due : int;  (** nanoseconds *)
-  mutable order : int;  (** of those that are due at the same moment *)
-  mutable place : int;  (** in the heap; -1 if it is not there *)
-  period : int;  (** -1: once *)
+  mutable sequence : int;  (** orders timers that are due at the same time *)
+  mutable index : int;  (** in the heap; -1 if it is not in it *)
+  period : int;  (** nanoseconds; -1 if it does not repeat *)
   action : unit -> unit;
 }
 
@@ -13,36 +13,36 @@ type t = {
   mutable last_run : int;
 }
 
-external now : unit -> int = "dlwt_epoll_now" [@@noalloc]
+external now : unit -> int = "dlwt_timers_now" [@@noalloc]
 
-let nobody = { due = 0; order = 0; place = -1; period = -1; action = ignore }
+let none = { due = 0; sequence = 0; index = -1; period = -1; action = ignore }
 let create () = { heap = [||]; length = 0; started = 0; last_run = 0 }
 
 (* ---------------------------------------------------------------- the heap
 
-   A signal's handler may raise between any two of these steps: each leaves every
-   timer in one place that it knows. *)
+   A signal handler may raise between any two of these steps. After each step every timer
+   is in the heap once, at its [index]. *)
 
-let is_before a b = a.due < b.due || (a.due = b.due && a.order < b.order)
+let is_before a b = a.due < b.due || (a.due = b.due && a.sequence < b.sequence)
 
-let put t timer place =
-  t.heap.(place) <- timer;
-  timer.place <- place
+let put t timer index =
+  t.heap.(index) <- timer;
+  timer.index <- index
 
 let[@inline] swap t a b =
-  let i = a.place in
-  put t a b.place;
+  let i = a.index in
+  put t a b.index;
   put t b i
 
-let rec rise t timer =
-  if timer.place > 0 then
-    let parent = t.heap.((timer.place - 1) / 2) in
+let rec sift_up t timer =
+  if timer.index > 0 then
+    let parent = t.heap.((timer.index - 1) / 2) in
     if is_before timer parent then (
       swap t timer parent;
-      rise t timer)
+      sift_up t timer)
 
-let rec sink t timer =
-  let left = (2 * timer.place) + 1 in
+let rec sift_down t timer =
+  let left = (2 * timer.index) + 1 in
   if left < t.length then
     let child = t.heap.(left) in
     let child =
@@ -51,34 +51,34 @@ let rec sink t timer =
     in
     if is_before child timer then (
       swap t timer child;
-      sink t timer)
+      sift_down t timer)
 
 let add t timer =
   if t.length = Array.length t.heap then (
-    let larger = Array.make (max 16 (2 * t.length)) nobody in
+    let larger = Array.make (max 16 (2 * t.length)) none in
     Array.blit t.heap 0 larger 0 t.length;
     t.heap <- larger);
   t.started <- t.started + 1;
-  timer.order <- t.started;
+  timer.sequence <- t.started;
   put t timer t.length;
   t.length <- t.length + 1;
-  rise t timer
+  sift_up t timer
 
 let stop t timer =
-  let place = timer.place in
-  if place >= 0 then (
+  let index = timer.index in
+  if index >= 0 then (
     let last = t.heap.(t.length - 1) in
-    put t last place;
-    timer.place <- -1;
+    put t last index;
+    timer.index <- -1;
     t.length <- t.length - 1;
-    t.heap.(t.length) <- nobody;
+    t.heap.(t.length) <- none;
     if last != timer then (
-      rise t last;
-      sink t last))
+      sift_up t last;
+      sift_down t last))
 
 (* -------------------------------------------------------------------- time *)
 
-(* More than any process lives, and no overflow. *)
+(* Longer than any process runs, and small enough not to overflow. *)
 let never = 1 lsl 60
 
 let nanoseconds seconds =
@@ -90,7 +90,7 @@ let start t ~delay ~repeat action =
   let delay = nanoseconds delay in
   let due = max (now ()) (t.last_run + 1) + delay in
   let timer =
-    { due; order = 0; place = -1; period = (if repeat then delay else -1); action }
+    { due; sequence = 0; index = -1; period = (if repeat then delay else -1); action }
   in
   add t timer;
   timer
@@ -99,7 +99,7 @@ let milliseconds t =
   if t.length = 0 then -1
   else
     let left = t.heap.(0).due - now () in
-    (* what the system call takes; a wait that ends early is begun again *)
+    (* Limited to what epoll_wait accepts. A loop that wakes early waits again. *)
     if left <= 0 then 0 else min ((left + 999_999) / 1_000_000) 0x3fff_ffff
 
 let rec run_due t now =

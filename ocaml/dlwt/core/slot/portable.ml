@@ -1,4 +1,4 @@
-(* For an OCaml whose table we do not know: what the standard library offers. *)
+(* For an OCaml whose table has an unknown layout. *)
 
 type 'a t = 'a Domain.DLS.key
 type 'a eager = 'a t
@@ -12,6 +12,6 @@ let make_eager init = Domain.DLS.new_key ~split_from_parent:(fun _ -> init ()) i
 let get = Domain.DLS.get
 let get_eager = Domain.DLS.get
 
-(* Nothing can be said from outside; reading is safe at any time. *)
+(* [Domain.DLS] cannot tell. Reading is safe at any time. *)
 let is_set _ = true
 let is_set_eager _ = true

@@ -3,7 +3,7 @@
 type cell = Cell of int ref [@@boxed]
 
 external table : unit -> cell array = "%dls_get"
-external hide : 'a -> cell = "%identity"
+external of_value : 'a -> cell = "%identity"
 
 let index (key : 'a Domain.DLS.key) =
   let k = Obj.repr key in
@@ -11,8 +11,8 @@ let index (key : 'a Domain.DLS.key) =
     Some (Obj.obj (Obj.field k 0) : int)
   else None
 
-(* Each domain has its own table; a key keeps its index; an inherited cell is
-   there before the child's first read. *)
+(* Each domain has its own table, in which a key keeps its index, and a child has its
+   inherited values before it first reads them. *)
 let layout_is_known () =
   let eager =
     Domain.DLS.new_key ~split_from_parent:(fun r -> ref (!r + 1)) (fun () -> ref 7)
@@ -23,18 +23,18 @@ let layout_is_known () =
   match (index eager, index lazy_) with
   | Some e, Some l
     when l = e + 1 && Array.length (table ()) > l && List.nth_opt before l <> None ->
-      let none = List.nth before l in
-      let here key i = (table ()).(i) == hide (Domain.DLS.get key) in
+      let unset = List.nth before l in
+      let here key i = (table ()).(i) == of_value (Domain.DLS.get key) in
       let parent = (table ()).(e) in
-      none != hide (Domain.DLS.get lazy_)
+      unset != of_value (Domain.DLS.get lazy_)
       && here eager e && here lazy_ l
       && Domain.join
            (Domain.spawn (fun () ->
                 let t = table () in
                 Array.length t > e
                 && t.(e) != parent
-                && t.(e) != none
-                && t.(e) == hide (Domain.DLS.get eager)
+                && t.(e) != unset
+                && t.(e) == of_value (Domain.DLS.get eager)
                 && !(Domain.DLS.get eager) = 8))
   | _ -> false
 

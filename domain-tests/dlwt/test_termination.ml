@@ -1,12 +1,10 @@
-(* A domain ends in the middle of things: what it had asked for, and nobody has
-   taken, is given back. *)
+(* A domain terminates with system calls and child processes in flight: their results and
+   resources are released. *)
 
 open Lwt.Infix
 open Support
 
-let elsewhere f = Domain.join (Domain.spawn f)
-
-(* Lwt's own jobs, started at once and whatever the descriptor is. *)
+(* Lwt's own jobs, started without waiting for the descriptor. *)
 external read_job : Unix.file_descr -> Bytes.t -> int -> int -> int Lwt_unix.job
   = "lwt_unix_read_job"
 
@@ -15,42 +13,43 @@ external stat_job : string -> Unix.stats Lwt_unix.job = "lwt_unix_stat_job"
 let start job = ignore (Lwt_unix.run_job job)
 let pool_is_idle () = eventually (fun () -> busy_threads () = 0)
 
-(* Domains discard what others have left when they start a system call. *)
+(* A domain discards the jobs that others have abandoned when it starts a system call. *)
 let use_pool () = Lwt_main.run (Lwt_unix.stat "/" >|= ignore)
 
-(* The loop has asked to be told when the calls in flight are done. *)
+(* The loop requests a notification for the calls in flight. *)
 let loop_waits () = Lwt_main.run (Lwt.pause () >>= Lwt.pause)
 
+(* When the calls in flight are done. *)
 type ending =
-  | Not_looked_at  (** done, but the loop has not turned since *)
-  | Not_received  (** done, and the message waits in the domain's mailbox *)
-  | Not_done  (** done when the domain is gone *)
-  | Not_done_received  (** the same, and the loop waited for it *)
+  | Unchecked  (** before the domain terminates, but the loop has not run since *)
+  | Unreceived  (** the same, with the notification in the domain's mailbox *)
+  | Later  (** after the domain has terminated *)
+  | Later_awaited  (** the same, and the loop had requested a notification *)
 
 let endings =
   [
-    ("done, not looked at", Not_looked_at);
-    ("done, the loop not told yet", Not_received);
-    ("done after the domain", Not_done);
-    ("done after the domain, which waited", Not_done_received);
+    ("done, not checked", Unchecked);
+    ("done, notification not received", Unreceived);
+    ("done after the domain", Later);
+    ("done after a domain that had requested a notification", Later_awaited);
   ]
 
-(* Ends a domain that has called [ask], whose system calls are held up until
-   [release]. *)
-let end_of_domain ending ~ask ~release =
+(* Runs a domain that calls [ask], whose system calls block until [release], and terminates
+   as [ending] says. *)
+let terminate_domain ending ~ask ~release =
   elsewhere (fun () ->
       ask ();
       (match ending with
-      | Not_looked_at | Not_done -> ()
-      | Not_received | Not_done_received -> loop_waits ());
+      | Unchecked | Later -> ()
+      | Unreceived | Later_awaited -> loop_waits ());
       match ending with
-      | Not_looked_at | Not_received ->
+      | Unchecked | Unreceived ->
           release ();
           pool_is_idle ()
-      | Not_done | Not_done_received -> ());
+      | Later | Later_awaited -> ());
   (match ending with
-  | Not_looked_at | Not_received -> ()
-  | Not_done | Not_done_received ->
+  | Unchecked | Unreceived -> ()
+  | Later | Later_awaited ->
       release ();
       pool_is_idle ());
   use_pool ()
@@ -65,13 +64,13 @@ let with_fifo f =
 
 (* ------------------------------------------------------------ descriptors *)
 
-(* Opening a FIFO waits until somebody opens the other end. *)
+(* Opening a FIFO blocks until its other end is opened. *)
 let opened_file ending () =
   use_pool ();
   with_fifo @@ fun fifo ->
   let before = descriptors () in
   let writer = ref Unix.stdin in
-  end_of_domain ending
+  terminate_domain ending
     ~ask:(fun () ->
       for _ = 1 to 3 do
         ignore (Lwt_unix.openfile fifo [ Unix.O_RDONLY; Unix.O_CLOEXEC ] 0)
@@ -84,7 +83,7 @@ let opened_file ending () =
 let opened_directory () =
   use_pool ();
   let before = descriptors () in
-  end_of_domain Not_looked_at
+  terminate_domain Unchecked
     ~ask:(fun () -> ignore (Lwt_unix.opendir "/"))
     ~release:ignore;
   Alcotest.(check int) "descriptors" before (descriptors ())
@@ -94,7 +93,7 @@ let opened_directory () =
 let pipe () = Unix.pipe ~cloexec:true ()
 let size = 4000
 
-(* A read has a buffer of its own in C, and a root to that of the caller. *)
+(* A read job has a buffer in C and a root to the caller's buffer. *)
 let reads n input ~make_buffer =
   for _ = 1 to n do
     start (read_job input (make_buffer ()) 0 size)
@@ -114,7 +113,7 @@ let buffers ending () =
     Gc.finalise (fun _ -> Atomic.incr collected) buffer;
     buffer
   in
-  end_of_domain ending
+  terminate_domain ending
     ~ask:(fun () -> reads n input ~make_buffer)
     ~release:(fun () -> write_for n output);
   Unix.close input;
@@ -123,8 +122,8 @@ let buffers ending () =
       Gc.full_major ();
       Atomic.get collected = n)
 
-(* What the system call works on stays as long as it takes: a finaliser would
-   close a descriptor that the call still reads from. *)
+(* Values that a system call uses are kept until it is done: otherwise a finaliser might close
+   a descriptor that the call still reads from. *)
 let kept_until_done () =
   let input, output = pipe () in
   let collected = Atomic.make false in
@@ -149,17 +148,17 @@ let kept_until_done () =
   Unix.close input;
   Unix.close output
 
-let memory_is_level () =
+let memory_is_constant () =
   let input, output = pipe () in
   let long = String.make size 'x' in
   let n = 5 in
   let round () =
     List.iter
       (fun (_, ending) ->
-        end_of_domain ending
+        terminate_domain ending
           ~ask:(fun () ->
             reads n input ~make_buffer:(fun () -> Bytes.create size);
-            (* fails: a result that is an exception *)
+            (* Fails, so that the result is an exception. *)
             for _ = 1 to n do
               start (stat_job long)
             done)
@@ -180,11 +179,11 @@ let memory_is_level () =
   Unix.close output;
   check "no more threads than calls at once"
     (Lwt_unix.thread_count () <= max threads (2 * n));
-  (* One job of each domain would be 4 * 20 * 4000 bytes. *)
+  (* One leaked job per domain would be 4 * 20 * 4000 bytes. *)
   let grown = bytes' - bytes in
   check (Printf.sprintf "%d bytes more" grown) (grown < 160_000)
 
-(* Domains that end at the same time leave and take at the same time. *)
+(* Domains that terminate at the same time abandon jobs and discard them concurrently. *)
 let at_once () =
   use_pool ();
   let before = descriptors () in
@@ -204,9 +203,9 @@ let at_once () =
 
 let is_zombie (_, state) = state = 'Z'
 
-(* A child that ends when the pipe is closed. *)
+(* [start] starts a child that terminates on [release]. *)
 let with_child f =
-  Alcotest.(check int) "none before" 0 (List.length (children ()));
+  Alcotest.(check int) "no children before" 0 (List.length (children ()));
   let input, output = pipe () in
   let start () =
     Lwt_process.open_process_none ~stdin:(`FD_copy input) ("", [| "cat" |])
@@ -226,14 +225,14 @@ let a_loop_reaps () =
       Lwt_main.run (Lwt_unix.sleep 0.001);
       children () = [])
 
-let the_end_reaps () =
+let termination_reaps () =
   with_child @@ fun start release ->
   elsewhere (fun () ->
       ignore (start ());
       ignore (Lwt_unix.system "exit 3");
       release ();
       eventually (fun () -> List.for_all is_zombie (children ()));
-      check "nobody has waited" (children () <> []));
+      check "a zombie remains" (children () <> []));
   Alcotest.(check int) "gone" 0 (List.length (children ()))
 
 let the_next_start_reaps () =
@@ -245,8 +244,8 @@ let the_next_start_reaps () =
   check "gone" (not (List.mem_assoc orphan (children ())));
   check "not the others" (Lwt_main.run next#status = Unix.WEXITED 0)
 
-(* What a living domain waits for is its own. *)
-let the_others_are_left_alone () =
+(* A running domain waits for its own children itself. *)
+let children_of_running_domains () =
   with_child @@ fun start release ->
   elsewhere (fun () -> ignore (start ()));
   let mine = List.init 5 (fun i -> Lwt_unix.system (Printf.sprintf "exit %d" i)) in
@@ -262,7 +261,7 @@ let the_others_are_left_alone () =
 
 (* ------------------------------------------------------------------ output *)
 
-(* A full pipe that does not block: more than fits in is written nevertheless. *)
+(* A non-blocking descriptor of a pipe that is too small for the text. *)
 let slow_reader () =
   let input, output = pipe () in
   Unix.set_nonblock output;
@@ -272,10 +271,10 @@ let slow_reader () =
   in
   Dlwt_exit.write_all output text;
   Unix.close output;
-  check "all came through" (Domain.join reader = Bytes.to_string text);
+  check "the whole text was written" (Domain.join reader = Bytes.to_string text);
   Unix.close input
 
-let nobody_reads () =
+let closed_pipe () =
   let input, output = pipe () in
   Unix.close input;
   let old = Sys.signal Sys.sigpipe Signal_ignore in
@@ -287,27 +286,28 @@ let case name f = Alcotest.test_case name `Quick f
 
 let () =
   Lwt_main.run (Lwt_unix.sleep 0.001);
-  Alcotest.run "dlwt end"
+  Alcotest.run "dlwt termination"
     [
-      ( "system calls nobody awaits any more",
+      ( "system calls in flight",
         List.map (fun (name, f) -> case ("an opened file: " ^ name) f) (cases opened_file)
-        @ [ case "an opened directory: done, not looked at" opened_directory ]
+        @ [ case "an opened directory: done, not checked" opened_directory ]
         @ List.map (fun (name, f) -> case ("a read: " ^ name) f) (cases buffers)
         @ [
-            case "what a call works on stays until it is done" kept_until_done;
-            case "memory and threads are level after many domains" memory_is_level;
-            case "many domains end at once" at_once;
+            case "arguments of a call are kept until it is done" kept_until_done;
+            case "memory and threads are constant after many domains" memory_is_constant;
+            case "many domains terminate at once" at_once;
           ] );
       ( "child processes that outlive their domain",
         [
-          case "a loop elsewhere waits for them" a_loop_reaps;
-          case "the end of the domain waits for those that have ended" the_end_reaps;
-          case "the next start of a process does" the_next_start_reaps;
-          case "those of a living domain are its own" the_others_are_left_alone;
+          case "another domain's loop waits for them" a_loop_reaps;
+          case "the terminating domain waits for those that have terminated"
+            termination_reaps;
+          case "the next start of a process waits for them" the_next_start_reaps;
+          case "those of a running domain are left to it" children_of_running_domains;
         ] );
       ( "the initial domain's output at exit",
         [
-          case "is written to a full pipe as well" slow_reader;
-          case "a closed pipe does no harm" nobody_reads;
+          case "is written to a full pipe" slow_reader;
+          case "a closed pipe is ignored" closed_pipe;
         ] );
     ]

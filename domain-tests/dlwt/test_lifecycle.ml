@@ -1,10 +1,8 @@
-(* How a domain starts with Lwt and how it ends: what it runs, in which order,
-   and that it leaves nothing behind. *)
+(* How a domain starts and terminates with Lwt: which code runs in which order, and that no
+   descriptor remains. *)
 
 open Lwt.Infix
 open Support
-
-let elsewhere f = Domain.join (Domain.spawn f)
 
 (* Registered before any domain is spawned, as libraries do. *)
 let starts = Atomic.make 0
@@ -34,7 +32,7 @@ let each_domain () =
       match Dlwt_rt.each_domain ignore with
       | exception Failure text ->
           check text (contains text ~part:(Printf.sprintf "domain %d" (domain ())))
-      | () -> check "each_domain elsewhere is refused" false)
+      | () -> check "each_domain raises outside the initial domain" false)
 
 let start_that_fails () =
   let before = Atomic.get starts and after = Atomic.get after_failing in
@@ -43,11 +41,12 @@ let start_that_fails () =
       for _ = 1 to 2 do
         match Lwt_main.run Lwt.return_unit with
         | () -> check "the loop does not run" false
-        | exception Exit -> check "nothing later" (Atomic.get after_failing = after)
+        | exception Exit ->
+            check "no later function ran" (Atomic.get after_failing = after)
       done;
       Lwt_main.run (Lwt.pause ()));
-  Alcotest.(check int) "what came before ran once" (before + 1) (Atomic.get starts);
-  Alcotest.(check int) "what came after too" (after + 1) (Atomic.get after_failing)
+  Alcotest.(check int) "the function before it ran once" (before + 1) (Atomic.get starts);
+  Alcotest.(check int) "and the one after it" (after + 1) (Atomic.get after_failing)
 
 let keys () =
   incr (Dlwt_rt.get_eager counter);
@@ -60,7 +59,9 @@ let keys () =
       check "inherited" (!(Dlwt_rt.get setting) = "changed");
       Dlwt_rt.get setting := "in the child";
       incr (Dlwt_rt.get_eager counter));
-  Alcotest.(check int) "mine is untouched" mine !(Dlwt_rt.get_eager counter);
+  Alcotest.(check int)
+    "the initial domain's is unchanged" mine
+    !(Dlwt_rt.get_eager counter);
   Alcotest.(check string) "the setting too" "changed" !(Dlwt_rt.get setting)
 
 let eager_key_too_late () =
@@ -86,8 +87,8 @@ let exit_order () =
     [ "5"; "7"; "hook"; "30"; "30 again"; "95" ]
     (List.rev !seen)
 
-(* Afterwards nobody can tell the domain anything: system calls are made in the
-   domain itself, and what needs to be told is refused. *)
+(* After that the domain cannot be notified: it makes system calls itself, and refuses
+   functions that need notifications. *)
 let lwt_works_until_80 () =
   let log = ref [] in
   let later priority signal =
@@ -99,7 +100,8 @@ let lwt_works_until_80 () =
         | _ -> saw "signals"
         | exception Failure text ->
             check text
-              (contains text ~part:(Printf.sprintf "domain %d is ending" (domain ()))))
+              (contains text
+                 ~part:(Printf.sprintf "domain %d is terminating" (domain ()))))
   in
   elsewhere (fun () ->
       Lwt_main.run Lwt.return_unit;
@@ -132,7 +134,7 @@ let hooks_are_separate () =
   Alcotest.(check int) "the other domain's is gone" before !theirs;
   Alcotest.(check bool) "mine ran" true (!mine > 0)
 
-(* ---------------------------------------------------- what is left behind *)
+(* ------------------------------------------------------ open descriptors *)
 
 let leaves_no_descriptor name body =
   Alcotest.test_case name `Quick (fun () ->
@@ -166,13 +168,13 @@ let idle_workers () =
 let only_promises () = ignore (Lwt.bind (fst (Lwt.wait ())) Lwt.return)
 let failing_run () = try Lwt_main.run (Lwt.fail Exit) with Exit -> ()
 
-(* A job that is not done when its domain ends does not keep the pool. *)
+(* The pool works on when a domain terminates before its jobs are done. *)
 let abandoned_jobs () =
   let fifo = Filename.temp_file "dlwt" ".fifo" in
   Sys.remove fifo;
   Unix.mkfifo fifo 0o600;
   elsewhere (fun () ->
-      (* opening blocks until somebody opens the other end *)
+      (* Opening blocks until the other end is opened. *)
       for _ = 1 to 3 do
         ignore (Lwt_unix.openfile fifo [ Unix.O_RDONLY; Unix.O_CLOEXEC ] 0)
       done;
@@ -183,10 +185,9 @@ let abandoned_jobs () =
   eventually (fun () -> busy () = 0);
   Unix.close output;
   Sys.remove fifo;
-  (* the pool works on *)
   Lwt_main.run (Lwt_unix.stat "/" >|= ignore)
 
-(* It would wait for ever, and the domain's end for it. *)
+(* Otherwise the thread would wait for ever, and the domain for the thread. *)
 let thread_that_waits_for_the_loop () =
   let answer = Atomic.make "" in
   let number =
@@ -202,16 +203,16 @@ let thread_that_waits_for_the_loop () =
           | exception Failure text -> Atomic.set answer text
         in
         Lwt.async (Lwt_preemptive.detach ask);
-        let rec turn () =
-          if Atomic.get waiting then Lwt.return_unit else Lwt_unix.sleep 0.001 >>= turn
+        let rec wait () =
+          if Atomic.get waiting then Lwt.return_unit else Lwt_unix.sleep 0.001 >>= wait
         in
-        Lwt_main.run (turn ());
+        Lwt_main.run (wait ());
         domain ())
   in
   check (Atomic.get answer)
     (contains (Atomic.get answer) ~part:(Printf.sprintf "the loop of domain %d" number))
 
-(* With all its threads busy, the pool lets the caller do the job. *)
+(* If no thread is available, the caller runs the job. *)
 let full_pool () =
   let size = Lwt_unix.pool_size () in
   Lwt_unix.set_pool_size 0;
@@ -228,11 +229,11 @@ let engines () =
       Lwt_engine.set (new Lwt_engine.select);
       let set = Lwt_engine.get () in
       Lwt_main.run (Lwt_unix.sleep 0.001 >>= fun () -> Lwt_unix.stat "/" >|= ignore);
-      check "the one it has set" (Lwt_engine.get () == set);
+      check "the engine that it has set" (Lwt_engine.get () == set);
       elsewhere (fun () -> check "not inherited" (Lwt_engine.get () != set)));
-  check "mine is untouched" (Lwt_engine.get () == mine)
+  check "the initial domain's is unchanged" (Lwt_engine.get () == mine)
 
-(* Takes more than a second: Lwt_timeout counts in seconds. *)
+(* Takes more than a second, the resolution of Lwt_timeout. *)
 let timeouts () =
   on_domains 2 (fun () ->
       let p, w = Lwt.wait () in
@@ -246,7 +247,7 @@ let timeouts () =
       p >>= Lwt.pause >|= fun () ->
       check "each has its own handler" (!handled = Some (Exit, domain ())))
 
-(* ------------------------------------------------ exceptions nobody awaits *)
+(* ---------------------------------------------- exceptions without a promise *)
 
 let own_hook_first () =
   let process = ref [] and mine = ref [] in
@@ -270,7 +271,7 @@ let own_hook_first () =
   Alcotest.(check int) "the process's, here" 2 (List.length !process);
   Alcotest.(check int) "not the other domain's" 1 (List.length !mine)
 
-(* The worker may not have seen its task yet when the domain ends. *)
+(* The domain may terminate before the worker has taken the task. *)
 let last_task () =
   let ran = Atomic.make 0 in
   for _ = 1 to 20 do
@@ -285,16 +286,16 @@ let case name f = Alcotest.test_case name `Quick f
 
 let () =
   Lwt_main.run (Lwt_unix.sleep 0.001);
-  Alcotest.run "dlwt life"
+  Alcotest.run "dlwt lifecycle"
     [
       ( "start",
         [
           case "each_domain" each_domain;
-          case "each_domain, and one of them fails" start_that_fails;
+          case "each_domain with a function that raises" start_that_fails;
           case "keys" keys;
           case "an eager key made too late" eager_key_too_late;
         ] );
-      ( "end",
+      ( "termination",
         [
           case "order" exit_order;
           case "Lwt works up to priority 79" lwt_works_until_80;
@@ -303,17 +304,17 @@ let () =
           case "engines" engines;
           case "a full pool" full_pool;
           case "a thread that waits for the loop" thread_that_waits_for_the_loop;
-          case "a task that was detached last" last_task;
+          case "a task detached just before" last_task;
           case "Lwt_timeout" timeouts;
           case "abandoned jobs" abandoned_jobs;
           case "the hook for exceptions" own_hook_first;
         ] );
-      ( "nothing left",
+      ( "no descriptor remains",
         [
           leaves_no_descriptor "promises only" only_promises;
-          leaves_no_descriptor "things in flight" nothing_awaited;
+          leaves_no_descriptor "operations in flight" nothing_awaited;
           leaves_no_descriptor "a busy worker" busy_worker;
           leaves_no_descriptor "idle workers" idle_workers;
-          leaves_no_descriptor "a loop that failed" failing_run;
+          leaves_no_descriptor "a loop that raises" failing_run;
         ] );
     ]

@@ -1,5 +1,5 @@
 (* OCaml runs no handler in a thread that blocks the signal. *)
-let run f =
+let with_all_blocked f =
   let before = Unix.sigprocmask SIG_BLOCK (List.init 64 succ) in
   let restore () = ignore (Unix.sigprocmask SIG_SETMASK before) in
   match f () with

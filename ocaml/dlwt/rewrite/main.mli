@@ -1,1 +1,0 @@
-(** The program that the dune rules run. *)
