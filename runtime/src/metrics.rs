@@ -1,4 +1,4 @@
-//! What domains have done, and the totals of the process.
+//! Counters of each domain, and totals of the process.
 
 use crate::base::counters::sum;
 use crate::base::tokio_rt;
@@ -7,51 +7,52 @@ use crate::ocaml_blocking;
 
 pub use crate::base::counters::DomainStats;
 
-/// Totals of the whole process. Each number is exact once the threads that change
-/// it are quiet. When nothing is left of what a program did, as many calls are settled as were
-/// started, `domains` are those whose loops still serve, and the fields from `roots` to
-/// `tokio_tasks` are 0 but for what the program keeps on purpose.
+/// Totals of the whole process. Each number is exact once the threads that change it are quiet. When a
+/// program has finished its work and dropped everything, as many calls are resolved as were started,
+/// `domains` counts the domains whose loops still run, and the fields from `roots` to `tokio_tasks` are
+/// 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Calls from OCaml that were not ready at once.
+    /// The number of calls from OCaml that were not ready at once.
     pub calls_started: u64,
-    /// Those of them that have been settled: a value, an exception, cancelled, or
+    /// The number of these calls that have been resolved: by a value, an exception, a cancellation, or
     /// their domain's end.
     pub calls_resolved: u64,
-    /// Completions that came for something that was settled before; dropped.
+    /// The number of outcomes of calls that had been resolved before; they are dropped.
     pub late_completions: u64,
-    /// OCaml values that [`Rooted`](crate::Rooted) and what is made of it keep alive: promises,
-    /// functions, exceptions.
+    /// The number of OCaml values that Rust keeps alive: [`Rooted`](crate::Rooted), promises, functions,
+    /// exceptions.
     pub roots: u64,
-    /// Places taken in the domains' tables of what is in flight: a call from OCaml until its promise
-    /// is settled, a promise that Rust waits for until it has been told.
+    /// The number of taken slots in the domains' tables of calls, waits and tasks: a call has one until
+    /// OCaml has resolved its promise, a promise that Rust waits for until Rust has its outcome.
     pub slots: u64,
-    /// Tasks of the domains' executors that have not been dropped: of calls, of
+    /// The number of tasks of the domains' executors that have not been dropped: of calls, of
     /// [`Domain::spawn`](crate::Domain::spawn) and of
     /// [`spawn_local`](crate::domain::spawn_local).
     pub tasks: u64,
-    /// Messages that a domain has not yet looked at.
+    /// The number of messages that domains have not yet received.
     pub messages: u64,
-    /// Tasks on tokio, the program's own included.
+    /// The number of tasks on tokio, the program's own included.
     pub tokio_tasks: u64,
-    /// Domains that have an executor.
+    /// The number of domains that have an executor.
     pub domains: u64,
-    /// Threads of the blocking lane; one ends when it has had nothing to do for five seconds.
+    /// The number of threads of Domain 0's blocking pool; a thread ends when it has had nothing to do for
+    /// five seconds.
     pub blocking_pool_threads: u64,
-    /// Jobs that wait for one of them.
+    /// The number of jobs that wait for one of these threads.
     pub blocking_pool_queue: u64,
 }
 
-/// Sums up what all threads have counted. Any thread.
+/// Returns the sum of all threads' counters. Any thread.
 pub fn totals() -> Totals {
-    // A root may be dropped on another thread than it was made on: read the ends first, so that
-    // no difference is below zero.
+    // A root may be dropped on another thread than it was made on: the ends are read first, so that no
+    // difference is below zero.
     let difference = |starts, ends| {
         let ended = sum(ends);
         sum(starts).saturating_sub(ended)
     };
-    let settled = sum(|t| &t.calls_resolved);
+    let resolved = sum(|t| &t.calls_resolved);
     let (domains, messages) = {
         let domains = registry();
         let messages: usize = domains.values().map(|domain| domain.waiting()).sum();
@@ -60,7 +61,7 @@ pub fn totals() -> Totals {
     let (blocking_pool_threads, blocking_pool_queue) = ocaml_blocking::occupancy();
     Totals {
         calls_started: sum(|t| &t.calls_started),
-        calls_resolved: settled,
+        calls_resolved: resolved,
         late_completions: sum(|t| &t.late_completions),
         roots: difference(|t| &t.roots_created, |t| &t.roots_dropped),
         slots: difference(|t| &t.slots_taken, |t| &t.slots_freed),

@@ -1,4 +1,4 @@
-//! Counters that each thread keeps for itself, and those of a domain.
+//! The counters of each thread, and those of each domain.
 
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -8,18 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
 
-/// A counter that one thread writes and any thread reads: an addition costs no locked instruction.
+/// A counter that one thread writes and any thread reads, so that an addition costs no locked
+/// instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Only its thread.
+    /// Adds `n`. Only the counter's own thread.
     pub(crate) fn add(&self, n: u64) {
         let before = self.0.load(Ordering::Relaxed);
         self.0.store(before.wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Any thread, if no thread uses `add`.
+    /// Adds `n`. Any thread, if no thread uses `add`.
     fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
@@ -29,7 +30,7 @@ impl Counter {
     }
 }
 
-/// What one thread has done; summed up by [`totals`].
+/// The counters of one thread. [`totals`](crate::metrics::totals) sums them up.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
     pub(crate) calls_started: Counter,
@@ -44,29 +45,29 @@ pub(crate) struct ThreadCounters {
 }
 
 static THREADS: LazyLock<ThreadLocal<ThreadCounters>> = LazyLock::new(ThreadLocal::new);
-/// Of threads that are being torn down.
+/// The counters of threads that are being torn down.
 static OTHERS: LazyLock<ThreadCounters> = LazyLock::new(ThreadCounters::default);
 
-/// Whose counters a thread uses. They are passed on when it ends, so it gives them back before: its
-/// other thread-local values may drop roots later.
+/// The counters that a thread uses. `thread_local` passes them on to another thread when this one ends,
+/// so the thread gives them back before: its other thread-local values may drop roots later.
 #[derive(Clone, Copy)]
 enum Mine {
     NotYet,
     Own(&'static ThreadCounters),
-    GivenBack,
+    Returned,
 }
 
-struct GiveBack;
+struct ReturnOnExit;
 
-impl Drop for GiveBack {
+impl Drop for ReturnOnExit {
     fn drop(&mut self) {
-        MINE.set(Mine::GivenBack);
+        MINE.set(Mine::Returned);
     }
 }
 
 thread_local! {
     static MINE: Cell<Mine> = const { Cell::new(Mine::NotYet) };
-    static GIVE_BACK: GiveBack = const { GiveBack };
+    static RETURN_ON_EXIT: ReturnOnExit = const { ReturnOnExit };
 }
 
 /// Adds to a counter of the calling thread. Does not panic, whenever it is called.
@@ -78,7 +79,7 @@ pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     }
 }
 
-/// The calling thread's counters.
+/// Returns the counters of the calling thread.
 #[cfg(test)]
 pub(crate) fn thread() -> &'static ThreadCounters {
     count(|t| &t.roots_created, 0);
@@ -91,18 +92,18 @@ pub(crate) fn thread() -> &'static ThreadCounters {
 #[cold]
 fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     if let Mine::NotYet = MINE.get() {
-        // In this order: destructors run in the reverse one.
+        // In this order, since destructors run in the reverse order.
         let mine = catch_unwind(|| THREADS.get_or_default());
-        if let (Ok(mine), Ok(())) = (mine, GIVE_BACK.try_with(|_| ())) {
+        if let (Ok(mine), Ok(())) = (mine, RETURN_ON_EXIT.try_with(|_| ())) {
             MINE.set(Mine::Own(mine));
             return which(mine).add(n);
         }
-        MINE.set(Mine::GivenBack);
+        MINE.set(Mine::Returned);
     }
     which(&OTHERS).add_shared(n);
 }
 
-/// The sum over all threads. Any thread.
+/// Returns the sum over all threads. Any thread.
 pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
     THREADS
         .iter()
@@ -111,42 +112,43 @@ pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
         .sum()
 }
 
-/// What one domain has done.
+/// The counters of one domain.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct DomainStats {
-    /// Polls of tasks.
+    /// The number of polls of tasks.
     pub polls: u64,
-    /// Messages that came from other threads and domains.
+    /// The number of messages received from other threads and domains.
     pub messages_in: u64,
-    /// Messages that this domain's thread sent to other domains.
+    /// The number of messages that this domain's thread sent to other domains.
     pub messages_out: u64,
-    /// How often a sleeping loop was woken.
+    /// The number of times that the sleeping loop was woken.
     pub wakeups: u64,
-    /// Time since the executor was made.
+    /// The time since the executor was made.
     pub alive: Duration,
-    /// The part of it in which the loop was not asleep.
+    /// The part of that time in which the loop was not asleep.
     pub busy: Duration,
 }
 
-/// The counters behind [`DomainStats`]. What the owner writes is apart from what others write.
+/// The counters behind [`DomainStats`]. The owner's counters are on another cache line than the counter
+/// that other threads write.
 #[derive(Debug)]
 pub(crate) struct DomainCounters {
-    born: Instant,
-    /// Written by whoever wakes.
+    created: Instant,
+    /// Written by the thread that wakes the loop.
     pub(crate) wakeups: AtomicU64,
     owner: CachePadded<OwnerCounters>,
 }
 
-/// Written by the owner only.
+/// Counters that only the owner writes.
 #[derive(Debug, Default)]
 pub(crate) struct OwnerCounters {
     pub(crate) polls: Counter,
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
-    /// Nanoseconds asleep, without the sleep that goes on.
+    /// Nanoseconds asleep, without the present sleep.
     asleep: Counter,
-    /// When the present sleep started, in nanoseconds since `born`; 0 when awake.
+    /// When the present sleep started, in nanoseconds since `created`; 0 when awake.
     asleep_since: AtomicU64,
 }
 
@@ -161,23 +163,23 @@ impl std::ops::Deref for DomainCounters {
 impl DomainCounters {
     pub(crate) fn new() -> Self {
         DomainCounters {
-            born: Instant::now(),
+            created: Instant::now(),
             wakeups: AtomicU64::new(0),
             owner: CachePadded::default(),
         }
     }
 
     fn now(&self) -> u64 {
-        self.born.elapsed().as_nanos() as u64
+        self.created.elapsed().as_nanos() as u64
     }
 
-    /// The loop goes to sleep. Only the owner.
+    /// Notes that the loop goes to sleep. The owner.
     pub(crate) fn begin_sleep(&self) {
         self.asleep_since
             .store(self.now().max(1), Ordering::Relaxed);
     }
 
-    /// The loop is awake; cheap if it was awake before. Returns how long it slept. Only the owner.
+    /// Notes that the loop is awake. Returns how long it slept; cheap if it did not. The owner.
     pub(crate) fn end_sleep(&self) -> Option<Duration> {
         let since = self.asleep_since.load(Ordering::Relaxed);
         if since == 0 {
@@ -233,8 +235,8 @@ mod tests {
         );
     }
 
-    /// What a thread drops while it is torn down counts as well, and does not get in the way of
-    /// the thread that is given its counters next.
+    /// Values that a thread drops while it is torn down count as well, and do not disturb the thread that
+    /// gets its counters next.
     #[test]
     fn a_thread_counts_to_its_very_end() {
         struct Late;

@@ -105,7 +105,9 @@ pub(crate) fn open(
     if has_current() {
         // A signal handler or a finaliser ran in between and called Rust: OCaml has not noted the
         // executor yet.
-        return Err(io::Error::other("its executor is being created, by code that this call has interrupted"));
+        return Err(io::Error::other(
+            "its executor is being created, by code that this call has interrupted",
+        ));
     }
     panic::record_origins();
     let tokio = tokio_rt::runtime()?;

@@ -1,13 +1,14 @@
-//! What the OCaml runtime, and the C library, tell of the lives of domains and processes.
+//! Hooks of the OCaml runtime and the C library: the start and the end of a domain, a collection, a
+//! fork.
 //!
-//! **The first thread of a domain** is the one that its loop is expected on; the runtime's
-//! initialisation hook is the only place to learn which one it is.
+//! **The first thread of a domain** is the one that its loop is expected on. Only the runtime's
+//! initialisation hook tells which one it is.
 //!
 //! **Roots that outlive their domain.** When a domain ends, boxroot sets its roots aside, and the
 //! next domain that collects adopts them. But an ending domain takes part in one more collection
-//! after that: it would take its own roots back, and with it gone nobody would scan them. So an
-//! ending domain no longer scans for boxroot, and Domain 0, which is always there to adopt, has
-//! boxroot's state from the start.
+//! after that: it would take its own roots back, and once it is gone no domain would scan them. So an
+//! ending domain no longer scans for boxroot, and Domain 0, which can always adopt roots, has boxroot's
+//! state from the start.
 
 use crate::ffi::root::Root;
 use crate::ffi::runtime::UNIT;
@@ -40,20 +41,21 @@ thread_local! {
     static ENDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is the first of its domain.
+/// Returns `true` if the calling thread is the first of its domain.
 pub(crate) fn is_first_thread() -> bool {
     FIRST.get()
 }
 
-/// Whether the calling thread's domain has ended.
+/// Returns `true` if the calling thread's domain has ended.
 pub(crate) fn has_ended() -> bool {
     ENDED.get()
 }
 
 /// Gives back the memory of an ending domain's roots, 16 kB, if all of them are gone.
 ///
-/// boxroot frees a pool of roots when its last one is deleted, but not the pool that a domain takes
-/// new roots from: it would be passed on empty, for ever. A collection makes it an ordinary one.
+/// boxroot frees a pool of roots when its last root is deleted, but not the pool that a domain takes
+/// new roots from: that pool would be passed on empty, for ever. A collection makes it an ordinary one.
+///
 /// Called at the domain's end. It collects, so unrooted values are not valid afterwards.
 pub(crate) fn free_roots(_token: &RuntimeToken<'_>) {
     // SAFETY: the token proves the lock, and `()` is always valid.
@@ -64,31 +66,31 @@ pub(crate) fn free_roots(_token: &RuntimeToken<'_>) {
     }
 }
 
-/// How many domains have ended.
+/// The number of domains that have ended.
 static ENDED_DOMAINS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of them make it worth while to look for the memory of their roots, and how many roots
-/// boxroot keeps in one pool, or a little more than that.
+/// The number of ended domains after which a domain reclaims the memory of their roots.
 const DOMAINS_PER_RECLAIM: usize = 32;
+/// The number of roots in one of boxroot's pools, or a little more.
 const ROOTS_PER_POOL: usize = 2048;
 
-/// Up to which of the domains that have ended this one has given back the memory of their roots.
+/// The number of ended domains whose roots' memory this domain has reclaimed.
 #[derive(Debug)]
 pub(crate) struct Reclaimed(Cell<usize>);
 
 impl Reclaimed {
-    /// Nobody's roots have been adopted by this domain yet.
+    /// Starts with the domains that have ended by now, whose roots this domain cannot have adopted.
     pub(crate) fn new() -> Self {
         Reclaimed(Cell::new(ENDED_DOMAINS.load(Ordering::Relaxed)))
     }
 
-    /// Gives back the memory of the roots of others, which this domain has adopted, when domains
-    /// enough have ended since the last time. Costs one load otherwise.
+    /// Reclaims the memory of roots that this domain has adopted, if enough domains have ended since the
+    /// last time. Costs one load otherwise.
     ///
     /// A root that outlives its domain is deleted by a thread that does not own its pool, and then
-    /// boxroot does not notice that the pool has become empty: 16 kB for each such domain, for ever.
-    /// So this domain takes roots from all pools with much room, until they are full, and deletes
-    /// them: what is empty afterwards is freed.
+    /// boxroot does not notice that the pool has become empty: 16 kB for each such domain would be lost.
+    /// So this domain takes roots from all pools with much room, until they are full, and deletes the
+    /// roots: boxroot frees the pools that are empty then.
     ///
     /// It collects then, so unrooted values are not valid afterwards.
     #[inline]
@@ -100,7 +102,7 @@ impl Reclaimed {
 
     #[cold]
     fn reclaim(&self, _token: &RuntimeToken<'_>) {
-        // No more at a time: the loop waits meanwhile, for a millisecond or so.
+        // Not more domains at a time: the loop waits meanwhile, for about a millisecond.
         self.0.set(self.0.get() + DOMAINS_PER_RECLAIM);
         // SAFETY: the token proves the lock, and `()` is always valid.
         unsafe {

@@ -1,12 +1,12 @@
-//! OCaml strings that need not be text.
+//! OCaml strings that need not be UTF-8.
 
 use ocaml::{FromValue, ToValue, Value};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// An OCaml `string` or `bytes`, copied. A Rust `String` as an argument panics on what is not
-/// UTF-8, and a `Vec<u8>` is an OCaml `int array`.
+/// An OCaml `string` or `bytes`, copied. (As an argument, a `String` panics if it is not UTF-8, and a
+/// `Vec<u8>` is an OCaml `int array`.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -43,11 +43,12 @@ impl From<PathBuf> for Bytes {
     }
 }
 
-// SAFETY: the OCaml side declares the argument as a string or as bytes. It is copied before
-// anything allocates on the OCaml heap.
+// SAFETY: OCaml declares the value as a string or as bytes. The bytes are copied before anything
+// allocates on the OCaml heap.
 unsafe impl FromValue for Bytes {
     fn from_value(value: Value) -> Self {
-        // SAFETY: as above; conversions run with the lock held.
+        // SAFETY: the crate `ocaml` converts only where a domain's lock is held, and values of the type
+        // that OCaml declares, a string or bytes.
         Bytes(unsafe { value.bytes_val() }.to_vec())
     }
 }
@@ -55,7 +56,7 @@ unsafe impl FromValue for Bytes {
 // SAFETY: it makes an OCaml string.
 unsafe impl ToValue for Bytes {
     fn to_value(&self, _rt: &ocaml::Runtime) -> Value {
-        // SAFETY: conversions run with the lock held; the value is rooted.
+        // SAFETY: a `Runtime` is at hand only where a domain's lock is held; the value is rooted.
         unsafe { Value::bytes(&self.0) }
     }
 }

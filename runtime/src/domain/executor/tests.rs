@@ -1,0 +1,123 @@
+use super::*;
+use futures_lite::future;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Waker;
+
+fn executor() -> (Executor, Arc<Shared>) {
+    let shared = Arc::new(Shared::new(u64::MAX).unwrap());
+    (Executor::new(shared.clone()), shared)
+}
+
+#[test]
+fn spawning_notifies_the_loop_and_an_idle_executor_does_not() {
+    let (e, shared) = executor();
+    assert!(!e.tick());
+    assert!(shared.park());
+    e.spawn(async {});
+    assert!(e.has_ready());
+    assert!(shared.take_notification(), "spawning wakes the loop");
+    assert!(e.tick());
+    assert!(!e.tick());
+    assert!(!e.has_ready());
+    shared.take_notification();
+    assert!(shared.park());
+}
+
+#[test]
+fn a_wake_from_another_thread_notifies_the_loop() {
+    let (e, shared) = executor();
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    e.spawn(async move { rx.await.unwrap() });
+    while e.tick() {}
+    shared.take_notification();
+    assert!(shared.park());
+    std::thread::spawn(move || tx.send(()).unwrap())
+        .join()
+        .unwrap();
+    assert_eq!(shared.counters.stats().wakeups, 1);
+    assert!(shared.take_notification());
+    assert!(e.tick());
+}
+
+#[test]
+fn closing_drops_pending_tasks_and_later_ones() {
+    let (e, _shared) = executor();
+    let alive = Rc::new(());
+    for _ in 0..3 {
+        let held = alive.clone();
+        e.spawn(async move {
+            let _held = held;
+            future::pending::<()>().await;
+        });
+    }
+    e.tick();
+    e.close();
+    assert_eq!(Rc::strong_count(&alive), 1);
+    let held = alive.clone();
+    e.spawn(async move { drop(held) });
+    assert_eq!(Rc::strong_count(&alive), 1);
+    assert!(!e.tick());
+}
+
+/// Wakers on another thread, while the executor is closed and afterwards.
+#[test]
+fn closing_drops_tasks_that_other_threads_are_waking() {
+    for _ in 0..200 {
+        let (e, _shared) = executor();
+        let alive = Rc::new(());
+        let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+        for _ in 0..10 {
+            let (held, tx) = (alive.clone(), tx.clone());
+            e.spawn(poll_fn(move |cx| {
+                let _held = &held;
+                let _ = tx.send(cx.waker().clone());
+                Poll::Pending
+            }));
+        }
+        drop(tx);
+        while e.tick() {}
+        let thread = std::thread::spawn(move || {
+            for waker in rx.iter().take(10) {
+                waker.wake();
+            }
+        });
+        e.close();
+        assert_eq!(Rc::strong_count(&alive), 1);
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn tasks_are_polled_in_the_order_in_which_they_were_woken() {
+    let (e, _shared) = executor();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    for i in 0..5 {
+        let order = order.clone();
+        e.spawn(async move {
+            for round in 0..3 {
+                order.borrow_mut().push((round, i));
+                future::yield_now().await;
+            }
+        });
+    }
+    while e.tick() {}
+    let expected: Vec<_> = (0..3).flat_map(|r| (0..5).map(move |i| (r, i))).collect();
+    assert_eq!(*order.borrow(), expected);
+}
+
+#[test]
+fn a_task_that_panics_is_dropped_and_others_run_on() {
+    let (e, _shared) = executor();
+    let alive = Rc::new(());
+    let held = alive.clone();
+    e.spawn(async move {
+        let _held = held;
+        panic!("in a task");
+    });
+    let other = alive.clone();
+    e.spawn(async move { drop(other) });
+    while e.tick() {}
+    assert_eq!(Rc::strong_count(&alive), 1);
+    assert_eq!(e.spawned.borrow().len(), 0);
+}
