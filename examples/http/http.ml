@@ -1,3 +1,6 @@
+(* A web server: Rust's hyper serves the connections, and OCaml answers the requests on every
+   domain. *)
+
 open Lwt.Syntax
 
 let say format = Printf.ksprintf (fun text -> print_endline ("http: " ^ text)) format

@@ -1,3 +1,5 @@
+(* The command line. *)
+
 open Lwt.Syntax
 open Lwt_interop
 

@@ -1,3 +1,5 @@
+(* Tests of commands, without sockets and domains. *)
+
 open Example_kv
 
 let now = ref 0

@@ -1,3 +1,5 @@
+(* Tests of the server and its domains through sockets. *)
+
 open Lwt.Syntax
 open Example_kv
 module Handle = Lwt_interop.Handle
