@@ -1,4 +1,4 @@
-(** The domains that answer requests. On Domain 0. *)
+(** The domains that answer requests. To be used on Domain 0. *)
 
 type t
 
@@ -7,12 +7,14 @@ val start :
   join:(unit -> unit) ->
   leave:(Lwt_interop.Handle.t -> unit Lwt.t) ->
   t Lwt.t
-(** Starts so many domains, each of which calls [join]. Before one ends, [leave] is
-    awaited. *)
+(** [start ~domains ~join ~leave] starts [domains] domains, each of which calls [join].
+    [leave domain] is awaited before a domain ends. *)
 
 val replace_every : t -> float -> 'a Lwt.t
-(** Every so many seconds a new domain takes the place of one, in turn, until it is
-    cancelled. There is no use in that but to show that no client notices. *)
+(** [replace_every workers seconds] replaces one domain after the other by a new one, one
+    every [seconds] seconds, until it is cancelled. Its only use is to show that clients
+    do not notice. *)
 
 val stop : t -> deadline:float -> unit Lwt.t
-(** Ends them all, those that cannot leave after [deadline] seconds. *)
+(** [stop workers ~deadline] ends all domains. Those that cannot leave within [deadline]
+    seconds are ended all the same. *)

@@ -1,19 +1,21 @@
-(** The domains that serve: each answers clients, and owns shards. *)
+(** The domains of the server: each answers clients and owns shards. To be used on one
+    domain. *)
 
 type t
 
 val start : ?clock:(unit -> int) -> domains:int -> unit -> t Lwt.t
-(** Starts so many, with an empty keyspace. [clock] tells milliseconds: those since 1970,
-    unless told otherwise. It, and all that follow, are called on one domain.
+(** [start ~domains ()] starts [domains] domains with an empty keyspace. [clock ()] is the
+    time in milliseconds, by default since 1970.
 
     @raise Failure if OCaml refuses a domain. *)
 
-val workers : t -> Server.Workers.t
+val handlers : t -> Server.Handlers.t
+(** [handlers workers] is what answers requests. *)
 
 val replace : t -> int -> unit Lwt.t
-(** Puts a new domain into the place of one, the first of which is 0: the new one takes
-    over its shards, and the old one ends when it has answered all that it got. Clients do
-    not notice. *)
+(** [replace workers i] replaces domain [i], counted from 0, by a new one, which takes
+    over its shards. The old domain ends when it has answered all requests that it has.
+    Clients do not notice. *)
 
 val stop : t -> unit Lwt.t
-(** Ends all domains. *)
+(** [stop workers] ends all domains. *)

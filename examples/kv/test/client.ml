@@ -80,7 +80,7 @@ let rec ends t =
   in
   if gone then Lwt.return_unit else ends t
 
-(* Reads while it writes: the server does not read while it has replies to write. *)
+(* Reads while it writes, since the server does not read while it has replies to write. *)
 let pipeline t commands =
   let+ () = write t (String.concat "" (List.map encode commands))
   and+ replies = read_many t (List.length commands) in
