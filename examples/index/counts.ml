@@ -56,8 +56,7 @@ let fold f t acc =
 
 let take t ~parts =
   let lists = Array.make parts [] in
-  (* Other bits than those that choose the slot, so that the tables of the parts have no
-     clusters. *)
+  (* Not the bits that choose the slot: the tables of the parts would have clusters. *)
   let part e = (e.hash lsr 32) mod parts in
   fold (fun e () -> lists.(part e) <- e :: lists.(part e)) t ();
   Array.fill t.slots 0 (Array.length t.slots) free;

@@ -20,7 +20,7 @@ let queue_size = 1000
    the others are read. *)
 let batches_at_a_time = 4
 
-(* A domain sends its counts to the owners of the words when it has so many different words. *)
+(* The number of different words with which a domain sends its counts to the owners of the words. *)
 let words_to_send = 1 lsl 14
 
 (* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. The setting is

@@ -32,7 +32,7 @@ let rec run t ~me shard ops =
       Lwt.catch
         (fun () -> Handle.spawn target work)
         (function
-          (* If the shard was not handed over, nobody owns it any more. *)
+          (* If the shard was not handed over, it has no owner any more. *)
           | Domain_terminated id
             when id = Handle.id target && not (Handle.equal (owner t shard) target) ->
               Lwt.return_none

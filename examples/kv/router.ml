@@ -73,7 +73,7 @@ let plan t tasks session commands =
   in
   go 0 session []
 
-(* A reply has at most so many bytes, plus one value. *)
+(* The most bytes of a reply, not counting its last value. *)
 let longest_reply = 1 lsl 20
 
 let write t session ~close pending =

@@ -25,7 +25,8 @@ type limits = {
       (** The longest argument in bytes. All arguments of a command may have twice as
           many. *)
   write_timeout : float;
-      (** A client that reads none of its replies for so many seconds is disconnected. *)
+      (** The seconds after which a client that reads none of its replies is disconnected.
+      *)
 }
 
 val listen : Handlers.t -> string -> limits -> (t, string) result Lwt.t

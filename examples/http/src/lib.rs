@@ -43,7 +43,7 @@ pub async fn http_leave(server: Opaque<Server>, domain: Domain) {
     server.workers().leave(&domain).await
 }
 
-/// Accepts no more connections, and waits up to so many seconds until the open ones have been served.
+/// Accepts no more connections, and waits up to `seconds` until the open ones have been served.
 /// Returns the number of connections that were cut off.
 #[func]
 pub async fn http_stop(server: Opaque<Server>, seconds: f64) -> Int {
@@ -62,7 +62,7 @@ pub async fn http_get(client: Opaque<Client>, url: String) -> Result<Response, E
     client.get(&url).await
 }
 
-/// Waits for so many seconds. Cancelling the promise stops the timer.
+/// Waits for `seconds`. Cancelling the promise stops the timer.
 #[func]
 pub async fn tools_sleep(seconds: f64) {
     tools::sleep(Duration::from_secs_f64(seconds)).await

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Longer files are rejected, since a file is in memory as a whole.
 const LONGEST: u64 = 256 << 20;
 
-/// A file with a zero byte in so many first bytes is binary, as in grep.
+/// A file with a zero byte among its first `HEAD` bytes is binary, as in grep.
 const HEAD: u64 = 8 << 10;
 
 /// `type content = Text of string | Repaired of string | Binary`

@@ -31,7 +31,7 @@ pub fn walk(roots: Vec<PathBuf>, send: &Sender<Vec<Bytes>>) -> Vec<Unreadable> {
         send,
         unreadable: Vec::new(),
     };
-    // If the receiver was dropped, nobody needs the result.
+    // If the receiver was dropped, the result is not needed.
     let _ = walk.run(roots);
     walk.unreadable
 }

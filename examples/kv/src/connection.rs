@@ -51,8 +51,8 @@ pub struct Limits {
     pub write_timeout: f64,
 }
 
-/// A batch has at most so many commands, and ends after so many bytes, so that a domain can serve other
-/// clients in between.
+/// Limits of a batch, which let a domain serve other clients in between: its commands, and the bytes
+/// after which it ends.
 const BATCH_COMMANDS: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
 

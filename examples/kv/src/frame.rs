@@ -21,7 +21,7 @@ pub type Command = Vec<Bytes>;
 const LONGEST_LINE: usize = 64 << 10;
 const MOST_ARGS: i64 = 1 << 20;
 
-/// Parses the bytes of a client, in whatever pieces they arrive.
+/// Parses the bytes of a client, which may arrive in pieces of any size.
 #[derive(Debug)]
 pub struct Parser {
     max_bulk: usize,

@@ -50,7 +50,7 @@ pub fn kv_address(server: Opaque<Server>) -> String {
     server.address().to_string()
 }
 
-/// Stops the server within so many seconds.
+/// Stops the server within `grace` seconds.
 #[func]
 pub async fn kv_stop(server: Opaque<Server>, grace: f64) {
     server.stop(Duration::from_secs_f64(grace)).await;

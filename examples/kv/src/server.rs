@@ -78,7 +78,7 @@ async fn accept(listener: TcpListener, handlers: Handlers, limits: Limits, deadl
     }
 }
 
-/// Serves a client. Errors of the connection concern nobody else.
+/// Serves a client. Ignores errors of the connection, which only concern that client.
 async fn serve(connection: Connection, deadline: Deadline) {
     let stopping = async {
         stopped(deadline).await;

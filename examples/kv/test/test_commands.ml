@@ -252,7 +252,7 @@ let sweeping () =
   sweeps 100 0;
   now := 50;
   Alcotest.(check int) "not yet swept" 101 (Shard.length shard);
-  check_string "but gone" "$-1\r\n" (written (run shard [ "GET"; "50" ]));
+  check_string "but not found" "$-1\r\n" (written (run shard [ "GET"; "50" ]));
   sweeps 20 20;
   sweeps 100 29;
   Alcotest.(check int) "not expired" 51 (Shard.length shard);
@@ -290,7 +290,7 @@ let property (QCheck2.Test.Test cell as test) =
 let () =
   Alcotest.run "commands"
     [
-      ("replies", [ case "as they are written" writes; property parts ]);
+      ("replies", [ case "written" writes; property parts ]);
       ("patterns", [ case "which match" patterns ]);
       ( "commands",
         [

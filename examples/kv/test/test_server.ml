@@ -460,5 +460,5 @@ let () =
           case ~limits:{ limits with max_clients = 2 } "too many" too_many;
           case "fuzz" fuzz;
         ] );
-      ("the end", [ case "stopping" stopping; case "address in use" address_in_use ]);
+      ("stopping", [ case "stopping" stopping; case "address in use" address_in_use ]);
     ]

@@ -11,7 +11,7 @@ impl Drop for Connection {
     }
 }
 
-/// Waits for so many seconds with a connection open.
+/// Waits for `seconds` with a connection open.
 #[func]
 pub async fn cancel_wait(seconds: f64) {
     let _connection = Connection;
