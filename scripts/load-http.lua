@@ -1,5 +1,5 @@
--- What scripts/load-http has wrk ask for: all routes by turns, on all connections. A status that
--- is no 2xx, and a body that no route has, is an error.
+-- The requests that wrk sends for scripts/load-http: all routes by turns, on all connections. A
+-- status other than 2xx, or a body that no route returns, is an error.
 
 local sent = '{ "numbers": [1, 2, 3], "text": "a b" }'
 local compact = '{"numbers":[1,2,3],"text":"a b"}'
@@ -19,9 +19,9 @@ local routes = {
   function() return get("/sleep?ms=5") end,
 }
 
--- A session is made, used and ended: a step is sent when the one before was answered, and only
--- what the answer says tells which one that was. The first follows any answer: wrk makes a
--- request or two that it does not send.
+-- The steps of a session: each is sent when the one before was answered, which only the body of
+-- the response shows. The first step follows any response, since wrk creates a request or two that
+-- it does not send.
 local name, step
 local begun = false
 local steps = {
@@ -31,7 +31,7 @@ local steps = {
   finish = function() return wrk.format("DELETE", "/sessions/" .. name) end,
 }
 
--- What answers say, and the step that comes after it.
+-- The bodies of responses, and the steps that follow them.
 local known = {
   ["Hello, world!"] = true,
   ["slept for 5 ms"] = true,
@@ -52,7 +52,7 @@ function request()
   return routes[turn % #routes + 1]()
 end
 
--- Globals, for `done` to see.
+-- Globals, which `done` can read.
 wrong, first_wrong, sessions = 0, "", 0
 
 function response(status, _, body)
@@ -84,7 +84,7 @@ function done(summary)
     sessions = sessions + thread:get("sessions")
     if thread:get("first_wrong") ~= "" then print("the first: " .. thread:get("first_wrong")) end
   end
-  print(string.format("connect %d, read %d, write %d, timeout %d, wrong answers %d",
+  print(string.format("connect %d, read %d, write %d, timeout %d, wrong responses %d",
     e.connect, e.read, e.write, e.timeout, wrong))
   print(string.format("%d requests, %d sessions", summary.requests, sessions))
   local fine = e.connect + e.read + e.write + e.timeout + e.status + wrong == 0

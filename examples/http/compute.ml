@@ -1,10 +1,10 @@
-(* Each round needs the one before, so they cannot be done at once. *)
+(* Each round depends on the one before, so they cannot run in parallel. *)
 let rec go x rounds =
   if rounds = 0 then x else go (x lxor (x lsr 29) * 0x1f58476d1ce4e5b9) (rounds - 1)
 
 let run ~rounds = go 1 (max 0 rounds)
 
-(* Disturbances only make it slower, so the best counts. *)
+(* Disturbances only make a run slower, so the fastest one counts. *)
 let calibrate () =
   let rounds = 500_000 in
   let measure () =

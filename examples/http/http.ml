@@ -1,18 +1,21 @@
+(* A web server: Rust's hyper serves the connections, and OCaml answers the requests on every
+   domain. *)
+
 open Lwt.Syntax
 
-let say format = Printf.ksprintf (fun text -> print_endline ("http: " ^ text)) format
-let complain format = Printf.ksprintf (fun text -> prerr_endline ("http: " ^ text)) format
+let log format = Printf.ksprintf (fun text -> print_endline ("http: " ^ text)) format
+let warn format = Printf.ksprintf (fun text -> prerr_endline ("http: " ^ text)) format
 
-(* Longer than this nobody is missing. *)
+(* Idle sessions expire after this long. *)
 let idle_session_seconds = 1800.
 
 let termination () =
-  let signalled, signal = Lwt.wait () in
-  let on_signal _ = if Lwt.is_sleeping signalled then Lwt.wakeup_later signal () in
+  let received, resolver = Lwt.wait () in
+  let on_signal _ = if Lwt.is_sleeping received then Lwt.wakeup_later resolver () in
   List.iter
     (fun s -> ignore (Lwt_unix.on_signal s on_signal : Lwt_unix.signal_handler_id))
     [ Sys.sigterm; Sys.sigint ];
-  signalled
+  received
 
 let rounds_per_us (config : Options.t) =
   match config.rounds_per_us with Some n -> n | None -> Compute.calibrate ()
@@ -31,20 +34,22 @@ let serve (config : Options.t) server =
     }
   in
   let join () = Server.join server (Routes.handle routes) in
-  let* crew = Crew.start ~domains:config.domains ~join ~leave:(Server.leave server) in
-  say "listening on %s with %s" (Server.address server) (plural config.domains "domain");
+  let* workers =
+    Workers.start ~domains:config.domains ~join ~leave:(Server.leave server)
+  in
+  log "listening on %s with %s" (Server.address server) (plural config.domains "domain");
   let recycling =
     match config.recycle with
-    | Some seconds -> Crew.replace_every crew seconds
+    | Some seconds -> Workers.replace_every workers seconds
     | None -> fst (Lwt.task ())
   in
-  let forgetting = Sessions.forget_idle sessions ~seconds:idle_session_seconds in
-  let* () = Lwt.pick [ termination (); recycling; forgetting ] in
-  say "stopping";
+  let expiring = Sessions.expire_idle sessions ~seconds:idle_session_seconds in
+  let* () = Lwt.pick [ termination (); recycling; expiring ] in
+  log "stopping";
   let* cut_off = Server.stop server ~deadline:config.deadline in
   if cut_off > 0 then
-    complain "%s cut off after %g s" (plural cut_off "connection") config.deadline;
-  Crew.stop crew ~deadline:config.deadline
+    warn "%s cut off after %g s" (plural cut_off "connection") config.deadline;
+  Workers.stop workers ~deadline:config.deadline
 
 let listen (config : Options.t) =
   Lwt.catch
@@ -55,7 +60,7 @@ let listen (config : Options.t) =
       | e -> Lwt.fail e)
 
 let main config =
-  (* Rust's libraries expect errors where clients are gone, not a signal. *)
+  (* Rust's libraries expect an error when a client has disconnected, not a signal. *)
   Sys.set_signal Sys.sigpipe Signal_ignore;
   let run () =
     let* server = listen config in
@@ -64,7 +69,7 @@ let main config =
   in
   try Lwt_main.run (run ())
   with Failure why ->
-    complain "%s" why;
+    warn "%s" why;
     1
 
 let () =

@@ -14,7 +14,7 @@ let respond ?(status = 200) content_type body =
 let text ?status body = respond ?status "text/plain; charset=utf-8" (body ^ "\n")
 let json ?status body = respond ?status "application/json" body
 
-(* What is escaped in a query is left as it is: these are numbers. *)
+(* Escapes are not decoded: all parameters are numbers. *)
 let parameter (request : request) name =
   let find pair =
     match String.index_opt pair '=' with

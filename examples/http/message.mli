@@ -3,17 +3,18 @@
 type request = {
   meth : string;
   path : string;
-  query : string;  (** what comes after [?], or nothing *)
-  headers : (string * string) array;  (** names in lower case *)
+  query : string;  (** what follows [?]; [""] if there is none *)
+  headers : (string * string) array;  (** with names in lower case *)
   body : string;
 }
 
 type response = { status : int; headers : (string * string) array; body : string }
 
 val text : ?status:int -> string -> response
-(** A line of text. The status is 200 unless told otherwise. *)
+(** [text line] is a response with a line of text. [status] is 200 by default. *)
 
 val json : ?status:int -> string -> response
+(** [json body] is a response with a JSON document. [status] is 200 by default. *)
 
 val parameter : request -> string -> string option
-(** [parameter request "ms"] is ["5"] of [/sleep?ms=5]. *)
+(** [parameter request "ms"] is [Some "5"] if the request is for [/sleep?ms=5]. *)

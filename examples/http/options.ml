@@ -34,7 +34,7 @@ let option kind default name docv doc =
 
 let address =
   option Arg.string "127.0.0.1:8080" "listen" "ADDRESS:PORT"
-    "Listen on $(docv); port 0 is any that is free."
+    "Listen on $(docv). With port 0 the system chooses a free one."
 
 let domains =
   option count
@@ -46,38 +46,39 @@ let limits =
   let+ connections =
     option count 10_000 "max-connections" "N" "Serve $(docv) connections at a time."
   and+ body_bytes =
-    option count 1_048_576 "max-body" "BYTES" "Refuse a body that is longer (413)."
+    option count 1_048_576 "max-body" "BYTES" "Reject a longer body (413)."
   and+ read_seconds =
-    option positive 30. "read-timeout" "SECONDS" "Give a request so long to arrive (408)."
+    option positive 30. "read-timeout" "SECONDS"
+      "Reject a request that takes longer to arrive (408)."
   in
   { Server.connections; body_bytes; read_seconds }
 
 let timeout =
-  option positive 10. "timeout" "SECONDS" "Give a handler so long to answer (504)."
+  option positive 10. "timeout" "SECONDS" "Cancel a handler that takes longer (504)."
 
 let deadline =
   option positive 5. "deadline" "SECONDS"
-    "After SIGTERM or SIGINT, give what is under way so long to end."
+    "After SIGTERM or SIGINT, close connections that take longer to finish."
 
 let upstream =
   option
     Arg.(some string)
-    None "upstream" "URL" "Where /proxy/... leads, such as http://127.0.0.1:8081."
+    None "upstream" "URL" "Forward /proxy/... to $(docv), such as http://127.0.0.1:8081."
 
 let recycle =
   option
     Arg.(some positive)
     None "recycle" "SECONDS"
-    "Replace a domain by a new one every so often, to see that nobody notices."
+    "Replace a domain by a new one every $(docv) seconds, to show that no client notices."
 
 let rounds_per_us =
   option
     Arg.(some positive)
     None "rounds-per-us" "N"
-    "How much /compute does in a microsecond; it is measured otherwise."
+    "/compute does $(docv) rounds in a microsecond. Measured by default."
 
 let calibrate =
-  let doc = "Only print how much /compute does in a microsecond." in
+  let doc = "Print how many rounds /compute does in a microsecond, and exit." in
   Arg.(value & flag & info [ "calibrate" ] ~doc)
 
 let arguments =
@@ -101,8 +102,8 @@ let command =
     Cmd.Exit.
       [
         info 0 ~doc:"after SIGTERM or SIGINT.";
-        info 1 ~doc:"when it cannot listen, or not start its domains.";
-        info 2 ~doc:"for wrong usage.";
+        info 1 ~doc:"if it cannot listen or cannot start its domains.";
+        info 2 ~doc:"if the command line is wrong.";
       ]
   in
   let man =
@@ -112,16 +113,16 @@ let command =
         "Serves HTTP/1.1. Rust's hyper reads the requests, and each is answered by an \
          OCaml function on the domain with the fewest under way.";
       `S "ROUTES";
-      `I ("GET /", "a constant");
+      `I ("GET /", "returns a constant");
       `I ("GET /compute?us=N", "computes for N microseconds");
       `I ("GET /sleep?ms=N", "waits for N milliseconds");
-      `I ("POST /echo", "sends JSON back, without blanks");
+      `I ("POST /echo", "returns the JSON document without blanks");
       `I ("GET /raise, GET /panic", "fail, in OCaml and in Rust: 500");
-      `I ("GET /proxy/PATH", "asks another server, see $(b,--upstream)");
-      `I ("POST /sessions", "starts a session and tells its name");
-      `I ("GET, PUT /sessions/NAME/KEY", "values of a session");
-      `I ("DELETE /sessions/NAME", "ends it");
-      `I ("GET /stats", "some counters");
+      `I ("GET /proxy/PATH", "forwards to another server, see $(b,--upstream)");
+      `I ("POST /sessions", "starts a session and returns its name");
+      `I ("GET, PUT /sessions/NAME/KEY", "read and write values of a session");
+      `I ("DELETE /sessions/NAME", "ends a session");
+      `I ("GET /stats", "returns counters");
     ]
   in
   Cmd.v

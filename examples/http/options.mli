@@ -14,4 +14,5 @@ type t = {
 type command = Serve of t | Calibrate
 
 val parse : unit -> (command, int) result
-(** The error is an exit code: of [--help] as well. *)
+(** [parse ()] is the command, or an exit code if there is nothing to do, as after
+    [--help]. *)

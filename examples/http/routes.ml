@@ -12,15 +12,15 @@ type t = {
 let ok = Lwt.return
 let hello = ok (text "Hello, world!")
 let bad_request why = ok (text ~status:400 why)
-let not_found = ok (text ~status:404 "no such thing here")
-let wrong_method = ok (text ~status:405 "not with this method")
+let not_found = ok (text ~status:404 "no such route")
+let wrong_method = ok (text ~status:405 "wrong method")
 
 let with_number request name f =
   match Option.bind (parameter request name) int_of_string_opt with
   | Some n when n >= 0 -> f n
-  | _ -> bad_request (Printf.sprintf "?%s=N is wanted, a number" name)
+  | _ -> bad_request (Printf.sprintf "expected ?%s=N with a number" name)
 
-(* OCaml that keeps its domain busy: with several, others go on. *)
+(* OCaml code that keeps its domain busy. The other domains go on. *)
 let compute t us =
   let rounds = Compute.of_us ~rounds_per_us:t.rounds_per_us us in
   ok (text (string_of_int (Compute.run ~rounds)))
@@ -32,7 +32,7 @@ let sleep ms =
 let echo (request : request) =
   match Tools.compact_json request.body with
   | Ok compact -> ok (json compact)
-  | Error why -> bad_request ("this is not JSON: " ^ why)
+  | Error why -> bad_request ("the body is not JSON: " ^ why)
 
 let proxy t path query =
   match t.upstream with
@@ -47,7 +47,7 @@ let proxy t path query =
 
 let panic () =
   let+ () = Tools.panic "Rust has a bug" in
-  text "it has not"
+  text "no panic"
 
 let start_session t =
   let+ session = Sessions.start t.sessions in
@@ -82,7 +82,7 @@ let stats () =
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
 
 let route t (request : request) =
-  (* hyper leaves out the body. *)
+  (* hyper omits the body. *)
   let meth = if request.meth = "HEAD" then "GET" else request.meth in
   match (meth, segments request.path) with
   | "GET", [] -> hello
@@ -102,7 +102,7 @@ let route t (request : request) =
       wrong_method
   | _ -> not_found
 
-(* [Lwt.pick] cancels the loser, and with it what Rust does for it. *)
+(* [Lwt.pick] cancels the promise that is still pending, and so drops its Rust future. *)
 let handle t request =
   let answer = route t request in
   if not (Lwt.is_sleeping answer) then answer

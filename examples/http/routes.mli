@@ -1,13 +1,13 @@
-(** What the server answers: ordinary Lwt functions. *)
+(** The handlers of requests: ordinary Lwt functions. *)
 
 type t = {
   sessions : Sessions.t;
   client : Client.t;
   upstream : string option;  (** where [/proxy/...] leads *)
-  timeout : float;  (** seconds for a handler *)
+  timeout : float;  (** for a handler, in seconds *)
   rounds_per_us : float;  (** see {!Compute} *)
 }
 
 val handle : t -> Message.request -> Message.response Lwt.t
-(** Any domain. A handler that takes longer than [timeout] is cancelled, and the answer is
-    504. *)
+(** [handle routes request] is the response to [request]. A handler that takes longer than
+    [timeout] is cancelled, and the response is 504. Any domain may call it. *)

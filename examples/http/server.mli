@@ -4,25 +4,27 @@ type t
 
 type limits = {
   connections : int;  (** at a time; more wait in the system's queue *)
-  body_bytes : int;  (** of a request; more is 413 *)
-  read_seconds : float;  (** for a request to arrive *)
+  body_bytes : int;  (** of a request; longer bodies get 413 *)
+  read_seconds : float;  (** within which a request has to arrive *)
 }
 
 external listen : string -> limits -> t Lwt.t = "http_listen"
-(** [listen "127.0.0.1:8080" limits]; port 0 is any. Rejects with [Rust_error] if the
-    address is not to be had. *)
+(** [listen "127.0.0.1:8080" limits] is a server that listens there. With port 0 the
+    system chooses a port. Rejected with [Rust_error] if the address is not available. *)
 
 external address : t -> string = "http_address"
+(** [address server] is the address that it listens on, with the port. *)
 
 external join : t -> (Message.request -> Message.response Lwt.t) -> unit = "http_join"
-(** The calling domain answers requests from now on: each goes to the domain with the
-    fewest under way. If the client goes away, the promise is cancelled. If it is
-    rejected, the answer is 500. *)
+(** [join server handler] makes the calling domain answer requests with [handler]. Each
+    request goes to the domain with the fewest under way. If the client disconnects, the
+    promise is cancelled. If the promise is rejected, the response is 500. *)
 
 external leave : t -> Lwt_interop.Handle.t -> unit Lwt.t = "http_leave"
-(** The domain gets no more requests. Fulfilled when it has answered those that it has. *)
+(** [leave server domain] sends no more requests to [domain]. Fulfilled when the domain
+    has answered those that it has. *)
 
 external stop : t -> deadline:float -> int Lwt.t = "http_stop"
-(** Accepts no more connections, and waits until those that there are have been served.
-    What takes longer than [deadline] seconds is cut off; the result is how many that
-    were. *)
+(** [stop server ~deadline] accepts no more connections, and waits until the open ones
+    have been served. Those that take longer than [deadline] seconds are closed; the
+    result is their number. *)

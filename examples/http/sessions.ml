@@ -5,7 +5,7 @@ type session = { values : (string, string) Hashtbl.t; mutable last_used : float 
 
 type t = {
   owner : Handle.t;
-  (* The owner's alone. *)
+  (* Only the owner uses it. *)
   sessions : (string, session) Hashtbl.t;
 }
 
@@ -43,7 +43,7 @@ let set t name key value =
 
 let finish t name = on_owner t (fun sessions -> Hashtbl.remove sessions name)
 
-let rec forget_idle t ~seconds =
+let rec expire_idle t ~seconds =
   let* () = Lwt_unix.sleep (seconds /. 2.) in
   let* () =
     on_owner t (fun sessions ->
@@ -52,4 +52,4 @@ let rec forget_idle t ~seconds =
           (fun _ s -> if s.last_used < oldest then None else Some s)
           sessions)
   in
-  forget_idle t ~seconds
+  expire_idle t ~seconds

@@ -1,20 +1,24 @@
-(** Sessions, kept in memory by the domain that called {!create}. The others ask it: a
-    table that one domain owns needs no lock. *)
+(** Sessions, in a table of the domain that called {!create}. The other domains send their
+    operations to it, so the table needs no lock. *)
 
 type t
 
 val create : unit -> t
 
 val start : t -> string option Lwt.t
-(** A new session: a name that nobody can guess. [None] if there are too many. *)
+(** [start sessions] is the name of a new session, which cannot be guessed. [None] if
+    there are too many sessions. *)
 
 val get : t -> string -> string -> string option Lwt.t
-(** [get t session key] *)
+(** [get sessions name key] is the value of [key], if there are such a session and key. *)
 
 val set : t -> string -> string -> string -> [ `Set | `Full ] option Lwt.t
-(** [set t session key value]. [None] if there is no such session. *)
+(** [set sessions name key value] sets [key] to [value]. [None] if there is no such
+    session. *)
 
 val finish : t -> string -> unit Lwt.t
+(** [finish sessions name] ends a session. *)
 
-val forget_idle : t -> seconds:float -> 'a Lwt.t
-(** Forgets sessions that nobody has used for so long, until it is cancelled. *)
+val expire_idle : t -> seconds:float -> 'a Lwt.t
+(** [expire_idle sessions ~seconds] ends sessions that have not been used for [seconds]
+    seconds, until it is cancelled. *)

@@ -1,6 +1,6 @@
 type entry = { word : string; hash : int; mutable count : int }
 
-(* Open addressing: an entry is in the first slot that was free from [hash land mask] on. *)
+(* Open addressing: an entry is in the first slot from [hash land mask] on that was free. *)
 type t = { mutable slots : entry array; mutable size : int }
 
 let free = { word = ""; hash = 0; count = 0 }
@@ -56,7 +56,7 @@ let fold f t acc =
 
 let take t ~parts =
   let lists = Array.make parts [] in
-  (* Not the bits that choose the slot: a part's own table would be crowded in places. *)
+  (* Not the bits that choose the slot: the tables of the parts would have clusters. *)
   let part e = (e.hash lsr 32) mod parts in
   fold (fun e () -> lists.(part e) <- e :: lists.(part e)) t ();
   Array.fill t.slots 0 (Array.length t.slots) free;

@@ -1,28 +1,30 @@
-(** How often each word was seen: a hash table made for counting.
+(** Counts of words: a hash table made for counting.
 
-    Asking for a word costs no allocation, so that domains which count leave each other's
-    minor collections alone. A table is used by one domain at a time. *)
+    Counting a word that the table has allocates nothing, so domains that count cause few
+    minor collections, which stop all domains. Only one domain at a time may use a table.
+*)
 
 type t
 
 type entry = private { word : string; hash : int; mutable count : int }
-(** A word, with the hash that the table knows it by. *)
+(** A word, with the hash that the table finds it by. *)
 
 val create : unit -> t
 
 val size : t -> int
-(** How many different words it has. *)
+(** [size table] is the number of different words. *)
 
 val count : t -> Bytes.t -> length:int -> hash:int -> unit
-(** [count t buffer ~length ~hash] counts one more of the word that the first [length]
-    bytes of [buffer] are. Equal words come with equal hashes. *)
+(** [count table buffer ~length ~hash] counts the word in the first [length] bytes of
+    [buffer]. Equal words must have equal hashes. *)
 
 val merge : t -> entry list -> unit
-(** Adds the counts of entries taken from another table, which become this one's. *)
+(** [merge table entries] adds the counts of [entries], which were taken from another
+    table and belong to [table] afterwards. *)
 
 val take : t -> parts:int -> entry list array
-(** Empties the table and deals its entries out to [parts] lists. Which list a word is in
-    depends on nothing but its hash. *)
+(** [take table ~parts] removes all entries, in [parts] lists. The list of a word depends
+    only on its hash. *)
 
 val to_array : t -> (string * int) array
-(** The words and their counts, in no order. *)
+(** [to_array table] is the words and their counts, in no order. *)

@@ -1,10 +1,10 @@
 (** Numbers as people read them. *)
 
 val count : int -> string
-(** [1,234,567] *)
+(** [count 1234567] is ["1,234,567"]. *)
 
 val bytes : int -> string
-(** [12.3 MB] *)
+(** [bytes 1234567] is ["1.23 MB"]. *)
 
 val percent : float -> string
-(** [percent 0.5] is [50 %]. *)
+(** [percent 0.5] is ["50 %"]. *)

@@ -1,8 +1,9 @@
+(* The command line. *)
+
 open Lwt.Syntax
 open Lwt_interop
 
-let complain format =
-  Printf.ksprintf (fun text -> prerr_endline ("index: " ^ text)) format
+let warn format = Printf.ksprintf (fun text -> prerr_endline ("index: " ^ text)) format
 
 (* Exit codes. *)
 let all_done = 0
@@ -11,21 +12,20 @@ let nothing_done = 2
 let interrupted = 130
 
 let run ~domains ~top paths =
-  let progress = Progress.create () in
   let title =
     Printf.sprintf "%d %s" domains (if domains = 1 then "domain" else "domains")
   in
-  Progress.show progress ~title (Indexer.run progress ~domains ~top paths)
+  Progress.show ~title (fun progress -> Indexer.run progress ~domains ~top paths)
 
-(* So that no run waits for the disk, while another finds everything in memory. *)
+(* Reads all files, so that no measured run waits for the disk. *)
 let warm_up paths =
   Lwt.map ignore (Files.list paths (fun batch -> Lwt.map ignore (Files.read batch)))
 
-(* A plain OCaml channel, on a thread that may block. *)
+(* Writes to a plain OCaml channel, on a thread that may block. *)
 let write_index file (result : Indexer.result) =
   let write channel =
     Seq.iter (fun (word, n) -> Printf.fprintf channel "%s\t%d\n" word n) result.index;
-    (* Closing would keep silent about a full disk. *)
+    (* Closing would ignore a full disk. *)
     Out_channel.flush channel
   in
   Blocking.run (fun () -> Out_channel.with_open_bin file write)
@@ -41,7 +41,7 @@ let write_out out result =
           Lwt.return true)
         (function
           | Sys_error why ->
-              complain "the index could not be written: %s" why;
+              warn "the index could not be written: %s" why;
               Lwt.return false
           | e -> Lwt.fail e)
 
@@ -50,8 +50,8 @@ let same (a : Indexer.result) (b : Indexer.result) = Seq.equal ( = ) a.index b.i
 let faster (a : Indexer.result) (b : Indexer.result) =
   if a.seconds <= b.seconds then a else b
 
-(* Other programs slow runs down, and nothing makes one faster: the best of some runs says more than
-   one of them. They take turns, so that a busy time hits both kinds. *)
+(* Other programs slow a run down, and nothing makes it faster, so the best of several runs counts. The
+   two kinds take turns, so that a busy machine affects both. *)
 let rounds = 3
 
 let compare_runs ~domains ~top paths =
@@ -73,7 +73,7 @@ let compare_runs ~domains ~top paths =
   Report.summary many;
   Report.comparison ~rounds [ (1, one); (domains, many) ];
   if all_same then Printf.printf "\n  The indexes are identical.\n%!"
-  else complain "the indexes differ: did a file change in the meantime?";
+  else warn "the indexes differ: did a file change in the meantime?";
   Lwt.return (many, all_same)
 
 let single_run ~domains ~top paths =
@@ -87,13 +87,11 @@ let index ~domains ~top ~out ~compare paths =
   in
   let* written = write_out out result in
   Report.unreadable result.unreadable;
-  if result.distinct = 0 then
-    complain "there are no words in %s" (String.concat ", " paths);
+  if result.distinct = 0 then warn "there are no words in %s" (String.concat ", " paths);
   let fine = same && written && result.unreadable = [] in
   Lwt.return (if fine then all_done else something_failed)
 
-(* The first Ctrl-C cancels the work, here and on all other domains, Rust's part included; should
-   that take too long, a second one kills. *)
+(* The first Ctrl-C cancels the work on all domains, its Rust futures included. A second one kills. *)
 let until_interrupted work =
   let work = work () in
   let handler = ref None in
@@ -106,13 +104,13 @@ let until_interrupted work =
     (fun () -> work)
     (function
       | Lwt.Canceled ->
-          complain "interrupted";
+          warn "interrupted";
           Lwt.return interrupted
       | e -> Lwt.fail e)
 
 let main domains top out compare paths =
   if compare && domains < 2 then (
-    complain "--compare needs two domains or more, as with --domains 2";
+    warn "--compare needs two domains or more, as with --domains 2";
     nothing_done)
   else if not (List.exists Sys.file_exists paths) then (
     Report.unreadable (List.map (fun path -> (path, "no such file or directory")) paths);
@@ -121,7 +119,7 @@ let main domains top out compare paths =
     try
       Lwt_main.run (until_interrupted (fun () -> index ~domains ~top ~out ~compare paths))
     with Failure why ->
-      complain "%s" why;
+      warn "%s" why;
       nothing_done
 
 (* ---- the command line *)
@@ -154,29 +152,33 @@ let out =
 let compare =
   let doc =
     Printf.sprintf
-      "Run with one domain and with $(b,--domains) of them, %d times by turns; compare \
-       the indexes and the best times."
+      "Run with one domain and with $(b,--domains) domains, %d times by turns, and \
+       compare the indexes and the best times."
       rounds
   in
   Arg.(value & flag & info [ "compare" ] ~doc)
 
 let paths =
-  let doc = "What to index: directories, with all that is below them, or files." in
+  let doc =
+    "The directories and files to index. Directories are indexed with everything below \
+     them."
+  in
   Arg.(non_empty & pos_all string [] & info [] ~docv:"DIR" ~doc)
 
 let command =
   let exits =
     Cmd.Exit.
       [
-        info all_done ~doc:"when all is well.";
+        info all_done ~doc:"on success.";
         info something_failed
           ~doc:
-            "when a file could not be read, or the index not be written; the rest is \
+            "if a file could not be read or the index could not be written; the rest is \
              done.";
         info nothing_done
-          ~doc:"when nothing could be done: wrong usage, or no $(i,DIR) exists.";
-        info interrupted ~doc:"when it was interrupted.";
-        info internal_error ~doc:"when something failed that never should.";
+          ~doc:
+            "if nothing could be done: the command line is wrong, or no $(i,DIR) exists.";
+        info interrupted ~doc:"if it was interrupted.";
+        info internal_error ~doc:"on an internal error.";
       ]
   in
   let man =
@@ -185,9 +187,9 @@ let command =
       `P "Counts the words of all text files in some directories, on all cores.";
       `P
         "A word is a run of letters, digits and underscores, 2 to 64 bytes long; ASCII \
-         letters are taken in lower case. Files with a zero byte near their beginning \
-         are no text and left out. In text that is not UTF-8, a space takes the place of \
-         each bad sequence. Symbolic links inside of the directories are not followed.";
+         letters are counted in lower case. Files with a zero byte near their beginning \
+         are not text and are skipped. In text that is not UTF-8, a space replaces each \
+         invalid sequence. Symbolic links within the directories are not followed.";
     ]
   in
   let doc = "count the words of many files, on many domains" in

@@ -13,21 +13,21 @@ type result = {
   seconds : float;
 }
 
-(* Batches of paths that wait for a domain. *)
+(* The number of batches of paths that wait for a domain. *)
 let queue_size = 1000
 
-(* How many batches a domain works on at a time: while it counts the words of one, the files of the
-   others are read. *)
+(* The number of batches that a domain has at a time: it counts the words of one while the files of
+   the others are read. *)
 let batches_at_a_time = 4
 
-(* A domain sends its counts to the owners of the words when it has this many different ones. *)
+(* The number of different words with which a domain sends its counts to the owners of the words. *)
 let words_to_send = 1 lsl 14
 
-(* All domains meet at each minor collection, so a heap that makes them rare is worth its memory.
-   It is each domain's own setting. *)
+(* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. The setting is
+   the domain's own. *)
 let minor_heap_words = 1 lsl 20
 
-(* ---- one domain's share of the work *)
+(* ---- the work of a domain *)
 
 let nothing = { files = 0; bytes = 0; words = 0; repaired = 0; binary = 0 }
 
@@ -69,7 +69,7 @@ let work progress queue ~send () =
     | Some paths ->
         let* contents = Files.read paths in
         Array.iter2 index paths contents;
-        (* Whatever else the domain has to do comes before the next batch. *)
+        (* Let other work of the domain run before the next batch. *)
         let* () =
           if Counts.size counts < words_to_send then Lwt.pause () else send counts
         in
@@ -79,14 +79,14 @@ let work progress queue ~send () =
   let* () = send counts in
   Lwt.return (!tally, !unreadable)
 
-(* ---- the shards: domain [i] of the pool owns one part of the words and their total counts *)
+(* ---- the shards: domain [i] of the pool owns part of the words, with their total counts *)
 
 let by_word (w1, _) (w2, _) = String.compare w1 w2
 let by_count (_, n1) (_, n2) = Int.compare n2 n1
 let first n list = List.filteri (fun i _ -> i < n) list
 
-(* Sends counts to the domains that own the words. They give no answer but that they are done:
-   waiting for it keeps a domain from flooding the others. *)
+(* Sends counts to the domains that own the words. Waiting until they are merged keeps a domain from
+   flooding the others. *)
 let send_to_owners pool shards counts =
   let send owner entries =
     Pool.spawn_on pool owner (fun () -> Lwt.return (Counts.merge shards.(owner) entries))
@@ -98,11 +98,11 @@ let finish_shard shard ~top () =
   let words = Counts.to_array shard in
   Array.stable_sort by_word words;
   let ranking = Array.copy words in
-  (* Words that are equally frequent stay in their order. *)
+  (* Equally frequent words stay in alphabetical order. *)
   Array.stable_sort by_count ranking;
   Lwt.return (words, Array.to_list (Array.sub ranking 0 (min top (Array.length ranking))))
 
-(* ---- all of it *)
+(* ---- all domains *)
 
 let list_files progress queue roots =
   let add paths =
@@ -136,7 +136,7 @@ let run_on pool progress ~top roots =
   let each f = Lwt.all (List.map (fun i -> Pool.spawn_on pool i (f i)) domains) in
   let listing = list_files progress queue roots in
   let working = each (fun _ -> work progress queue ~send:(send_to_owners pool shards)) in
-  (* With nobody left to take from the queue, listing would wait for ever. *)
+  (* If the workers fail, nobody takes from the queue, and listing would wait for ever. *)
   Lwt.on_failure working (fun _ -> Lwt.cancel listing);
   let* unlisted = listing and* worked = working in
   let* finished = each (fun i -> finish_shard shards.(i) ~top) in

@@ -1,29 +1,30 @@
 (** Indexes files on several domains. *)
 
 type tally = {
-  files : int;  (** counted, whole *)
+  files : int;  (** text files *)
   bytes : int;  (** of those files *)
   words : int;
-  repaired : int;  (** files among them that were not UTF-8 *)
-  binary : int;  (** files left out because they are no text *)
+  repaired : int;  (** text files that were not in UTF-8 *)
+  binary : int;  (** files that were skipped because they are not text *)
 }
-(** What a domain did. *)
+(** The work of a domain. *)
 
 type domain = { id : int; tally : tally; stats : Lwt_interop.Handle.stats }
 
 type result = {
-  domains : domain list;  (** Domain 0, which hands out the work, then those that do it *)
+  domains : domain list;
+      (** Domain 0, which hands out the work, then the worker domains *)
   unreadable : Files.unreadable list;
   index : (string * int) Seq.t;
-      (** the words with their counts, sorted; may be run again *)
-  distinct : int;
+      (** the words with their counts, in order; may be used more than once *)
+  distinct : int;  (** the number of different words *)
   top : (string * int) list;
-      (** the most frequent words, and the first of equally frequent ones *)
+      (** the most frequent words; equally frequent ones in alphabetical order *)
   seconds : float;
 }
 
 val run : Progress.t -> domains:int -> top:int -> string list -> result Lwt.t
-(** Indexes the files below some directories on [domains] domains of its own. To be called
-    on Domain 0.
+(** [run progress ~domains ~top roots] indexes the files below [roots] on [domains] new
+    domains. To be called on Domain 0.
 
-    @raise Failure if there cannot be that many domains. *)
+    @raise Failure if so many domains cannot be started. *)

@@ -1,23 +1,16 @@
-(** How far a run is. *)
+(** The progress of a run, shown by Rust's indicatif. Any domain may report to it. *)
 
 type t
 
-val create : unit -> t
-
-(** {1 To be told by any domain} *)
+val show : title:string -> (t -> 'a Lwt.t) -> 'a Lwt.t
+(** [show ~title work] is [work progress]. Until it is resolved, a progress bar is shown
+    on standard error, unless that is not a terminal. *)
 
 val listed : t -> int -> unit
-(** So many more files are to be done. *)
+(** [listed progress n] adds [n] files that are to be done. *)
 
 val all_listed : t -> unit
+(** [all_listed progress] reports that there are no more files to list. *)
 
 val file_done : t -> bytes:int -> unit
-(** One more file is done. *)
-
-(** {1 Showing} *)
-
-val files_done : t -> int
-
-val show : t -> title:string -> 'a Lwt.t -> 'a Lwt.t
-(** [show t ~title work] keeps a progress bar on standard error up to date until [work] is
-    settled, then wipes it out. Without a terminal there it shows nothing. *)
+(** [file_done progress ~bytes] reports that a file is done. *)

@@ -1,4 +1,4 @@
-(* Columns wide enough for what is in them: the first is left-aligned, the others right-aligned. *)
+(* Prints columns as wide as their cells: the first left-aligned, the others right-aligned. *)
 let table rows =
   let widest widths row =
     List.map2 (fun w cell -> max w (String.length cell)) widths row

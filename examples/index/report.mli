@@ -1,11 +1,12 @@
-(** What is printed about a run. *)
+(** The printed results of a run. *)
 
 val summary : Indexer.result -> unit
-(** Totals, the most frequent words, and a table of the domains. *)
+(** [summary result] prints totals, the most frequent words, and a table of the domains.
+*)
 
 val comparison : rounds:int -> (int * Indexer.result) list -> unit
-(** The wall times of the best of so many runs with these numbers of domains, the first of
-    which is what the others are compared with. *)
+(** [comparison ~rounds runs] prints the wall times of runs, each the best of [rounds],
+    with their numbers of domains. The first one is the baseline. *)
 
 val unreadable : Files.unreadable list -> unit
-(** Says on standard error what could not be read. *)
+(** [unreadable files] prints to standard error what could not be read. *)

@@ -1,9 +1,9 @@
 let shortest = 2
 let longest = 64
 
-(* For each byte: what it is in a word, or '\000' if it is in none. In UTF-8 the first byte of a
-   character tells its block; one that goes on with a character, 0x80 to 0xbf, belongs to the word
-   that the character is in, and starts none. *)
+(* For each byte: the byte that it is in a word, or '\000' if it separates words. In UTF-8, the first
+   byte of a character determines its block. A continuation byte, 0x80 to 0xbf, belongs to the word of
+   its character, and never starts one. *)
 let inside, at_start =
   let letter = function
     | ('a' .. 'z' | '0' .. '9' | '_') as c -> c
@@ -17,7 +17,7 @@ let inside, at_start =
 
 let look_up table c = String.unsafe_get table (Char.code c)
 
-(* FNV-1a, as far as 63 bits go. *)
+(* FNV-1a on 63 bits. *)
 let hash_start = 0x4bf29ce484222325
 let hash_add hash c = hash lxor Char.code c * 0x100000001b3
 let hash_end hash = hash lxor (hash lsr 29) land max_int

@@ -1,19 +1,20 @@
-(** A bounded queue that all domains take from.
+(** A bounded queue from which all domains take.
 
-    It lives on one domain, and needs no lock: another domain takes an element by asking
-    that one for it. *)
+    One domain owns it, so it needs no lock: the other domains take an element by sending
+    the owner a request. *)
 
 type 'a t
 
 val create : size:int -> 'a t
-(** A queue that lives on the calling domain and holds up to [size] elements. *)
+(** [create ~size] is a queue for up to [size] elements. The calling domain owns it. *)
 
 val add : 'a t -> 'a -> unit Lwt.t
-(** Adds an element once there is room. Only where the queue lives. *)
+(** [add queue x] adds [x] as soon as there is room. Only for the owner. *)
 
 val close : 'a t -> unit
-(** Nothing more will be added. Only where the queue lives. *)
+(** [close queue] makes {!take} return [None] once the queue is empty. Only for the owner.
+*)
 
 val take : 'a t -> 'a option Lwt.t
-(** Takes an element once there is one; [None] when the queue is closed and empty. Any
-    domain. *)
+(** [take queue] removes an element as soon as there is one. [None] if the queue is closed
+    and empty. Any domain may call it. *)

@@ -8,27 +8,27 @@ type plan =
   | Agree of Session.t * Reply.t
   | Quit
 
-(* Why a command is not done. Raised while it is planned. *)
-exception Refused of Reply.t
+(* The reply to a command that cannot be planned. *)
+exception Rejected of Reply.t
 
-let refuse format = Printf.ksprintf (fun text -> raise (Refused (Error text))) format
-let syntax_error () = refuse "ERR syntax error"
+let reject format = Printf.ksprintf (fun text -> raise (Rejected (Error text))) format
+let syntax_error () = reject "ERR syntax error"
 let not_an_integer = Reply.error "value is not an integer or out of range"
 
-(* As Redis writes them, and no other way: no sign but a minus, no zeros in front. *)
+(* Only the form in which Redis writes integers: no plus sign, no leading zeros. *)
 let int64_of_string text =
   match Int64.of_string_opt text with
   | Some n when Int64.to_string n = text -> Some n
   | _ -> None
 
 let int64 text =
-  match int64_of_string text with Some n -> n | None -> raise (Refused not_an_integer)
+  match int64_of_string text with Some n -> n | None -> raise (Rejected not_an_integer)
 
 let int text =
   let n = int64 text in
   match Int64.unsigned_to_int (Int64.abs n) with
   | Some _ -> Int64.to_int n
-  | None -> raise (Refused not_an_integer)
+  | None -> raise (Rejected not_an_integer)
 
 let upper = String.uppercase_ascii
 
@@ -67,7 +67,7 @@ let get_and_remove key shard =
 let type_of key shard =
   Reply.Simple (if Option.is_some (Shard.find shard key) then "string" else "none")
 
-(* What there is, as if it was [default] when there is nothing. *)
+(* Replaces the value of a key, [default] if there is none, and keeps its deadline. *)
 let update key shard ~default f =
   let value, deadline =
     match Shard.find shard key with
@@ -86,13 +86,13 @@ let increment by key shard =
       | None -> Error not_an_integer
       | Some n ->
           let sum = Int64.add n by in
-          (* Both have the sign that the sum lacks. *)
+          (* Overflow: both operands have a sign that the sum has not. *)
           if Int64.(logand (logxor n sum) (logxor by sum)) < 0L then
             Error (Reply.error "increment or decrement would overflow")
           else Ok (Int64.to_string sum, Reply.Int sum))
 
 let decrement by =
-  if by = Int64.min_int then refuse "ERR decrement would overflow"
+  if by = Int64.min_int then reject "ERR decrement would overflow"
   else increment (Int64.neg by)
 
 let longest_value = 512 lsl 20
@@ -111,10 +111,10 @@ let length key shard =
 
 type time = After of int | At of int
 
-(* In milliseconds. There is room for those of 73 million years. *)
+(* In milliseconds, up to 73 million years. *)
 let time ~command ~unit make text =
   let n = int64 text in
-  let invalid () = refuse "ERR invalid expire time in '%s' command" command in
+  let invalid () = reject "ERR invalid expire time in '%s' command" command in
   match Int64.unsigned_to_int (Int64.abs n) with
   | Some size when size <= max_int / 2 / unit -> make ~invalid (Int64.to_int n * unit)
   | _ -> invalid ()
@@ -209,7 +209,7 @@ let all_ok _ = Reply.ok
 let rec pairs = function
   | key :: text :: rest -> (key, text) :: pairs rest
   | [] -> []
-  | [ _ ] -> refuse "ERR wrong number of arguments for 'mset' command"
+  | [ _ ] -> reject "ERR wrong number of arguments for 'mset' command"
 
 let set_pair (key, text) = (Key.slot key, set text key)
 
@@ -240,7 +240,7 @@ let scan cursor options =
     Reply.Array [ Bulk (string_of_int next); Reply.strings (matching pattern keys) ]
   in
   match int_of_string_opt cursor with
-  | None -> refuse "ERR invalid cursor"
+  | None -> reject "ERR invalid cursor"
   | Some slot when slot < 0 || slot >= Key.slots -> Now (page [] ~next:0)
   | Some slot ->
       One
@@ -288,7 +288,7 @@ let info shards =
   in
   Reply.Bulk (String.concat "" (List.map (fun line -> line ^ "\r\n") lines))
 
-(* What redis-benchmark wants to know. *)
+(* The settings that redis-benchmark asks for. *)
 let settings = [ ("save", ""); ("appendonly", "no") ]
 
 let config = function
@@ -296,11 +296,11 @@ let config = function
       let asked (name, _) = List.exists (fun p -> Glob.matches p name) patterns in
       let entry (name, value) = (Reply.Bulk name, Reply.Bulk value) in
       Reply.Map (List.map entry (List.filter asked settings))
-  | _ -> refuse "ERR unknown subcommand. Only CONFIG GET is there."
+  | _ -> reject "ERR unknown subcommand. Only CONFIG GET is supported."
 
 let named (session : Session.t) name =
   if String.for_all (fun c -> c > ' ' && c <= '~') name then { session with name }
-  else refuse "ERR Client names cannot contain spaces, newlines or special characters."
+  else reject "ERR Client names cannot contain spaces, newlines or special characters."
 
 let client (session : Session.t) = function
   | [ "ID" ] -> Now (Reply.int session.id)
@@ -308,9 +308,9 @@ let client (session : Session.t) = function
   | [ "SETNAME"; name ] -> Agree (named session name, Reply.ok)
   | [ "SETINFO"; _; _ ] -> Now Reply.ok
   | _ ->
-      refuse
-        "ERR unknown subcommand or wrong number of arguments. There are CLIENT ID, \
-         GETNAME, SETNAME, SETINFO."
+      reject
+        "ERR unknown subcommand or wrong number of arguments. Supported are CLIENT ID, \
+         GETNAME, SETNAME and SETINFO."
 
 let greeting (session : Session.t) =
   let text t = Reply.Bulk t in
@@ -332,23 +332,23 @@ let hello (session : Session.t) arguments =
     | version :: options -> (
         match int64_of_string version with
         | Some ((2L | 3L) as resp) -> ({ session with resp = Int64.to_int resp }, options)
-        | Some _ -> refuse "NOPROTO unsupported protocol version"
-        | None -> refuse "ERR Protocol version is not an integer or out of range")
+        | Some _ -> reject "NOPROTO unsupported protocol version"
+        | None -> reject "ERR Protocol version is not an integer or out of range")
   in
   let rec agree session = function
     | [] -> Agree (session, greeting session)
     | option :: name :: rest when upper option = "SETNAME" ->
         agree (named session name) rest
-    | option :: _ -> refuse "ERR Syntax error in HELLO option '%s'" option
+    | option :: _ -> reject "ERR Syntax error in HELLO option '%s'" option
   in
   agree session options
 
 let select index =
-  if int index = 0 then Reply.ok else refuse "ERR DB index is out of range"
+  if int index = 0 then Reply.ok else reject "ERR DB index is out of range"
 
 let upper_first = function first :: rest -> upper first :: rest | [] -> []
 
-(* ---- all of them *)
+(* ---- all commands *)
 
 let names_of_commands =
   String.split_on_char ' '
@@ -361,15 +361,16 @@ let describe = function
   | [ "COUNT" ] -> Reply.int (List.length names_of_commands)
   | "DOCS" :: _ -> Map []
   | _ ->
-      refuse "ERR unknown subcommand. There are COMMAND, COMMAND COUNT and COMMAND DOCS."
+      reject
+        "ERR unknown subcommand. Supported are COMMAND, COMMAND COUNT and COMMAND DOCS."
 
 let not_understood name arguments =
   if List.mem (upper name) names_of_commands then
-    refuse "ERR wrong number of arguments for '%s' command" (String.lowercase_ascii name)
+    reject "ERR wrong number of arguments for '%s' command" (String.lowercase_ascii name)
   else
     let shown text = String.sub text 0 (min 128 (String.length text)) in
     let arguments = List.filteri (fun i _ -> i < 8) arguments in
-    refuse "ERR unknown command '%s', with args beginning with: %s" (shown name)
+    reject "ERR unknown command '%s', with args beginning with: %s" (shown name)
       (String.concat "" (List.map (fun a -> "'" ^ shown a ^ "' ") arguments))
 
 let plan_for session name arguments =
@@ -417,4 +418,4 @@ let plan session command =
   match Array.to_list command with
   | [] -> Now (Reply.error "no command")
   | name :: arguments -> (
-      try plan_for session name arguments with Refused reply -> Now reply)
+      try plan_for session name arguments with Rejected reply -> Now reply)

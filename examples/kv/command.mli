@@ -1,17 +1,19 @@
-(** Commands: what their arguments mean, and what is to be done for them. *)
+(** Commands: what their arguments mean, and which operations they need. *)
 
 type op = Shard.t -> Reply.t
-(** What the owner of a shard does, at once and without waiting. It raises nothing. *)
+(** An operation on a shard, run by its owner. It does not wait and does not raise. *)
 
 type plan =
-  | Now of Reply.t
-  | One of int * op  (** where a slot is *)
+  | Now of Reply.t  (** needs no shard *)
+  | One of int * op  (** on the shard of a slot *)
   | Many of (int * op) list * (Reply.t list -> Reply.t)
-      (** in several slots, in this order; and what their replies are together *)
-  | Everywhere of op * (Reply.t list -> Reply.t)  (** on each shard *)
-  | Agree of Session.t * Reply.t  (** and go on so with this client *)
-  | Quit  (** say so, and close the connection *)
+      (** on the shards of several slots, in this order; the function combines the replies
+      *)
+  | Everywhere of op * (Reply.t list -> Reply.t)
+      (** on every shard; the function combines the replies *)
+  | Agree of Session.t * Reply.t  (** changes the client's session *)
+  | Quit  (** closes the connection after the reply *)
 
 val plan : Session.t -> string array -> plan
-(** For the name of a command and its arguments. What is wrong with them is a reply, in
-    Redis's own words. *)
+(** [plan session command] is the plan for the name of a command and its arguments. If
+    they are wrong it is a reply with Redis's own error text. *)

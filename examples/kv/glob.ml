@@ -1,5 +1,5 @@
-(* Whether [c] is in the class that begins after the bracket at [p - 1], and what follows
-   it. One without an end goes to the end of the pattern. *)
+(* Returns whether [c] is in the class that begins after the bracket at [p - 1], and the
+   position after the class. A class without a closing bracket extends to the end. *)
 let in_class pattern p c =
   let last = String.length pattern - 1 in
   let rec go p found =
@@ -20,7 +20,7 @@ let in_class pattern p c =
 
 let matches pattern text =
   let m = String.length pattern and n = String.length text in
-  (* Where the pattern goes on if its byte at [p] takes [c]. *)
+  (* The position after the pattern's element at [p], if that matches [c]. *)
   let take p c =
     match pattern.[p] with
     | '?' -> Some (p + 1)
@@ -30,8 +30,9 @@ let matches pattern text =
     | '\\' when p + 1 < m -> if pattern.[p + 1] = c then Some (p + 2) else None
     | one -> if one = c then Some (p + 1) else None
   in
-  (* [star] is where the pattern goes on behind the last star, and where in the text that
-     was tried last. Only that star may have to take more: those before took the least. *)
+  (* [star] is the position after the last star, and the position in the text where it was
+     last tried. Only the last star may have to match more: a longer match of an earlier one
+     never helps. *)
   let rec go p i star =
     if p < m && pattern.[p] = '*' then go (p + 1) i (Some (p + 1, i))
     else if i = n then p = m

@@ -1,5 +1,6 @@
-(** Patterns: [*], [?], [[a-z]], [[^a]], and a backslash before a byte that means itself.
-*)
+(** Patterns: [*], [?], [[a-z]], [[^a]], and a backslash before a byte that is matched
+    literally. *)
 
 val matches : string -> string -> bool
-(** [matches pattern text]. Takes no more than the product of their lengths. *)
+(** [matches pattern text] is whether [text] matches [pattern]. Takes at most time
+    proportional to the product of their lengths. *)

@@ -5,7 +5,7 @@ type t = { shards : Shard.t array; owners : Handle.t Atomic.t array }
 
 let shards t = Array.length t.shards
 
-(* Each has the slots from [first] to that of the next. *)
+(* Shard [i] has the slots from [first i] up to [first (i + 1)]. *)
 let first ~shards shard = ((shard * Key.slots) + shards - 1) / shards
 let shard_of_slot t slot = slot * shards t / Key.slots
 
@@ -32,7 +32,7 @@ let rec run t ~me shard ops =
       Lwt.catch
         (fun () -> Handle.spawn target work)
         (function
-          (* Not if it had no time to hand the shard over. *)
+          (* If the shard was not handed over, it has no owner any more. *)
           | Domain_terminated id
             when id = Handle.id target && not (Handle.equal (owner t shard) target) ->
               Lwt.return_none
@@ -40,11 +40,11 @@ let rec run t ~me shard ops =
     in
     match replies with Some replies -> Lwt.return replies | None -> run t ~me shard ops
 
-(* Often enough that memory comes back, in pieces that nobody notices. *)
+(* Often enough to free memory soon, in pieces too short to delay clients. *)
 let sweep_every = 0.1
 let swept_at_once = 100
 
-let rec tend t ~me =
+let rec expire t ~me =
   let sweep shard owner =
     if Handle.equal (Atomic.get owner) me then
       Shard.sweep t.shards.(shard) ~at_most:swept_at_once
@@ -52,7 +52,7 @@ let rec tend t ~me =
   in
   let swept = Array.fold_left max 0 (Array.mapi sweep t.owners) in
   let* () = if swept = swept_at_once then Lwt.pause () else Lwt_unix.sleep sweep_every in
-  tend t ~me
+  expire t ~me
 
 let hand_over t ~from to_ =
   let give owner = if Handle.equal (Atomic.get owner) from then Atomic.set owner to_ in

@@ -1,42 +1,44 @@
+(* The command line. *)
+
 open Lwt.Syntax
 open Example_kv
 
-let complain format = Printf.ksprintf (fun text -> prerr_endline ("kv: " ^ text)) format
+let warn format = Printf.ksprintf (fun text -> prerr_endline ("kv: " ^ text)) format
 
 (* Exit codes. *)
 let stopped = 0
 let not_started = 1
 let wrong_usage = 2
 
-(* The first signal ends the server in good order; a second one kills. *)
-let signalled () =
-  let signalled, notify = Lwt.wait () in
+(* Fulfilled by the first signal, for an orderly stop. A second signal kills. *)
+let termination () =
+  let received, resolver = Lwt.wait () in
   let handlers = ref [] in
   let handle _ =
     List.iter Lwt_unix.disable_signal_handler !handlers;
-    Lwt.wakeup_later notify ()
+    Lwt.wakeup_later resolver ()
   in
   handlers := List.map (fun s -> Lwt_unix.on_signal s handle) [ Sys.sigterm; Sys.sigint ];
-  signalled
+  received
 
 (* Replaces one domain after the other, until [stop]. *)
-let recycle crew ~domains ~every ~stop =
+let recycle workers ~domains ~every ~stop =
   let rec go i =
     let* () = Lwt.choose [ Lwt_unix.sleep every; stop ] in
     if not (Lwt.is_sleeping stop) then Lwt.return_unit
     else
-      let* () = Crew.replace crew i in
+      let* () = Workers.replace workers i in
       go ((i + 1) mod domains)
   in
   go 0
 
-let serve server crew ~domains ~recycle_every ~grace =
-  let stop = signalled () in
+let serve server workers ~domains ~recycle_every ~grace =
+  let stop = termination () in
   Printf.printf "kv: listening on %s with %d %s\n%!" (Server.address server) domains
     (if domains = 1 then "domain" else "domains");
   let recycling =
     match recycle_every with
-    | Some every -> recycle crew ~domains ~every ~stop
+    | Some every -> recycle workers ~domains ~every ~stop
     | None -> Lwt.return_unit
   in
   let* () = stop in
@@ -44,25 +46,25 @@ let serve server crew ~domains ~recycle_every ~grace =
   recycling
 
 let run ~listen ~limits ~domains ~recycle_every ~grace =
-  let* crew = Crew.start ~domains () in
-  let* server = Server.listen (Crew.workers crew) listen limits in
+  let* workers = Workers.start ~domains () in
+  let* server = Server.listen (Workers.handlers workers) listen limits in
   let* code =
     match server with
     | Ok server ->
-        let+ () = serve server crew ~domains ~recycle_every ~grace in
+        let+ () = serve server workers ~domains ~recycle_every ~grace in
         stopped
     | Error why ->
-        complain "cannot listen on %s: %s" listen why;
+        warn "cannot listen on %s: %s" listen why;
         Lwt.return not_started
   in
-  let+ () = Crew.stop crew in
+  let+ () = Workers.stop workers in
   code
 
 let main listen domains recycle_every grace max_clients max_bulk write_timeout =
   let limits = { Server.max_clients; max_bulk; write_timeout } in
   try Lwt_main.run (run ~listen ~limits ~domains ~recycle_every ~grace)
   with Failure why ->
-    complain "%d domains cannot be started: %s" domains why;
+    warn "%d domains cannot be started: %s" domains why;
     not_started
 
 (* ---- the command line *)
@@ -80,62 +82,62 @@ let number of_string ~least print =
 let count = number int_of_string_opt ~least:1 Format.pp_print_int
 
 let seconds =
-  let not_endless text =
+  let finite text =
     Option.bind (float_of_string_opt text) (fun s -> if s < 1e9 then Some s else None)
   in
-  number not_endless ~least:0.001 Format.pp_print_float
+  number finite ~least:0.001 Format.pp_print_float
 
 let option names ~docv ~doc kind default =
   Arg.(value & opt kind default & info names ~docv ~doc)
 
 let listen =
   option [ "listen" ] ~docv:"ADDRESS:PORT" Arg.string "127.0.0.1:6380"
-    ~doc:"Listen at $(docv). With port 0 the system chooses one."
+    ~doc:"Listen on $(docv). With port 0 the system chooses a free one."
 
 let domains =
   option [ "domains" ] ~docv:"N" count
     (Domain.recommended_domain_count ())
-    ~doc:"Share the keys out to $(docv) domains."
+    ~doc:"Divide the keys among $(docv) domains."
 
 let recycle_every =
   option [ "recycle" ] ~docv:"SECONDS" (Arg.some seconds) None
     ~doc:
-      "Every $(docv) seconds put a new domain into the place of one, to show that \
-       clients do not notice."
+      "Replace a domain by a new one every $(docv) seconds, to show that no client \
+       notices."
 
 let grace =
   option [ "grace" ] ~docv:"SECONDS" seconds 5.
-    ~doc:"At the end wait $(docv) seconds at most for what is under way."
+    ~doc:"After SIGTERM or SIGINT, wait at most $(docv) seconds for commands under way."
 
 let max_clients =
   option [ "max-clients" ] ~docv:"N" count 10_000
-    ~doc:"Turn away those that come when $(docv) are there."
+    ~doc:"Serve at most $(docv) clients at a time."
 
 let max_bulk =
   option [ "max-bulk" ] ~docv:"BYTES" count (64 lsl 20)
-    ~doc:"Refuse keys and values that are longer than $(docv)."
+    ~doc:"Reject keys and values that are longer than $(docv)."
 
 let write_timeout =
   option [ "write-timeout" ] ~docv:"SECONDS" seconds 60.
-    ~doc:"Let clients go that take nothing of their replies for $(docv) seconds."
+    ~doc:"Disconnect a client that reads none of its replies for $(docv) seconds."
 
 let command =
   let exits =
     Cmd.Exit.
       [
-        info stopped ~doc:"when SIGTERM or SIGINT has stopped it.";
-        info not_started ~doc:"when it cannot listen, or not start its domains.";
-        info wrong_usage ~doc:"when the command line is wrong.";
-        info internal_error ~doc:"when something failed that never should.";
+        info stopped ~doc:"after SIGTERM or SIGINT.";
+        info not_started ~doc:"if it cannot listen or cannot start its domains.";
+        info wrong_usage ~doc:"if the command line is wrong.";
+        info internal_error ~doc:"on an internal error.";
       ]
   in
   let man =
     [
       `S Manpage.s_description;
       `P
-        "Keeps strings under keys, in memory, and speaks Redis's protocol: $(b,redis-cli \
-         -p 6380). The keys are shared out to domains, each of which has its own for \
-         itself.";
+        "Stores strings under keys, in memory, and speaks Redis's protocol: \
+         $(b,redis-cli -p 6380). Each key belongs to one of the domains, which alone \
+         uses it.";
     ]
   in
   Cmd.v

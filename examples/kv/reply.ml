@@ -21,7 +21,7 @@ let line b kind text =
   Buffer.add_string b text;
   Buffer.add_string b "\r\n"
 
-(* A line ends where the first of these is. *)
+(* A line break in an error would end the reply. *)
 let one_line text = String.map (function '\r' | '\n' -> ' ' | c -> c) text
 
 let bulk_string b text =

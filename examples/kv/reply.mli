@@ -1,4 +1,4 @@
-(** What a command is answered with, and how that is written. *)
+(** Replies to commands, and how they are written. *)
 
 type t =
   | Simple of string
@@ -10,21 +10,26 @@ type t =
   | Map of (t * t) list
 
 val ok : t
+
 val int : int -> t
+(** [int n] is [Int] of [n]. *)
 
 val bool : bool -> t
-(** 1 or 0. *)
+(** [bool b] is 1 or 0. *)
 
 val bulk : string option -> t
+(** [bulk value] is [Bulk], or [Null] for [None]. *)
+
 val strings : string list -> t
+(** [strings texts] is an array of bulk strings. *)
 
 val error : ('a, unit, string, t) format4 -> 'a
-(** An error of the general kind, [ERR]. *)
+(** [error format ...] is an error of the general kind, [ERR]. *)
 
 type pending = (int * t list) list
-(** Replies that are still to be written, each with the version of the protocol. They are
-    immutable, so any domain may write them, and hold no copies of values. *)
+(** Replies that are not written yet, each with the version of the protocol. They are
+    immutable, so any domain may write them, and share the values in the tables. *)
 
 val write : Buffer.t -> limit:int -> pending -> pending
-(** Writes replies until the buffer has [limit] bytes, or a little more, and returns the
-    rest. A single string is never split. *)
+(** [write buffer ~limit pending] writes replies until [buffer] has [limit] bytes, or
+    somewhat more, and returns the remaining replies. A string is never split. *)

@@ -8,46 +8,46 @@ type t = { keyspace : Keyspace.t; me : Handle.t; buffer : Buffer.t }
 
 let create keyspace = { keyspace; me = Handle.current (); buffer = Buffer.create 65536 }
 
-(* ---- what is to be done on each shard *)
+(* ---- operations, by shard *)
 
-(* An operation, and the place of its reply among all replies. *)
-type errand = { place : int; op : Command.op }
+(* An operation, and the index of its reply among all replies. *)
+type task = { index : int; op : Command.op }
 
-(* For each shard, the last one first. *)
-type errands = { mutable count : int; by_shard : errand list array }
+(* The tasks of each shard, the last one first. *)
+type tasks = { mutable count : int; by_shard : task list array }
 
-let no_errands t = { count = 0; by_shard = Array.make (Keyspace.shards t.keyspace) [] }
+let no_tasks t = { count = 0; by_shard = Array.make (Keyspace.shards t.keyspace) [] }
 
-let add errands shard op =
-  let place = errands.count in
-  errands.count <- place + 1;
-  errands.by_shard.(shard) <- { place; op } :: errands.by_shard.(shard);
-  place
+let add tasks shard op =
+  let index = tasks.count in
+  tasks.count <- index + 1;
+  tasks.by_shard.(shard) <- { index; op } :: tasks.by_shard.(shard);
+  index
 
 let run_shard t replies shard = function
   | [] -> Lwt.return_unit
-  | errands ->
-      let errands = List.rev errands in
+  | tasks ->
+      let tasks = List.rev tasks in
       let+ results =
-        Keyspace.run t.keyspace ~me:t.me shard (List.map (fun { op; _ } -> op) errands)
+        Keyspace.run t.keyspace ~me:t.me shard (List.map (fun { op; _ } -> op) tasks)
       in
-      List.iter2 (fun { place; _ } reply -> replies.(place) <- reply) errands results
+      List.iter2 (fun { index; _ } reply -> replies.(index) <- reply) tasks results
 
-let run t errands =
-  let replies = Array.make errands.count Reply.Null in
-  let+ () = Lwt.join (List.mapi (run_shard t replies) (Array.to_list errands.by_shard)) in
+let run t tasks =
+  let replies = Array.make tasks.count Reply.Null in
+  let+ () = Lwt.join (List.mapi (run_shard t replies) (Array.to_list tasks.by_shard)) in
   replies
 
 (* ---- a batch *)
 
-(* How a command's reply is made of those of its errands. *)
+(* How a command's reply is made from the replies of its tasks. *)
 type answer = { resp : int; of_replies : Reply.t array -> Reply.t }
 type plan = { answers : answer list; session : Session.t; close : bool }
 
-let plan t errands session commands =
+let plan t tasks session commands =
   let shard = Keyspace.shard_of_slot t.keyspace in
-  let together places combine replies =
-    combine (List.map (fun place -> replies.(place)) places)
+  let combined indices combine replies =
+    combine (List.map (fun index -> replies.(index)) indices)
   in
   let rec go i (session : Session.t) answers =
     let answer ?(session = session) ?(close = false) of_replies =
@@ -59,27 +59,27 @@ let plan t errands session commands =
     match Command.plan session commands.(i) with
     | Now reply -> answer (fun _ -> reply)
     | One (slot, op) ->
-        let place = add errands (shard slot) op in
-        answer (fun replies -> replies.(place))
+        let index = add tasks (shard slot) op in
+        answer (fun replies -> replies.(index))
     | Many (ops, combine) ->
-        let places = List.map (fun (slot, op) -> add errands (shard slot) op) ops in
-        answer (together places combine)
+        let indices = List.map (fun (slot, op) -> add tasks (shard slot) op) ops in
+        answer (combined indices combine)
     | Everywhere (op, combine) ->
         let shards = List.init (Keyspace.shards t.keyspace) Fun.id in
-        let places = List.map (fun shard -> add errands shard op) shards in
-        answer (together places combine)
+        let indices = List.map (fun shard -> add tasks shard op) shards in
+        answer (combined indices combine)
     | Agree (session, reply) -> answer ~session (fun _ -> reply)
     | Quit -> answer ~close:true (fun _ -> Reply.ok)
   in
   go 0 session []
 
-(* What is written at once, but for one value that may be longer. *)
+(* The most bytes of a reply, not counting its last value. *)
 let longest_reply = 1 lsl 20
 
 let write t session ~close pending =
   let rest = Reply.write t.buffer ~limit:longest_reply pending in
   let reply = Buffer.contents t.buffer in
-  (* A buffer that has held a long value is not kept. *)
+  (* Free a buffer that has held a long value. *)
   if String.length reply > longest_reply then Buffer.reset t.buffer
   else Buffer.clear t.buffer;
   { reply; rest = (if rest = [] then None else Some rest); session; close }
@@ -88,8 +88,8 @@ let serve t session = function
   | Rest pending -> Lwt.return (write t session ~close:false pending)
   | Batch [||] -> Lwt.return (write t session ~close:false [])
   | Batch commands ->
-      let errands = no_errands t in
-      let { answers; session; close } = plan t errands session commands in
-      let+ replies = run t errands in
+      let tasks = no_tasks t in
+      let { answers; session; close } = plan t tasks session commands in
+      let+ replies = run t tasks in
       let pending = List.map (fun a -> (a.resp, [ a.of_replies replies ])) answers in
       write t session ~close pending

@@ -1,21 +1,23 @@
-(** Serves the commands of one client, a batch at a time, on any domain.
+(** Runs the commands of clients, a batch at a time, on any domain.
 
-    The commands for one shard go to its owner together, in their order, and the replies
-    come in the order of the commands. So each command finds what those before it have
-    left, also where it concerns several shards. *)
+    The commands of a batch for one shard go to its owner together and in order, and the
+    replies have the order of the commands. So each command sees the effects of the
+    client's earlier ones, even if it uses several shards. *)
 
 type rest
 (** Replies that are not written yet. *)
 
-(** What Rust asks for: see [src/connection.rs], also for {!outcome}. *)
+(** Rust's requests: see [src/connection.rs], also for {!outcome}. *)
 type request = Batch of string array array | Rest of rest
 
 type outcome = { reply : string; rest : rest option; session : Session.t; close : bool }
 
 type t
-(** A domain's. *)
+(** The router of a domain. *)
 
 val create : Keyspace.t -> t
-(** For the calling domain. *)
+(** [create keyspace] is a router for the calling domain. *)
 
 val serve : t -> Session.t -> request -> outcome Lwt.t
+(** [serve router session request] runs a batch of commands, or writes the next part of
+    its replies. *)

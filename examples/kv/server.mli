@@ -1,36 +1,41 @@
 (** The Rust half: sockets and frames. *)
 
-(** The domains that answer. *)
-module Workers : sig
+(** The functions that answer requests, one for each domain. *)
+module Handlers : sig
   type t
 
   val create : unit -> t
+  (** [create ()] is an empty set of handlers. *)
 
   val join : t -> (Session.t -> Router.request -> Router.outcome Lwt.t) -> unit
-  (** The calling domain answers from now on; of several, the one that has the least to
-      do. *)
+  (** [join handlers f] makes the calling domain answer requests with [f]. Each request
+      goes to the domain with the fewest under way. *)
 
   val leave : t -> Lwt_interop.Handle.t -> unit Lwt.t
-  (** The domain gets nothing more to answer. Fulfilled when it has answered all it got.
-  *)
+  (** [leave handlers domain] sends no more requests to [domain]. Fulfilled when the
+      domain has answered those that it has. *)
 end
 
 type t
-(** Serves for as long as it is not collected: keep it until {!stop}. *)
+(** A server. It stops when it is garbage-collected: keep it until {!stop}. *)
 
 type limits = {
   max_clients : int;
-  max_bulk : int;  (** the bytes of an argument; all of a command have twice as many *)
+  max_bulk : int;
+      (** The longest argument in bytes. All arguments of a command may have twice as
+          many. *)
   write_timeout : float;
-      (** A client that takes nothing of its replies for so many seconds is let go. *)
+      (** The seconds after which a client that reads none of its replies is disconnected.
+      *)
 }
 
-val listen : Workers.t -> string -> limits -> (t, string) result Lwt.t
-(** Listens at an address like [127.0.0.1:6380]; port 0 is one that the system chooses.
-    The error says why it does not. *)
+val listen : Handlers.t -> string -> limits -> (t, string) result Lwt.t
+(** [listen handlers "127.0.0.1:6380" limits] is a server that listens there, or the
+    reason why it cannot. With port 0 the system chooses a port. *)
 
 val address : t -> string
+(** [address server] is the address that it listens on, with the port. *)
 
 val stop : t -> float -> unit Lwt.t
-(** Takes no more connections, and closes those that are open when the commands that it
-    has read are answered, or when so many seconds are over. *)
+(** [stop server seconds] accepts no more connections, and closes the open ones when the
+    commands that were read are answered, or after [seconds] seconds. *)

@@ -1,8 +1,8 @@
-(** What a client has agreed upon with the server. Immutable: it comes with each batch of
-    commands, and goes back with the replies. *)
+(** The state of a client's connection. Immutable: it arrives with each batch of commands,
+    and returns with the replies. *)
 
 type t = {
   id : int;
   resp : int;  (** the version of the protocol, 2 or 3 *)
-  name : string;  (** what the client calls itself; [""] if nothing *)
+  name : string;  (** the name that the client has given itself, or [""] *)
 }

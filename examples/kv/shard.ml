@@ -12,7 +12,7 @@ end)
 type t = {
   clock : unit -> int;
   first : int;
-  (* Small ones: none takes long to grow. *)
+  (* Small tables, so that none takes long to grow. *)
   tables : entry Key.Table.t array;
   mutable deadlines : Deadlines.t;
 }
@@ -25,12 +25,12 @@ let create ~clock ~first ~slots =
 let now t = t.clock ()
 let table t key = t.tables.(Key.slot key - t.first)
 
-let forget_deadline t key deadline =
+let remove_deadline t key deadline =
   if deadline <> never then t.deadlines <- Deadlines.remove (deadline, key) t.deadlines
 
 let take_out t key entry =
   Key.Table.remove (table t key) key;
-  forget_deadline t key entry.deadline
+  remove_deadline t key entry.deadline
 
 let has_passed t deadline = deadline <> never && deadline <= now t
 
@@ -43,10 +43,10 @@ let find t key =
 
 let set t key ~deadline value =
   let table = table t key in
-  (* Without deadlines there is none to forget. *)
+  (* Without any deadline there is none to remove, and the old entry is not looked up. *)
   if not (Deadlines.is_empty t.deadlines) then
     Option.iter
-      (fun before -> forget_deadline t key before.deadline)
+      (fun before -> remove_deadline t key before.deadline)
       (Key.Table.find_opt table key);
   Key.Table.replace table key { value; deadline };
   if deadline <> never then t.deadlines <- Deadlines.add (deadline, key) t.deadlines

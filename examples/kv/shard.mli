@@ -1,43 +1,54 @@
-(** Some of the slots, and the keys that are in them. Plain tables, without a lock: only
-    one domain at a time touches a shard, its owner.
+(** A range of slots with their keys, in plain tables without a lock: only the owner, one
+    domain at a time, uses a shard.
 
-    A key whose time has come is gone at once for whoever looks; {!sweep} gives back its
-    memory. *)
+    A key that has expired is never found, and {!sweep} frees its memory. *)
 
 type t
 type entry = private { value : string; deadline : int }
 
 val never : int
-(** The deadline of what stays. *)
+(** The deadline of keys that do not expire. *)
 
 val create : clock:(unit -> int) -> first:int -> slots:int -> t
-(** The slots from [first] on, empty. [clock] tells milliseconds. *)
+(** [create ~clock ~first ~slots] is an empty shard of [slots] slots from [first] on.
+    [clock ()] is the time in milliseconds. *)
 
 val now : t -> int
+(** [now shard] is the time. *)
+
 val find : t -> Key.t -> entry option
+(** [find shard key] is the entry of [key], unless it has expired. *)
+
 val set : t -> Key.t -> deadline:int -> string -> unit
+(** [set shard key ~deadline value] adds or replaces an entry. *)
 
 val remove : t -> Key.t -> bool
-(** Whether it was there. *)
+(** [remove shard key] removes an entry. [false] if there was none. *)
 
 (** {1 All keys} *)
 
 val length : t -> int
-(** Keys whose time has come count until they are swept. *)
+(** [length shard] is the number of keys, including expired ones that are not swept yet.
+*)
 
 val expiring : t -> int
-(** How many have a deadline. *)
+(** [expiring shard] is the number of keys with a deadline. *)
 
 val keys : t -> Key.t list
+(** [keys shard] is every key, in no order. *)
+
 val clear : t -> unit
+(** [clear shard] removes every key. *)
 
 val scan : t -> slot:int -> count:int -> Key.t list * int
-(** The keys of one slot after the other, until there are [count] of them, and the slot
-    that comes next, which may be another shard's, or {!Key.slots}.
+(** [scan shard ~slot ~count] is the keys of whole slots from [slot] on, at least [count]
+    of them if there are so many, and the next slot, which may be another shard's, or
+    {!Key.slots}.
 
-    The cursor of a client that scans is this slot, so nothing has to be remembered for
-    it: a key never changes its slot, however its table grows, so a key that stays is
-    found once. *)
+    The slot is the cursor of a client that scans, so the server keeps no state for it. A
+    key never changes its slot, even if its table grows, so a key that is present during
+    the whole scan is found exactly once. *)
 
 val sweep : t -> at_most:int -> int
-(** Removes keys whose time has come, and says how many. *)
+(** [sweep shard ~at_most] removes up to [at_most] expired keys, and returns the number of
+    keys that it has removed. *)

@@ -1,6 +1,6 @@
 open Lwt_interop
 
-type due =
+type expected =
   | Value of int
   | Exception of exn
   | Rust_error
@@ -8,8 +8,8 @@ type due =
   | Cancelled
   | End_of of Handle.t
 
-let fits outcome due =
-  match (due, outcome) with
+let fits outcome expected =
+  match (expected, outcome) with
   | Value wanted, Ok n -> n = wanted
   | Exception wanted, Error e -> e == wanted
   | Rust_error, Error (Lwt_interop.Rust_error { message; _ }) -> message = Rust.on_purpose
@@ -31,12 +31,12 @@ type about = {
   peer : Handle.t;
 }
 
-(* A function that gives [n] or raises, and what is due then. *)
+(* A function that returns [n] or raises, and the outcome that is expected then. *)
 let given n ~fails =
   let e = On_purpose n in
   if fails then ((fun _ -> raise e), Exception e) else (Fun.id, Value n)
 
-(* Kinds of calls: a name, and how one is made, with what is due. *)
+(* Kinds of calls: a name, and a function that makes a call, with its expected outcomes. *)
 let kinds =
   [|
     ("ready at once", fun { n; _ } -> (Rust.ready n, [ Value n ]));
@@ -45,13 +45,13 @@ let kinds =
     ("tokio::spawn", fun { n; _ } -> (Rust.on_tokio n, [ Value n ]));
     ( "Rust awaits a promise",
       fun { n; soon; fails; _ } ->
-        let f, due = given n ~fails in
-        (Rust.awaits (later soon (fun () -> f n)), [ due ]) );
+        let f, expected = given n ~fails in
+        (Rust.awaits (later soon (fun () -> f n)), [ expected ]) );
     ( "Rust calls OCaml",
       fun { n; soon; fails; _ } ->
-        let f, due = given n ~fails in
-        (Rust.calls_back (fun n -> later soon (fun () -> f n)) n, [ due ]) );
-    ("Rust gives an error", fun { n; _ } -> (Rust.fails n, [ Rust_error ]));
+        let f, expected = given n ~fails in
+        (Rust.calls_back (fun n -> later soon (fun () -> f n)) n, [ expected ]) );
+    ("Rust returns an error", fun { n; _ } -> (Rust.fails n, [ Rust_error ]));
     ("Rust panics", fun { n; _ } -> (Rust.panics n, [ Panic ]));
     ( "Lwt.cancel",
       fun { n; soon; _ } ->
@@ -65,9 +65,9 @@ let kinds =
         (p, [ Value n; Cancelled ]) );
     ( "Handle.spawn",
       fun { n; fails; peer; _ } ->
-        let f, due = given (Handle.id peer) ~fails in
+        let f, expected = given (Handle.id peer) ~fails in
         let work () = Lwt.map (fun _ -> f (Domain.self () :> int)) (Rust.yields n) in
-        (Handle.spawn peer work, [ due; End_of peer ]) );
+        (Handle.spawn peer work, [ expected; End_of peer ]) );
     ( "Handle.spawn, cancelled",
       fun { soon; peer; _ } ->
         let p = Handle.spawn peer Rust.never in
@@ -75,8 +75,8 @@ let kinds =
         (p, [ Cancelled; End_of peer ]) );
     ( "Domain::spawn",
       fun { fails; peer; _ } ->
-        let due = if fails then Panic else Value (Handle.id peer) in
-        (Rust.visit peer ~panics:fails, [ due; End_of peer ]) );
+        let expected = if fails then Panic else Value (Handle.id peer) in
+        (Rust.cross_domain peer ~panics:fails, [ expected; End_of peer ]) );
     ( "Handle.spawn, for ever",
       fun { peer; _ } -> (Handle.spawn peer Rust.never, [ End_of peer ]) );
   |]
@@ -87,22 +87,22 @@ let describe = function
   | Ok n -> Printf.sprintf "the value %d" n
   | Error e -> Printexc.to_string e
 
-let judge ~own ~row p due =
-  Tally.begun ();
-  let settled outcome =
-    Tally.settled ~row outcome;
-    if not (List.exists (fits outcome) (End_of own :: due)) then
-      Tally.fail "%s, called by domain %d, came to %s" names.(row) (Handle.id own)
+let check ~own ~row p expected =
+  Tally.started ();
+  let resolved outcome =
+    Tally.resolved ~row outcome;
+    if not (List.exists (fits outcome) (End_of own :: expected)) then
+      Tally.fail "%s, called by domain %d, resolved to %s" names.(row) (Handle.id own)
         (describe outcome);
     Lwt.return_unit
   in
-  Lwt.try_bind (fun () -> p) (fun n -> settled (Ok n)) (fun e -> settled (Error e))
+  Lwt.try_bind (fun () -> p) (fun n -> resolved (Ok n)) (fun e -> resolved (Error e))
 
 let any ~own ~peer rng =
   let chance n = Random.State.int rng n = 0 in
   let last = Array.length kinds - 1 in
-  (* The last one keeps its caller until a domain ends, so it is rare. *)
+  (* The last kind blocks its caller until a domain ends, so it is rare. *)
   let row = if chance 200 then last else Random.State.int rng last in
   let n = Random.State.int rng 1000 and soon = Random.State.float rng 0.002 in
-  let p, due = snd kinds.(row) { n; soon; fails = chance 4; peer } in
-  judge ~own ~row p due
+  let p, expected = snd kinds.(row) { n; soon; fails = chance 4; peer } in
+  check ~own ~row p expected

@@ -1,22 +1,23 @@
-(** The calls that domains make, and what may become of each. *)
+(** The calls that domains make, and their expected outcomes. *)
 
 open Lwt_interop
 
-type due =
+type expected =
   | Value of int
-  | Exception of exn  (** this very one *)
+  | Exception of exn  (** physically equal to this one *)
   | Rust_error
   | Panic
   | Cancelled
   | End_of of Handle.t  (** {!Lwt_interop.Domain_terminated}, and the domain has ended *)
 
-val judge : own:Handle.t -> row:int -> int Lwt.t -> due list -> unit Lwt.t
-(** Counts a call, and waits until it is settled. If it comes to nothing that is due, nor
-    to the end of [own], the calling domain, that is a failure. Never rejected. *)
+val check : own:Handle.t -> row:int -> int Lwt.t -> expected list -> unit Lwt.t
+(** [check ~own ~row promise expected] counts a call, and is fulfilled when [promise] is
+    resolved. Any outcome but [expected] and the end of the calling domain, [own], is a
+    failure. Never rejected. *)
 
 val names : string array
-(** Of the kinds of calls, the rows of {!Tally}. *)
+(** The names of the kinds of calls, which are the rows of {!Tally}. *)
 
 val any : own:Handle.t -> peer:Handle.t -> Random.State.t -> unit Lwt.t
-(** Makes a call of any kind, and {!judge}s it; if it is about another domain, then about
-    [peer]. *)
+(** [any ~own ~peer rng] makes a call of a random kind, and {!check}s it. Kinds that need
+    another domain use [peer]. *)

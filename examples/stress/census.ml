@@ -15,14 +15,14 @@ let take () =
     memory = memory ();
   }
 
-let now_left ~since =
+let leaks_now ~since =
   let now = take () in
   let t = now.totals in
   List.filter_map
     (fun (what, n) -> if n = 0 then None else Some (Printf.sprintf "%s: %d" what n))
     [
-      ("calls that are not settled, by our count", Tally.pending ());
-      ("calls that are not settled, by Rust's", t.calls_started - t.calls_resolved);
+      ("unresolved calls, by our count", Tally.pending ());
+      ("unresolved calls, by Rust's count", t.calls_started - t.calls_resolved);
       ("roots", t.roots);
       ("slots", t.slots);
       ("tasks", t.tasks);
@@ -32,13 +32,13 @@ let now_left ~since =
       ("descriptors", now.descriptors - since.descriptors);
     ]
 
-let left ~since =
+let leaks ~since =
   let deadline = Unix.gettimeofday () +. 5. in
-  let rec look () =
-    let left = now_left ~since in
-    if left = [] || Unix.gettimeofday () > deadline then Lwt.return left
+  let rec check () =
+    let leaks = leaks_now ~since in
+    if leaks = [] || Unix.gettimeofday () > deadline then Lwt.return leaks
     else
       let* () = Lwt_unix.sleep 0.01 in
-      look ()
+      check ()
   in
-  look ()
+  check ()

@@ -1,13 +1,15 @@
-(** What there is in the process. *)
+(** The resources of the process. *)
 
 type t = {
   totals : Lwt_interop.totals;
   descriptors : int;
-  memory : int;  (** main memory in use, in kB *)
+  memory : int;  (** resident memory, in kB *)
 }
 
 val take : unit -> t
+(** [take ()] is the resources in use now. *)
 
-val left : since:t -> string list Lwt.t
-(** What is left of all that was begun since, when all other domains have been joined:
-    nothing. Gives tokio some seconds to drop what it still has. *)
+val leaks : since:t -> string list Lwt.t
+(** [leaks ~since] is the resources that were acquired after [since] and are still in use.
+    All other domains must have been joined. Waits up to some seconds for tokio to free
+    its own. *)

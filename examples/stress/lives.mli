@@ -1,19 +1,21 @@
-(** Domains that come and go. *)
+(** Domains that are started and ended. *)
 
 type t = private {
-  seats : Lwt_interop.Handle.t option Atomic.t array;
-      (** the domains, each of which may have ended *)
+  slots : Lwt_interop.Handle.t option Atomic.t array;
+      (** the latest domain of each slot, which may have ended *)
   seed : int;
   mutable started : int;
   mutable ended : int;
 }
 
-val create : seats:int -> seed:int -> t
+val create : slots:int -> seed:int -> t
+(** [create ~slots ~seed] is [slots] slots without domains. *)
 
 val one : t -> int -> unit Lwt.t
-(** [one t seat] starts a domain, which lives for a while, and waits for its end. Rejected
-    if it cannot be started, or dies of an exception. *)
+(** [one lives slot] starts a domain, which ends after a random time, and waits for its
+    end. Rejected if the domain cannot be started, or ends with an exception. *)
 
 val keep : t -> while_:(unit -> bool) -> unit Lwt.t
-(** Starts a domain on each seat, and another when it has ended. If {!one} is rejected,
-    that is a failure, and the seat stays empty. *)
+(** [keep lives ~while_] starts a domain in each slot, and another when it has ended, as
+    long as [while_ ()] is true. If {!one} is rejected, that is a failure, and the slot
+    stays empty. *)

@@ -7,7 +7,7 @@ external calls_back : (int -> int Lwt.t) -> int -> int Lwt.t = "calls_back"
 external never : unit -> int Lwt.t = "never"
 external fails : int -> int Lwt.t = "fails"
 external panics : int -> int Lwt.t = "panics"
-external visit : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t = "visit"
+external cross_domain : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t = "cross_domain"
 external silence_panics_on_purpose : unit -> unit = "silence_panics_on_purpose"
 external leak : 'a -> unit = "leak"
 

@@ -1,6 +1,6 @@
-(** What the domains call: see [src/lib.rs]. *)
+(** The Rust functions that the domains call: see [src/lib.rs]. *)
 
-(** {1 Calls that give a number} *)
+(** {1 Calls that return a number} *)
 
 val ready : int -> int Lwt.t
 val yields : int -> int Lwt.t
@@ -8,10 +8,11 @@ val timer : int -> float -> int Lwt.t
 val on_tokio : int -> int Lwt.t
 
 val awaits : int Lwt.t -> int Lwt.t
-(** What the promise comes to, a value or an exception, by way of Rust. *)
+(** [awaits promise] has the outcome of [promise], a value or an exception, which passes
+    through Rust. *)
 
 val calls_back : (int -> int Lwt.t) -> int -> int Lwt.t
-(** [calls_back f n] is what [f n] comes to. *)
+(** [calls_back f n] has the outcome of [f n]. *)
 
 (** {1 Calls that do not} *)
 
@@ -20,16 +21,17 @@ val fails : int -> int Lwt.t
 val panics : int -> int Lwt.t
 
 val on_purpose : string
-(** What such an error or panic says. *)
+(** The message of such an error or panic. *)
 
 (** {1 To another domain} *)
 
-val visit : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t
-(** Has a Rust task run on a domain, and gives the domain's id. *)
+val cross_domain : Lwt_interop.Handle.t -> panics:bool -> int Lwt.t
+(** [cross_domain domain ~panics] runs a Rust task on [domain], and is its id. *)
 
 (** {1 Once} *)
 
 val silence_panics_on_purpose : unit -> unit
+(** [silence_panics_on_purpose ()] stops Rust from printing such panics. *)
 
 val leak : 'a -> unit
-(** Has Rust keep a value for good. *)
+(** [leak value] makes Rust keep [value] for ever. *)

@@ -4,7 +4,7 @@ type t = {
   title : string;
   lives : Lives.t;
   start : float;
-  mutable height : int;  (** of the last table, in lines *)
+  mutable height : int;  (** of the table on the screen, in lines *)
 }
 
 let create ~title lives = { title; lives; start = Unix.gettimeofday (); height = 0 }
@@ -36,17 +36,17 @@ let lines t =
   @ [ numbers "all" (sum (rows ())); "" ]
   @ state t
 
-let tell_failures () = List.iter (Printf.printf "failure: %s\n") (Tally.take_failures ())
+let print_failures () = List.iter (Printf.printf "failure: %s\n") (Tally.take_failures ())
 
 let table t =
   if t.height > 0 then Printf.printf "\027[%dA\027[J" t.height;
-  tell_failures ();
+  print_failures ();
   let lines = lines t in
   t.height <- List.length lines;
   Printf.printf "%s\n%!" (String.concat "\n" lines)
 
 let line t =
-  tell_failures ();
+  print_failures ();
   let count = Printf.sprintf "%d %s" in
   let outcomes = String.concat ", " (List.map2 count (sum (rows ())) Tally.kinds) in
   Printf.printf "%.0f s: %s; %s\n%!" (elapsed t) outcomes (String.concat "; " (state t))

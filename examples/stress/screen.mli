@@ -1,15 +1,15 @@
-(** What the user sees while it runs. *)
+(** The output during a run. *)
 
 type t
 
 val create : title:string -> Lives.t -> t
 
 val show : t -> 'a Lwt.t -> 'a Lwt.t
-(** [show t work] keeps a table up to date until [work] is settled; where standard output
-    is no terminal, it writes a line each second. *)
+(** [show screen work] is [work]. Until it is resolved, a table is kept up to date, or, if
+    standard output is not a terminal, a line is printed each second. *)
 
 val table : t -> unit
-(** The table as it is now, in place of the last one. *)
+(** [table screen] prints the table, in place of the last one. *)
 
 val megabytes : int -> string
-(** [23.4 MB], of a number of kB. *)
+(** [megabytes 23400] is ["23.4 MB"]: the argument is in kB. *)

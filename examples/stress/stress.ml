@@ -1,3 +1,5 @@
+(* The command line. *)
+
 open Lwt.Syntax
 open Lwt_interop
 
@@ -8,55 +10,55 @@ let wrong_usage = 2
 let interrupted = 130
 let terminated = 143
 
-(* What the checks are there to find; [scripts/smoke/stress] sees that they do. *)
+(* Faults that the checks must detect; [scripts/smoke/stress] checks that they do. *)
 let plants =
-  let judge p due =
+  let check p expected =
     let own = Handle.current () in
-    Lwt.async (fun () -> Calls.judge ~own ~row:0 p due)
+    Lwt.async (fun () -> Calls.check ~own ~row:0 p expected)
   in
   [
     ("root", fun () -> Rust.leak (ref "a value"));
-    ("call", fun () -> judge (Rust.never ()) [ Cancelled ]);
-    ("outcome", fun () -> judge (Rust.panics 1) [ Value 1 ]);
+    ("call", fun () -> check (Rust.never ()) [ Cancelled ]);
+    ("outcome", fun () -> check (Rust.panics 1) [ Value 1 ]);
     ("descriptor", fun () -> ignore (Unix.dup Unix.stdout : Unix.file_descr));
   ]
 
-(* The first signal ends the run in good order; if that takes too long, another kills. *)
-let told_to_stop (signal, code) =
-  let told, tell = Lwt.wait () in
+(* Fulfilled with an exit code by the first signal, for an orderly stop. A second signal kills. *)
+let on_signal (signal, code) =
+  let received, resolver = Lwt.wait () in
   let stop handler _ =
     Lwt_unix.disable_signal_handler handler;
-    Lwt.wakeup_later tell code
+    Lwt.wakeup_later resolver code
   in
   ignore (Lwt_unix.on_signal_full signal stop : Lwt_unix.signal_handler_id);
-  told
+  received
 
 let stress ~domains ~seconds ~seed ~plant =
   let signals = [ (Sys.sigint, interrupted); (Sys.sigterm, terminated) ] in
-  let told = List.map told_to_stop signals in
-  let lives = Lives.create ~seats:domains ~seed in
+  let received = List.map on_signal signals in
+  let lives = Lives.create ~slots:domains ~seed in
   let title = Printf.sprintf "%d domains for %g s, seed %d" domains seconds seed in
   let screen = Screen.create ~title lives in
-  (* The first domain brings tokio's runtime, which stays. *)
+  (* The first domain starts tokio's runtime, which stays. *)
   let* () = Lives.one lives 0 in
   let before = Census.take () in
-  Option.iter (fun sow -> sow ()) plant;
+  Option.iter (fun fault -> fault ()) plant;
   let time_is_up = Lwt.map (fun () -> all_well) (Lwt_unix.sleep seconds) in
-  let stop = Lwt.pick (time_is_up :: told) in
-  let going_on () = Lwt.is_sleeping stop in
-  let* () = Screen.show screen (Lives.keep lives ~while_:going_on) in
-  let* left = Census.left ~since:before in
+  let stop = Lwt.pick (time_is_up :: received) in
+  let running () = Lwt.is_sleeping stop in
+  let* () = Screen.show screen (Lives.keep lives ~while_:running) in
+  let* leaks = Census.leaks ~since:before in
   Screen.table screen;
   Printf.printf "memory: %s after the first domain, %s at the end\n"
     (Screen.megabytes before.memory)
     (Screen.megabytes (Census.take ()).memory);
-  List.iter (Printf.printf "left: %s\n") (if left = [] then [ "nothing" ] else left);
-  if Tally.failures () > 0 || left <> [] then Lwt.return something_wrong else stop
+  List.iter (Printf.printf "left: %s\n") (if leaks = [] then [ "nothing" ] else leaks);
+  if Tally.failures () > 0 || leaks <> [] then Lwt.return something_wrong else stop
 
 let main domains seconds seed plant =
   Rust.silence_panics_on_purpose ();
   (Lwt.async_exception_hook :=
-     fun e -> Tally.fail "nobody handles %s" (Printexc.to_string e));
+     fun e -> Tally.fail "unhandled exception: %s" (Printexc.to_string e));
   Lwt_main.run (stress ~domains ~seconds ~seed ~plant)
 
 (* ---- the command line *)
@@ -71,7 +73,7 @@ let checked conv ~wanted ok =
   in
   Arg.conv (parse, Arg.conv_printer conv)
 
-(* OCaml has 128 at a time, Domain 0 and those that are just ending among them. *)
+(* OCaml has 128 domains at a time, including Domain 0 and domains that are ending. *)
 let most_domains = 100
 
 let domains =
@@ -86,11 +88,13 @@ let domains =
 let seconds =
   let wanted = "a number above 0" in
   let number = checked Arg.float ~wanted (fun s -> s > 0. && s < infinity) in
-  let doc = "Go on for $(docv) seconds." in
+  let doc = "Run for $(docv) seconds." in
   Arg.(value & opt number 10. & info [ "seconds" ] ~docv:"S" ~doc)
 
 let seed =
-  let doc = "Take the decisions of an earlier run again; its timing is another matter." in
+  let doc =
+    "Make the random decisions of an earlier run again. The timing still differs."
+  in
   let random = Random.State.bits (Random.State.make_self_init ()) in
   Arg.(value & opt int random & info [ "seed" ] ~docv:"K" ~doc ~absent:"random")
 
@@ -98,37 +102,38 @@ let plant =
   Arg.(
     value
     & opt (some (enum plants)) None
-    & info [ "plant" ] ~docs:Manpage.s_none ~doc:"Have something left or go wrong.")
+    & info [ "plant" ] ~docs:Manpage.s_none ~doc:"Plant a fault.")
 
 let command =
   let exits =
     Cmd.Exit.
       [
-        info all_well ~doc:"when all is well.";
+        info all_well ~doc:"on success.";
         info something_wrong
-          ~doc:"when a call did not come to what is due, or something is left at the end.";
-        info wrong_usage ~doc:"when the command line is wrong.";
-        info interrupted ~doc:"when SIGINT ended it early, and all is well.";
-        info terminated ~doc:"when SIGTERM did.";
-        info internal_error ~doc:"when something failed that never should.";
+          ~doc:"if a call had an unexpected outcome, or something is left at the end.";
+        info wrong_usage ~doc:"if the command line is wrong.";
+        info interrupted ~doc:"if SIGINT ended the run early, without a failure.";
+        info terminated ~doc:"if SIGTERM ended the run early, without a failure.";
+        info internal_error ~doc:"on an internal error.";
       ]
   in
   let man =
     [
       `S Manpage.s_description;
       `P
-        "Keeps some domains alive: each lives for 50 to 500 ms, then another takes its \
-         place. Meanwhile they call Rust, spawn work on each other from OCaml and from \
-         Rust, cancel, raise exceptions and panic. Each call has to come to what is due.";
+        "Keeps a number of domains alive. Each ends after 50 to 500 ms, and another \
+         replaces it. Meanwhile they call Rust, spawn work on each other from OCaml and \
+         from Rust, cancel, raise exceptions and panic. Each call must have an expected \
+         outcome.";
       `P
-        "At the end all domains have been joined, and nothing may be left: no call, no \
-         task, no OCaml value that Rust keeps, no descriptor.";
+        "At the end all domains are joined, and nothing may be left: no call, no task, \
+         no OCaml value that Rust keeps, no descriptor.";
       `P
-        "On a terminal it shows a table of outcomes, elsewhere a line each second. \
-         SIGINT (Ctrl-C) or SIGTERM ends it early, in good order; a second one kills.";
+        "A terminal shows a table of outcomes, other outputs a line each second. SIGINT \
+         (Ctrl-C) or SIGTERM ends the run early, with all checks; a second one kills.";
     ]
   in
-  let doc = "domains that come and go while everything is in flight" in
+  let doc = "start and stop domains while calls are in flight" in
   Cmd.v
     (Cmd.info "stress" ~doc ~exits ~man)
     Term.(const main $ domains $ seconds $ seed $ plant)

@@ -1,26 +1,30 @@
-(** What becomes of calls, counted by all domains together. *)
+(** The outcomes of calls, counted by all domains together. *)
 
 type outcome = (int, exn) result
 
 val kinds : string list
-(** Of outcomes: [value], [error], [panic], [cancelled], [terminated]. *)
+(** The kinds of outcomes: [value], [error], [panic], [cancelled], [terminated]. *)
 
-val begun : unit -> unit
-(** A call has been made. *)
+val started : unit -> unit
+(** [started ()] counts a call. *)
 
-val settled : row:int -> outcome -> unit
-(** It has come out; calls are counted in rows, from 0 to 15. *)
+val resolved : row:int -> outcome -> unit
+(** [resolved ~row outcome] counts the outcome of a call. Rows are from 0 to 15. *)
 
 val pending : unit -> int
-(** Calls that are begun and not settled. *)
+(** [pending ()] is the number of calls that are started and not resolved. *)
 
 val row : int -> int list
-(** Its outcomes, in the order of {!kinds}. *)
+(** [row i] is the number of outcomes of each of {!kinds} in row [i]. *)
 
-(** {1 What should not happen} *)
+(** {1 Failures} *)
 
 val fail : ('a, unit, string, unit) format4 -> 'a
+(** [fail format ...] counts a failure. *)
+
 val failures : unit -> int
+(** [failures ()] is the number of failures. *)
 
 val take_failures : unit -> string list
-(** Those that have not been taken yet, of the first twenty. *)
+(** [take_failures ()] is the texts of failures that were not taken yet, of the first
+    twenty. *)

@@ -1,4 +1,4 @@
-//! An HTTP client.
+//! An HTTP client that keeps connections open for later requests.
 
 use crate::Error;
 use crate::message::Response;

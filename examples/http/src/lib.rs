@@ -1,5 +1,5 @@
-//! The Rust half of the web server: hyper serves the connections, on tokio, and has OCaml answer the
-//! requests. `server.mli`, `client.mli` and `tools.mli` declare these functions for OCaml.
+//! The Rust half of the web server: hyper serves the connections on tokio and calls OCaml functions to
+//! answer the requests. `server.mli`, `client.mli` and `tools.mli` declare these functions for OCaml.
 
 mod client;
 mod message;
@@ -15,19 +15,19 @@ use std::time::Duration;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Listens, and answers 503 until a domain has joined.
+/// Listens on an address. Answers 503 until a domain has joined.
 #[func(raise)]
 pub async fn http_listen(address: String, limits: Limits) -> Result<Opaque<Server>, Error> {
     Ok(Opaque::new(Server::listen(&address, limits).await?))
 }
 
-/// Where it listens.
+/// Returns the address that the server listens on.
 #[func(sync)]
 pub fn http_address(server: Opaque<Server>) -> String {
     server.address().to_string()
 }
 
-/// The calling domain's handler gets requests from now on.
+/// Adds the calling domain, which answers requests with `handler`.
 #[func(sync, raise)]
 pub fn http_join(
     server: Opaque<Server>,
@@ -37,56 +37,56 @@ pub fn http_join(
     Ok(())
 }
 
-/// The domain gets no more requests. Done when it has answered those that it has.
+/// Removes a domain. Resolves when the domain has answered the requests that it has.
 #[func]
 pub async fn http_leave(server: Opaque<Server>, domain: Domain) {
     server.workers().leave(&domain).await
 }
 
-/// Accepts no more connections, and waits until those that there are have been served, or so many
-/// seconds. The result is how many had to be cut off.
+/// Accepts no more connections, and waits up to `seconds` until the open ones have been served.
+/// Returns the number of connections that were cut off.
 #[func]
 pub async fn http_stop(server: Opaque<Server>, seconds: f64) -> Int {
     server.stop(Duration::from_secs_f64(seconds)).await as Int
 }
 
-/// A client that keeps its connections for the next request. Bodies may be so long.
+/// Creates a client for responses whose bodies have up to `max_body` bytes.
 #[func(sync)]
 pub fn http_client(max_body: Int) -> Opaque<Client> {
     Opaque::new(Client::new(max_body as usize))
 }
 
-/// GETs a URL. It runs on the domain that called; cancelling the promise ends the request.
+/// Requests a URL on the calling domain. Cancelling the promise cancels the request.
 #[func(raise)]
 pub async fn http_get(client: Opaque<Client>, url: String) -> Result<Response, Error> {
     client.get(&url).await
 }
 
-/// Ready after a while. Cancelling the promise stops the timer.
+/// Waits for `seconds`. Cancelling the promise stops the timer.
 #[func]
 pub async fn tools_sleep(seconds: f64) {
     tools::sleep(Duration::from_secs_f64(seconds)).await
 }
 
-/// How many such timers run.
+/// Returns the number of timers that run.
 #[func(sync)]
 pub fn tools_sleepers() -> Int {
     tools::sleepers()
 }
 
-/// JSON without the blanks, or what is wrong with it.
+/// Returns the JSON document without blanks, or what is wrong with it.
 #[func(sync)]
 pub fn tools_compact_json(text: Bytes) -> Result<String, String> {
     tools::compact_json(&text)
 }
 
-/// 32 hexadecimal digits that nobody can guess.
+/// Returns 32 random hexadecimal digits, which cannot be guessed.
 #[func(sync, raise)]
 pub fn tools_random_name() -> Result<String, Error> {
     tools::random_name()
 }
 
-/// Panics, as code with a bug does.
+/// Panics with a message.
 #[func]
 pub async fn tools_panic(message: String) {
     panic!("{message}")

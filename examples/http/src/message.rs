@@ -48,7 +48,10 @@ impl Response {
         }
     }
 
-    /// What hyper sends. OCaml may have made it of anything.
+    /// Converts to what hyper sends.
+    ///
+    /// # Errors
+    /// The status or a header is not valid in HTTP.
     pub fn into_http(self) -> Result<hyper::Response<Full<Body>>, http::Error> {
         let status = u16::try_from(self.status).unwrap_or(0);
         let mut response = hyper::Response::new(Full::new(self.body.0.into()));

@@ -30,7 +30,7 @@ type Reply = hyper::Response<Full<Bytes>>;
 pub struct Limits {
     connections: ocaml::Int,
     body_bytes: ocaml::Int,
-    /// For a request to arrive.
+    /// Within which a request has to arrive.
     read_seconds: f64,
 }
 
@@ -40,7 +40,8 @@ pub struct Server {
     acceptor: Mutex<Option<Acceptor>>,
 }
 
-/// The task that accepts connections; told the deadline, it stops, and says how many it cut off.
+/// The task that accepts connections. It stops when it is sent the deadline, and returns the number of
+/// connections that it cut off.
 struct Acceptor {
     stop: oneshot::Sender<Duration>,
     task: JoinHandle<usize>,
@@ -68,9 +69,13 @@ impl Server {
         &self.workers
     }
 
-    /// The second time there is nothing to stop.
+    /// Stops the server; does nothing if it is stopped already.
     pub async fn stop(&self, deadline: Duration) -> usize {
-        let acceptor = self.acceptor.lock().expect("nothing panics here").take();
+        let acceptor = self
+            .acceptor
+            .lock()
+            .expect("no panic while it is locked")
+            .take();
         let Some(Acceptor { stop, task }) = acceptor else {
             return 0;
         };
@@ -86,24 +91,24 @@ async fn accept(
     mut stopped: oneshot::Receiver<Duration>,
 ) -> usize {
     let limits = Arc::new(limits);
-    let places = Arc::new(Semaphore::new(limits.connections as usize));
+    let permits = Arc::new(Semaphore::new(limits.connections as usize));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let deadline = loop {
         let next = async {
-            let place = places.clone().acquire_owned().await.expect("never closed");
-            (place, listener.accept().await)
+            let permit = permits.clone().acquire_owned().await.expect("never closed");
+            (permit, listener.accept().await)
         };
         tokio::select! {
             deadline = &mut stopped => break deadline,
             Some(_) = connections.join_next() => {}
-            (place, accepted) = next => match accepted {
+            (permit, accepted) = next => match accepted {
                 Ok((stream, _)) => {
                     let server = (workers.clone(), limits.clone());
-                    connections.spawn(serve(stream, server, graceful.watcher(), place));
+                    connections.spawn(serve(stream, server, graceful.watcher(), permit));
                 }
                 Err(e) => {
-                    // No descriptor is left, or the client is gone already.
+                    // No descriptor is left, or the client has disconnected.
                     eprintln!("http: cannot accept a connection: {e}");
                     sleep(Duration::from_millis(50)).await;
                 }
@@ -111,11 +116,11 @@ async fn accept(
         }
     };
     drop(listener);
-    // A server that OCaml has collected stops at once.
+    // Without a deadline: the garbage collector has freed the server, which stops at once.
     let _ = timeout(deadline.unwrap_or_default(), graceful.shutdown()).await;
     while connections.try_join_next().is_some() {}
     let cut_off = connections.len();
-    // Dropping them cancels what OCaml does for them.
+    // Dropping a connection cancels its handlers.
     connections.shutdown().await;
     cut_off
 }
@@ -124,7 +129,7 @@ async fn serve(
     stream: TcpStream,
     (workers, limits): (Handlers, Arc<Limits>),
     watcher: Watcher,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| async {
@@ -134,11 +139,12 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs_f64(limits.read_seconds))
         .serve_connection(TokioIo::new(stream), service);
-    // What goes wrong here is between hyper and the client, who gets a 400.
+    // On a protocol error hyper has answered 400.
     let _ = watcher.watch(connection).await;
 }
 
-/// If the client goes away, hyper drops this future, and that cancels the handler's promise.
+/// Has a worker answer the request. If the client disconnects, hyper drops this future, which cancels
+/// the handler's promise.
 async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let body = match read(body, limits).await {
@@ -157,7 +163,7 @@ async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Inc
 }
 
 async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
-    // Who announces too much need not send it.
+    // Reject early if `Content-Length` exceeds the limit.
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -170,7 +176,8 @@ async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
     }
 }
 
-/// Of a request that was not read to its end: nothing can follow it on this connection.
+/// The reply to a request that was not read to its end. It closes the connection, since the rest of the
+/// request would be taken for the next one.
 fn refusal(status: StatusCode) -> Reply {
     let mut reply = plain(status);
     reply
@@ -179,8 +186,8 @@ fn refusal(status: StatusCode) -> Reply {
     reply
 }
 
-/// The client learns nothing of the inside; the log does, in one line: a panic's backtrace, where it
-/// is asked for, is there already.
+/// The reply to a request whose handler failed. The reason goes to the log, in one line, and not to the
+/// client. The panic hook has logged the backtrace of a panic already.
 fn failure(method: &Method, uri: &Uri, why: &str) -> Reply {
     let why = why.lines().next().unwrap_or_default();
     eprintln!("http: {method} {uri} failed: {why}");

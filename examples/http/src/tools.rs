@@ -1,4 +1,4 @@
-//! What handlers use of Rust's libraries.
+//! Functions of Rust's libraries for the handlers.
 
 use crate::Error;
 use ocaml::Int;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 static SLEEPERS: AtomicIsize = AtomicIsize::new(0);
 
-/// Counts a timer for as long as it runs: also one that is cancelled is dropped.
+/// Counts a timer until it is dropped, which is when it has fired or is cancelled.
 struct Sleeper;
 
 impl Sleeper {

@@ -1,14 +1,14 @@
-//! What is in a file.
+//! The content of a file.
 
 use ocaml::ToValue;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A file longer than this is refused: it would be in memory as a whole.
+/// Longer files are rejected, since a file is in memory as a whole.
 const LONGEST: u64 = 256 << 20;
 
-/// What a file is judged by, as grep does it: a zero byte in here means that it is no text.
+/// A file with a zero byte among its first `HEAD` bytes is binary, as in grep.
 const HEAD: u64 = 8 << 10;
 
 /// `type content = Text of string | Repaired of string | Binary`
@@ -16,9 +16,9 @@ const HEAD: u64 = 8 << 10;
 pub enum Content {
     /// Text in UTF-8.
     Text(String),
-    /// Text with bytes that are not UTF-8: a space took the place of each bad sequence.
+    /// Text that was not UTF-8; a space has replaced each invalid sequence.
     Repaired(String),
-    /// No text. Only its head was read.
+    /// Not text. Only its first bytes were read.
     Binary,
 }
 
@@ -35,7 +35,7 @@ impl Content {
         if bytes.contains(&0) {
             return Ok(Content::Binary);
         }
-        // The limit holds for a file that grows, too.
+        // The limit holds also for a file that grows.
         file.take(LONGEST).read_to_end(&mut bytes)?;
         Ok(Content::from(bytes))
     }

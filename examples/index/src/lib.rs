@@ -1,8 +1,9 @@
-//! The Rust half of the indexer: lists files and reads them, on tokio.
+//! The Rust half of the indexer: lists and reads files on tokio, and shows the progress.
 //!
 //! `files.mli` declares these functions for OCaml.
 
 mod content;
+mod progress;
 mod walk;
 
 use content::Content;
@@ -13,9 +14,9 @@ use walk::Unreadable;
 
 type Error = Box<dyn std::error::Error>;
 
-/// Gives the paths of all files below the roots to `take`, a batch at a time. The next batch waits
-/// until the promise that `take` returned for the last one is fulfilled, so a slow taker slows the
-/// walk down instead of filling the memory. The result is what could not be listed.
+/// Calls `take` with the paths of all files below the roots, a batch at a time, and returns what could
+/// not be listed. Each batch waits for the promise that `take` returned for the one before, so a slow
+/// consumer slows the walk down, and memory stays bounded.
 #[func(raise)]
 pub async fn list_files(
     roots: Vec<Bytes>,
@@ -23,8 +24,8 @@ pub async fn list_files(
 ) -> Result<Vec<Unreadable>, Error> {
     let (send, mut batches) = mpsc::channel(4);
     let roots = roots.into_iter().map(PathBuf::from).collect();
-    // When this function ends early, by an error or because OCaml cancels its promise, `batches` is
-    // dropped, and that ends the walk.
+    // If this future is dropped early, after an error or because OCaml cancels its promise, so is
+    // `batches`, which ends the walk.
     let walk = tokio::task::spawn_blocking(move || walk::walk(roots, &send));
     while let Some(batch) = batches.recv().await {
         take.call((batch,))?.await?;
@@ -32,8 +33,8 @@ pub async fn list_files(
     Ok(walk.await?)
 }
 
-/// Reads some files, in one trip to tokio's blocking pool. (`tokio::fs::File` would take a trip for
-/// each system call, which is worth it for files that are long, or not on a disk.)
+/// Reads files in one task of tokio's blocking pool. (`tokio::fs::File` would take a task for each
+/// system call, which pays off for files that are long or not on a disk.)
 #[func(raise)]
 pub async fn read_files(paths: Vec<Bytes>) -> Result<Vec<Result<Content, String>>, Error> {
     let read = |path: Bytes| Content::read(&PathBuf::from(path)).map_err(|e| e.to_string());

@@ -1,29 +1,29 @@
-//! Finding files.
+//! Finds files.
 
 use ocaml_lwt_interop::Bytes;
 use std::path::{Path, PathBuf};
 use std::{fs, io, mem};
 use tokio::sync::mpsc::Sender;
 
-/// How many paths are handed over at a time.
+/// The number of paths in a batch.
 const BATCH: usize = 16;
 
-/// A path and why it was left out.
+/// A path, and why it could not be read.
 pub type Unreadable = (Bytes, String);
 
 struct Walk<'a> {
-    /// Directories still to be read.
+    /// Directories that are not read yet.
     dirs: Vec<PathBuf>,
     batch: Vec<Bytes>,
     send: &'a Sender<Vec<Bytes>>,
     unreadable: Vec<Unreadable>,
 }
 
-/// Nobody takes the files any more.
-struct Unwanted;
+/// The receiver of the batches was dropped.
+struct Stopped;
 
-/// Sends the paths of the files that are below the roots, or are roots. Symbolic links are followed
-/// only where they are roots: others would lead to the same file twice, or in circles.
+/// Sends the paths of the files that are roots or below them. Only symbolic links that are roots are
+/// followed, since others could lead to the same file twice or form cycles.
 pub fn walk(roots: Vec<PathBuf>, send: &Sender<Vec<Bytes>>) -> Vec<Unreadable> {
     let mut walk = Walk {
         dirs: Vec::new(),
@@ -31,13 +31,13 @@ pub fn walk(roots: Vec<PathBuf>, send: &Sender<Vec<Bytes>>) -> Vec<Unreadable> {
         send,
         unreadable: Vec::new(),
     };
-    // Who asked for it knows that it was not completed.
+    // If the receiver was dropped, the result is not needed.
     let _ = walk.run(roots);
     walk.unreadable
 }
 
 impl Walk<'_> {
-    fn run(&mut self, roots: Vec<PathBuf>) -> Result<(), Unwanted> {
+    fn run(&mut self, roots: Vec<PathBuf>) -> Result<(), Stopped> {
         for root in roots {
             match fs::metadata(&root) {
                 Ok(found) if found.is_dir() || found.is_file() => {
@@ -56,7 +56,7 @@ impl Walk<'_> {
         self.flush()
     }
 
-    fn entries(&mut self, dir: &Path, entries: fs::ReadDir) -> Result<(), Unwanted> {
+    fn entries(&mut self, dir: &Path, entries: fs::ReadDir) -> Result<(), Stopped> {
         for entry in entries {
             match entry.and_then(|e| Ok((e.path(), e.file_type()?))) {
                 Ok((path, kind)) => self.found(path, kind)?,
@@ -66,8 +66,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Links, devices and the like are left out without a word.
-    fn found(&mut self, path: PathBuf, kind: fs::FileType) -> Result<(), Unwanted> {
+    /// Links, devices and the like are skipped silently.
+    fn found(&mut self, path: PathBuf, kind: fs::FileType) -> Result<(), Stopped> {
         if kind.is_dir() {
             self.dirs.push(path);
         } else if kind.is_file() {
@@ -83,12 +83,12 @@ impl Walk<'_> {
         self.unreadable.push((path.into(), why.to_string()));
     }
 
-    fn flush(&mut self) -> Result<(), Unwanted> {
+    fn flush(&mut self) -> Result<(), Stopped> {
         if self.batch.is_empty() {
             return Ok(());
         }
         self.send
             .blocking_send(mem::take(&mut self.batch))
-            .map_err(|_| Unwanted)
+            .map_err(|_| Stopped)
     }
 }

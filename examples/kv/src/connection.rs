@@ -1,4 +1,4 @@
-//! One client: its commands come in, a batch at a time goes to a domain, the replies go out.
+//! The connection of a client: reads commands, has a domain run them in batches, writes the replies.
 
 use crate::frame::{Command, Parser, ProtocolError};
 use ocaml::{FromValue, ToValue};
@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The domains that answer.
-pub type Answerers = Workers<(Session, Request), Outcome>;
+/// The functions that answer requests, one for each domain.
+pub type Handlers = Workers<(Session, Request), Outcome>;
 
-/// What a client has agreed upon with us. It goes to OCaml and comes back with each batch, so that any
+/// The state of a client's connection. It is sent to OCaml and returned with each batch, so that any
 /// domain can serve any client.
 #[derive(Debug, Clone, FromValue, ToValue)]
 pub struct Session {
@@ -23,51 +23,51 @@ pub struct Session {
     name: Bytes,
 }
 
-/// What OCaml is asked for.
+/// A request to OCaml.
 #[derive(Debug, ToValue)]
 pub enum Request {
-    /// To do these commands.
+    /// Runs commands.
     Batch(Vec<Command>),
-    /// For the next part of their replies. The value is OCaml's own.
+    /// Writes the next part of the replies. The value is OCaml's own.
     Rest(Rooted),
 }
 
-/// What OCaml answers.
+/// The answer of OCaml.
 #[derive(Debug, FromValue)]
 pub struct Outcome {
     reply: Bytes,
-    /// What there is to say besides, if that is a lot.
+    /// The remaining replies, if they are too long to write at once.
     rest: Option<Rooted>,
     session: Session,
     close: bool,
 }
 
-/// What all clients have to keep to.
+/// The limits for each client.
 #[derive(Debug, Clone, FromValue)]
 pub struct Limits {
     pub max_clients: isize,
     pub max_bulk: isize,
-    /// In seconds. A client that takes nothing of its replies for so long is not waited for.
+    /// In seconds. A client that reads none of its replies for so long is disconnected.
     pub write_timeout: f64,
 }
 
-/// A batch has no more commands than this, and ends when it has as many bytes: other clients want
-/// to be served, too.
+/// Limits of a batch, which let a domain serve other clients in between: its commands, and the bytes
+/// after which it ends.
 const BATCH_COMMANDS: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Room for what the client sends next. A client that waits keeps no buffer that is much longer.
+/// The space for one read. The buffer of an idle client is not much longer.
 const READ: usize = 16 << 10;
 
 const KEEPALIVE: Duration = Duration::from_secs(300);
 
 pub struct Connection {
     stream: TcpStream,
-    workers: Answerers,
+    handlers: Handlers,
     write_timeout: Duration,
     session: Session,
     parser: Parser,
-    /// What has come, and is not parsed yet.
+    /// Bytes that were read and are not parsed yet.
     buffer: Vec<u8>,
 }
 
@@ -75,17 +75,17 @@ impl Connection {
     pub fn new(
         stream: TcpStream,
         id: isize,
-        workers: Answerers,
+        handlers: Handlers,
         limits: &Limits,
     ) -> io::Result<Self> {
-        // Small replies are not held back, and clients that are gone without a word are noticed.
+        // Small replies are sent at once, and clients that vanished are detected.
         stream.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let name = Bytes::default();
         Ok(Connection {
             stream,
-            workers,
+            handlers,
             write_timeout: Duration::from_secs_f64(limits.write_timeout),
             session: Session { id, resp: 2, name },
             parser: Parser::new(limits.max_bulk as usize),
@@ -93,14 +93,14 @@ impl Connection {
         })
     }
 
-    /// Serves the client until it goes, or errs, or `stopping` is ready while it has no complete
-    /// command for us. Nothing is read while a batch is under way: who does not wait for the replies
-    /// finds the connection full.
+    /// Serves the client until it disconnects, violates the protocol, or `stopping` resolves while no
+    /// complete command is there. Nothing is read while a batch is under way, so TCP slows down a
+    /// client that sends faster than it reads.
     pub async fn serve(mut self, stopping: impl Future<Output = ()>) -> io::Result<()> {
         let mut stopping = std::pin::pin!(stopping);
         loop {
             match self.batch() {
-                Err(error) => return self.refuse(&format!("Protocol error: {error}")).await,
+                Err(error) => return self.fail(&format!("Protocol error: {error}")).await,
                 Ok(batch) if !batch.is_empty() => {
                     if !self.answer(batch).await? {
                         return Ok(());
@@ -123,7 +123,8 @@ impl Connection {
         self.stream.read_buf(&mut self.buffer).await
     }
 
-    /// The commands that are there. An error is told when those before it have been done.
+    /// Returns the commands that have arrived. An error is returned once the commands before it have
+    /// run.
     fn batch(&mut self) -> Result<Vec<Command>, ProtocolError> {
         let mut input = &self.buffer[..];
         let mut batch = Vec::new();
@@ -140,33 +141,34 @@ impl Connection {
         Ok(batch)
     }
 
-    /// Has the commands done, and writes the replies. `false`: that was all.
+    /// Has a domain run the commands, and writes the replies. Returns `false` if the connection is to
+    /// be closed.
     async fn answer(&mut self, batch: Vec<Command>) -> io::Result<bool> {
         let mut request = Request::Batch(batch);
-        let mut goes_on = true;
+        let mut keep_open = true;
         loop {
-            let outcome = match self.workers.call((self.session.clone(), request)) {
+            let outcome = match self.handlers.call((self.session.clone(), request)) {
                 Ok(call) => call.await.map_err(|error| error.to_string()),
-                Err(nobody) => Err(nobody.to_string()),
+                Err(no_handlers) => Err(no_handlers.to_string()),
             };
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
-                    self.refuse(&format!("internal error: {error}")).await?;
+                    self.fail(&format!("internal error: {error}")).await?;
                     return Ok(false);
                 }
             };
             self.write(&outcome.reply).await?;
             self.session = outcome.session;
-            goes_on &= !outcome.close;
+            keep_open &= !outcome.close;
             match outcome.rest {
                 Some(rest) => request = Request::Rest(rest),
-                None => return Ok(goes_on),
+                None => return Ok(keep_open),
             }
         }
     }
 
-    async fn refuse(&mut self, why: &str) -> io::Result<()> {
+    async fn fail(&mut self, why: &str) -> io::Result<()> {
         let line = format!("-ERR {}\r\n", why.replace(['\r', '\n'], " "));
         self.write(line.as_bytes()).await
     }
@@ -181,8 +183,8 @@ impl Connection {
     }
 }
 
-/// For connections that come while there are too many.
-pub async fn turn_away(mut stream: TcpStream) {
+/// Closes a connection that exceeds the limit, with an error.
+pub async fn reject(mut stream: TcpStream) {
     let _ = stream
         .write_all(b"-ERR max number of clients reached\r\n")
         .await;

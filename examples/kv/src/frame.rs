@@ -1,63 +1,63 @@
-//! Commands, as clients send them: `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or inline, for people,
-//! `GET k\r\n`.
+//! The parser of commands, as clients send them: `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or inline, typed by
+//! hand, `GET k\r\n`.
+//!
+//! The crate `redis-protocol` (6.0) parses the same frames for clients, who trust their server. A server
+//! needs what it has not: limits on lengths before the bytes arrive, inline commands, Redis's error
+//! texts. It also parses nested arrays by recursion, so that 240 kB of `*1\r\n` overflow a thread's stack,
+//! and parses an incomplete command from its beginning after each read: an `MSET` of 1.5 MiB that arrives
+//! in pieces of 16 KiB takes 24 times as long as here (501 ms instead of 21). For `GET`, `SET` and
+//! `MSET` that arrive complete it takes 1.14 to 1.28 times as long, which is up to 5 % of the server's CPU
+//! time under `redis-benchmark -P 16`.
 
 use ProtocolError::{Expected, InvalidLength, TooBig, TooLong, UnbalancedQuotes};
 use ocaml_lwt_interop::Bytes;
-use std::fmt;
 use std::mem;
+use thiserror::Error;
 
 /// The name of a command and its arguments; never empty.
 pub type Command = Vec<Bytes>;
 
-/// Of an inline command, and of a line with a length.
+/// The longest inline command or line with a length, in bytes.
 const LONGEST_LINE: usize = 64 << 10;
 const MOST_ARGS: i64 = 1 << 20;
 
-/// Finds commands in what has come from a client so far, however it was split on its way.
+/// Parses the bytes of a client, which may arrive in pieces of any size.
 #[derive(Debug)]
 pub struct Parser {
     max_bulk: usize,
-    /// What there is of a command whose end has not come.
+    /// The arguments so far of a command that is incomplete.
     args: Command,
-    /// How many arguments it lacks.
+    /// The number of its arguments that are missing.
     missing: usize,
-    /// The length of the next one.
+    /// The length of the next argument, if that was parsed.
     length: Option<usize>,
-    /// The length of them all.
+    /// The length of all arguments together.
     size: usize,
 }
 
-/// The client does not speak our language: there is no way to tell where its next command begins.
-#[derive(Debug, PartialEq, Eq)]
+/// The client violates the protocol. The beginning of its next command is unknown, so nothing more can be
+/// parsed.
+#[derive(Debug, PartialEq, Eq, Error)]
 pub enum ProtocolError {
-    /// No end of line where one has to come soon.
+    /// A line is too long.
+    #[error("too big {0}")]
     TooLong(&'static str),
-    /// A number that is none, or out of bounds.
+    /// A length is not a number, or out of bounds.
+    #[error("invalid {0} length")]
     InvalidLength(&'static str),
-    /// Another byte than the one that must be here.
+    /// A byte differs from the only one that is valid there.
+    #[error("expected '{0}', got '{1}'")]
     Expected(char, char),
-    /// All arguments together.
+    /// All arguments together are too long.
+    #[error("too big command")]
     TooBig,
-    /// An inline command with half a string.
+    /// An inline command ends within a string.
+    #[error("unbalanced quotes in request")]
     UnbalancedQuotes,
 }
 
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ProtocolError::TooLong(what) => write!(f, "too big {what}"),
-            ProtocolError::InvalidLength(what) => write!(f, "invalid {what} length"),
-            ProtocolError::Expected(wanted, got) => write!(f, "expected '{wanted}', got '{got}'"),
-            ProtocolError::TooBig => write!(f, "too big command"),
-            ProtocolError::UnbalancedQuotes => write!(f, "unbalanced quotes in request"),
-        }
-    }
-}
-
-impl std::error::Error for ProtocolError {}
-
 impl Parser {
-    /// One that takes arguments of `max_bulk` bytes, and twice that for all of a command.
+    /// Creates a parser for arguments of up to `max_bulk` bytes, and commands of up to twice as many.
     pub fn new(max_bulk: usize) -> Self {
         Parser {
             max_bulk,
@@ -68,12 +68,12 @@ impl Parser {
         }
     }
 
-    /// Takes the next command from the beginning of `input`. `None`: its end is not there yet; what
-    /// is left of `input` has to be there again, with more behind it. No memory is taken for what a
-    /// client only announces.
+    /// Removes the next command from the beginning of `input` and returns it. Returns `None` if the
+    /// command is incomplete; the next call needs the rest of `input`, followed by more. Allocates
+    /// memory only for bytes that have arrived, not for those that a client announces.
     ///
     /// # Errors
-    /// Nothing more can be parsed: called again, it gives the same error.
+    /// The client violates the protocol. Another call returns the same error.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Command>, ProtocolError> {
         loop {
             if self.missing > 0 {
@@ -100,7 +100,7 @@ impl Parser {
             if first == b'*' {
                 let count = number(&line[1..]).filter(|n| *n <= MOST_ARGS);
                 let count = count.ok_or(InvalidLength("multibulk"))?;
-                // Redis takes no arguments, or fewer, for no command.
+                // As in Redis, no argument or a negative number of them is no command.
                 self.missing = count.max(0) as usize;
                 *input = rest;
             } else {
@@ -154,7 +154,7 @@ impl Parser {
     }
 }
 
-/// The first line, without its end, and what comes after it.
+/// The first line, without its end, and the rest.
 type Line<'a> = (&'a [u8], &'a [u8]);
 
 fn line<'a>(input: &'a [u8], what: &'static str) -> Result<Option<Line<'a>>, ProtocolError> {
@@ -177,7 +177,8 @@ fn number(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The words of an inline command. In `"` a backslash is that of C, in `'` it only saves a `'`.
+/// Splits an inline command into words. Within `"`, backslashes escape as in C; within `'`, only `\'` is
+/// an escape.
 fn split(line: &[u8]) -> Result<Command, ProtocolError> {
     let mut words = Vec::new();
     let mut rest = line.trim_ascii_start();
@@ -198,7 +199,7 @@ fn split(line: &[u8]) -> Result<Command, ProtocolError> {
     Ok(words)
 }
 
-/// Adds to `word` what is before the quote that ends it, and returns what is behind.
+/// Appends to `word` what precedes the closing quote, and returns what follows it.
 fn quoted<'a>(
     quote: u8,
     mut rest: &'a [u8],

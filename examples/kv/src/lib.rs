@@ -1,4 +1,4 @@
-//! The Rust half of the key-value server: sockets and frames, on tokio.
+//! The Rust half of the key-value server: sockets and frames on tokio.
 //!
 //! `server.mli` declares these functions for OCaml.
 
@@ -6,51 +6,51 @@ mod connection;
 mod frame;
 mod server;
 
-use connection::{Answerers, Limits, Outcome, Request, Session};
+use connection::{Handlers, Limits, Outcome, Request, Session};
 use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
 use server::Server;
 use std::time::Duration;
 
-/// Nobody answers yet.
+/// Creates an empty set of handlers.
 #[func(sync)]
-pub fn kv_workers() -> Opaque<Answerers> {
+pub fn kv_handlers() -> Opaque<Handlers> {
     Opaque::new(Workers::new())
 }
 
-/// The calling domain answers from now on.
+/// Adds the calling domain, which answers requests with `handler`.
 #[func(sync, raise)]
 pub fn kv_join(
-    workers: Opaque<Answerers>,
-    answer: OCamlAsyncFunc<(Session, Request), Outcome>,
+    handlers: Opaque<Handlers>,
+    handler: OCamlAsyncFunc<(Session, Request), Outcome>,
 ) -> Result<(), TokenError> {
-    workers.join(answer.remote()?);
+    handlers.join(handler.remote()?);
     Ok(())
 }
 
-/// The domain gets nothing more to answer; ready when it has answered all that it got.
+/// Removes a domain. Resolves when the domain has answered the requests that it has.
 #[func]
-pub async fn kv_leave(workers: Opaque<Answerers>, domain: Domain) {
-    workers.leave(&domain).await;
+pub async fn kv_leave(handlers: Opaque<Handlers>, domain: Domain) {
+    handlers.leave(&domain).await;
 }
 
-/// Listens at an address like `127.0.0.1:6380`.
+/// Listens on an address like `127.0.0.1:6380`.
 #[func]
 pub async fn kv_listen(
-    workers: Opaque<Answerers>,
+    handlers: Opaque<Handlers>,
     address: String,
     limits: Limits,
 ) -> Result<Opaque<Server>, String> {
-    let listening = Server::listen(&address, (*workers).clone(), limits).await;
+    let listening = Server::listen(&address, (*handlers).clone(), limits).await;
     listening.map(Opaque::new).map_err(|e| e.to_string())
 }
 
-/// Where it listens: the port too, if it was for the system to choose.
+/// Returns the address that the server listens on, with the port, which the system may have chosen.
 #[func(sync)]
 pub fn kv_address(server: Opaque<Server>) -> String {
     server.address().to_string()
 }
 
-/// Stops, within so many seconds.
+/// Stops the server within `grace` seconds.
 #[func]
 pub async fn kv_stop(server: Opaque<Server>, grace: f64) {
     server.stop(Duration::from_secs_f64(grace)).await;

@@ -1,6 +1,6 @@
-//! Takes connections, and sees to it that they end.
+//! Accepts connections, and closes them when the server stops.
 
-use crate::connection::{self, Answerers, Connection, Limits};
+use crate::connection::{self, Connection, Handlers, Limits};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,21 +9,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Serves for as long as it is there.
+/// A server, which stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
-    /// Until when clients may finish, once it stops. Each connection has a receiver.
+    /// Set when the server stops: the time until which clients may finish. Each connection has a
+    /// receiver.
     deadline: watch::Sender<Option<Instant>>,
 }
 
 type Deadline = watch::Receiver<Option<Instant>>;
 
 impl Server {
-    pub async fn listen(address: &str, workers: Answerers, limits: Limits) -> io::Result<Self> {
+    pub async fn listen(address: &str, handlers: Handlers, limits: Limits) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (deadline, stopping) = watch::channel(None);
-        tokio::spawn(accept(listener, workers, limits, stopping));
+        tokio::spawn(accept(listener, handlers, limits, stopping));
         Ok(Server { address, deadline })
     }
 
@@ -31,23 +32,23 @@ impl Server {
         self.address
     }
 
-    /// Takes no more connections, and closes each that has nothing under way, or none after `grace`.
-    /// Ready when all are closed.
+    /// Accepts no more connections, and closes each open one when no command of it is under way, or
+    /// after `grace`. Resolves when all are closed.
     pub async fn stop(&self, grace: Duration) {
         self.deadline.send_replace(Some(Instant::now() + grace));
         self.deadline.closed().await;
     }
 }
 
-/// Ready when the server stops, or is dropped.
+/// Resolves with the deadline when the server stops or is dropped.
 async fn stopped(mut deadline: Deadline) -> Instant {
     match deadline.wait_for(Option::is_some).await {
-        Ok(set) => set.expect("that was waited for"),
+        Ok(set) => set.expect("the predicate has checked it"),
         Err(_) => Instant::now(),
     }
 }
 
-async fn accept(listener: TcpListener, workers: Answerers, limits: Limits, deadline: Deadline) {
+async fn accept(listener: TcpListener, handlers: Handlers, limits: Limits, deadline: Deadline) {
     let mut clients = JoinSet::new();
     let mut id = 0;
     let mut stopping = std::pin::pin!(stopped(deadline.clone()));
@@ -57,27 +58,27 @@ async fn accept(listener: TcpListener, workers: Answerers, limits: Limits, deadl
             Some(_) = clients.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if clients.len() as isize >= limits.max_clients => {
-                    connection::turn_away(stream).await;
+                    connection::reject(stream).await;
                 }
                 Ok((stream, _)) => {
                     id += 1;
-                    if let Ok(client) = Connection::new(stream, id, workers.clone(), &limits) {
+                    if let Ok(client) = Connection::new(stream, id, handlers.clone(), &limits) {
                         clients.spawn(serve(client, deadline.clone()));
                     }
                 }
-                // Usually that there is no descriptor left: a client may give one back.
+                // Usually there is no descriptor left, until a client disconnects.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
         }
     };
     drop(listener);
-    let all_gone = async { while clients.join_next().await.is_some() {} };
-    if tokio::time::timeout_at(until, all_gone).await.is_err() {
+    let all_closed = async { while clients.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(until, all_closed).await.is_err() {
         clients.shutdown().await;
     }
 }
 
-/// How a connection ended is its client's affair.
+/// Serves a client. Ignores errors of the connection, which only concern that client.
 async fn serve(connection: Connection, deadline: Deadline) {
     let stopping = async {
         stopped(deadline).await;

@@ -1,3 +1,8 @@
+(* A client that checks the replies: [check.exe ADDRESS SECONDS].
+
+   Eight connections send pipelines of commands, each for keys of its own, and compare the replies
+   with [Model]. Prints the number of replies, or fails at the first that is wrong. *)
+
 open Lwt.Syntax
 open Example_kv
 
@@ -52,7 +57,7 @@ let client address ~until number =
       let* got = Client.pipeline client commands in
       go (List.fold_left2 check model commands got)
   in
-  (* Nothing is left of an earlier run. *)
+  (* Remove the keys of an earlier run. *)
   let own = List.init 100 (Printf.sprintf "check:%d:%d" number) in
   let* _ = Client.call client ("DEL" :: own) in
   go (Model.empty ~now:0)

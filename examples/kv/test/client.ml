@@ -71,16 +71,16 @@ and read_many t n =
     first :: rest
 
 let rec ends t =
-  let* gone =
+  let* closed =
     Lwt.catch
       (fun () -> Lwt.map (fun read -> read = "") (Lwt_io.read ~count:65536 t.input))
       (function
         | Unix.Unix_error ((ECONNRESET | EPIPE), _, _) -> Lwt.return_true
         | e -> Lwt.fail e)
   in
-  if gone then Lwt.return_unit else ends t
+  if closed then Lwt.return_unit else ends t
 
-(* Reads while it writes: the server does not read while it has replies to write. *)
+(* Reads while it writes, since the server does not read while it has replies to write. *)
 let pipeline t commands =
   let+ () = write t (String.concat "" (List.map encode commands))
   and+ replies = read_many t (List.length commands) in

@@ -23,7 +23,7 @@ let integer : Reply.t = Error "ERR value is not an integer or out of range"
 let syntax : Reply.t = Error "ERR syntax error"
 let overflow : Reply.t = Error "ERR increment or decrement would overflow"
 
-(* Numbers are never long in what is generated, but for those at the bounds of 64 bits. *)
+(* The generated numbers are short or at the bounds of 64 bits. *)
 let number text =
   match Int64.of_string_opt text with
   | Some n when Int64.to_string n = text -> Some n
@@ -141,10 +141,10 @@ let rec sorted : Reply.t -> Reply.t = function
   | Array items -> Array (List.map sorted items)
   | other -> other
 
-(* The lists of MGET are told apart by what is in them, in whatever order. *)
+(* Ignores the order of arrays, which is that of the keys for KEYS. *)
 let same a b = a = b || sorted a = sorted b
 
-(* ---- random ones *)
+(* ---- random commands *)
 
 type step = Command of string list | Wait of int
 

@@ -1,10 +1,12 @@
+(* Tests of commands, without sockets and domains. *)
+
 open Example_kv
 
 let now = ref 0
 let new_shard () = Shard.create ~clock:(fun () -> !now) ~first:0 ~slots:Key.slots
 let session = { Session.id = 7; resp = 2; name = "" }
 
-(* What the router does, for one shard that has all slots. *)
+(* Does what the router does, for one shard that has all slots. *)
 let run ?(session = session) shard command : Reply.t =
   match Command.plan session (Array.of_list command) with
   | Now reply | Agree (_, reply) -> reply
@@ -36,7 +38,7 @@ let writes () =
   check_string "map, 3" "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n*1\r\n_\r\n"
     (written ~resp:3 map)
 
-(* In parts, however small, it is the same. *)
+(* Parts of any size make up the same bytes. *)
 let parts =
   let open QCheck in
   let rec reply n =
@@ -114,7 +116,7 @@ let patterns () =
       ("[]", "]");
       ("\\", "");
     ];
-  (* Not in a time that doubles with each star. *)
+  (* The time must not double with each star. *)
   is false (String.concat "" (List.init 40 (fun _ -> "a*")) ^ "b", String.make 5000 'a')
 
 (* ---- commands against the model *)
@@ -139,7 +141,7 @@ let against_the_model =
       ignore (List.fold_left step (Model.empty ~now:!now) steps : Model.t);
       true)
 
-(* ---- what the model has not *)
+(* ---- commands that the model does not have *)
 
 let replies expected () =
   let shard = new_shard () in
@@ -203,7 +205,7 @@ let others =
     ("quit", "+OK\r\n");
   ]
 
-(* All that COMMAND tells of are there. *)
+(* Every command that COMMAND lists exists. *)
 let all_are_known () =
   match run (new_shard ()) [ "COMMAND" ] with
   | Array (_ :: _ as commands) ->
@@ -213,10 +215,10 @@ let all_are_known () =
             | Error text when String.starts_with ~prefix:"ERR unknown command" text ->
                 Alcotest.fail text
             | _ -> ())
-        | _ -> Alcotest.fail "COMMAND tells no name"
+        | _ -> Alcotest.fail "COMMAND lists something that is not a name"
       in
       List.iter known commands
-  | _ -> Alcotest.fail "COMMAND tells nothing"
+  | _ -> Alcotest.fail "COMMAND lists nothing"
 
 let sessions () =
   let plan session command = Command.plan session (Array.of_list (words command)) in
@@ -236,7 +238,7 @@ let sessions () =
   | Now (Error _) -> ()
   | _ -> Alcotest.fail "a name with a space"
 
-(* ---- time, and all keys *)
+(* ---- expiry, and all keys *)
 
 let sweeping () =
   now := 0;
@@ -250,18 +252,17 @@ let sweeping () =
   sweeps 100 0;
   now := 50;
   Alcotest.(check int) "not yet swept" 101 (Shard.length shard);
-  check_string "but gone" "$-1\r\n" (written (run shard [ "GET"; "50" ]));
+  check_string "but not found" "$-1\r\n" (written (run shard [ "GET"; "50" ]));
   sweeps 20 20;
   sweeps 100 29;
-  Alcotest.(check int) "those that are left" 51 (Shard.length shard);
+  Alcotest.(check int) "not expired" 51 (Shard.length shard);
   Alcotest.(check int) "with a deadline" 50 (Shard.expiring shard);
-  check_string "a deadline is forgotten" ":1\r\n"
-    (written (run shard [ "PERSIST"; "60" ]));
+  check_string "without its deadline" ":1\r\n" (written (run shard [ "PERSIST"; "60" ]));
   now := 1000;
   sweeps 100 49;
   Alcotest.(check int) "two stay" 2 (Shard.length shard)
 
-(* Each key that stays is found, whatever else comes and goes meanwhile. *)
+(* A scan finds each key that stays, while others are added. *)
 let scanning =
   QCheck.Test.make ~name:"scan" ~count:50
     QCheck.(pair (int_range 0 500) (int_range 1 100))
@@ -289,7 +290,7 @@ let property (QCheck2.Test.Test cell as test) =
 let () =
   Alcotest.run "commands"
     [
-      ("replies", [ case "as they are written" writes; property parts ]);
+      ("replies", [ case "written" writes; property parts ]);
       ("patterns", [ case "which match" patterns ]);
       ( "commands",
         [

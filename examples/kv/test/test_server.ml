@@ -1,3 +1,5 @@
+(* Tests of the server and its domains through sockets. *)
+
 open Lwt.Syntax
 open Example_kv
 module Handle = Lwt_interop.Handle
@@ -7,28 +9,28 @@ let limits = { Server.max_clients = 100; max_bulk = 4 lsl 20; write_timeout = 60
 
 type server = {
   address : string;
-  crew : Crew.t;
+  workers : Workers.t;
   now : int Atomic.t;
   stop : unit -> unit Lwt.t;
 }
 
-(* A test that hangs ends so; none waits for this. *)
-let patience = 120.
+(* Ends a test that hangs; no test waits for so long. *)
+let time_limit = 120.
 
 let with_server ?(domains = 3) ?(limits = limits) test () =
   let now = Atomic.make 100 in
   let run () =
-    let* crew = Crew.start ~clock:(fun () -> Atomic.get now) ~domains () in
-    let* server = Server.listen (Crew.workers crew) "127.0.0.1:0" limits in
+    let* workers = Workers.start ~clock:(fun () -> Atomic.get now) ~domains () in
+    let* server = Server.listen (Workers.handlers workers) "127.0.0.1:0" limits in
     let server = match server with Ok server -> server | Error why -> failwith why in
     let stop () = Server.stop server 10. in
     Lwt.finalize
       (fun () ->
-        let* () = test { address = Server.address server; crew; now; stop } in
+        let* () = test { address = Server.address server; workers; now; stop } in
         stop ())
-      (fun () -> Crew.stop crew)
+      (fun () -> Workers.stop workers)
   in
-  Lwt_main.run (Lwt_unix.with_timeout patience run)
+  Lwt_main.run (Lwt_unix.with_timeout time_limit run)
 
 let with_client server f =
   let* client = Client.connect server.address in
@@ -57,11 +59,11 @@ let rec eventually holds =
 let works server =
   with_client server (fun client -> expect client [ "PING" ] (Simple "PONG"))
 
-(* ---- what clients ask for *)
+(* ---- commands *)
 
 let random steps = QCheck.Gen.generate1 ~rand:(Random.State.make [| steps |])
 
-(* The same as the model says, commands for several domains in one pipeline included. *)
+(* Replies as the model predicts, also for several domains in one pipeline. *)
 let as_the_model server =
   with_client server (fun client ->
       let model = ref (Model.empty ~now:(Atomic.get server.now)) in
@@ -129,7 +131,7 @@ let resp3 server =
       let* () = bytes "$-1\r\n+OK\r\n" in
       Client.ends client)
 
-(* More than is written at once. *)
+(* Replies that are longer than what is written at once. *)
 let long_replies server =
   with_client server (fun client ->
       let value i = String.make (300_000 + i) 'x' in
@@ -152,7 +154,7 @@ let expiry server =
       let* () = expect client [ "GET"; "5" ] (Bulk "x") in
       Atomic.set server.now 150;
       let* () = expect client [ "GET"; "5" ] Null in
-      (* Nobody asks for them: their owners look. *)
+      (* No client uses the others: their owners remove them. *)
       eventually (fun () ->
           Lwt.map (( = ) (Reply.Int 0L)) (Client.call client [ "DBSIZE" ])))
 
@@ -174,7 +176,7 @@ let scan server =
       Alcotest.(check int) "each once" 3000 (List.length found);
       is "all" (Reply.strings keys) (Array found))
 
-(* ---- domains that come and go *)
+(* ---- domains that are replaced *)
 
 let handing_over server =
   let replacements = 30 in
@@ -182,11 +184,11 @@ let handing_over server =
   let rec replace i =
     if i = replacements then Lwt.return_unit
     else
-      let* () = Crew.replace server.crew (i mod 3) in
+      let* () = Workers.replace server.workers (i mod 3) in
       incr replaced;
       replace (i + 1)
   in
-  (* Each on keys of its own, which it knows all about; they are on all domains. *)
+  (* Each client has keys of its own, on all domains, and knows their values. *)
   let rec write client keys n =
     let incr key = [ "INCR"; key ] in
     let* got = Client.pipeline client (List.map incr keys @ [ "MGET" :: keys ]) in
@@ -201,7 +203,7 @@ let handing_over server =
   in
   Lwt.join (replace 0 :: List.init 8 client)
 
-(* A message that finds its owner gone is not lost, nor done twice. *)
+(* An operation that reaches a former owner is neither lost nor run twice. *)
 let messages_under_way () =
   let pool () = Pool.create ~domains:1 () in
   let old = pool () and fresh = pool () in
@@ -216,7 +218,7 @@ let messages_under_way () =
   let run () = Keyspace.run keyspace ~me:(Handle.current ()) 0 [ op; op ] in
   let sent = Atomic.make false in
   let hand_over () =
-    (* Until there is a message behind this one. *)
+    (* Until there is a message after this one. *)
     while not (Atomic.get sent) do
       Domain.cpu_relax ()
     done;
@@ -234,10 +236,10 @@ let messages_under_way () =
   is "by the new owner" (Array [ Int 2L; Int 3L ]) (Array replies);
   let* () = Pool.shutdown fresh in
   Lwt.try_bind run
-    (fun _ -> Alcotest.fail "done by nobody")
+    (fun _ -> Alcotest.fail "no owner, but a reply")
     (function Lwt_interop.Domain_terminated _ -> Lwt.return_unit | e -> Lwt.fail e)
 
-(* ---- what clients do wrong *)
+(* ---- clients that misbehave *)
 
 let mistakes server =
   let mistake (bytes, why) =
@@ -259,7 +261,8 @@ let mistakes server =
         ("*1\r\n$-5\r\n", "invalid bulk length");
         ("*1\r\n$1\r\nabc\r\n", "expected ' ', got 'b'");
         ("get 'k\r\n", "unbalanced quotes in request");
-        (* No more than is read before that is seen: more would reset the connection. *)
+        (* The server reads all of it before it sees the error. With unread bytes it would reset
+           the connection. *)
         (String.make 65_536 'x', "too big inline request");
       ]
   in
@@ -276,7 +279,7 @@ let half_a_command server =
       let* () = expect client [ "GET"; "k" ] Null in
       expect client [ "PING" ] (Simple "PONG"))
 
-(* The client goes on asking, and never reads, until it is let go. *)
+(* A client that sends commands and never reads is disconnected. *)
 let never_reads server =
   let big = String.make (1 lsl 20) 'x' in
   let rss () =
@@ -287,29 +290,30 @@ let never_reads server =
   with_client server (fun other ->
       let* () = expect other [ "SET"; "big"; big ] Reply.ok in
       let* before = rss () in
-      let* rude = Client.connect server.address in
+      let* silent = Client.connect server.address in
       let gets =
         String.concat "" (List.init 1000 (fun _ -> Client.encode [ "GET"; "big" ]))
       in
       let rec ask () =
-        let* () = Client.write rude gets in
+        let* () = Client.write silent gets in
         ask ()
       in
-      let let_go =
+      let disconnected =
         Lwt.catch ask (function
           | Unix.Unix_error ((ECONNRESET | EPIPE), _, _) -> Lwt.return_unit
           | e -> Lwt.fail e)
       in
       let rec others most =
-        (* Little enough for the server never to wait for this one. *)
+        (* A short reply, so that the server never waits for this client. *)
         let* () = expect other [ "STRLEN"; "big" ] (Reply.int (String.length big)) in
         let* mb = rss () in
-        if Lwt.is_sleeping let_go then others (max mb most) else Lwt.return (max mb most)
+        if Lwt.is_sleeping disconnected then others (max mb most)
+        else Lwt.return (max mb most)
       in
       let* most = others 0 in
-      let* () = let_go in
-      let+ () = Client.close rude in
-      (* It has asked for gigabytes. *)
+      let* () = disconnected in
+      let+ () = Client.close silent in
+      (* The replies would be gigabytes. *)
       if most - before > 500 then Alcotest.failf "%d MB instead of %d" most before)
 
 let too_many server =
@@ -332,7 +336,7 @@ let too_many server =
   in
   Client.close (List.nth clients 1)
 
-(* Noise and broken frames from many, while one knows what it has to find. *)
+(* Noise and damaged frames from many clients, while another checks its replies. *)
 let fuzz server =
   let rand = Random.State.make [| 42 |] in
   let noise =
@@ -412,15 +416,15 @@ let stopping server =
     (fun () ->
       let* client = Client.connect server.address in
       let* () = Client.close client in
-      Alcotest.fail "it still listens")
+      Alcotest.fail "it still accepts connections")
     (function Unix.Unix_error (ECONNREFUSED, _, _) -> Lwt.return_unit | e -> Lwt.fail e)
 
 let address_in_use server =
-  let* again = Server.listen (Crew.workers server.crew) server.address limits in
+  let* again = Server.listen (Workers.handlers server.workers) server.address limits in
   match again with
   | Ok _ -> Alcotest.fail "two servers at one address"
   | Error _ ->
-      let* nonsense = Server.listen (Crew.workers server.crew) "nonsense" limits in
+      let* nonsense = Server.listen (Workers.handlers server.workers) "nonsense" limits in
       Alcotest.(check bool) "nonsense" true (Result.is_error nonsense);
       works server
 
@@ -445,7 +449,7 @@ let () =
       ( "domains",
         [
           Alcotest.test_case "messages under way" `Quick (fun () ->
-              Lwt_main.run (Lwt_unix.with_timeout patience messages_under_way));
+              Lwt_main.run (Lwt_unix.with_timeout time_limit messages_under_way));
           case "handing over" handing_over;
         ] );
       ( "clients",
@@ -456,5 +460,5 @@ let () =
           case ~limits:{ limits with max_clients = 2 } "too many" too_many;
           case "fuzz" fuzz;
         ] );
-      ("the end", [ case "stopping" stopping; case "address in use" address_in_use ]);
+      ("stopping", [ case "stopping" stopping; case "address in use" address_in_use ]);
     ]

@@ -1,4 +1,4 @@
-//! What the domains call: a function for each way in which a call may go.
+//! The functions that the domains call: one for each way in which a call may go.
 //!
 //! `rust.mli` declares these functions for OCaml.
 
@@ -11,13 +11,13 @@ type Error = Box<dyn std::error::Error>;
 
 const ON_PURPOSE: &str = "on purpose";
 
-/// Ready at the first poll: no task, and the promise is fulfilled already.
+/// Returns at the first poll: no task is made, and the promise is fulfilled already.
 #[func]
 pub async fn ready(n: Int) -> Int {
     n
 }
 
-/// Wakes itself up a few times.
+/// Yields to other tasks a few times.
 #[func]
 pub async fn yields(n: Int) -> Int {
     for _ in 0..n % 8 {
@@ -26,7 +26,7 @@ pub async fn yields(n: Int) -> Int {
     n
 }
 
-/// Is woken by tokio's timer.
+/// Waits for tokio's timer.
 #[func]
 pub async fn timer(n: Int, seconds: f64) -> Int {
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
@@ -39,7 +39,7 @@ pub async fn on_tokio(n: Int) -> Result<Int, Error> {
     Ok(tokio::spawn(async move { n }).await?)
 }
 
-/// Waits for a Lwt promise. `?` hands on the exception that rejects it.
+/// Waits for a Lwt promise. `?` returns the exception that rejects it.
 #[func(raise)]
 pub async fn awaits(promise: Promise<Int>) -> Result<Int, Error> {
     Ok(promise.await?)
@@ -51,13 +51,13 @@ pub async fn calls_back(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, E
     Ok(f.call((n,))?.await?)
 }
 
-/// Never ready: ends when it is cancelled, or with its domain.
+/// Never resolves: ends when it is cancelled, or with its domain.
 #[func]
 pub async fn never() -> Int {
     future::pending().await
 }
 
-/// Gives an error, at once or later.
+/// Returns an error, at once or later.
 #[func(raise)]
 pub async fn fails(n: Int) -> Result<Int, Error> {
     yields(n).await;
@@ -71,9 +71,10 @@ pub async fn panics(n: Int) -> Int {
     panic!("{ON_PURPOSE}")
 }
 
-/// Runs a task on another domain. That it panicked, or its domain ended, are OCaml's exceptions.
+/// Runs a task on another domain and returns the number of that domain. If the task panics or the
+/// domain ends, OCaml gets an exception.
 #[func(raise)]
-pub async fn visit(target: Domain, panics: bool) -> Result<Int, JoinError> {
+pub async fn cross_domain(target: Domain, panics: bool) -> Result<Int, JoinError> {
     let task = target.spawn(move || async move {
         future::yield_now().await;
         assert!(!panics, "{ON_PURPOSE}");
@@ -82,7 +83,7 @@ pub async fn visit(target: Domain, panics: bool) -> Result<Int, JoinError> {
     task.await
 }
 
-/// Keeps Rust from printing the panics that are meant.
+/// Stops Rust from printing the panics that are made on purpose.
 #[func(sync)]
 pub fn silence_panics_on_purpose() {
     let print = std::panic::take_hook();
@@ -93,7 +94,7 @@ pub fn silence_panics_on_purpose() {
     }));
 }
 
-/// Keeps an OCaml value for good: a leak to find.
+/// Keeps an OCaml value for ever: a leak for the checks to detect.
 #[func(sync)]
 pub fn leak(value: Rooted) {
     std::mem::forget(value);

@@ -3,10 +3,10 @@ use proptest::prelude::*;
 
 const MAX_BULK: usize = 1000;
 
-/// All that a client sent, and how it ended.
+/// The commands of a client, and the error that ended them.
 type Parsed = (Vec<Command>, Option<ProtocolError>);
 
-/// Parses what arrives in pieces, as a connection does.
+/// Parses pieces as a connection does.
 fn parse_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
     let mut parser = Parser::new(MAX_BULK);
     let (mut commands, mut buffer) = (Vec::new(), Vec::new());
@@ -18,7 +18,11 @@ fn parse_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
                 Ok(Some(command)) => commands.push(command),
                 Ok(None) => break,
                 Err(e) => {
-                    assert_eq!(parser.next(&mut input).as_ref(), Err(&e), "it stays broken");
+                    assert_eq!(
+                        parser.next(&mut input).as_ref(),
+                        Err(&e),
+                        "the same error again"
+                    );
                     return (commands, Some(e));
                 }
             }
@@ -39,61 +43,61 @@ fn commands(list: &[&[&str]]) -> Vec<Command> {
         .collect()
 }
 
-fn understands(input: &str, wanted: &[&[&str]]) {
+fn accepts(input: &str, wanted: &[&[&str]]) {
     assert_eq!(parse(input.as_bytes()), (commands(wanted), None));
 }
 
-fn refuses(input: &str, why: &str) {
+fn rejects(input: &str, why: &str) {
     let (_, error) = parse(input.as_bytes());
     assert_eq!(error.expect(input).to_string(), why);
 }
 
 #[test]
 fn arrays_of_bulk_strings() {
-    understands("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", &[&["GET", "k"]]);
-    understands("*1\r\n$0\r\n\r\n", &[&[""]]);
-    understands("*1\r\n$4\r\n\r\n\r\n\r\n", &[&["\r\n\r\n"]]);
-    understands("*0\r\n*-1\r\n*1\r\n$1\r\na\r\n", &[&["a"]]);
-    understands("*2\r\n$3\r\nGET\r\n$1\r\n", &[]);
+    accepts("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", &[&["GET", "k"]]);
+    accepts("*1\r\n$0\r\n\r\n", &[&[""]]);
+    accepts("*1\r\n$4\r\n\r\n\r\n\r\n", &[&["\r\n\r\n"]]);
+    accepts("*0\r\n*-1\r\n*1\r\n$1\r\na\r\n", &[&["a"]]);
+    accepts("*2\r\n$3\r\nGET\r\n$1\r\n", &[]);
 }
 
 #[test]
 fn inline_commands() {
-    understands("PING\r\n", &[&["PING"]]);
-    understands("\r\n\n  \r\n set  k\tv \n", &[&["set", "k", "v"]]);
-    understands("PING", &[]);
-    understands(
+    accepts("PING\r\n", &[&["PING"]]);
+    accepts("\r\n\n  \r\n set  k\tv \n", &[&["set", "k", "v"]]);
+    accepts("PING", &[]);
+    accepts(
         "set \"a b\" '\\'c' \"\\x41\\n\\q\" ''\n",
         &[&["set", "a b", "'c", "A\nq", ""]],
     );
-    understands("a\n*1\r\n$1\r\nb\r\nc\n", &[&["a"], &["b"], &["c"]]);
+    accepts("a\n*1\r\n$1\r\nb\r\nc\n", &[&["a"], &["b"], &["c"]]);
 }
 
 #[test]
-fn what_is_no_command() {
-    refuses("*x\r\n", "invalid multibulk length");
-    refuses("*\r\n", "invalid multibulk length");
-    refuses("*+1\r\n", "invalid multibulk length");
-    refuses("*1048577\r\n", "invalid multibulk length");
-    refuses("*99999999999999999999\r\n", "invalid multibulk length");
-    refuses("*1\r\nGET\r\n", "expected '$', got 'G'");
-    refuses("*1\r\n$-1\r\n", "invalid bulk length");
-    refuses("*1\r\n$1001\r\n", "invalid bulk length");
-    refuses("*1\r\n$9223372036854775807\r\n", "invalid bulk length");
-    refuses("*1\r\n$1\r\nabc", "expected '\r', got 'b'");
-    refuses("get \"k\n", "unbalanced quotes in request");
-    refuses("get \"k\"v\n", "unbalanced quotes in request");
+fn protocol_errors() {
+    rejects("*x\r\n", "invalid multibulk length");
+    rejects("*\r\n", "invalid multibulk length");
+    rejects("*+1\r\n", "invalid multibulk length");
+    rejects("*1048577\r\n", "invalid multibulk length");
+    rejects("*99999999999999999999\r\n", "invalid multibulk length");
+    rejects("*1\r\nGET\r\n", "expected '$', got 'G'");
+    rejects("*1\r\n$-1\r\n", "invalid bulk length");
+    rejects("*1\r\n$1001\r\n", "invalid bulk length");
+    rejects("*1\r\n$9223372036854775807\r\n", "invalid bulk length");
+    rejects("*1\r\n$1\r\nabc", "expected '\r', got 'b'");
+    rejects("get \"k\n", "unbalanced quotes in request");
+    rejects("get \"k\"v\n", "unbalanced quotes in request");
     let arg = format!("$1000\r\n{}\r\n", "a".repeat(1000));
-    refuses(&format!("*3\r\n{arg}{arg}$1\r\n"), "too big command");
+    rejects(&format!("*3\r\n{arg}{arg}$1\r\n"), "too big command");
     let long = "1".repeat(LONGEST_LINE);
-    refuses(&long, "too big inline request");
-    refuses(&format!("*{long}"), "too big mbulk count string");
-    refuses(&format!("*1\r\n${long}"), "too big bulk count string");
+    rejects(&long, "too big inline request");
+    rejects(&format!("*{long}"), "too big mbulk count string");
+    rejects(&format!("*1\r\n${long}"), "too big bulk count string");
 }
 
-/// What was sent before the mistake is done.
+/// Commands before an error are returned.
 #[test]
-fn commands_before_a_mistake() {
+fn commands_before_an_error() {
     let (before, error) = parse(b"a\nb\n*x\r\nc\n");
     assert_eq!(before, commands(&[&["a"], &["b"]]));
     assert!(error.is_some());
@@ -125,13 +129,13 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
 fn is_within_bounds(bytes: &[u8], (commands, _): &Parsed) {
     let args = || commands.iter().flatten();
     assert!(args().map(|arg| arg.len()).sum::<usize>() <= bytes.len());
-    // Vectors that grow have room for twice as much, or a little.
+    // A vector that grows has at most twice the capacity that it needs, or a small one.
     let most = 2 * bytes.len() + 8;
     assert!(args().all(|arg| arg.0.capacity() <= most));
     assert!(commands.iter().all(|command| command.capacity() <= most));
 }
 
-/// Those that mean something, more often than others.
+/// Bytes, those with a meaning more often than others.
 fn byte() -> impl Strategy<Value = u8> {
     prop_oneof![
         any::<u8>(),
@@ -141,7 +145,7 @@ fn byte() -> impl Strategy<Value = u8> {
 
 proptest! {
     #[test]
-    fn however_it_is_split(
+    fn any_split(
         sent in any_commands(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {

@@ -8,16 +8,15 @@ type t = {
   mutable replacing : unit Lwt.t;
 }
 
-(* All domains wait for each other at every minor collection: a heap of 8 MB makes them
-   rare. *)
+(* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. *)
 let minor_heap = 1 lsl 20
 let join t i = Pool.spawn_on t.pool i (fun () -> Lwt.return (t.join ()))
-let places t = List.init (Pool.size t.pool) Fun.id
+let indices t = List.init (Pool.size t.pool) Fun.id
 
 let start ~domains ~join:on_each ~leave =
   let pool = Pool.create ~domains ~minor_heap () in
   let t = { pool; join = on_each; leave; replacing = Lwt.return_unit } in
-  let+ () = Lwt.join (List.map (join t) (places t)) in
+  let+ () = Lwt.join (List.map (join t) (indices t)) in
   t
 
 let replace t i =
@@ -29,7 +28,7 @@ let replace_every t seconds =
   let rec go i =
     let* () = Lwt_unix.sleep seconds in
     t.replacing <- replace t i;
-    (* What is cancelled is the waiting. *)
+    (* Cancelling ends the wait, not the replacement. *)
     let* () = Lwt.protected t.replacing in
     go ((i + 1) mod Pool.size t.pool)
   in
@@ -39,8 +38,8 @@ let stop t ~deadline =
   let leave i = t.leave (Pool.handle t.pool i) in
   let all_left =
     let* () = Lwt.protected t.replacing in
-    Lwt.join (List.map leave (places t))
+    Lwt.join (List.map leave (indices t))
   in
-  (* A handler that goes on although it was cancelled ends with its domain. *)
+  (* A handler that goes on after it was cancelled ends with its domain. *)
   let* () = Lwt.pick [ all_left; Lwt_unix.sleep deadline ] in
   Pool.shutdown t.pool ~deadline

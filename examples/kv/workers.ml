@@ -1,17 +1,17 @@
 open Lwt.Syntax
 open Lwt_interop
 
-type t = { workers : Server.Workers.t; keyspace : Keyspace.t; pool : Pool.t }
+type t = { handlers : Server.Handlers.t; keyspace : Keyspace.t; pool : Pool.t }
 
-let workers t = t.workers
+let handlers t = t.handlers
 
-(* All domains meet at each minor collection: a heap that makes them rare is worth it. *)
+(* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. *)
 let minor_heap = 1 lsl 20
 
 let join t i =
   Pool.spawn_on t.pool i (fun () ->
-      Lwt.async (fun () -> Keyspace.tend t.keyspace ~me:(Handle.current ()));
-      Server.Workers.join t.workers (Router.serve (Router.create t.keyspace));
+      Lwt.async (fun () -> Keyspace.expire t.keyspace ~me:(Handle.current ()));
+      Server.Handlers.join t.handlers (Router.serve (Router.create t.keyspace));
       Lwt.return_unit)
 
 let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
@@ -19,7 +19,7 @@ let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
 let start ?(clock = milliseconds) ~domains () =
   let pool = Pool.create ~domains ~minor_heap () in
   let keyspace = Keyspace.create ~clock (Array.init domains (Pool.handle pool)) in
-  let t = { workers = Server.Workers.create (); keyspace; pool } in
+  let t = { handlers = Server.Handlers.create (); keyspace; pool } in
   let+ () = Lwt.join (List.init domains (join t)) in
   t
 
@@ -29,6 +29,6 @@ let replace t i =
   Pool.replace t.pool i (fun old ->
       let* () = join t i in
       let* () = Handle.spawn old (hand_over t old (Pool.handle t.pool i)) in
-      Server.Workers.leave t.workers old)
+      Server.Handlers.leave t.handlers old)
 
 let stop t = Pool.shutdown t.pool

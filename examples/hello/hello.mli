@@ -1,1 +1,0 @@
-(** The smallest program: one async Rust function, awaited with Lwt. *)

@@ -1,2 +1,0 @@
-(** A web server: Rust's hyper serves connections, OCaml answers requests on every domain.
-*)

@@ -1,1 +1,0 @@
-(** The server and its domains, by way of sockets. *)

@@ -1,0 +1,21 @@
+(* Cancelling a promise drops its Rust future: [Lwt.cancel], [Lwt.pick] and timeouts have run the
+   future's destructors when they return.
+
+   Prints that Rust closes a connection, first for a timeout, then for [Lwt.cancel]. *)
+
+open Lwt.Syntax
+
+external wait : float -> unit Lwt.t = "cancel_wait"
+
+let main () =
+  let* () =
+    Lwt.catch
+      (fun () -> Lwt_unix.with_timeout 0.01 (fun () -> wait 3600.))
+      (function
+        | Lwt_unix.Timeout -> Lwt.return (print_endline "timeout") | e -> Lwt.fail e)
+  in
+  let promise = wait 3600. in
+  Lwt.cancel promise;
+  Lwt.return (print_endline "cancelled")
+
+let () = Lwt_main.run (main ())

@@ -1,0 +1,24 @@
+(* Rust awaits a Lwt promise. If the promise is rejected, the same exception comes back from Rust.
+
+   Prints the length of a string that is promised later, then the exception of a promise that is
+   rejected. *)
+
+open Lwt.Syntax
+
+external length : string Lwt.t -> int Lwt.t = "promise_length"
+
+let later text =
+  let+ () = Lwt_unix.sleep 0.01 in
+  text
+
+let show promise =
+  Lwt.try_bind
+    (fun () -> length promise)
+    (fun n -> Lwt.return (Printf.printf "length: %d\n" n))
+    (fun e -> Lwt.return (Printf.printf "rejected: %s\n" (Printexc.to_string e)))
+
+let main () =
+  let* () = show (later "hello") in
+  show (Lwt.fail Not_found)
+
+let () = Lwt_main.run (main ())
