@@ -1,6 +1,6 @@
-//! Asynchronous Rust and asynchronous OCaml 5, on every domain.
+//! Asynchronous Rust for OCaml 5 and Lwt, on every domain.
 //!
-//! A function that is marked [`func`] is, in OCaml, an external that returns a Lwt promise:
+//! A function that is marked [`func`] is an OCaml function that returns a Lwt promise:
 //!
 //! ```
 //! use futures_lite::future;
@@ -15,32 +15,52 @@
 //! external my_async_func : unit -> unit Lwt.t = "my_async_func"
 //! ```
 //!
-//! Every domain runs a Lwt loop of its own (OCaml's library `dlwt`) and an executor of its own,
-//! driven by that loop, on the domain's thread. All share one tokio runtime, whose context is
-//! entered wherever tasks are polled. Work moves between domains as messages only.
+//! Each domain runs its own Lwt loop (the OCaml library `dlwt`), and this loop polls the tasks of the
+//! domain's own executor, on the domain's thread. So futures need not be `Send`. All domains share one
+//! tokio runtime, whose context is entered wherever tasks are polled. Work moves between domains only as
+//! messages.
 //!
-//! | you want to | use |
+//! | to | use |
 //! |---|---|
-//! | export an async function | [`func`] |
-//! | run a task on this domain | [`domain::spawn_local`] |
-//! | run a task on another domain | [`Domain::spawn`] |
-//! | touch OCaml values | [`domain::with_token`], [`Domain::call`] |
+//! | export a function | [`func`]; its options are `sync`, `tokio`, `blocking`, `raise` and `name` |
 //! | await a Lwt promise | [`Promise`] |
 //! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
-//! | call OCaml functions | [`OCamlFunc`], [`OCamlAsyncFunc`] |
-//! | call them from any thread | [`RemoteFunc`] |
-//! | deal calls out to several domains | [`Workers`] |
-//! | keep an OCaml value | [`Rooted`] |
+//! | call OCaml functions on their domain | [`OCamlFunc`], [`OCamlAsyncFunc`] |
+//! | call an OCaml function on any thread | [`RemoteFunc`] |
+//! | call the least loaded of several domains | [`Workers`] |
+//! | run a task on the calling domain | [`domain::spawn_local`] |
+//! | run a task on another domain | [`Domain::spawn`] |
+//! | find a domain | [`domain::current`], [`domain::get`], or an argument of type [`Domain`] |
+//! | use OCaml values | [`domain::with_token`] in a task, [`Domain::call`] on any thread |
+//! | keep an OCaml value alive | [`Rooted`] |
 //! | give OCaml a Rust value to keep | [`Opaque`] |
-//! | run OCaml code that blocks | [`ocaml_blocking::run`] |
 //! | take or return bytes | [`Bytes`] |
-//! | use tokio from elsewhere | [`tokio_handle`] |
+//! | run OCaml code that blocks | [`ocaml_blocking::run`] |
+//! | run Rust code that blocks | [`func`] with the option `blocking` |
+//! | use tokio outside of tasks | [`tokio_handle`] |
+//! | count calls, tasks and messages | [`metrics::totals`], [`Domain::stats`] |
+//!
+//! # Errors
+//!
+//! | error | returned if |
+//! |---|---|
+//! | [`OCamlException`] | OCaml code raised an exception, or a promise was rejected; `?` in a `#[func(raise)]` raises the same exception again |
+//! | [`TokenError`] | the OCaml runtime cannot be used on this thread |
+//! | [`DomainTerminated`] | the domain has terminated; carries the work that was to be sent |
+//! | [`JoinError`] | a task has no value: it panicked, was cancelled, could not be started, or its domain terminated |
+//! | [`CallError`] | [`Domain::call_blocking`] has no value: one of the above, or it would block a domain's loop |
+//! | [`RemoteError`] | a call of a [`RemoteFunc`] or of [`Workers`] failed: an exception or a [`JoinError`] |
+//! | [`NoWorkers`] | no domain has joined the [`Workers`]; carries the arguments |
+//!
+//! A `#[func]` that returns a `Result` returns an OCaml `result`. With the option `raise`, an `Err` becomes an
+//! exception.
 //!
 //! # Panics
 //!
-//! A panic never leaves Rust: it rejects the promise of the call with `Lwt_interop.Rust_panic`, or
-//! is the error of the [`JoinHandle`]. To know where a panic started, a panic hook is chained before
-//! the program's own when the first executor is made.
+//! A panic never unwinds into OCaml and never aborts the process. A panic of an exported function becomes
+//! the OCaml exception `Lwt_interop.Rust_panic`; a panic of other work is the [`JoinError`] of its
+//! [`JoinHandle`]. To record where a panic started, the first executor installs a panic hook, which calls
+//! the hook that was there before.
 
 #![warn(missing_docs)]
 // Unsafe code is in the rooms `ffi`, `task`, `value` and `entry`, and nowhere else.
