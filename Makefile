@@ -1,57 +1,64 @@
-# Everything a newcomer types. Each target but help and clean first makes sure that
-# the tools are there, which takes no time when they are.
+# The commands of everyday work. `setup`, `demo` and `test` install missing tools; all other targets
+# only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+.PHONY: help setup tools demo test stress tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+
+# What the scripts call themselves in messages.
+export GOAL := make $(firstword $(MAKECMDGOALS))
 
 help:
-	@echo "make demo    build the text indexer and run it on real files"
-	@echo "make test    run every test; FILTER=regex picks steps by name"
-	@echo "make stress  domains come and go for SECONDS (60) while everything is in flight"
-	@echo "make tsan    the domain tests under ThreadSanitizer; also: make asan, make valgrind"
-	@echo "make setup   install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
-	@echo "make bench   run the benchmarks; FILTER=regex picks some, COMPARE=results.json shows changes"
-	@echo "make bench-growth  measure how costs grow with domains, calls, descriptors and messages"
-	@echo "make bench-http, make bench-kv  the example servers beside others, under wrk and redis-benchmark"
-	@echo "make load-http, make load-kv    load them for SECONDS (60), while their domains are replaced"
-	@echo "make doc     build the API documentation"
-	@echo "make fmt     format the Rust and the OCaml code"
-	@echo "make clean   delete what was built"
+	@echo "make setup       install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
+	@echo "make demo        build the text indexer and run it on real files"
+	@echo "make test        run all tests; FILTER=regex selects steps by name"
+	@echo "make stress      start and terminate domains under load for SECONDS (60); SEED=N repeats a run"
+	@echo "make tsan        run the domain tests under ThreadSanitizer; also: make asan, make valgrind"
+	@echo "make bench       run the benchmarks; FILTER=regex selects some, COMPARE=results.json shows changes"
+	@echo "make bench-growth             measure costs by number of domains, calls, descriptors and messages"
+	@echo "make bench-http, bench-kv     compare the example servers with others, under wrk and redis-benchmark"
+	@echo "make load-http, load-kv       load the example servers for SECONDS (60) while their domains are replaced"
+	@echo "make doc         build the API documentation"
+	@echo "make fmt         format the Rust and the OCaml code"
+	@echo "make clean       delete all build results"
 
 setup:
-	@scripts/setup
+	@scripts/setup --tests
 
-demo: setup
+demo:
+	@scripts/setup
 	@scripts/demo $(ARGS)
 
 test: setup
 	@FILTER='$(FILTER)' scripts/test
 
-stress: setup
+tools:
+	@scripts/setup --check
+
+stress: tools
 	@STRESS_SECONDS='$(SECONDS)' STRESS_SEED='$(SEED)' scripts/stress $(ARGS)
 
-tsan asan valgrind: setup
+tsan asan valgrind: tools
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
-bench bench-growth: setup
+bench bench-growth: tools
 	@scripts/bench $(if $(filter bench-growth,$@),--growth) $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
-bench-http: setup
+bench-http: tools
 	@scripts/bench-http $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
-load-http: setup
+load-http: tools
 	@LOAD_SECONDS='$(SECONDS)' scripts/load-http
 
-bench-kv: setup
+bench-kv: tools
 	@scripts/bench-kv
 
-load-kv: setup
+load-kv: tools
 	@LOAD_SECONDS='$(SECONDS)' scripts/load-kv
 
-doc: setup
+doc: tools
 	@scripts/doc
 
-fmt: setup
+fmt:
 	@scripts/fmt
 
 clean:

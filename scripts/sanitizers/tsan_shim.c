@@ -1,8 +1,8 @@
 /* Linked into the programs of `scripts/sanitize tsan`.
 
-   ThreadSanitizer takes epoll_ctl and epoll_wait on the same descriptor for the synchronisation
-   that they are, and knows of dup that the copy is the same, but it does not know fcntl's way of
-   copying, which is Rust's: tokio registers on one copy and waits on another. */
+   To ThreadSanitizer, epoll_ctl and epoll_wait on one descriptor, or on copies made by dup, are
+   synchronisation. It does not recognise copies made by fcntl, as Rust makes them: tokio registers
+   on one copy and waits on another. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,7 +18,7 @@ int fcntl(int fd, int command, ...) {
   va_end(arguments);
   if (command == F_DUPFD_CLOEXEC) {
     int copy = syscall(SYS_fcntl, fd, command, argument);
-    /* dup2 onto what is that already: only ThreadSanitizer sees a change. */
+    /* Changes nothing, as both are the same file, but ThreadSanitizer recognises the copy. */
     return copy == -1 ? -1 : dup3(fd, copy, O_CLOEXEC);
   }
   return syscall(SYS_fcntl, fd, command, argument);

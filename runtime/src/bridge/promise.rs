@@ -187,7 +187,10 @@ impl<T: FromValue + 'static> Future for PromiseFuture<T> {
                         return Poll::Pending;
                     }
                 },
-                state @ (State::Asked(_, key) | State::Applied(key)) => {
+                state => {
+                    let (State::Asked(_, key) | State::Applied(key)) = state else {
+                        panic!("polled after completion");
+                    };
                     match core.poll_wait(key, cx.waker()) {
                         Some(outcome) => outcome,
                         None => {
@@ -196,7 +199,6 @@ impl<T: FromValue + 'static> Future for PromiseFuture<T> {
                         }
                     }
                 }
-                State::Done => panic!("polled after completion"),
             };
             Poll::Ready(Self::convert(token, outcome))
         });

@@ -1,9 +1,8 @@
-(** What the domain tests use of Alcotest, for builds where every line of OCaml has to be
-    compiled anew. It redirects no output, forks nothing and starts no thread, so whatever
-    a sanitizer reports is not of its making.
+(** The part of Alcotest that the domain tests use, for builds in which all OCaml code is
+    instrumented. It redirects no output, forks no process and starts no thread, so a
+    sanitizer's report is never about it.
 
-    A first argument of the program is a part of the names, [suite, case], that are to
-    run. *)
+    With an argument, a program runs only the tests whose names, [suite, case], contain it. *)
 
 type 'a testable
 
@@ -13,7 +12,7 @@ val string : string testable
 val list : 'a testable -> 'a list testable
 
 val check : 'a testable -> string -> 'a -> 'a -> unit
-(** [check t what expected found] *)
+(** [check t what expected found] fails, with [what] in its message, if the values differ. *)
 
 val check_raises : string -> exn -> (unit -> unit) -> unit
 val fail : string -> 'a
@@ -25,4 +24,4 @@ type 'a test_case = string * speed_level * ('a -> unit)
 val test_case : string -> speed_level -> ('a -> unit) -> 'a test_case
 
 val run : ?and_exit:bool -> string -> (string * unit test_case list) list -> unit
-(** Ends with a line that counts: [name: 3 passed, 0 failed]. *)
+(** [run name suites] runs all tests, and prints [name: 3 passed, 0 failed] at the end. *)

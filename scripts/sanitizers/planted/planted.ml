@@ -1,5 +1,5 @@
-(* One bug for each argument; [sound] has none. A sanitizer that sees
-   nothing here would see nothing elsewhere either. *)
+(* A bug for each argument, except for [sound]. A sanitizer that does not report these would not
+   report ours. *)
 
 external c_count : unit -> unit = "planted_c_count" [@@noalloc]
 external c_use_after_free : unit -> unit = "planted_c_use_after_free"
@@ -11,8 +11,8 @@ external rust_write : int ref -> unit = "planted_rust_write" [@@noalloc]
 external rust_use_after_free : unit -> unit = "planted_rust_use_after_free"
 external rust_leak : unit -> unit = "planted_rust_leak"
 
-(* Returns once both domains have called it. Whoever waits sleeps, so that what it did before
-   stays within the history that the sanitizer keeps. *)
+(* Returns once both domains have called it. The first one sleeps, so that its accesses stay in the
+   history that the sanitizer keeps. *)
 let meeting () =
   let lock = Mutex.create () and changed = Condition.create () and here = ref 0 in
   fun () ->
@@ -23,8 +23,8 @@ let meeting () =
           Condition.wait changed lock
         done)
 
-(* Both in two domains, with nothing between them that orders one before the other: the end of
-   a domain would. *)
+(* Runs [f] and [g] in two domains without an order between them, such as a domain's end would
+   make. *)
 let both f g =
   let begin_ = meeting () and end_ = meeting () in
   let many f () =
@@ -41,10 +41,10 @@ let both f g =
 let twice f = both f f
 let reference = Sys.opaque_identity (ref 0)
 
-(* Lwt's C code comes as it was installed, without instrumentation. *)
+(* In Lwt's C code, which is not instrumented. *)
 external read : Unix.file_descr -> Bytes.t -> int -> int -> int = "lwt_unix_read"
 
-(* Leaves it by an exception more often than any stack is deep. *)
+(* Leaves that code by an exception, more often than a shadow stack has frames. *)
 let raise_much () =
   let closed = Unix.dup Unix.stdin in
   Unix.close closed;

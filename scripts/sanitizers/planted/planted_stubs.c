@@ -1,11 +1,11 @@
-/* Bugs that a sanitizer has to find. See planted.ml. */
+/* Bugs that a sanitizer must report: see planted.ml. */
 
 #include <caml/memory.h>
 #include <caml/mlvalues.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *volatile kept; /* so that the compiler does not see through it */
+static char *volatile kept; /* volatile, so that the compiler keeps the accesses */
 static long count;
 
 CAMLprim value planted_c_count(value unit) {
@@ -23,7 +23,7 @@ CAMLprim value planted_c_use_after_free(value unit) {
 }
 
 CAMLprim value planted_c_leak(value unit) {
-  /* Several, since the address of the last one may still lie around somewhere. */
+  /* Several, since a register or the stack may still have the address of the last one. */
   int i;
   for (i = 0; i < 10; i++) kept = malloc(1000);
   kept = NULL;

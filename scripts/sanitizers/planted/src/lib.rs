@@ -1,4 +1,4 @@
-//! Bugs that a sanitizer has to find. See planted.ml.
+//! Bugs that a sanitizer must report: see planted.ml.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -30,15 +30,15 @@ pub extern "C" fn planted_rust_count_well(unit: isize) -> isize {
 /// It is a reference to an integer, and no other thread uses it: the caller breaks the latter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn planted_rust_write(reference: *mut isize) -> isize {
-    // SAFETY: the caller's.
+    // SAFETY: `reference` points to a field of a block; that another thread writes to it is the bug.
     unsafe { *reference = 3 };
     1
 }
 
-/// Uses what it has freed.
+/// Reads memory that it has freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn planted_rust_use_after_free(unit: isize) -> isize {
-    // Opaque, or the compiler would do without the memory.
+    // Opaque, so that the compiler does not optimise the allocation away.
     let boxed = black_box(Box::new(7isize));
     let freed: *const isize = &*boxed;
     drop(boxed);
@@ -47,10 +47,10 @@ pub extern "C" fn planted_rust_use_after_free(unit: isize) -> isize {
     unit
 }
 
-/// Forgets what it has allocated.
+/// Loses memory that it has allocated.
 #[unsafe(no_mangle)]
 pub extern "C" fn planted_rust_leak(unit: isize) -> isize {
-    // Several, since the address of the last one may still lie around somewhere.
+    // Several, since a register or the stack may still have the address of the last one.
     for _ in 0..10 {
         black_box(Box::leak(Box::new([1u8; 1000])));
     }
