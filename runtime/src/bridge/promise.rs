@@ -221,7 +221,7 @@ impl<T> Drop for PromiseFuture<T> {
                 }
                 State::Asked(promise, key) => {
                     core.request(token, *key, Request::Cancel(promise.root()));
-                    core.drop_wait(*key);
+                    core.drop_wait(Some(token), *key);
                 }
                 State::Applied(key) => core.cancel_wait(token, *key),
                 State::Done => {}
@@ -231,7 +231,11 @@ impl<T> Drop for PromiseFuture<T> {
             }
         }
         if let State::Asked(_, key) | State::Applied(key) = state {
-            context::with_current(|core| core.drop_wait(key));
+            context::with_current(|core| {
+                if context::with_stub(|token| core.drop_wait(Some(token), key)).is_none() {
+                    core.drop_wait(None, key);
+                }
+            });
         }
     }
 }

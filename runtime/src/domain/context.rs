@@ -8,7 +8,7 @@ use crate::domain::garbage;
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
-use crate::ffi::thread::{self, Owned};
+use crate::ffi::thread::Place;
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
 use std::io;
@@ -27,8 +27,8 @@ enum NoExecutor {
 }
 
 thread_local! {
-    /// The executor of a thread that runs a domain's loop.
-    static CURRENT: Owned<Core> = const { Owned::new() };
+    /// The executor of a thread that runs a domain's loop, and the stubs on the thread's stack.
+    pub(crate) static CURRENT: Place<Core> = const { Place::new() };
     /// The reason why there is none.
     static NO_EXECUTOR: Cell<NoExecutor> = const { Cell::new(NoExecutor::OtherThread) };
 }
@@ -43,7 +43,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
 /// Whether the calling thread owns an executor.
 #[inline]
 pub(crate) fn has_current() -> bool {
-    CURRENT.with(Owned::is_some)
+    CURRENT.with(Place::is_some)
 }
 
 /// Runs `f` with the executor that the calling thread owns and a token, if OCaml has called into Rust
@@ -52,12 +52,21 @@ pub(crate) fn has_current() -> bool {
 pub(crate) fn with_entered<R>(
     f: impl FnOnce(&Core, &RuntimeToken<'_>) -> R,
 ) -> Result<R, TokenError> {
-    with_current(|core| {
-        thread::with_token(|token| f(core, token)).ok_or(TokenError::OutsideExecutor {
-            domain: core.shared.id,
+    let entered = CURRENT.with(|current| {
+        current.with(|core| {
+            let entered = current.with_token(|token| f(core, token));
+            entered.ok_or(TokenError::OutsideExecutor {
+                domain: core.shared.id,
+            })
         })
-    })
-    .unwrap_or_else(|| Err(no_executor()))
+    });
+    entered.unwrap_or_else(|| Err(no_executor()))
+}
+
+/// Runs `f` with a token if OCaml has called into Rust on the calling thread.
+#[inline]
+pub(crate) fn with_stub<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
+    CURRENT.with(|current| current.with_token(f))
 }
 
 /// Runs `f` with the executor of the token's domain.
@@ -134,7 +143,7 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) {
     disown(NoExecutor::Terminated);
     // None if a Rust frame below refers to the executor, under an `exit` that OCaml code called from
     // Rust has started: the process ends, and takes the memory along.
-    let core = CURRENT.with(Owned::take);
+    let core = CURRENT.with(Place::take);
     catch_and_discard(|| drop(core));
 }
 
@@ -142,7 +151,7 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) {
 /// that it must neither use nor drop.
 pub(crate) fn abandon_to_parent() {
     disown(NoExecutor::Forked);
-    std::mem::forget(CURRENT.with(Owned::take));
+    std::mem::forget(CURRENT.with(Place::take));
 }
 
 fn disown(why: fn(u64) -> NoExecutor) {

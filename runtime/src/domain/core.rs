@@ -10,7 +10,6 @@ use crate::domain::waits::{FollowUp, Waits};
 use crate::ffi::batch::{Batch, Request};
 use crate::ffi::hooks::Reclaimed;
 use crate::ffi::root::{Exn, LwtPromise, Root};
-use crate::ffi::thread;
 use crate::ffi::token::RuntimeToken;
 use crate::task::raw::Task;
 use crate::wake::budget::Budget;
@@ -211,16 +210,13 @@ impl Core {
         self.waits.release(key);
     }
 
-    /// Drops a wait. OCaml takes its callback off the promise.
-    pub(crate) fn drop_wait(&self, key: Key) {
-        let asked = thread::with_token(|token| {
-            if self.waits.drop(key) {
-                self.request(token, key, Request::Forget);
-            }
-        });
-        if asked.is_none() {
-            // Without the lock OCaml cannot be asked to forget it, and the domain is about to end.
-            self.waits.release(key);
+    /// Drops a wait. OCaml takes its callback off the promise, if it can be asked to: without a token the
+    /// lock is not held, and the domain is about to end.
+    pub(crate) fn drop_wait(&self, token: Option<&RuntimeToken<'_>>, key: Key) {
+        match token {
+            Some(token) if self.waits.drop(key) => self.request(token, key, Request::Forget),
+            Some(_) => {}
+            None => self.waits.release(key),
         }
     }
 
@@ -228,7 +224,7 @@ impl Core {
     pub(crate) fn cancel_wait(&self, token: &RuntimeToken<'_>, key: Key) {
         if !self.waits.cancel_unmade(key) {
             self.cancel_awaited(token, key);
-            self.drop_wait(key);
+            self.drop_wait(Some(token), key);
         }
     }
 
@@ -252,7 +248,7 @@ impl Core {
     }
 
     /// Queues a request to the loop.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn request(&self, token: &RuntimeToken<'_>, key: Key, request: Request<'_>) {
         self.batch.push(token, key, request);
         self.shared.wake_if_parked();

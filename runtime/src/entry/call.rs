@@ -5,14 +5,13 @@ use crate::base::panic::{CatchUnwind, Panic, catch_and_discard, catch_unwind};
 use crate::base::slot_map::Key;
 use crate::base::tokio_rt;
 use crate::bridge::resolve::resolve;
-use crate::domain::context;
+use crate::domain::context::{self, CURRENT};
 use crate::domain::core::{AbortHandle, Core};
 use crate::domain::dispatch::post;
 use crate::domain::shared::Shared;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::root::{Any, Exn, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
-use crate::ffi::thread;
 use crate::ffi::token::RuntimeToken;
 use crate::task::raw::{NewTask, Work};
 use crate::value::convert::to_ocaml;
@@ -98,25 +97,25 @@ unsafe fn enter<const N: usize>(
     args: [RawValue; N],
     body: impl FnOnce(&Core, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
 ) -> Result<RawValue, Raise> {
-    let run = |token: &RuntimeToken<'_>| {
-        // A value that is no block needs no root: the collector does not move it.
-        let args = args.map(|arg| match ffi::is_block(arg) {
-            // SAFETY: the token proves the lock. By this function's contract the arguments are valid, and
-            // nothing has allocated on the OCaml heap since the stub was called.
-            true => unsafe { Root::<Any>::new(arg) }.into_value(),
-            false => Value::Raw(arg),
-        });
-        let Some(callbacks) = Callbacks::get(token) else {
-            return Err(Raise::Failure(NOT_INITIALISED));
-        };
-        if !context::has_current() {
-            attach(token, callbacks)?;
-        }
-        let result = context::with_current(|core| body(core, token, callbacks, args));
-        Ok(result.expect("attach made this thread an owner")?)
+    // A value that is no block needs no root: the collector does not move it.
+    let args = args.map(|arg| match ffi::is_block(arg) {
+        // SAFETY: by this function's contract OCaml called, so the lock is held, and the arguments are
+        // valid; nothing has allocated on the OCaml heap since.
+        true => unsafe { Root::<Any>::new(arg) }.into_value(),
+        false => Value::Raw(arg),
+    });
+    // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
+    let token = unsafe { RuntimeToken::assume_locked() };
+    let Some(callbacks) = Callbacks::get(&token) else {
+        return Err(Raise::Failure(NOT_INITIALISED));
     };
+    if !context::has_current() {
+        attach(&token, callbacks)?;
+    }
+    let body = |core: &Core, token: &RuntimeToken<'_>| body(core, token, callbacks, args);
     // SAFETY: by this function's contract OCaml called; the lock is not released in between.
-    unsafe { thread::enter(run) }
+    let result = CURRENT.with(|current| unsafe { current.enter_with(body) });
+    Ok(result.expect("attach made this thread an owner")?)
 }
 
 /// Gives this thread's domain its executor.

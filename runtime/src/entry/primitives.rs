@@ -4,7 +4,7 @@
 //! `primitives.ml` declares. That is the safety contract of each.
 
 use crate::base::slot_map::Key;
-use crate::domain::context;
+use crate::domain::context::{self, CURRENT};
 use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::handle::{HANDLE, new_handle};
@@ -15,7 +15,6 @@ use crate::ffi::batch::Batch;
 use crate::ffi::hooks;
 use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
-use crate::ffi::thread;
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
@@ -25,9 +24,19 @@ use std::sync::Arc;
 ///
 /// # Safety
 /// OCaml called the primitive that calls this.
-unsafe fn primitive<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
+unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
     // SAFETY: by this function's contract OCaml called; the lock is not released in between.
-    unsafe { thread::enter(body) }
+    CURRENT.with(|current| unsafe { current.enter(body) })
+}
+
+/// Like [`enter`], with the executor of the calling thread. Does nothing if it owns none.
+///
+/// # Safety
+/// OCaml called the primitive that calls this.
+#[inline]
+unsafe fn enter_with<R>(body: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Option<R> {
+    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    CURRENT.with(|current| unsafe { current.enter_with(body) })
 }
 
 /// Returns the key that OCaml passed.
@@ -106,7 +115,7 @@ unsafe extern "C" fn lwt_interop_executor_open(
         }
     };
     // SAFETY: OCaml called.
-    unsafe { primitive(body) }
+    unsafe { enter(body) }
 }
 
 /// `executor_close : unit -> unit`: at the end of the domain, on the thread that owns its executor.
@@ -117,7 +126,7 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
         hooks::free_roots(token);
     };
     // SAFETY: OCaml called.
-    unsafe { primitive(body) };
+    unsafe { enter(body) };
     UNIT
 }
 
@@ -167,9 +176,8 @@ extern "C" fn lwt_interop_should_continue(has_work: RawValue) -> RawValue {
 /// The result is the number of requests, times two, plus the index of the array that has them.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
-    let body = |token: &RuntimeToken<'_>| context::with_current(|core| core.tick(token));
     // SAFETY: OCaml called.
-    let filled = unsafe { primitive(body) };
+    let filled = unsafe { enter_with(Core::tick) };
     let (len, index) = filled.unwrap_or_default();
     ffi::int((len << 1 | index) as isize)
 }
@@ -191,9 +199,8 @@ extern "C" fn lwt_interop_clear_notification(_unit: RawValue) -> RawValue {
 /// run.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
-    let body = |_: &RuntimeToken<'_>| context::with_current(|core| core.cancel_call(key(call)));
     // SAFETY: OCaml called.
-    unsafe { primitive(body) };
+    unsafe { enter_with(|core, _| core.cancel_call(key(call))) };
     UNIT
 }
 
@@ -215,13 +222,11 @@ extern "C" fn lwt_interop_release_wait(wait: RawValue) -> RawValue {
 /// which is pending.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_attach_wait(wait: RawValue, promise: RawValue) -> RawValue {
-    let body = |token: &RuntimeToken<'_>| {
-        // SAFETY: OCaml passes a promise, and nothing has allocated on the OCaml heap since.
-        let promise: Root<LwtPromise> = unsafe { Root::new(promise) };
-        context::with_current(|core| core.attach_wait(token, key(wait), promise));
-    };
-    // SAFETY: OCaml called.
-    unsafe { primitive(body) };
+    // SAFETY: OCaml called with a promise, and nothing has allocated on the OCaml heap since.
+    unsafe {
+        let promise: Root<LwtPromise> = Root::new(promise);
+        enter_with(|core, token| core.attach_wait(token, key(wait), promise));
+    }
     UNIT
 }
 
@@ -233,19 +238,15 @@ unsafe extern "C" fn lwt_interop_resolve_wait(
     fulfilled: RawValue,
     value: RawValue,
 ) -> RawValue {
-    let body = |_: &RuntimeToken<'_>| {
-        // SAFETY: OCaml passes a value, or an exception, and nothing has allocated on the OCaml heap
-        // since.
-        let outcome = unsafe {
-            match ffi::int_val(fulfilled) != 0 {
-                true => Ok(Root::new(value)),
-                false => Err(Root::new(value)),
-            }
+    // SAFETY: OCaml called with a value, or an exception, and nothing has allocated on the OCaml heap
+    // since.
+    unsafe {
+        let outcome = match ffi::int_val(fulfilled) != 0 {
+            true => Ok(Root::new(value)),
+            false => Err(Root::new(value)),
         };
-        context::with_current(|core| core.resolve_wait(key(wait), outcome));
-    };
-    // SAFETY: OCaml called.
-    unsafe { primitive(body) };
+        enter_with(|core, _| core.resolve_wait(key(wait), outcome));
+    }
     UNIT
 }
 

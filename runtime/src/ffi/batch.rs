@@ -76,7 +76,7 @@ impl Batch {
     }
 
     /// Queues a request. Only [`Request::Apply`] allocates on the OCaml heap.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, token: &RuntimeToken<'_>, key: Key, request: Request<'_>) {
         // SAFETY: the token proves the lock. Each value was just read from its root, or is none that the
         // collector moves, and the root's type says that it is as the kind wants it.

@@ -1,5 +1,5 @@
-//! What OCaml and a thread of the process have to do with each other: the stubs on the thread's
-//! stack, the executor that the thread owns, and threads that Rust registers with OCaml.
+//! Threads as OCaml sees them: the stubs on a thread's stack, the executor that a thread owns, and
+//! threads that Rust registers with OCaml.
 
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
@@ -14,87 +14,100 @@ unsafe extern "C" {
     fn caml_c_thread_unregister() -> libc::c_int;
 }
 
-thread_local! {
-    /// The number of stubs on this thread's stack. OCaml has called into Rust if it is not 0.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+/// A place of a thread: the `T` that the thread owns, and the calls on its stack that use it or have a
+/// token. It is a thread-local that needs no destructor.
+pub(crate) struct Place<T> {
+    value: Cell<*const T>,
+    /// The number of calls on the thread's stack that borrow the value, and, [`STUB`] for each, the
+    /// number of stubs that OCaml has called.
+    uses: Cell<u64>,
 }
 
-/// Adds 1 to a counter of the thread until it is dropped.
-struct Nested<'a>(&'a Cell<u32>);
+const BORROW: u64 = 1;
+const STUB: u64 = 1 << 32;
 
-impl<'a> Nested<'a> {
+/// Counts a use until it is dropped.
+struct Use<'a, const N: u64>(&'a Cell<u64>);
+
+impl<'a, const N: u64> Use<'a, N> {
     #[inline]
-    fn in_(counter: &'a Cell<u32>) -> Self {
-        counter.set(counter.get() + 1);
-        Nested(counter)
+    fn new(uses: &'a Cell<u64>) -> Self {
+        uses.set(uses.get() + N);
+        Use(uses)
     }
 }
 
-impl Drop for Nested<'_> {
+impl<const N: u64> Drop for Use<'_, N> {
     #[inline]
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.set(self.0.get() - N);
     }
 }
 
-/// Runs the body of a stub that OCaml has called.
-///
-/// # Safety
-/// OCaml called the stub that calls this, on this thread, and the domain's lock is not released while
-/// `f` runs.
-#[inline]
-pub(crate) unsafe fn enter<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
-    DEPTH.with(|depth| {
-        let _nested = Nested::in_(depth);
-        // SAFETY: this function's contract: OCaml called, so this thread holds the lock, while `f` runs.
-        f(&unsafe { RuntimeToken::assume_locked() })
-    })
-}
-
-/// Whether OCaml has called into Rust on this thread, so that [`with_token`] runs its closure.
-#[inline]
-pub(crate) fn is_entered() -> bool {
-    DEPTH.get() > 0
-}
-
-/// Runs `f` with a token if OCaml has called into Rust on this thread.
-#[inline]
-pub(crate) fn with_token<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
-    is_entered().then(|| {
-        // SAFETY: the depth is not 0, so `enter` is on this thread's stack, and stays there while `f`
-        // runs; its contract says that the lock is held meanwhile.
-        f(&unsafe { RuntimeToken::assume_locked() })
-    })
-}
-
-/// A value that a thread owns, in a thread-local that needs no destructor: [`with`](Self::with) costs a
-/// load, a test, and one addition on each side.
-pub(crate) struct Owned<T> {
-    value: Cell<*const T>,
-    /// The number of `with`s on the thread's stack.
-    borrows: Cell<u32>,
-}
-
-impl<T> Owned<T> {
+impl<T> Place<T> {
     /// Creates an empty place.
     pub(crate) const fn new() -> Self {
-        Owned {
+        Place {
             value: Cell::new(ptr::null()),
-            borrows: Cell::new(0),
+            uses: Cell::new(0),
         }
     }
 
-    /// Runs `f` with the value, if there is one.
+    /// Runs the body of a stub that OCaml has called.
+    ///
+    /// # Safety
+    /// OCaml called the stub that calls this, on this thread, and the domain's lock is not released while
+    /// `f` runs.
+    #[inline]
+    pub(crate) unsafe fn enter<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
+        let _use = Use::<STUB>::new(&self.uses);
+        // SAFETY: this function's contract: OCaml called, so this thread holds the lock, while `f` runs.
+        f(&unsafe { RuntimeToken::assume_locked() })
+    }
+
+    /// Runs the body of a stub that OCaml has called, with the value. Returns `None` if there is none.
+    ///
+    /// # Safety
+    /// As for [`enter`](Self::enter): OCaml called the stub that calls this, on this thread, and the
+    /// domain's lock is not released while `f` runs.
+    #[inline]
+    pub(crate) unsafe fn enter_with<R>(
+        &self,
+        f: impl FnOnce(&T, &RuntimeToken<'_>) -> R,
+    ) -> Option<R> {
+        let value = self.value.get();
+        if value.is_null() {
+            return None;
+        }
+        let _use = Use::<{ STUB + BORROW }>::new(&self.uses);
+        // SAFETY: this function's contract: OCaml called, so this thread holds the lock, while `f` runs.
+        let token = unsafe { RuntimeToken::assume_locked() };
+        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
+        // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
+        Some(f(unsafe { &*value }, &token))
+    }
+
+    /// Runs `f` with the value, if there is one. Costs a load, a test, and an addition on each side.
     #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
         let value = self.value.get();
         if value.is_null() {
             return None;
         }
-        let _nested = Nested::in_(&self.borrows);
-        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no
-        // `with` is on the stack, and `Owned` is not `Sync`, so the value is there until `f` returns.
+        let _use = Use::<BORROW>::new(&self.uses);
+        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
+        // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
         Some(f(unsafe { &*value }))
+    }
+
+    /// Runs `f` with a token if OCaml has called into Rust on this thread.
+    #[inline]
+    pub(crate) fn with_token<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
+        (self.uses.get() >= STUB).then(|| {
+            // SAFETY: a stub is counted, so `enter` or `enter_with` is on this thread's stack, and stays
+            // there while `f` runs; their contract says that the lock is held meanwhile.
+            f(&unsafe { RuntimeToken::assume_locked() })
+        })
     }
 
     /// Returns `true` if there is a value.
@@ -112,15 +125,15 @@ impl<T> Owned<T> {
         self.value.set(Box::into_raw(value));
     }
 
-    /// Empties the place. Returns the value, or `None` if there is none or a [`with`](Self::with) on
-    /// this thread's stack refers to it: then it is never freed.
+    /// Empties the place. Returns the value, or `None` if there is none or a call on this thread's stack
+    /// borrows it: then it is never freed.
     pub(crate) fn take(&self) -> Option<Box<T>> {
         let value = self.value.replace(ptr::null()).cast_mut();
-        if value.is_null() || self.borrows.get() > 0 {
+        if value.is_null() || self.uses.get() % STUB > 0 {
             return None;
         }
-        // SAFETY: `set` leaked the box, and the pointer to it is gone from this place. No `with` is on
-        // the stack, so no reference to the value exists.
+        // SAFETY: `set` leaked the box, and the pointer to it is gone from this place. No borrow is
+        // counted, so no reference to the value exists.
         Some(unsafe { Box::from_raw(value) })
     }
 }
@@ -170,33 +183,41 @@ mod tests {
     use std::rc::Rc;
 
     #[test]
-    fn an_owned_value_is_freed_unless_a_borrow_is_on_the_stack() {
-        let owned = Owned::new();
+    fn a_value_is_freed_unless_a_borrow_is_on_the_stack() {
+        let place = Place::new();
         let value = Rc::new(7);
-        assert_eq!(owned.with(|n: &Rc<i32>| **n), None);
-        owned.set(Box::new(value.clone()));
-        assert_eq!(owned.with(|n| **n), Some(7));
-        assert_eq!(owned.take().map(|n| **n), Some(7));
-        assert!(!owned.is_some());
+        assert_eq!(place.with(|n: &Rc<i32>| **n), None);
+        place.set(Box::new(value.clone()));
+        assert_eq!(place.with(|n| **n), Some(7));
+        assert_eq!(place.take().map(|n| **n), Some(7));
+        assert!(!place.is_some());
         assert_eq!(Rc::strong_count(&value), 1);
 
-        owned.set(Box::new(value.clone()));
-        owned.with(|n| {
-            assert!(owned.take().is_none(), "it is borrowed");
+        place.set(Box::new(value.clone()));
+        place.with(|n| {
+            assert!(place.take().is_none(), "it is borrowed");
             assert_eq!(**n, 7);
         });
-        assert!(!owned.is_some());
+        assert!(!place.is_some());
         assert_eq!(Rc::strong_count(&value), 2, "leaked");
     }
 
     #[test]
     fn a_borrow_ends_with_a_panic() {
-        let owned = Owned::new();
-        owned.set(Box::new(7));
+        let place = Place::new();
+        place.set(Box::new(7));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            owned.with(|_| panic!("in the closure"))
+            place.with(|_| panic!("in the closure"))
         }));
         assert!(panicked.is_err());
-        assert!(owned.take().is_some());
+        assert!(place.take().is_some());
+    }
+
+    #[test]
+    fn without_a_stub_there_is_no_token() {
+        let place = Place::new();
+        place.set(Box::new(7));
+        assert!(place.with_token(|_| ()).is_none());
+        place.with(|_| assert!(place.with_token(|_| ()).is_none()));
     }
 }
