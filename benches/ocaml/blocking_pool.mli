@@ -1,3 +1,3 @@
-(** The blocking lane. *)
+(** The blocking pool of Domain 0. *)
 
 val benches : Benches_harness.Bench.t list

@@ -1,0 +1,18 @@
+(** Baselines: operations of Lwt and of C. *)
+
+open Benches_harness
+
+val lwt_bind : Bench.t
+(** [Lwt.return i >>= f]. *)
+
+val lwt_wakeup : Bench.t
+(** A pending promise with one callback, and its fulfilment. *)
+
+val lwt_pause : Bench.t
+(** [Lwt.pause] and its fulfilment, without an iteration of the loop. *)
+
+val lwt_cancel : Bench.t
+(** A pending promise, and its cancellation. *)
+
+val c_call : Bench.t
+(** A call of a C function that returns its argument. *)
