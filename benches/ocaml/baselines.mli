@@ -1,4 +1,4 @@
-(** Baselines: operations of Lwt and of C. *)
+(** Baselines: operations of Lwt, of C and of another executor. *)
 
 open Benches_harness
 
@@ -16,3 +16,6 @@ val lwt_cancel : Bench.t
 
 val c_call : Bench.t
 (** A call of a C function that returns its argument. *)
+
+val local_executor : Bench.t
+(** A task of [async_executor::LocalExecutor] that yields once. *)

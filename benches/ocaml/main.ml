@@ -1,7 +1,7 @@
 open Benches_harness
 
 let baselines =
-  Baselines.[ lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call ]
+  Baselines.[ lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call; local_executor ]
   @ Native.[ condvar_ping_pong; domain_spawn_join; memcpy ]
 
 let () =
@@ -12,6 +12,7 @@ let () =
          Calls.benches;
          Awaits.benches;
          Cancels.benches;
+         Tasks.benches;
          Tokio.benches;
          Domains.benches;
          Channels.benches;

@@ -16,6 +16,13 @@ external never : unit -> unit Lwt.t = "bench_never"
 external await : int Lwt.t -> int Lwt.t = "bench_await"
 (** [await p] is the result of [p], which Rust awaits. *)
 
+external spawn_local : int -> unit Lwt.t = "bench_spawn_local"
+(** [spawn_local n] spawns [n] tasks on the domain's executor, one after the other. Each
+    yields once. *)
+
+external local_executor : int -> unit = "bench_local_executor"
+(** [local_executor n] does the same with [async_executor::LocalExecutor]. *)
+
 external tokio : unit -> unit Lwt.t = "bench_tokio"
 (** [tokio ()] runs on a thread of tokio. *)
 

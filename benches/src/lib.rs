@@ -1,10 +1,12 @@
 //! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
 
+use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
     Bytes, OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
@@ -50,6 +52,28 @@ pub async fn bench_never() {
 #[func(raise)]
 pub async fn bench_await(promise: Promise<ocaml::Int>) -> Result<ocaml::Int, OCamlException> {
     promise.await
+}
+
+/// Spawns `times` tasks on the domain's executor, one after the other. Each yields once.
+#[func(raise)]
+pub async fn bench_spawn_local(times: ocaml::Int) -> Result<(), Error> {
+    for _ in 0..times {
+        domain::spawn_local(future::yield_now())?.await?;
+    }
+    Ok(())
+}
+
+/// Does the same with a `LocalExecutor`: the task that awaits the others is one of its tasks, too.
+#[func(sync)]
+pub fn bench_local_executor(times: ocaml::Int) {
+    let executor = Rc::new(LocalExecutor::new());
+    let spawner = executor.clone();
+    let all = executor.spawn(async move {
+        for _ in 0..times {
+            spawner.spawn(future::yield_now()).await;
+        }
+    });
+    future::block_on(executor.run(all));
 }
 
 /// Yields once on a thread of tokio.

@@ -24,6 +24,8 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("ready_call", Ratio, AtMost(2.0)),
     ("yield_call", Ratio, AtMost(3.0)),
     ("await_resolved", Metric, AtMost(200.0)),
+    // This is why the project has an executor of its own.
+    ("spawn_local", Ratio, Below(1.0)),
     ("tokio_round_trip_1", Ratio, AtMost(0.5)),
     ("tokio_round_trip_100", Metric, AtMost(1_000.0)),
     ("spawn_on_1", Metric, AtMost(5_000.0)),
