@@ -5,8 +5,8 @@ let rec repeat n f =
 
 let in_loop f n = Lwt_main.run (repeat n f)
 
-(* Jobs go to a thread of the pool and come back by a notification. Eight at a time: one
-   alone is mostly a matter of where the scheduler wakes the threads. *)
+(* A job runs on a thread of the pool, which then notifies the loop. Eight are in flight: the
+   time of a single one depends mostly on the core on which the kernel wakes each thread. *)
 let jobs n =
   let job () = Lwt_unix.stat "/" >|= fun (_ : Unix.stats) -> () in
   let share i = (n + i) / 8 in
@@ -24,7 +24,7 @@ let io_pipe n =
   in
   let answer () = Lwt_io.read_line there_out >>= send back_in in
   let ask () =
-    send there_in "A line of some length, as they are." >>= fun () ->
+    send there_in "A line of text of a typical length." >>= fun () ->
     Lwt_io.read_line back_out >|= fun (_ : string) -> ()
   in
   let close () =
@@ -33,7 +33,7 @@ let io_pipe n =
   in
   Lwt_main.run (Lwt.join [ repeat n answer; repeat n ask ] >>= close)
 
-(* Into a buffer that is emptied without a system call. *)
+(* The buffer is flushed without a system call. *)
 let io_write_char n =
   let channel = Lwt_io.make ~mode:Lwt_io.output (fun _ _ length -> Lwt.return length) in
   in_loop (fun () -> Lwt_io.write_char channel 'x') n;

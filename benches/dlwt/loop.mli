@@ -1,3 +1,3 @@
-(** What needs the loop: pauses, the thread pool and channels. *)
+(** Benchmarks that run the loop: pauses, the thread pool and channels. *)
 
 val all : Measure.t list

@@ -3,7 +3,7 @@ type t = { name : string; iterations : int; run : int -> unit }
 let now = Unix.gettimeofday
 
 let sample t n =
-  (* every round starts with the same heap *)
+  (* Every round starts with the same heap. *)
   Gc.full_major ();
   let start = now () in
   t.run n;
@@ -24,17 +24,17 @@ let main benches =
   let list () = List.iter (fun t -> print_endline t.name) benches in
   Arg.parse
     [
-      ("--list", Arg.Unit list, " print the names, one a line");
-      ("--rounds", Arg.Set_int rounds, "N how many samples");
-      ("--quick", Arg.Set quick, " shorter rounds");
-      ("--iterations", Arg.Set_int iterations, "N do N, once, and measure nothing");
+      ("--list", Arg.Unit list, " Print the names of the benchmarks");
+      ("--rounds", Arg.Set_int rounds, "N Take N samples");
+      ("--quick", Arg.Set quick, " Make the rounds shorter");
+      ("--iterations", Arg.Set_int iterations, "N Do N operations, and measure nothing");
     ]
     (fun name -> names := name :: !names)
-    "micro (--list | NAME) [options]";
+    "Usage: micro (--list | NAME) [options]";
   let one name =
     match List.find_opt (fun t -> t.name = name) benches with
     | None ->
-        Printf.eprintf "no benchmark %S; --list prints their names\n" name;
+        Printf.eprintf "unknown benchmark %S; --list prints the names\n" name;
         exit 2
     | Some t when !iterations > 0 -> t.run !iterations
     | Some t -> report t (samples t ~rounds:!rounds ~quick:!quick)

@@ -1,12 +1,11 @@
-(** One benchmark at a time, by name, reported as a line of JSON. *)
+(** The harness of the benchmarks of dlwt. It reports a benchmark as a line of JSON. *)
 
 type t = {
   name : string;
-  iterations : int;  (** in a round; about a tenth of a second *)
-  run : int -> unit;  (** that many *)
+  iterations : int;  (** operations of a round, which takes about 0.1 s *)
+  run : int -> unit;  (** [run n] does [n] operations *)
 }
 
 val main : t list -> unit
-(** [--list] prints the names. [NAME] measures it and prints nanoseconds per iteration,
-    one sample for each of [--rounds N]; [--quick] makes the rounds shorter.
-    [NAME --iterations N] does just [N], for tools that count instructions. *)
+(** [main benches] parses the command line and runs those of [benches] that it names. See
+    [--help]. [--iterations N] is for tools that count instructions. *)

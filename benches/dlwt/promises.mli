@@ -1,3 +1,3 @@
-(** Promises alone, without a loop. *)
+(** Benchmarks of promises alone, without a loop. *)
 
 val all : Measure.t list

@@ -1,20 +1,20 @@
 type subject =
   | Operation of { at_least : int; prepare : unit -> int -> unit }
-  | Figure of { rounds : int; prepare : quick:bool -> unit -> float }
+  | Metric of { rounds : int; prepare : quick:bool -> unit -> float }
 
 type t = {
   name : string;
   unit : string;
-  floor : t option;
+  baseline : t option;
   micro : bool;
   subject : subject;
 }
 
-let operation ?floor ?(micro = false) ?(at_least = 1) name prepare =
-  { name; unit = "ns"; floor; micro; subject = Operation { at_least; prepare } }
+let operation ?baseline ?(micro = false) ?(at_least = 1) name prepare =
+  { name; unit = "ns"; baseline; micro; subject = Operation { at_least; prepare } }
 
-let figure ?floor ?(rounds = 1) ~unit name prepare =
-  { name; unit; floor; micro = false; subject = Figure { rounds; prepare } }
+let metric ?baseline ?(rounds = 1) ~unit name prepare =
+  { name; unit; baseline; micro = false; subject = Metric { rounds; prepare } }
 
 let point curve x = Printf.sprintf "%s:%d" curve x
 

@@ -1,14 +1,16 @@
-(** Takes the samples of a benchmark. *)
+(** Samples of a benchmark. *)
 
 type samples = {
   own : float list;  (** one for each round *)
-  floor : float list;
-      (** the floor's, in the same order: each the mean of one just before and one just
-          after; empty without a floor *)
+  baseline : float list;
+      (** the baseline of each round: the mean of a sample just before and one just after;
+          empty without a baseline *)
 }
 
 val samples : quick:bool -> Bench.t -> samples
-(** [quick]: as little as shows that the benchmark works. *)
+(** [samples ~quick bench] measures [bench]. If [quick], it only checks that the benchmark
+    runs, and the samples mean nothing. *)
 
 val repeat : Bench.t -> times:int -> unit
-(** Does an operation exactly so many times, for tools that count. Figures do nothing. *)
+(** [repeat bench ~times] does an operation exactly [times] times, for tools that count
+    instructions. It does nothing if [bench] is not an operation. *)

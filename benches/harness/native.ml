@@ -14,7 +14,7 @@ let ping_pong n =
   play true;
   Domain.join other
 
-(* Many, so that the other domain's start counts for little. *)
+(* A sample starts a domain, whose cost has to be small beside that of the operations. *)
 let condvar_ping_pong =
   Bench.operation "condvar_ping_pong" ~at_least:1_000 (fun () -> ping_pong)
 

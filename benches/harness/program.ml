@@ -1,13 +1,16 @@
 let numbers list = String.concat "," (List.map (Printf.sprintf "%.9g") list)
 
-(* Names and units need no escapes. *)
+(* Names and units contain no character that JSON and OCaml escape differently. *)
 let print (bench : Bench.t) (samples : Measure.samples) =
-  let floor =
-    match bench.floor with None -> "null" | Some floor -> Printf.sprintf "%S" floor.name
+  let baseline =
+    match bench.baseline with
+    | None -> "null"
+    | Some baseline -> Printf.sprintf "%S" baseline.name
   in
   Printf.printf
-    {|{"name":%S,"unit":%S,"micro":%b,"samples":[%s],"floor":%s,"floor_samples":[%s]}|}
-    bench.name bench.unit bench.micro (numbers samples.own) floor (numbers samples.floor);
+    {|{"name":%S,"unit":%S,"micro":%b,"samples":[%s],"baseline":%s,"baseline_samples":[%s]}|}
+    bench.name bench.unit bench.micro (numbers samples.own) baseline
+    (numbers samples.baseline);
   print_newline ()
 
 let main benches =
@@ -16,19 +19,22 @@ let main benches =
     Arg.align
       [
         ("--list", Arg.Set list, " Print the names of the benchmarks");
-        ("--quick", Arg.Set quick, " Only see that they work");
+        ("--quick", Arg.Set quick, " Only check that the benchmarks run");
         ( "--times",
           Arg.Int (fun n -> times := Some n),
-          "N Do the operation N times and measure nothing" );
+          "N Do the operation N times, and measure nothing" );
       ]
   in
-  let usage = "Runs benchmarks by name and prints a line of JSON for each." in
+  let usage =
+    "Usage: PROGRAM (--list | [--quick | --times N] NAME...)\n\
+     Runs benchmarks by name and prints a line of JSON for each."
+  in
   Arg.parse options (fun name -> names := name :: !names) usage;
   let find name =
     match List.find_opt (fun (bench : Bench.t) -> bench.name = name) benches with
     | Some bench -> bench
     | None ->
-        prerr_endline ("no benchmark is called " ^ name);
+        Printf.eprintf "unknown benchmark %S; --list prints the names\n" name;
         exit 2
   in
   let run bench =

@@ -1,3 +1,3 @@
-(** The command line of a program of benchmarks. *)
+(** The command line of a program of benchmarks: see [--help]. *)
 
 val main : Bench.t list -> unit

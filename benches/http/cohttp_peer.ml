@@ -1,3 +1,5 @@
+(* The same server with cohttp-lwt-unix, on one domain. *)
+
 open Cohttp_lwt_unix
 
 let headers = Cohttp.Header.of_list [ ("content-type", "text/plain") ]
@@ -12,7 +14,7 @@ let answer ~compute _connection request _body =
       | Some us ->
           compute us;
           respond `OK "computed\n"
-      | None -> respond `Bad_request "us is to be a number\n")
+      | None -> respond `Bad_request "us has to be a number\n")
   | _ -> respond `Not_found "not found\n"
 
 let serve socket ~compute =

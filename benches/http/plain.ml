@@ -1,3 +1,5 @@
+(* An HTTP/1.1 server of Lwt alone: one domain, and channels of [Lwt_io]. *)
+
 open Lwt.Syntax
 
 exception Bad_request
@@ -8,7 +10,7 @@ let max_length = 1 lsl 20
 
 (* ---- reading *)
 
-(* A head with its empty line, taken from the channel's buffer in one piece. *)
+(* Returns a head with its empty line, copied from the channel's buffer in one piece. *)
 let read_head ic =
   let take (da : Lwt_io.direct_access) length =
     let head = Bytes.create length in
@@ -16,19 +18,19 @@ let read_head ic =
     da.da_ptr <- da.da_ptr + length;
     Bytes.unsafe_to_string head
   in
-  (* In the first [i] bytes the head does not end; the last [line] of them are a line. *)
-  let rec look (da : Lwt_io.direct_access) i line =
+  (* The first [i] bytes do not end the head; the last [line] of them begin its current line. *)
+  let rec scan (da : Lwt_io.direct_access) i line =
     if da.da_ptr + i < da.da_max then
       match Lwt_bytes.get da.da_buffer (da.da_ptr + i) with
       | '\n' when line = 0 -> Lwt.return (take da (i + 1))
-      | '\n' -> look da (i + 1) 0
-      | '\r' -> look da (i + 1) line
-      | _ -> look da (i + 1) (line + 1)
+      | '\n' -> scan da (i + 1) 0
+      | '\r' -> scan da (i + 1) line
+      | _ -> scan da (i + 1) (line + 1)
     else
       let* more = da.da_perform () in
-      if more = 0 then Lwt.fail End_of_file else look da i line
+      if more = 0 then Lwt.fail End_of_file else scan da i line
   in
-  Lwt_io.direct_access ic (fun da -> look da 0 0)
+  Lwt_io.direct_access ic (fun da -> scan da 0 0)
 
 let length value =
   match int_of_string_opt value with
@@ -78,7 +80,7 @@ let answer ~compute { meth; target; keep_alive; length = _ } =
       | Some us ->
           compute us;
           reply ~keep_alive "200 OK" "computed\n"
-      | None -> reply ~keep_alive "400 Bad Request" "us is to be a number\n")
+      | None -> reply ~keep_alive "400 Bad Request" "us has to be a number\n")
   | _ -> reply ~keep_alive "404 Not Found" "not found\n"
 
 let rec serve ~compute ic oc =
@@ -94,14 +96,14 @@ let rec serve ~compute ic oc =
         else Lwt_io.read_into_exactly ic (Bytes.create request.length) 0 request.length
       in
       let* () = Lwt_io.write oc (answer ~compute request) in
-      (* Answers to requests that came together go out together. *)
+      (* Responses to pipelined requests are flushed together. *)
       let last = Lwt_io.buffered ic = 0 || not request.keep_alive in
       let* () = if last then Lwt_io.flush oc else Lwt.return_unit in
       if not request.keep_alive then Lwt.return_unit
       else
-        (* Of a client that is quick the next request is already here, and the others
-           would never have a turn. It is cheaper, too: while they have theirs it
-           arrives, and there is no wait for it. *)
+        (* The next request of a fast client may be here already, which would starve the
+           other connections. Serving them first is also cheaper: the request arrives
+           meanwhile, and need not be waited for. *)
         let* () = Lwt.pause () in
         serve ~compute ic oc
 
@@ -109,12 +111,12 @@ let connection ~compute socket =
   Lwt_unix.setsockopt socket Unix.TCP_NODELAY true;
   let ic = Lwt_io.of_fd ~mode:Lwt_io.input ~close:Lwt.return socket in
   let oc = Lwt_io.of_fd ~mode:Lwt_io.output ~close:Lwt.return socket in
-  let gone = function
+  let disconnected = function
     | End_of_file | Unix.Unix_error _ -> Lwt.return_unit
     | e -> Lwt.fail e
   in
   Lwt.finalize
-    (fun () -> Lwt.catch (fun () -> serve ~compute ic oc) gone)
+    (fun () -> Lwt.catch (fun () -> serve ~compute ic oc) disconnected)
     (fun () -> Lwt_unix.close socket)
 
 let rec accept socket ~compute =

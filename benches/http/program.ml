@@ -2,7 +2,7 @@ open Lwt.Syntax
 
 let address text =
   match String.rindex_opt text ':' with
-  | None -> failwith (text ^ " is no ADDR:PORT")
+  | None -> failwith (Printf.sprintf "%S is not ADDR:PORT" text)
   | Some colon ->
       let port = String.sub text (colon + 1) (String.length text - colon - 1) in
       Unix.ADDR_INET
@@ -16,7 +16,7 @@ let listen address =
   Lwt_unix.listen socket 1024;
   socket
 
-let say_where ~name socket =
+let print_address ~name socket =
   match Lwt_unix.getsockname socket with
   | Unix.ADDR_INET (host, port) ->
       Printf.printf "%s: listening on %s:%d\n%!" name (Unix.string_of_inet_addr host) port
@@ -26,10 +26,10 @@ let run ~name ~serve ~compute address =
   let terminated, terminate = Lwt.task () in
   let on_signal _ = if Lwt.is_sleeping terminated then Lwt.wakeup_later terminate () in
   ignore (Lwt_unix.on_signal Sys.sigterm on_signal : Lwt_unix.signal_handler_id);
-  (* Whoever writes to a connection that is gone is told so. *)
+  (* Writing to a closed connection then fails with EPIPE. *)
   Sys.set_signal Sys.sigpipe Sys.Signal_ignore;
   let* socket = listen address in
-  say_where ~name socket;
+  print_address ~name socket;
   let serving = Lwt.map ignore (serve socket ~compute) in
   Lwt.pick [ serving; terminated ]
 
@@ -38,15 +38,17 @@ let main ~name serve =
   let options =
     Arg.align
       [
-        ("--listen", Arg.Set_string listen, "ADDR:PORT Where to listen; port 0 is any");
+        ( "--listen",
+          Arg.Set_string listen,
+          "ADDR:PORT Listen here; port 0 is any free port" );
         ( "--rounds-per-us",
           Arg.Set_float rounds,
-          "R How much a microsecond of computing is; measured unless given" );
-        ("--calibrate", Arg.Set calibrate, " Measure R, print it, and end");
+          "R Compute R rounds per microsecond; measured by default" );
+        ("--calibrate", Arg.Set calibrate, " Measure R, print it, and exit");
       ]
   in
   let unexpected text = raise (Arg.Bad ("unexpected argument " ^ text)) in
-  Arg.parse options unexpected (name ^ ", a server to compare with");
+  Arg.parse options unexpected (name ^ ", a server that examples/http is compared with");
   let rounds_per_us = if !rounds > 0. then !rounds else Compute.calibrate () in
   if !calibrate then Printf.printf "%.1f\n" rounds_per_us
   else

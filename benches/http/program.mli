@@ -1,6 +1,6 @@
-(** What the servers have in common: flags, the socket, and a way to end. *)
+(** The parts that the servers share: the command line, the socket and termination. *)
 
 val main :
   name:string -> (Lwt_unix.file_descr -> compute:(int -> unit) -> 'a Lwt.t) -> unit
-(** [main ~name serve] reads the command line and serves on a socket that listens, until
-    the process is told to terminate. [compute us] computes for [us] microseconds. *)
+(** [main ~name serve] parses the command line and calls [serve] with a listening socket,
+    until the process receives SIGTERM. [compute us] computes for [us] microseconds. *)

@@ -2,7 +2,7 @@ open Benches_harness
 open Lwt.Infix
 
 let await_resolved =
-  Bench.operation "await_resolved" ~floor:Floors.lwt_bind ~micro:true (fun () ->
+  Bench.operation "await_resolved" ~baseline:Baselines.lwt_bind ~micro:true (fun () ->
       let p = Lwt.return 1 in
       fun n ->
         for _ = 1 to n do
@@ -10,7 +10,7 @@ let await_resolved =
         done)
 
 let await_pending =
-  Bench.operation "await_pending" ~floor:Floors.lwt_wakeup ~micro:true (fun () ->
+  Bench.operation "await_pending" ~baseline:Baselines.lwt_wakeup ~micro:true (fun () ->
       let once () =
         let p, u = Lwt.wait () in
         let answer = Rust.await p in

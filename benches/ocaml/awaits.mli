@@ -1,3 +1,3 @@
-(** Lwt promises that Rust awaits. *)
+(** Rust futures that await a Lwt promise. *)
 
 val benches : Benches_harness.Bench.t list

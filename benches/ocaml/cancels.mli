@@ -1,3 +1,3 @@
-(** Calls that are cancelled. *)
+(** Cancellation of calls. *)
 
 val benches : Benches_harness.Bench.t list

@@ -2,7 +2,7 @@ open Benches_harness
 open Lwt.Syntax
 open Lwt_interop
 
-let floor = Native.condvar_ping_pong
+let baseline = Native.condvar_ping_pong
 
 let rec receive f channel n =
   if n = 0 then Lwt.return_unit
@@ -20,11 +20,11 @@ let sender ~capacity =
        received)
 
 let one_way =
-  Bench.operation "channel_one_way" ~floor ~at_least:1_000 (fun () ->
+  Bench.operation "channel_one_way" ~baseline ~at_least:1_000 (fun () ->
       sender ~capacity:1_000 ignore ignore)
 
 let ping_pong =
-  Bench.operation "channel_ping_pong" ~floor (fun () ->
+  Bench.operation "channel_ping_pong" ~baseline (fun () ->
       let pool = Pool.create ~domains:1 () in
       let there = Channel.create ~capacity:1 and back = Channel.create ~capacity:1 in
       let answer () =

@@ -1,4 +1,4 @@
-(** Collections of garbage where there is none: what it costs to stop all domains. *)
+(** Collections of an empty heap, which cost what it costs to stop all domains. *)
 
 val minor : int -> unit
-(** So many. *)
+(** [minor n] runs [n] minor collections. *)

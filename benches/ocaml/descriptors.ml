@@ -1,14 +1,14 @@
 open Benches_harness
 open Lwt.Syntax
 
-(* Those of the process that are not watched for nothing. *)
+(* The descriptors that the process needs besides the idle ones. *)
 let others = 64
 
 let counts =
   let wanted = 20_000 in
   let most = Rust.descriptors (wanted + others) - others in
-  let places = List.filter (fun n -> n <= most) [ 10; 100; 1_000; 10_000 ] in
-  List.sort_uniq Int.compare (min wanted most :: places)
+  let counts = List.filter (fun n -> n <= most) [ 10; 100; 1_000; 10_000 ] in
+  List.sort_uniq Int.compare (min wanted most :: counts)
 
 let beside curve prepare count =
   Bench.operation (Bench.point curve count) (fun () ->
@@ -18,7 +18,7 @@ let beside curve prepare count =
 let iteration =
   beside "descriptors_iteration" (fun () -> Chains.run ~in_flight:1 Lwt.pause)
 
-(* A byte that the loop waits for. *)
+(* A byte through a pipe, for which the loop waits. *)
 let byte =
   beside "descriptors_byte" (fun () ->
       let reader, writer = Lwt_unix.pipe ~cloexec:true () in

@@ -1,3 +1,3 @@
-(** What the loop costs when it watches many descriptors. *)
+(** Costs by the number of watched descriptors. *)
 
 val benches : Benches_harness.Bench.t list

@@ -7,11 +7,11 @@ let spawner () =
 
 let spawn_on in_flight =
   Bench.operation (Printf.sprintf "spawn_on_%d" in_flight)
-    ~floor:Native.condvar_ping_pong ~at_least:in_flight (fun () ->
+    ~baseline:Native.condvar_ping_pong ~at_least:in_flight (fun () ->
       Chains.run ~in_flight (spawner ()))
 
 let start_stop =
-  Bench.operation "domain_start_stop" ~floor:Native.domain_spawn_join (fun () n ->
+  Bench.operation "domain_start_stop" ~baseline:Native.domain_spawn_join (fun () n ->
       for _ = 1 to n do
         Domain.join (Domain.spawn (fun () -> Lwt_main.run (Rust.yield ())))
       done)

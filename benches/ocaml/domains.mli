@@ -1,6 +1,7 @@
-(** Other domains: work for them, and their beginning and end. *)
+(** Tasks on another domain, and the start and end of a domain. *)
 
 val spawner : unit -> unit -> unit Lwt.t
-(** Starts a domain; the result spawns work on it that is done at once. *)
+(** [spawner ()] starts a domain, and returns a function that spawns an empty task on it.
+*)
 
 val benches : Benches_harness.Bench.t list

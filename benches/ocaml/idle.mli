@@ -1,3 +1,3 @@
-(** What a process costs that does nothing. *)
+(** The processor time of idle domains. *)
 
 val benches : Benches_harness.Bench.t list

@@ -8,7 +8,7 @@ let watch_idle count =
   done
 
 let iteration name ~idle =
-  Bench.operation name ~floor:Floors.lwt_pause ~micro:true (fun () ->
+  Bench.operation name ~baseline:Baselines.lwt_pause ~micro:true (fun () ->
       watch_idle idle;
       Chains.run ~in_flight:1 Lwt.pause)
 

@@ -1,7 +1,7 @@
-(** What a turn of the Lwt loop costs. *)
+(** Iterations of the Lwt loop. *)
 
 val watch_idle : int -> unit
-(** The loop of the calling domain watches so many descriptors from now on, on which
-    nothing ever happens. *)
+(** [watch_idle count] makes the loop of the calling domain watch [count] descriptors that
+    never become ready. *)
 
 val benches : Benches_harness.Bench.t list

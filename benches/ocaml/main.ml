@@ -1,21 +1,22 @@
 open Benches_harness
 
-let floors =
-  Floors.[ lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call ]
+let baselines =
+  Baselines.[ lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call; local_executor ]
   @ Native.[ condvar_ping_pong; domain_spawn_join; memcpy ]
 
 let () =
   main
     (List.concat
        [
-         floors;
+         baselines;
          Calls.benches;
          Awaits.benches;
          Cancels.benches;
+         Tasks.benches;
          Tokio.benches;
          Domains.benches;
          Channels.benches;
-         Lane.benches;
+         Blocking_pool.benches;
          Loops.benches;
          Memory.benches;
          Scaling.benches;

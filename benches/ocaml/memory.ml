@@ -1,13 +1,13 @@
 open Benches_harness
 
-(* OCaml gets its large blocks from [malloc], the tables of calls among them. So that they count
-   once, its heap is looked at when they are there already. *)
+(* OCaml allocates large blocks, such as the tables of calls, with [malloc]. The heap is
+   measured after [malloc], when these blocks exist already, so that they count once. *)
 let heap_bytes () = (Gc.stat ()).live_words * (Sys.word_size / 8)
 
-let bytes ?floor ?(count = 200_000) name pending =
-  Bench.figure name ?floor ~unit:"B" (fun ~quick () ->
+let bytes ?baseline ?(count = 200_000) name pending =
+  Bench.metric name ?baseline ~unit:"B" (fun ~quick () ->
       let count = if quick then min count 2_000 else count in
-      (* What is made once has been made. *)
+      (* The first call allocates what all calls share. *)
       Lwt_main.run (Rust.yield ());
       let promises = Array.make count Lwt.return_unit in
       let used_by used =
@@ -27,5 +27,5 @@ let bytes ?floor ?(count = 200_000) name pending =
       float_of_int (malloc + heap) /. float_of_int count)
 
 let lwt_task_bytes = bytes "lwt_task_bytes" (fun () -> fst (Lwt.task ()))
-let pending_call_bytes = bytes "pending_call_bytes" ~floor:lwt_task_bytes Rust.never
+let pending_call_bytes = bytes "pending_call_bytes" ~baseline:lwt_task_bytes Rust.never
 let benches = [ lwt_task_bytes; pending_call_bytes ]

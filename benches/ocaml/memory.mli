@@ -1,11 +1,12 @@
-(** What a pending call occupies. *)
+(** The memory of a pending call. *)
 
 val bytes :
-  ?floor:Benches_harness.Bench.t ->
+  ?baseline:Benches_harness.Bench.t ->
   ?count:int ->
   string ->
   (unit -> unit Lwt.t) ->
   Benches_harness.Bench.t
-(** Of one among so many promises that are pending. *)
+(** [bytes name pending] measures the bytes of one of [count] promises that [pending]
+    returns. *)
 
 val benches : Benches_harness.Bench.t list

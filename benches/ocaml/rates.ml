@@ -1,9 +1,9 @@
 open Benches_harness
 open Lwt.Syntax
 
-(* The delays of so many operations, of which a part is reported: a half for the median. *)
-let delays curve ~part ~at_least prepare x =
-  Bench.figure (Bench.point curve x) ~rounds:5 ~unit:"ns" (fun ~quick ->
+(* The quantile [part] of the delays of the operations: 0.5 is the median. *)
+let quantile curve ~part ~at_least prepare x =
+  Bench.metric (Bench.point curve x) ~rounds:5 ~unit:"ns" (fun ~quick ->
       let run = prepare x in
       let n = max (if quick then 20 else 20_000) at_least in
       let delays = Array.make n 0 and noted = ref 0 in
@@ -19,11 +19,11 @@ let delays curve ~part ~at_least prepare x =
 
 let quantiles curve ~at_least prepare =
   let curve suffix part x =
-    delays (curve ^ suffix) ~part ~at_least:(at_least x) prepare x
+    quantile (curve ^ suffix) ~part ~at_least:(at_least x) prepare x
   in
   [ curve "_median" 0.5; curve "_99" 0.99 ]
 
-(* ---- work for another domain *)
+(* ---- tasks on another domain *)
 
 let spawn_on in_flight =
   Bench.operation (Bench.point "spawn_on" in_flight) ~at_least:in_flight (fun () ->
@@ -45,7 +45,7 @@ let send capacity =
   Bench.operation (Bench.point "channel" capacity) ~at_least:1_000 (fun () ->
       Channels.sender ~capacity ignore ignore)
 
-(* From before it is sent until it is received. *)
+(* The delay from just before a message is sent until it is received. *)
 let send_delays =
   quantiles "channel" ~at_least:Fun.id (fun capacity ->
       let send = Channels.sender ~capacity in

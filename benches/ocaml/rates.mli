@@ -1,3 +1,3 @@
-(** Time and delay of messages, as there are more of them on their way. *)
+(** Time and delay of messages, by the number in flight. *)
 
 val benches : Benches_harness.Bench.t list

@@ -5,39 +5,48 @@ external sync : int -> int = "bench_sync"
 external bytes : bytes -> bytes = "bench_bytes"
 
 external ready : int -> int Lwt.t = "bench_ready"
-(** Ready at once. *)
+(** [ready n] is ready at once. *)
 
 external yield : unit -> unit Lwt.t = "bench_yield"
-(** Pending once. *)
+(** [yield ()] is pending once. *)
 
 external never : unit -> unit Lwt.t = "bench_never"
-(** Pending until it is cancelled. *)
+(** [never ()] is pending until it is cancelled. *)
 
 external await : int Lwt.t -> int Lwt.t = "bench_await"
-(** Awaits the promise. *)
+(** [await p] is the result of [p], which Rust awaits. *)
+
+external spawn_local : int -> unit Lwt.t = "bench_spawn_local"
+(** [spawn_local n] spawns [n] tasks on the domain's executor, one after the other. Each
+    yields once. *)
+
+external local_executor : int -> unit = "bench_local_executor"
+(** [local_executor n] does the same with [async_executor::LocalExecutor]. *)
 
 external tokio : unit -> unit Lwt.t = "bench_tokio"
-(** To a thread of tokio's and back. *)
+(** [tokio ()] runs on a thread of tokio. *)
 
-external call_home : (int -> int) -> int -> unit Lwt.t = "bench_call_home"
-(** Calls the function on Domain 0 from a task on tokio, so many times. *)
+external call_domain_0 : (int -> int) -> int -> unit Lwt.t = "bench_call_domain_0"
+(** [call_domain_0 f n] calls [f] on Domain 0 [n] times, from a task on tokio. *)
 
-external call_home_blocking : (int -> int) -> int -> unit Lwt.t
-  = "bench_call_home_blocking"
-(** The same from a thread of Rust's that waits. *)
+external call_domain_0_blocking : (int -> int) -> int -> unit Lwt.t
+  = "bench_call_domain_0_blocking"
+(** [call_domain_0_blocking f n] does the same from a thread that blocks during each call.
+*)
 
 external remote : (int -> int Lwt.t) -> int -> int -> unit Lwt.t = "bench_remote"
-(** [remote f tasks times] calls the function on this domain from so many tasks on tokio,
-    so many times in all. *)
+(** [remote f tasks n] calls [f] on this domain [n] times in total, from [tasks] tasks on
+    tokio. *)
 
 external compute : int -> int -> unit = "bench_compute"
-(** [compute threads steps] takes so many steps on each of so many threads. *)
+(** [compute threads steps] computes [steps] steps on each of [threads] threads. *)
 
 external now : unit -> int = "bench_now"
-(** Nanoseconds since some time ago. *)
+(** [now ()] is a monotonic time in nanoseconds. *)
 
 external descriptors : int -> int = "bench_descriptors"
-(** Asks for so many descriptors; how many the process may have. *)
+(** [descriptors wanted] raises the limit of file descriptors to [wanted] if the system
+    allows it, and is the new limit. *)
 
 external malloc_bytes : unit -> int = "bench_malloc_bytes"
-(** What [malloc] has given out. *)
+(** [malloc_bytes ()] is the number of bytes that [malloc] has allocated. *)

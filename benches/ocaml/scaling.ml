@@ -4,20 +4,20 @@ open Lwt_interop
 
 let items = List.init 1_000 (fun i -> i * 7919 mod 1009)
 
-(* About 50 us, most of which goes to short-lived memory, as in a handler of requests. *)
+(* Takes about 50 us, most of them for short-lived memory, as in a handler of requests. *)
 let compute () =
   let sorted = List.sort Int.compare (List.map succ items) in
   List.fold_left ( + ) 0 sorted
 
 let count ~quick = if quick then 50 else 4_000
 
-(* How many of [n] a second. *)
+(* The throughput of [f], which does [n] operations. *)
 let rate n f =
   let start = Unix.gettimeofday () in
   f ();
   float_of_int n /. (Unix.gettimeofday () -. start)
 
-(* ---- handlers in the loops of a pool's domains *)
+(* ---- handlers on the loops of a pool *)
 
 let handle () =
   let* () = Rust.yield () in
@@ -25,7 +25,8 @@ let handle () =
 
 let in_flight = 16
 
-(* Collections stop all domains: those that allocate much want few. See [Pool.create]. *)
+(* Collections stop all domains, so a program that allocates much needs few. See
+   [Pool.create]. *)
 let minor_heap = 8 * 1024 * 1024
 
 let handlers domains ~quick () =
@@ -42,7 +43,7 @@ let handlers domains ~quick () =
   Lwt_main.run (Pool.shutdown pool);
   rate
 
-(* ---- what OCaml and the machine have to give *)
+(* ---- plain OCaml domains, and plain threads *)
 
 let plain domains ~quick () =
   let n = count ~quick in
@@ -59,15 +60,15 @@ let cores threads ~quick () =
   let steps = if quick then 10_000 else 100_000_000 in
   rate (threads * steps) (fun () -> Rust.compute threads steps)
 
-(* ---- each once, and twice at a time *)
+(* ---- one and two at a time *)
 
 let pair name take =
-  let figure ?floor n =
+  let metric ?baseline n =
     let name = Printf.sprintf "%s_%d" name n in
-    Bench.figure name ?floor ~rounds:5 ~unit:"/s" (take n)
+    Bench.metric name ?baseline ~rounds:5 ~unit:"/s" (take n)
   in
-  let one = figure 1 in
-  [ one; figure 2 ~floor:one ]
+  let one = metric 1 in
+  [ one; metric 2 ~baseline:one ]
 
 let benches =
   List.concat [ pair "cores" cores; pair "plain_domains" plain; pair "scale" handlers ]

@@ -1,46 +1,48 @@
 //! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
 
+use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
     Bytes, OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What any call into another language costs.
+/// Returns its argument. A call of it costs what any call into another language costs.
 #[unsafe(no_mangle)]
 pub extern "C" fn bench_c_call(value: isize) -> isize {
     value
 }
 
-/// A plain function.
+/// Returns its argument.
 #[func(sync)]
 pub fn bench_sync(n: ocaml::Int) -> ocaml::Int {
     n
 }
 
-/// Copied twice.
+/// Returns its argument, which is copied twice.
 #[func(sync)]
 pub fn bench_bytes(bytes: Bytes) -> Bytes {
     bytes
 }
 
-/// Ready at once.
+/// Is ready at once.
 #[func]
 pub async fn bench_ready(n: ocaml::Int) -> ocaml::Int {
     n
 }
 
-/// Pending once.
+/// Is pending once.
 #[func]
 pub async fn bench_yield() {
     future::yield_now().await;
 }
 
-/// Pending until it is cancelled.
+/// Is pending until it is cancelled.
 #[func]
 pub async fn bench_never() {
     future::pending().await
@@ -52,13 +54,35 @@ pub async fn bench_await(promise: Promise<ocaml::Int>) -> Result<ocaml::Int, OCa
     promise.await
 }
 
-/// To a thread of tokio's and back.
+/// Spawns `times` tasks on the domain's executor, one after the other. Each yields once.
+#[func(raise)]
+pub async fn bench_spawn_local(times: ocaml::Int) -> Result<(), Error> {
+    for _ in 0..times {
+        domain::spawn_local(future::yield_now())?.await?;
+    }
+    Ok(())
+}
+
+/// Does the same with a `LocalExecutor`: the task that awaits the others is one of its tasks, too.
+#[func(sync)]
+pub fn bench_local_executor(times: ocaml::Int) {
+    let executor = Rc::new(LocalExecutor::new());
+    let spawner = executor.clone();
+    let all = executor.spawn(async move {
+        for _ in 0..times {
+            spawner.spawn(future::yield_now()).await;
+        }
+    });
+    future::block_on(executor.run(all));
+}
+
+/// Yields once on a thread of tokio.
 #[func(tokio)]
 pub async fn bench_tokio() {
     tokio::task::yield_now().await;
 }
 
-/// What is sent to Domain 0 to call an OCaml function there.
+/// Returns the message that calls an OCaml function on Domain 0.
 fn call(
     f: &Arc<Rooted<ocaml::Value>>,
 ) -> impl FnOnce(&RuntimeToken<'_>) -> ocaml::Int + Send + 'static {
@@ -69,19 +93,23 @@ fn call(
     }
 }
 
-/// Calls an OCaml function on Domain 0 from a task on tokio, so many times.
+/// Calls an OCaml function on Domain 0 `times` times from a task on tokio.
 #[func(tokio, raise)]
-pub async fn bench_call_home(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
-    let (home, f) = (domain::main().ok_or("no Domain 0")?, Arc::new(f));
+pub async fn bench_call_domain_0(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
+    let (domain_0, f) = (
+        domain::main().ok_or("Domain 0 does not exist")?,
+        Arc::new(f),
+    );
     for _ in 0..times {
-        home.call(call(&f))
-            .map_err(|_| "Domain 0 has ended")?
+        domain_0
+            .call(call(&f))
+            .map_err(|_| "Domain 0 has terminated")?
             .await?;
     }
     Ok(())
 }
 
-/// Calls an OCaml function on this domain from so many tasks on tokio, so many times in all.
+/// Calls an OCaml function on this domain `times` times in total, from `tasks` tasks on tokio.
 #[func(raise)]
 pub async fn bench_remote(
     f: OCamlAsyncFunc<(ocaml::Int,), ocaml::Int>,
@@ -106,17 +134,25 @@ pub async fn bench_remote(
     Ok(())
 }
 
-/// The same from a thread that blocks meanwhile.
+/// Calls an OCaml function on Domain 0 `times` times from a thread that blocks during each call.
 #[func(blocking, raise)]
-pub fn bench_call_home_blocking(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
-    let (home, f) = (domain::main().ok_or("no Domain 0")?, Arc::new(f));
+pub fn bench_call_domain_0_blocking(
+    f: Rooted<ocaml::Value>,
+    times: ocaml::Int,
+) -> Result<(), Error> {
+    let (domain_0, f) = (
+        domain::main().ok_or("Domain 0 does not exist")?,
+        Arc::new(f),
+    );
     for _ in 0..times {
-        home.call_blocking(call(&f)).map_err(|e| e.to_string())?;
+        domain_0
+            .call_blocking(call(&f))
+            .map_err(|e| e.to_string())?;
     }
     Ok(())
 }
 
-/// Computes on so many threads, which share nothing.
+/// Computes `steps` steps on each of `threads` threads, which share nothing.
 #[func(sync)]
 pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
     std::thread::scope(|scope| {
@@ -126,15 +162,15 @@ pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
     });
 }
 
-/// Nanoseconds since it was first called.
+/// Returns the nanoseconds since its first call.
 #[func(sync)]
 pub fn bench_now() -> ocaml::Int {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     FIRST.elapsed().as_nanos() as ocaml::Int
 }
 
-/// Raises the limit of descriptors as far as the system lets it, if it is lower. Returns what it is
-/// then.
+/// Raises the limit of file descriptors to `wanted`, or as far as the system allows. Returns the new
+/// limit.
 #[func(sync)]
 pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
     let wanted = wanted as libc::rlim_t;
@@ -142,7 +178,7 @@ pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: the structure is here, and stays.
+    // SAFETY: `limit` is a valid `rlimit` for all three calls.
     unsafe {
         libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
         if limit.rlim_cur < wanted {
@@ -154,10 +190,10 @@ pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
     limit.rlim_cur as ocaml::Int
 }
 
-/// The bytes that `malloc` has given out.
+/// Returns the number of bytes that `malloc` has allocated.
 #[func(sync)]
 pub fn bench_malloc_bytes() -> ocaml::Int {
-    // SAFETY: it has no preconditions.
+    // SAFETY: `mallinfo2` has no preconditions.
     let info = unsafe { libc::mallinfo2() };
     (info.uordblks + info.hblkhd) as ocaml::Int
 }

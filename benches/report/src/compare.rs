@@ -1,52 +1,48 @@
-//! The change between two runs.
+//! The change between two runs, as a table.
 
+use crate::columns::{
+    self,
+    Align::{Number, Text},
+};
 use crate::human;
-use crate::results::Results;
+use crate::results::{Results, Row};
 
-const HEADINGS: [&str; 8] = [
-    "",
-    "before",
-    "now",
-    "change",
-    "ratio before",
-    "now",
-    "change",
-    "instructions",
-];
-
-/// The benchmarks that both have run. Between runs the ratios say more than the figures, and
-/// the instructions more than both.
+/// Compares the benchmarks that are in both runs. Between runs, ratios are more reliable than
+/// medians, and instructions more than both.
 pub fn table(before: &Results, now: &Results) -> String {
-    let mut rows = vec![HEADINGS.map(str::to_owned).to_vec()];
+    let mut table = columns::table(&[
+        ("benchmark", Text),
+        ("before", Number),
+        ("now", Number),
+        ("change", Number),
+        ("ratio before", Number),
+        ("now", Number),
+        ("change", Number),
+        ("instr. before", Number),
+        ("now", Number),
+        ("change", Number),
+    ]);
     for new in &now.results {
-        let Some(old) = before.results.iter().find(|old| old.name == new.name) else {
-            continue;
-        };
-        let (old_median, new_median) = (old.spread.median, new.spread.median);
-        let mut row = vec![
-            new.name.clone(),
-            human::figure(old_median, &old.unit),
-            human::figure(new_median, &new.unit),
-            human::change(old_median, new_median),
-        ];
-        let pair = |old: Option<f64>, new: Option<f64>| old.zip(new);
-        row.extend(pair(old.ratio, new.ratio).map_or_else(
-            || [String::new(), String::new(), String::new()],
-            |(old, new)| {
-                [
-                    human::ratio(old),
-                    human::ratio(new),
-                    human::change(old, new),
-                ]
-            },
-        ));
-        row.push(
-            pair(old.instructions, new.instructions)
-                .map(|(old, new)| human::change(old, new))
-                .unwrap_or_default(),
-        );
-        rows.push(row);
+        if let Some(old) = before.results.iter().find(|old| old.name == new.name) {
+            table.add_row(cells(old, new));
+        }
     }
-    let numbers = [false, true, true, true, true, true, true, true];
-    human::columns(&numbers, &rows)
+    table.trim_fmt() + "\n"
+}
+
+fn cells(old: &Row, new: &Row) -> Vec<String> {
+    let change = |old: Option<f64>, new: Option<f64>, format: &dyn Fn(f64) -> String| {
+        old.zip(new)
+            .map(|(old, new)| [format(old), format(new), human::change(old, new)])
+            .unwrap_or_default()
+    };
+    let metric = |value| human::metric(value, &new.unit);
+    let (before, now) = (old.summary.median, new.summary.median);
+    let mut cells = vec![new.name.clone()];
+    cells.extend(change(Some(before), Some(now), &metric));
+    cells.extend(change(old.ratio, new.ratio, &human::ratio));
+    cells.extend(change(old.instructions, new.instructions, &|n| {
+        format!("{n:.0}")
+    }));
+    cells
 }

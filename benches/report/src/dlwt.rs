@@ -1,48 +1,54 @@
-//! dlwt beside stock Lwt: the same benchmarks, linked with each.
+//! The benchmarks of dlwt: one source, linked with dlwt and with stock Lwt.
 
 use crate::human;
 use crate::program::{Measured, Program};
 use crate::results::Row;
-use crate::stats::least;
+use anyhow::{Context, Result};
 use regex::Regex;
-use std::error::Error;
 use std::path::Path;
 
-/// How many processes of each.
-const PAIRS: u32 = 7;
+const PREFIX: &str = "dlwt_";
 
-/// The two programs, and the benchmarks of theirs that are wanted.
+/// The number of processes of each program.
+const PROCESSES: u32 = 7;
+
+/// The two programs, and the names of the selected benchmarks.
 #[derive(Default)]
-pub struct Pairs {
+pub struct Pair {
     programs: Option<(Program, Program)>,
     pub names: Vec<String>,
 }
 
-/// What a benchmark of the two is called in the report.
+/// Returns the name that a benchmark of the pair has in the report.
 pub fn row_name(name: &str) -> String {
-    format!("dlwt_{name}")
+    format!("{PREFIX}{name}")
 }
 
-/// Calls into Rust beside the same operations of stock Lwt, which is slower than dlwt, the floor
-/// that the table has.
-pub fn beside_stock(rows: &[Row]) -> Vec<String> {
+/// Returns `true` if the row is a benchmark of dlwt.
+pub fn is_row(row: &Row) -> bool {
+    row.name.starts_with(PREFIX)
+}
+
+/// Compares calls into Rust with the same operations of stock Lwt. The baselines of the calls are
+/// dlwt's operations, which are faster.
+pub fn compare_with_stock(rows: &[Row]) -> Vec<String> {
     let named = |name: &str| rows.iter().find(|row| row.name == name);
     let pairs = [("ready_call", "bind_resolved"), ("yield_call", "wakeup")];
     let lines = pairs.into_iter().filter_map(|(call, operation)| {
-        let stock = named(&row_name(operation))?.floor.as_ref()?.spread.median;
-        let ratio = human::ratio(named(call)?.spread.median / stock);
+        let stock = named(&row_name(operation))?.baseline.as_ref()?;
+        let ratio = human::ratio(named(call)?.summary.median / stock.summary.median);
         Some(format!("{call} is {ratio} stock Lwt's {operation}"))
     });
     lines.collect()
 }
 
-impl Pairs {
-    /// Nothing if they were not built.
-    pub fn find(dir: &Path, filter: &Regex) -> Result<Self, Box<dyn Error>> {
+impl Pair {
+    /// Opens the programs. Where they were not built there are no benchmarks.
+    pub fn find(dir: &Path, filter: &Regex) -> Result<Self> {
         let [ours, stock] =
             ["ours", "stock"].map(|side| dir.join("dlwt").join(side).join("micro.exe"));
         if !ours.exists() || !stock.exists() {
-            return Ok(Pairs::default());
+            return Ok(Pair::default());
         }
         let all = Regex::new("")?;
         let (ours, stock) = (Program::open(ours, &all)?, Program::open(stock, &all)?);
@@ -50,24 +56,30 @@ impl Pairs {
             .names
             .iter()
             .filter(|name| filter.is_match(&row_name(name)));
-        Ok(Pairs {
+        Ok(Pair {
             names: names.cloned().collect(),
             programs: Some((ours, stock)),
         })
     }
 
-    /// One process of each, in turn. Of each only the fastest round counts, which was disturbed
-    /// least: the two cannot be measured within one process, so their rounds are no pairs.
-    pub fn measure(&self, name: &str, quick: bool) -> Result<Measured, Box<dyn Error>> {
+    /// Runs processes of both programs in turn. Only the fastest round of each process counts,
+    /// the one that was disturbed least: rounds of two processes cannot be paired.
+    pub fn measure(&self, name: &str, quick: bool) -> Result<Measured> {
         let (ours, stock) = self
             .programs
             .as_ref()
-            .ok_or("dlwt's benchmarks are not built")?;
-        let mut pairs = Vec::new();
-        let mut unit = String::new();
-        for i in 0..if quick { 1 } else { PAIRS } {
-            // Neither is always the one that comes first.
+            .context("dlwt's benchmarks are not built")?;
+        let mut measured = Measured {
+            name: row_name(name),
+            unit: String::new(),
+            micro: false,
+            samples: Vec::new(),
+            baseline: Some("stock".to_owned()),
+            baseline_samples: Vec::new(),
+        };
+        for i in 0..if quick { 1 } else { PROCESSES } {
             let measure = |program: &Program| program.measure(name, quick);
+            // The order alternates, so that neither always has the advantage.
             let (ours, stock) = if i % 2 == 0 {
                 let ours = measure(ours)?;
                 (ours, measure(stock)?)
@@ -75,17 +87,14 @@ impl Pairs {
                 let stock = measure(stock)?;
                 (measure(ours)?, stock)
             };
-            unit = ours.unit;
-            pairs.push((least(&ours.samples), least(&stock.samples)));
+            measured.unit = ours.unit;
+            measured.samples.push(fastest(&ours.samples));
+            measured.baseline_samples.push(fastest(&stock.samples));
         }
-        let (samples, floor_samples) = pairs.into_iter().unzip();
-        Ok(Measured {
-            name: row_name(name),
-            unit,
-            micro: false,
-            samples,
-            floor: Some("stock".to_owned()),
-            floor_samples,
-        })
+        Ok(measured)
     }
+}
+
+fn fastest(samples: &[f64]) -> f64 {
+    samples.iter().copied().fold(f64::INFINITY, f64::min)
 }

@@ -1,75 +1,78 @@
-//! How costs grow: the benchmarks whose names are a curve's and a place, drawn as lines.
+//! The charts of `make bench-growth`: the benchmarks `CURVE:X`, drawn as lines.
 
 use crate::lines::{self, Chart, Line, Point};
 use crate::results::Results;
-use std::error::Error;
+use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is drawn together.
+/// The curves of one chart.
 struct Plan {
     file: &'static str,
     title: &'static str,
-    /// What grows.
+    /// The label of the x axis.
     axis: &'static str,
-    /// The curves, and what is written beside them.
+    /// The curves and their labels.
     curves: &'static [(&'static str, &'static str)],
 }
 
 const PLANS: &[Plan] = &[
     Plan {
         file: "pending-calls",
-        title: "Time, with so many calls pending",
-        axis: "calls pending",
+        title: "Time by the number of pending calls",
+        axis: "pending calls",
         curves: &[
             (
                 "pending_minor_collection",
-                "minor collection, nothing to collect",
+                "minor collection of an empty heap",
             ),
-            ("in_flight_yield", "a call that yields, all of them"),
-            ("pending_yield", "a call that yields, the others wait"),
+            ("in_flight_yield", "call that yields, all at once"),
+            ("pending_yield", "call that yields beside pending ones"),
         ],
     },
     Plan {
         file: "pending-bytes",
         title: "Memory of a pending call",
-        axis: "calls pending",
+        axis: "pending calls",
         curves: &[("pending_bytes", "OCaml and Rust")],
     },
     Plan {
         file: "descriptors",
-        title: "Time, with so many descriptors watched",
-        axis: "descriptors watched, on which nothing happens",
+        title: "Time by the number of watched descriptors",
+        axis: "watched descriptors without events",
         curves: &[
-            ("descriptors_byte", "a byte through a pipe"),
-            ("descriptors_spawn_on", "work on another domain, and back"),
+            ("descriptors_byte", "byte through a pipe"),
+            ("descriptors_spawn_on", "task on another domain, and back"),
             ("descriptors_iteration", "iteration of the loop"),
         ],
     },
     Plan {
         file: "idle-domains",
-        title: "Time, with so many other domains asleep",
-        axis: "domains asleep",
+        title: "Time by the number of sleeping domains",
+        axis: "sleeping domains",
         curves: &[
-            ("idle_spawn_on_1", "work on another domain, one at a time"),
-            ("idle_spawn_on_1000", "the same, 1000 in flight"),
+            ("idle_spawn_on_1", "task on another domain, 1 in flight"),
+            (
+                "idle_spawn_on_1000",
+                "task on another domain, 1000 in flight",
+            ),
             ("idle_yield_call", "call that yields"),
             ("idle_ready_call", "call that is ready"),
         ],
     },
     Plan {
         file: "collections",
-        title: "Minor collection with nothing to collect",
+        title: "Minor collection of an empty heap",
         axis: "other domains",
         curves: &[
-            ("busy_minor_collection", "they compute"),
-            ("idle_minor_collection", "they sleep"),
+            ("busy_minor_collection", "others compute"),
+            ("idle_minor_collection", "others sleep"),
         ],
     },
     Plan {
         file: "busy-domains",
-        title: "Handlers of 50 µs a second, all domains together",
-        axis: "domains asleep beside the busy ones",
+        title: "Handlers of 50 µs: throughput of all domains",
+        axis: "sleeping domains beside the busy ones",
         curves: &[
             ("idle_busy_2", "2 busy domains"),
             ("idle_busy_1", "1 busy domain"),
@@ -77,8 +80,8 @@ const PLANS: &[Plan] = &[
     },
     Plan {
         file: "minor-heap",
-        title: "Handlers of 50 µs a second, all domains together",
-        axis: "1024 words of each busy domain's minor heap",
+        title: "Handlers of 50 µs: throughput of all domains",
+        axis: "minor heap of each busy domain, in 1024 words",
         curves: &[
             ("minor_heap_busy_2", "2 busy domains"),
             ("minor_heap_busy_1", "1 busy domain"),
@@ -86,12 +89,12 @@ const PLANS: &[Plan] = &[
     },
     Plan {
         file: "in-flight",
-        title: "Work on another domain, and back",
-        axis: "in flight at once",
+        title: "Tasks on another domain, and back",
+        axis: "tasks in flight",
         curves: &[
-            ("spawn_on_99", "delay, 99 of 100 are faster"),
+            ("spawn_on_99", "delay, 99th percentile"),
             ("spawn_on_median", "delay, median"),
-            ("spawn_on", "time for each"),
+            ("spawn_on", "time per task"),
         ],
     },
     Plan {
@@ -99,28 +102,29 @@ const PLANS: &[Plan] = &[
         title: "Messages through a channel to another domain",
         axis: "capacity of the channel",
         curves: &[
-            ("channel_99", "delay, 99 of 100 are faster"),
+            ("channel_99", "delay, 99th percentile"),
             ("channel_median", "delay, median"),
-            ("channel", "time for each"),
+            ("channel", "time per message"),
         ],
     },
 ];
 
-/// What is left of a benchmark's name after its curve's.
-fn place(name: &str, curve: &str) -> Option<f64> {
+/// Returns the x of a benchmark `CURVE:X`, if it belongs to `curve`.
+fn x(name: &str, curve: &str) -> Option<f64> {
     name.strip_prefix(curve)?.strip_prefix(':')?.parse().ok()
 }
 
 impl Plan {
+    /// Returns `None` if no point of the curve was measured.
     fn line(&self, results: &Results, curve: &str, label: &'static str) -> Option<Line> {
         let rows = results.results.iter();
         let rows: Vec<_> = rows
-            .filter_map(|row| Some((place(&row.name, curve)?, row)))
+            .filter_map(|row| Some((x(&row.name, curve)?, row)))
             .collect();
         let unit = rows.first()?.1.unit.clone();
         let points = rows.iter().map(|(x, row)| Point {
             x: *x,
-            y: row.spread,
+            y: row.summary,
         });
         Some(Line {
             label,
@@ -129,7 +133,7 @@ impl Plan {
         })
     }
 
-    /// Nothing if nothing of it was measured.
+    /// Returns `None` if no curve of the chart was measured.
     fn chart(&self, results: &Results) -> Option<Chart> {
         let lines: Vec<_> = self
             .curves
@@ -144,14 +148,14 @@ impl Plan {
     }
 }
 
-/// Draws what was measured. Returns the files.
-pub fn draw(results: &Results, dir: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+/// Draws all curves that were measured, and returns the files.
+pub fn draw(results: &Results, dir: &Path) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(dir)?;
     let mut files = Vec::new();
     for plan in PLANS {
         if let Some(chart) = plan.chart(results) {
             let file = dir.join(plan.file).with_extension("svg");
-            fs::write(&file, lines::draw(&chart))?;
+            lines::draw(&chart, &file)?;
             files.push(file);
         }
     }
@@ -163,9 +167,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_curve_and_a_place() {
-        assert_eq!(place("spawn_on:100", "spawn_on"), Some(100.0));
-        assert_eq!(place("spawn_on_median:100", "spawn_on"), None);
-        assert_eq!(place("spawn_on", "spawn_on"), None);
+    fn a_name_is_a_curve_and_an_x() {
+        assert_eq!(x("spawn_on:100", "spawn_on"), Some(100.0));
+        assert_eq!(x("spawn_on_median:100", "spawn_on"), None);
+        assert_eq!(x("spawn_on", "spawn_on"), None);
     }
 }

@@ -1,44 +1,47 @@
-//! Our web server beside others that do the same with Lwt alone, under the same load.
+//! `make bench-http`: the example web server and servers of Lwt alone, under the same load.
 
+mod cases;
 mod chart;
 mod server;
 mod table;
 mod wrk;
 
+use crate::machine;
 use crate::program::Measured;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::results::{Results, Row};
-use crate::{Progress, machine};
+use anyhow::{Context, Result};
+use cases::{HANDLERS, Handler, METRICS, Metric, Sample};
 use clap::Args;
 use server::{Running, Server};
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wrk::Load;
 
-/// Measures our web server beside others.
+/// Compares the example web server with others.
 ///
-/// The servers take turns, each in a process of its own, and so do the handlers. A ratio is the
-/// median of the rounds' ratios to cohttp's or, where that is not installed, the plain Lwt server.
+/// Every round starts a process of each server, and measures each of its handlers. A ratio is the
+/// median of the rounds' ratios to cohttp or, where that is not installed, to the plain Lwt server.
 #[derive(Args)]
 pub struct Options {
-    /// How long a server is measured in each round
+    /// How long each handler of a server is measured in a round
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 
-    /// How many rounds there are
+    /// The number of rounds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// How many connections ask, each one thing at a time
+    /// The number of connections, each with one request at a time
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
 
-    /// Print the change against the results of an earlier run
+    /// Print the change since an earlier run, given its results.json
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
 
-    /// Only see that it works, in one round of a second; the figures mean nothing
+    /// Only check that it runs, in one round of a second; the numbers mean nothing
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
 
@@ -46,89 +49,18 @@ pub struct Options {
     #[arg(long)]
     check: bool,
 
-    /// Where results.json and results.svg go
+    /// The directory for results.json and results.svg
     #[arg(long, value_name = "DIR", default_value = "target/bench/http")]
     out: PathBuf,
 
-    /// Where dune has built the servers
+    /// The directory where dune has built the servers
     #[arg(long, value_name = "DIR", default_value = "_build/default")]
     build: PathBuf,
 }
 
-/// What a server is asked for.
-struct Handler {
-    name: &'static str,
-    target: &'static str,
-}
-
-const HANDLERS: [Handler; 2] = [
-    Handler {
-        name: "hello",
-        target: "/",
-    },
-    Handler {
-        name: "compute",
-        target: "/compute?us=50",
-    },
-];
-
-/// What is measured of a server and a handler.
-struct Metric {
-    name: &'static str,
-    unit: &'static str,
-    heading: &'static str,
-}
-
-const METRICS: [Metric; 5] = [
-    Metric {
-        name: "requests",
-        unit: "/s",
-        heading: "requests",
-    },
-    Metric {
-        name: "p50",
-        unit: "ns",
-        heading: "p50",
-    },
-    Metric {
-        name: "p99",
-        unit: "ns",
-        heading: "p99",
-    },
-    Metric {
-        name: "cpu",
-        unit: "ns",
-        heading: "CPU of each",
-    },
-    // Where the two together need all cores, no server can be faster.
-    Metric {
-        name: "wrk",
-        unit: "ns",
-        heading: "and wrk's",
-    },
-];
-
-/// A figure for each of the metrics.
-type Figures = [f64; METRICS.len()];
-
-fn row_name(handler: &str, server: &str, metric: &str) -> String {
-    format!("http_{handler}_{server}_{metric}")
-}
-
-/// A row of the results.
-fn find<'a>(
-    results: &'a Results,
-    handler: &Handler,
-    server: &str,
-    metric: &str,
-) -> Option<&'a Row> {
-    let name = row_name(handler.name, server, metric);
-    results.results.iter().find(|row| row.name == name)
-}
-
-pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+pub fn run(options: &Options) -> Result<ExitCode> {
     let Some(version) = wrk::version()? else {
-        eprintln!("bench: wrk is not here, which asks the servers: apt-get install wrk");
+        eprintln!("bench: wrk is missing, which loads the servers: apt-get install wrk");
         return Ok(ExitCode::from(2));
     };
     let out = options.out.join("results");
@@ -142,10 +74,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         versions,
         results: rows,
     };
-    report.finish(&results, table::table, chart::draw)
+    report.finish(results, table::table, chart::draw)
 }
 
-fn measure(options: &Options) -> Result<Vec<Row>, Box<dyn Error>> {
+fn measure(options: &Options) -> Result<Vec<Row>> {
     let (rounds, seconds) = if options.quick {
         (1, 1)
     } else {
@@ -156,83 +88,81 @@ fn measure(options: &Options) -> Result<Vec<Row>, Box<dyn Error>> {
         seconds,
     };
     let servers = server::all(&options.build)?;
-    let mut progress = Progress::new(rounds as usize * servers.len());
+    let progress = Progress::new(rounds as usize * servers.len());
     let mut samples = vec![vec![Vec::new(); HANDLERS.len()]; servers.len()];
     for round in 0..rounds as usize {
         for place in 0..servers.len() {
-            // None is always the one that comes first.
+            // Each round starts with another server, so that none always has the advantage.
             let index = (round + place) % servers.len();
             progress.next(servers[index].label);
-            let figures = measure_once(&servers[index], &load)?;
-            for (samples, figures) in samples[index].iter_mut().zip(figures) {
-                samples.push(figures);
+            let new = measure_server(&servers[index], &load)?;
+            for (samples, sample) in samples[index].iter_mut().zip(new) {
+                samples.push(sample);
             }
         }
     }
 
     let mut rows = Vec::new();
-    let floor = server::floor(&servers);
-    let floors = &samples[floor];
+    let baseline = server::baseline(&servers);
     for (at, handler) in HANDLERS.iter().enumerate() {
-        for (index, (server, samples)) in servers.iter().zip(&samples).enumerate() {
-            let floor = (index != floor).then_some((servers[floor].name, floors[at].as_slice()));
-            rows.extend(rows_of(handler, server, &samples[at], floor));
+        for (index, (server, own)) in servers.iter().zip(&samples).enumerate() {
+            let beside = (servers[baseline].name, samples[baseline][at].as_slice());
+            let baseline = (index != baseline).then_some(beside);
+            rows.extend(rows_of(handler, server, &own[at], baseline));
         }
     }
     Ok(rows)
 }
 
-/// A process of the server, and what it does for each handler.
-fn measure_once(server: &Server, load: &Load) -> Result<[Figures; HANDLERS.len()], Box<dyn Error>> {
+/// Starts a process of the server, and takes one sample of each handler.
+fn measure_server(server: &Server, load: &Load) -> Result<[Sample; HANDLERS.len()]> {
     let running = server.start()?;
     let warm_up = Load {
         seconds: 1,
         ..*load
     };
-    let mut figures = [Figures::default(); HANDLERS.len()];
-    for (figures, handler) in figures.iter_mut().zip(&HANDLERS) {
-        *figures = warm_up
+    let mut samples = [Sample::default(); HANDLERS.len()];
+    for (sample, handler) in samples.iter_mut().zip(&HANDLERS) {
+        *sample = warm_up
             .run(&running.address, handler.target)
             .and_then(|_| measure_handler(&running, load, handler))
-            .map_err(|e| format!("{}, {}: {e}", server.label, handler.target))?;
+            .with_context(|| format!("{}, {}", server.label, handler.target))?;
     }
     running.stop()?;
-    Ok(figures)
+    Ok(samples)
 }
 
-fn measure_handler(
-    running: &Running,
-    load: &Load,
-    handler: &Handler,
-) -> Result<Figures, Box<dyn Error>> {
+fn measure_handler(running: &Running, load: &Load, handler: &Handler) -> Result<Sample> {
     let before = running.cpu_ns()?;
     let (measured, wrk) = load.run(&running.address, handler.target)?;
     let cpu = running.cpu_ns()? - before;
-    let of_each = |time: f64| time / measured.requests as f64;
+    let per_request = |time: f64| time / measured.requests as f64;
     Ok([
         measured.per_second,
         measured.p50,
         measured.p99,
-        of_each(cpu),
-        of_each(wrk),
+        per_request(cpu),
+        per_request(wrk),
     ])
 }
 
 fn rows_of(
     handler: &Handler,
     server: &Server,
-    samples: &[Figures],
-    floor: Option<(&str, &[Figures])>,
+    samples: &[Sample],
+    baseline: Option<(&str, &[Sample])>,
 ) -> Vec<Row> {
     let row = |(index, metric): (usize, &Metric)| {
-        let of = |figures: &[Figures]| figures.iter().map(|f| f[index]).collect();
+        let column = |samples: &[Sample]| samples.iter().map(|sample| sample[index]).collect();
         Row::new(&Measured {
-            name: row_name(handler.name, server.name, metric.name),
+            name: cases::row_name(handler.name, server.name, metric.name),
             unit: metric.unit.to_owned(),
             micro: false,
-            samples: of(samples),
-            floor: floor.map(|(name, _)| name.to_owned()),
-            floor_samples: floor.map(|(_, floor)| of(floor)).unwrap_or_default(),
+            samples: column(samples),
+            baseline: baseline.map(|(name, _)| name.to_owned()),
+            baseline_samples: baseline
+                .map(|(_, samples)| column(samples))
+                .unwrap_or_default(),
         })
     };
     METRICS.iter().enumerate().map(row).collect()

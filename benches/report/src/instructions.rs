@@ -1,16 +1,16 @@
-//! Instructions of one operation, which do not drift.
+//! Counts the instructions of one operation, a number that does not drift with the machine.
 
 use crate::program::Program;
 use std::process::{Command, Stdio};
 
-/// The difference of two runs leaves out what a process does once, the first collections of
-/// garbage included.
+/// The difference between two runs excludes what a process does once, such as its first garbage
+/// collections.
 const FEW: u32 = 10_000;
 const MANY: u32 = 50_000;
 
-/// What can count here.
+/// The tool that counts.
 pub enum Counter {
-    /// The processor: quick, but rarely there in a virtual machine.
+    /// The processor's own counter: quick, but rarely available in a virtual machine.
     Perf,
     Callgrind,
 }
@@ -23,13 +23,10 @@ const CALLGRIND: &[&str] = &[
 ];
 
 impl Counter {
+    /// Returns the best tool that works on this machine.
     pub fn find() -> Option<Self> {
-        if count(
-            Command::new(PERF[0]).args(&PERF[1..]).arg("true"),
-            perf_total,
-        )
-        .is_some()
-        {
+        let mut perf = Command::new(PERF[0]);
+        if count(perf.args(&PERF[1..]).arg("true"), perf_total).is_some() {
             return Some(Counter::Perf);
         }
         let valgrind = Command::new(CALLGRIND[0]).arg("--version").output();
@@ -38,7 +35,7 @@ impl Counter {
             .then_some(Counter::Callgrind)
     }
 
-    /// Nothing if the program did not run to its end.
+    /// Returns `None` if the program fails.
     pub fn per_operation(&self, program: &Program, name: &str) -> Option<f64> {
         let (tool, total): (_, fn(&str) -> Option<u64>) = match self {
             Counter::Perf => (PERF, perf_total),
@@ -60,13 +57,13 @@ fn count(command: &mut Command, total: fn(&str) -> Option<u64>) -> Option<u64> {
     }
 }
 
-/// `123,,instructions:u,...`, or `<not supported>` in place of the number.
+/// Parses `123,,instructions:u,...`. perf may print `<not supported>` in place of the number.
 fn perf_total(text: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.contains("instructions:u"))?;
     line.split(',').next()?.parse().ok()
 }
 
-/// `==1== Collected : 123`
+/// Parses `==1== Collected : 123`.
 fn callgrind_total(text: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.contains("Collected :"))?;
     line.rsplit(' ').next()?.parse().ok()

@@ -1,9 +1,10 @@
-//! Where and with what the figures were taken.
+//! The machine and the versions that results were measured with.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
+/// Describes this machine. What the system does not tell is left out.
 pub fn machine() -> BTreeMap<String, String> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -24,20 +25,27 @@ pub fn machine() -> BTreeMap<String, String> {
     ])
 }
 
+/// Returns the commit and the versions of the tools that are installed.
 pub fn versions() -> BTreeMap<String, String> {
     known([
-        ("commit", says("git", &["describe", "--always", "--dirty"])),
-        ("dune", says("dune", &["--version"])),
-        ("lwt", says("ocamlfind", &["query", "-format", "%v", "lwt"])),
-        ("ocaml", says("ocamlfind", &["ocamlopt", "-version"])),
+        (
+            "commit",
+            output("git", &["describe", "--always", "--dirty"]),
+        ),
+        ("dune", output("dune", &["--version"])),
+        (
+            "lwt",
+            output("ocamlfind", &["query", "-format", "%v", "lwt"]),
+        ),
+        ("ocaml", output("ocamlfind", &["ocamlopt", "-version"])),
         (
             "rust",
-            says("rustc", &["--version"]).map(|v| v.replace("rustc ", "")),
+            output("rustc", &["--version"]).map(|v| v.replace("rustc ", "")),
         ),
     ])
 }
 
-fn says(program: &str, arguments: &[&str]) -> Option<String> {
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
     let output = command
         .args(arguments)

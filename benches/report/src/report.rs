@@ -1,27 +1,27 @@
-//! What becomes of results: a file, charts, a table, and an exit code.
+//! Reports results: writes the JSON file and the charts, prints the tables, and checks the targets.
 
-use crate::compare;
 use crate::results::Results;
-use std::error::Error;
+use crate::{compare, targets};
+use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Puts charts where it is told, and says which files they are.
-pub type Draw = fn(&Results, &Path) -> Result<Vec<PathBuf>, Box<dyn Error>>;
+/// Writes charts to a path without an extension, and returns the files.
+pub type Draw = fn(&Results, &Path) -> Result<Vec<PathBuf>>;
 
 pub struct Report {
-    /// Where the results go, without the ending.
+    /// Where the results go, without an extension.
     out: PathBuf,
-    /// What they are compared with.
+    /// The results of an earlier run to compare with.
     before: Option<Results>,
-    /// Whether a target that is missed is a failure.
+    /// Whether to fail if a target is missed.
     check: bool,
 }
 
 impl Report {
-    /// Fails early, before anything is measured.
-    pub fn new(out: PathBuf, before: Option<&Path>, check: bool) -> Result<Self, Box<dyn Error>> {
+    /// Fails if `before` cannot be read, so that nothing is measured in vain.
+    pub fn new(out: PathBuf, before: Option<&Path>, check: bool) -> Result<Self> {
         Ok(Report {
             out,
             before: before.map(Results::read).transpose()?,
@@ -31,16 +31,17 @@ impl Report {
 
     pub fn finish(
         &self,
-        results: &Results,
+        mut results: Results,
         table: fn(&Results) -> String,
         draw: Draw,
-    ) -> Result<ExitCode, Box<dyn Error>> {
+    ) -> Result<ExitCode> {
+        targets::judge(&mut results);
         if let Some(dir) = self.out.parent() {
             fs::create_dir_all(dir)?;
         }
         let json = self.out.with_extension("json");
         results.write(&json)?;
-        // What was written can be read.
+        // Everything below uses the file, so that a file that cannot be read back is noticed.
         let results = Results::read(&json)?;
         let charts = draw(&results, &self.out)?;
 

@@ -1,36 +1,43 @@
-//! The results on a terminal.
+//! The results as a table.
 
+use crate::columns::{
+    self,
+    Align::{Number, Text},
+};
 use crate::results::{Results, Row};
 use crate::{dlwt, human};
 use std::collections::BTreeMap;
 
-const HEADINGS: [&str; 9] = [
-    "", "median", "min", "max", "ratio", "floor", "", "instr.", "target",
-];
-
 pub fn table(results: &Results) -> String {
-    let mut rows = vec![HEADINGS.map(str::to_owned).to_vec()];
-    rows.extend(results.results.iter().map(cells));
-    let numbers = [false, true, true, true, true, true, false, true, false];
-    let mut text = human::columns(&numbers, &rows);
-    for line in dlwt::beside_stock(&results.results) {
-        text += &format!("\n{line}");
+    let mut table = columns::table(&[
+        ("benchmark", Text),
+        ("median", Number),
+        ("min", Number),
+        ("max", Number),
+        ("instr.", Number),
+        ("ratio", Number),
+        ("baseline", Number),
+        ("", Text),
+        ("target", Text),
+    ]);
+    table.add_rows(results.results.iter().map(cells));
+    let mut text = table.trim_fmt() + "\n\n";
+    for line in dlwt::compare_with_stock(&results.results) {
+        text += &format!("{line}\n");
     }
-    text += "\n";
-    text += &notes(results);
-    text
+    text + &notes(results)
 }
 
-/// Where the results come from.
+/// Describes where the results were measured, and how.
 pub fn notes(results: &Results) -> String {
     let mut text = format!("{}\n{}\n", list(&results.machine), list(&results.versions));
     if results.quick {
-        text += "A quick run: the figures mean nothing.\n";
+        text += "A quick run: the numbers mean nothing.\n";
     }
     text
 }
 
-/// Targets, and whether they are met.
+/// Returns the targets of a row, each with `met` or `MISSED`.
 pub fn verdicts(row: &Row) -> impl Iterator<Item = String> {
     row.target.iter().map(|verdict| {
         let met = if verdict.met { "met" } else { "MISSED" };
@@ -38,26 +45,26 @@ pub fn verdicts(row: &Row) -> impl Iterator<Item = String> {
     })
 }
 
-fn cells(row: &Row) -> Vec<String> {
-    let figure = |value| human::figure(value, &row.unit);
-    let floor = row.floor.as_ref();
-    vec![
+fn cells(row: &Row) -> [String; 9] {
+    let metric = |value| human::metric(value, &row.unit);
+    let instructions = row.instructions.map(|n| format!("{n:.0}"));
+    let (baseline, name) = row.baseline.as_ref().map_or_else(Default::default, |b| {
+        (metric(b.summary.median), b.name.clone())
+    });
+    [
         row.name.clone(),
-        figure(row.spread.median),
-        figure(row.spread.min),
-        figure(row.spread.max),
+        metric(row.summary.median),
+        metric(row.summary.min),
+        metric(row.summary.max),
+        instructions.unwrap_or_default(),
         row.ratio.map(human::ratio).unwrap_or_default(),
-        floor.map(|f| figure(f.spread.median)).unwrap_or_default(),
-        floor.map(|f| f.name.clone()).unwrap_or_default(),
-        row.instructions
-            .map(|n| format!("{n:.0}"))
-            .unwrap_or_default(),
+        baseline,
+        name,
         verdicts(row).collect::<Vec<_>>().join(", "),
     ]
 }
 
-/// Names and values in a line.
-pub fn list(values: &BTreeMap<String, String>) -> String {
+fn list(values: &BTreeMap<String, String>) -> String {
     let values = values.iter().map(|(name, value)| format!("{name} {value}"));
     values.collect::<Vec<_>>().join(", ")
 }

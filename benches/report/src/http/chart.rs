@@ -1,108 +1,104 @@
-//! The results as a picture: bars, a column of them for each metric.
+//! The results as bars: one small chart for each handler and metric.
 
-use super::server::NAMES;
-use super::{HANDLERS, Handler, METRICS, Metric, find};
+use super::cases::{HANDLERS, Handler, METRICS, SERVERS, rows};
+use crate::chart::{self, Area, BASELINE, FAINT, INK, LINE, MARGIN, text};
 use crate::results::{Results, Row};
-use crate::svg::{FAINT, INK, MARGIN, Picture, colour};
 use crate::{human, table};
-use std::error::Error;
-use std::fs;
+use anyhow::Result;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 use std::path::{Path, PathBuf};
 
-/// Where the columns begin, how far they lie apart, and the longest bar.
-const FIRST: f64 = 110.0;
-const COLUMN: f64 = 240.0;
-const BAR: f64 = 110.0;
-const ROW: f64 = 24.0;
-const THICK: f64 = 14.0;
-const WIDTH: f64 = FIRST + COLUMN * METRICS.len() as f64;
+/// Where the first chart begins.
+const FIRST: i32 = 110;
+/// The width of a chart, and of its longest bar.
+const COLUMN: i32 = 240;
+const BAR: i32 = 110;
+const WIDTH: i32 = FIRST + COLUMN * METRICS.len() as i32;
 
-/// Returns the file.
-pub fn draw(results: &Results, out: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+/// A server's label, and its rows, one for each metric.
+type Servers<'a> = Vec<(&'static str, Vec<&'a Row>)>;
+
+/// Draws all results, and returns the file.
+pub fn draw(results: &Results, out: &Path) -> Result<Vec<PathBuf>> {
+    let servers = |handler: &Handler| -> Servers {
+        let all = SERVERS.into_iter();
+        all.filter_map(|(name, label)| Some((label, rows(results, handler, name)?)))
+            .collect()
+    };
+    let handlers: Vec<_> = HANDLERS.iter().map(|h| (h, servers(h))).collect();
+
+    let mut notes = vec![
+        "Bar: median of all rounds. Line: minimum to maximum. Number: median, and ratio to the \
+         grey server, the baseline. CPU times are for one request."
+            .to_owned(),
+        "Green: all targets are met. Red: a target is missed.".to_owned(),
+    ];
+    notes.extend(table::notes(results).lines().map(str::to_owned));
     let file = out.with_extension("svg");
-    fs::write(&file, chart(results))?;
+    let all = handlers.iter().map(|(_, servers)| height(servers)).sum();
+    chart::write(&file, (WIDTH, all), "Web servers", &notes, |area| {
+        let mut rest = area.clone();
+        for (handler, servers) in &handlers {
+            let (top, below) = rest.split_vertically(height(servers));
+            draw_handler(handler, servers, &top)?;
+            rest = below;
+        }
+        Ok(())
+    })?;
     Ok(vec![file])
 }
 
-fn chart(results: &Results) -> String {
-    let mut picture = Picture::default();
-    picture.heading("Web servers");
-    picture.note(
-        "A bar is the median of all rounds, its line reaches from the least to the most. \
-         Green meets its target, red misses it.",
-    );
-    for line in table::notes(results).lines() {
-        picture.note(line);
+fn height(servers: &Servers) -> i32 {
+    (3 + servers.len() as i32) * LINE
+}
+
+fn draw_handler(handler: &Handler, servers: &Servers, area: &Area) -> Result<()> {
+    let title = format!("GET {}", handler.target);
+    text(area, &title, (MARGIN, LINE / 2), HPos::Left, INK)?;
+    for (i, (label, _)) in servers.iter().enumerate() {
+        let at = (FIRST - 10, (2 * i as i32 + 5) * LINE / 2);
+        text(area, label, at, HPos::Right, INK)?;
     }
-    for handler in &HANDLERS {
-        picture.y += 40.0;
-        let title = format!("GET {}", handler.target);
-        picture.text_at(MARGIN, picture.y, "start", INK, &title);
-        picture.y += ROW;
-        for (metric, x) in METRICS.iter().zip(columns()) {
-            picture.text_at(x, picture.y, "start", FAINT, metric.heading);
-        }
-        for (name, label) in NAMES {
-            server(&mut picture, results, handler, name, label);
-        }
+    for (i, metric) in METRICS.iter().enumerate() {
+        let x = FIRST + i as i32 * COLUMN;
+        text(area, metric.heading, (x, 3 * LINE / 2), HPos::Left, FAINT)?;
+        let rows: Vec<_> = servers.iter().map(|(_, rows)| rows[i]).collect();
+        let column = area.margin(2 * LINE, LINE, x, WIDTH - x - COLUMN);
+        draw_bars(&rows, &column)?;
     }
-    picture.finish(WIDTH)
+    Ok(())
 }
 
-fn columns() -> impl Iterator<Item = f64> {
-    (0..METRICS.len()).map(|index| FIRST + COLUMN * index as f64)
-}
+fn draw_bars(rows: &[&Row], area: &Area) -> Result<()> {
+    let longest = rows.iter().map(|row| row.summary.median);
+    let longest = longest.fold(f64::MIN_POSITIVE, f64::max);
+    // Rounds that were disturbed may exceed the chart: their lines end at its edge.
+    let edge = longest * 1.1;
+    let mut context = ChartBuilder::on(area)
+        .margin_right(COLUMN - BAR * 11 / 10)
+        .build_cartesian_2d(0.0..edge, rows.len() as f64..0.0)?;
+    for (i, row) in rows.iter().enumerate() {
+        let y = i as f64 + 0.5;
+        let colour = match row.baseline {
+            Some(_) => chart::colour(row),
+            None => BASELINE,
+        };
+        let bar = [(0.0, y - 0.3), (row.summary.median, y + 0.3)];
+        context.draw_series([Rectangle::new(bar, colour.filled())])?;
+        let range = vec![
+            (row.summary.min.min(edge), y),
+            (row.summary.max.min(edge), y),
+        ];
+        context.draw_series([PathElement::new(range, INK.mix(0.5))])?;
 
-fn server(picture: &mut Picture, results: &Results, handler: &Handler, name: &str, label: &str) {
-    let rows = METRICS
-        .iter()
-        .map(|metric| find(results, handler, name, metric.name));
-    // One that is not installed was not measured.
-    let Some(rows) = rows.collect::<Option<Vec<_>>>() else {
-        return;
-    };
-    picture.y += ROW;
-    picture.text_at(FIRST - 10.0, picture.y, "end", INK, label);
-    for ((row, metric), x) in rows.into_iter().zip(&METRICS).zip(columns()) {
-        bar(picture, row, x, BAR / most(results, handler, metric));
+        let metric = human::metric(row.summary.median, &row.unit);
+        let label = match row.ratio {
+            Some(ratio) => format!("{metric}, {}", human::ratio(ratio)),
+            None => metric,
+        };
+        let at = (BAR * 11 / 10 + 6, (2 * i as i32 + 1) * LINE / 2);
+        text(area, &label, at, HPos::Left, INK)?;
     }
-}
-
-/// What the longest bar is, in its unit.
-fn most(results: &Results, handler: &Handler, metric: &Metric) -> f64 {
-    let rows = NAMES
-        .iter()
-        .filter_map(|(name, _)| find(results, handler, name, metric.name));
-    rows.map(|row| row.spread.median).fold(0.0, f64::max)
-}
-
-fn bar(picture: &mut Picture, row: &Row, x: f64, scale: f64) {
-    let colour = if row.floor.is_some() {
-        colour(row)
-    } else {
-        FAINT
-    };
-    // What disturbed a round may have been long.
-    let length = |value: f64| (value * scale).min(BAR * 1.1);
-    let (y, middle) = (picture.y - THICK + 3.0, picture.y - THICK / 2.0 + 3.0);
-    let median = length(row.spread.median);
-    picture.add(format_args!(
-        r#"<rect x="{x:.1}" y="{y:.1}" width="{median:.1}" height="{THICK}" fill="{colour}"/>"#
-    ));
-    let (least, most) = (x + length(row.spread.min), x + length(row.spread.max));
-    picture.add(format_args!(
-        r#"<path d="M{least:.1} {middle:.1}H{most:.1}" stroke="{INK}" stroke-opacity="0.5"/>"#
-    ));
-    let figure = human::figure(row.spread.median, &row.unit);
-    let text = match row.ratio {
-        Some(ratio) => format!("{figure}, {}", human::ratio(ratio)),
-        None => figure,
-    };
-    picture.text_at(
-        x + length(f64::INFINITY) + 6.0,
-        picture.y,
-        "start",
-        INK,
-        &text,
-    );
+    Ok(())
 }

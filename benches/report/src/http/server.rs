@@ -1,6 +1,7 @@
-//! The servers' processes.
+//! The processes of the servers.
 
-use std::error::Error;
+use super::cases::SERVERS;
+use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,23 +9,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How a server is called in the results, and by people.
-pub const NAMES: [(&str, &str); 4] = [
-    ("plain", "plain Lwt"),
-    ("1", "1 domain"),
-    ("2", "2 domains"),
-    ("cohttp", "cohttp"),
-];
-
-/// Which of them the others are compared with: cohttp, what people use, or where it is not installed
-/// what takes its place.
-pub fn floor(servers: &[Server]) -> usize {
-    let cohttp = servers.iter().position(|server| server.name == "cohttp");
-    cohttp.unwrap_or(0)
-}
-
-/// Nobody needs so long to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A server that has not exited this long after SIGTERM never will.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct Server {
     pub name: &'static str,
@@ -33,19 +19,19 @@ pub struct Server {
     arguments: Vec<String>,
 }
 
-/// A process that is killed unless it was stopped.
+/// A running server. Dropping it kills the process.
 pub struct Running {
     process: Child,
-    /// It may say more, which nobody reads.
+    /// Kept open: a server that writes to a closed pipe would get an error.
     output: BufReader<ChildStdout>,
     pub address: String,
 }
 
-/// Those that were built, in the order of their names. All do the same work for a microsecond.
-pub fn all(build: &Path) -> Result<Vec<Server>, Box<dyn Error>> {
+/// Returns the servers that were built. All of them compute equally much for a microsecond.
+pub fn all(build: &Path) -> Result<Vec<Server>> {
     let ours = build.join("examples/http/http.exe");
     let rounds = calibrate(&ours)?;
-    let servers = NAMES.into_iter().map(|(name, label)| {
+    let servers = SERVERS.into_iter().map(|(name, label)| {
         let mut arguments = ["--listen", "127.0.0.1:0", "--rounds-per-us", &rounds]
             .map(str::to_owned)
             .to_vec();
@@ -69,27 +55,33 @@ pub fn all(build: &Path) -> Result<Vec<Server>, Box<dyn Error>> {
         .collect())
 }
 
-fn calibrate(program: &Path) -> Result<String, Box<dyn Error>> {
-    let at = |e: &dyn Error| format!("{}: {e}", program.display());
-    let output = Command::new(program)
-        .arg("--calibrate")
-        .output()
-        .map_err(|e| at(&e))?;
-    let text = String::from_utf8(output.stdout)?.trim().to_owned();
-    text.parse::<f64>().map_err(|e| at(&e))?;
-    Ok(text)
+/// Returns the index of the server that the others are compared with: cohttp, which is what people
+/// use, or the first one where cohttp is not installed.
+pub fn baseline(servers: &[Server]) -> usize {
+    let cohttp = servers.iter().position(|server| server.name == "cohttp");
+    cohttp.unwrap_or(0)
+}
+
+fn calibrate(program: &Path) -> Result<String> {
+    let calibrate = || -> Result<String> {
+        let output = Command::new(program).arg("--calibrate").output()?;
+        let text = String::from_utf8(output.stdout)?.trim().to_owned();
+        text.parse::<f64>()?;
+        Ok(text)
+    };
+    calibrate().with_context(|| format!("{} --calibrate", program.display()))
 }
 
 impl Server {
-    /// Returns when it listens.
-    pub fn start(&self) -> Result<Running, Box<dyn Error>> {
+    /// Starts a process, and returns once it listens.
+    pub fn start(&self) -> Result<Running> {
         let mut process = Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|e| format!("{}: {e}", self.program.display()))?;
-        let output = process.stdout.take().ok_or("its output is piped")?;
+            .with_context(|| self.program.display().to_string())?;
+        let output = process.stdout.take().context("standard output is piped")?;
         let mut running = Running {
             process,
             output: BufReader::new(output),
@@ -98,7 +90,7 @@ impl Server {
         let mut line = String::new();
         running.output.read_line(&mut line)?;
         running.address = address(&line)
-            .ok_or_else(|| format!("{} does not listen: {line:?}", self.label))?
+            .with_context(|| format!("{} does not listen: it printed {line:?}", self.label))?
             .to_owned();
         Ok(running)
     }
@@ -106,35 +98,35 @@ impl Server {
 
 impl Running {
     /// See [`cpu_ns`].
-    pub fn cpu_ns(&self) -> Result<f64, Box<dyn Error>> {
+    pub fn cpu_ns(&self) -> Result<f64> {
         cpu_ns(&self.process)
     }
 
-    /// Asks it to end, which it does without complaint.
-    pub fn stop(mut self) -> Result<(), Box<dyn Error>> {
+    /// Sends SIGTERM, and fails unless the process then exits with success.
+    pub fn stop(mut self) -> Result<()> {
         let id = self.process.id().to_string();
         Command::new("sh").args(["-c", "kill $0", &id]).status()?;
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            match self.process.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(format!("after SIGTERM: {status}").into()),
-                None => sleep(Duration::from_millis(10)),
+        while start.elapsed() < STOP_TIMEOUT {
+            if let Some(status) = self.process.try_wait()? {
+                ensure!(status.success(), "after SIGTERM: {status}");
+                return Ok(());
             }
+            sleep(Duration::from_millis(10));
         }
-        Err("it does not end after SIGTERM".into())
+        bail!("it does not exit after SIGTERM")
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nothing to do where it has ended.
+        // Both fail if the process has exited, which is fine.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// From `NAME: listening on ADDR:PORT`, and perhaps more words.
+/// Parses `NAME: listening on ADDR:PORT`, after which there may be more words.
 fn address(line: &str) -> Option<&str> {
     line.split_once(": listening on ")?
         .1
@@ -142,15 +134,15 @@ fn address(line: &str) -> Option<&str> {
         .next()
 }
 
-/// What all threads of a process have had, in user code and in the kernel.
-pub fn cpu_ns(process: &Child) -> Result<f64, Box<dyn Error>> {
+/// Returns the CPU time that all threads of a process have used, in user space and in the kernel.
+pub fn cpu_ns(process: &Child) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
-    cpu_in(&stat).ok_or_else(|| format!("no CPU times in {stat:?}").into())
+    parse_cpu_ns(&stat).with_context(|| format!("no CPU times in {stat:?}"))
 }
 
-/// The fields `utime` and `stime`, in ticks, of which Linux shows a hundred a second. Before them
-/// comes a name in parentheses, in which anything may be.
-fn cpu_in(stat: &str) -> Option<f64> {
+/// Adds the fields `utime` and `stime`, in ticks of 10 ms on Linux. The name before them is in
+/// parentheses, and may contain any character.
+fn parse_cpu_ns(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -162,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_it_listens() {
+    fn addresses() {
         let ours = "http: listening on 127.0.0.1:41001 with 2 domains\n";
         assert_eq!(address(ours), Some("127.0.0.1:41001"));
         assert_eq!(address("plain: listening on [::1]:80\n"), Some("[::1]:80"));
@@ -173,7 +165,7 @@ mod tests {
     #[test]
     fn cpu_times() {
         let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 100 0 0 0 7 5 0 0 20 0 4 0 100 200 300";
-        assert_eq!(cpu_in(stat), Some(12e7));
-        assert_eq!(cpu_in("42 (a) S 1"), None);
+        assert_eq!(parse_cpu_ns(stat), Some(12e7));
+        assert_eq!(parse_cpu_ns("42 (a) S 1"), None);
     }
 }

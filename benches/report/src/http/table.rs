@@ -1,41 +1,39 @@
-//! The results on a terminal.
+//! The results as a table.
 
-use super::server::NAMES;
-use super::{HANDLERS, Handler, METRICS, Metric, find};
+use super::cases::{HANDLERS, Handler, METRICS, SERVERS, rows};
+use crate::columns::{
+    self,
+    Align::{Number, Text},
+};
 use crate::results::Results;
 use crate::{human, table};
 
 pub fn table(results: &Results) -> String {
-    let mut rows = vec![headings()];
+    let metrics = METRICS.iter().flat_map(|m| [m.heading, "ratio"]);
+    let columns: Vec<_> = [("server", Text)]
+        .into_iter()
+        .chain(metrics.map(|heading| (heading, Number)))
+        .chain([("target", Text)])
+        .collect();
+    let mut table = columns::table(&columns);
     for handler in &HANDLERS {
-        rows.push(vec![format!("GET {}", handler.target)]);
-        let servers = NAMES.into_iter();
-        rows.extend(servers.filter_map(|(name, label)| cells(results, handler, name, label)));
+        table.add_row([format!("GET {}", handler.target)]);
+        let servers = SERVERS.into_iter();
+        table.add_rows(servers.filter_map(|(name, label)| cells(results, handler, name, label)));
     }
-    let mut numbers = vec![true; rows[0].len()];
-    numbers[0] = false;
-    numbers[rows[0].len() - 1] = false;
-    let mut text = human::columns(&numbers, &rows);
-    text += "\nMedians of the rounds, and of their ratios to the server that has none. No request failed.\n";
-    text += &table::notes(results);
-    text
+    table.trim_fmt()
+        + "\n\nMedians of the rounds, and of their ratios to the server that has none. CPU times are \
+           for one request. No request failed.\n"
+        + &table::notes(results)
 }
 
-fn headings() -> Vec<String> {
-    let metrics = METRICS.iter().flat_map(|metric| [metric.heading, "ratio"]);
-    let all = [""].into_iter().chain(metrics).chain(["targets"]);
-    all.map(str::to_owned).collect()
-}
-
-/// Nothing where the server was not measured.
 fn cells(results: &Results, handler: &Handler, server: &str, label: &str) -> Option<Vec<String>> {
     let mut cells = vec![format!("  {label}")];
     let mut targets = Vec::new();
-    for Metric { name, heading, .. } in METRICS {
-        let row = find(results, handler, server, name)?;
-        cells.push(human::figure(row.spread.median, &row.unit));
+    for (row, metric) in rows(results, handler, server)?.into_iter().zip(&METRICS) {
+        cells.push(human::metric(row.summary.median, &row.unit));
         cells.push(row.ratio.map(human::ratio).unwrap_or_default());
-        targets.extend(table::verdicts(row).map(|verdict| format!("{heading} {verdict}")));
+        targets.extend(table::verdicts(row).map(|verdict| format!("{} {verdict}", metric.heading)));
     }
     cells.push(targets.join(", "));
     Some(cells)

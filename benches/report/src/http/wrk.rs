@@ -1,17 +1,17 @@
-//! The load: wrk, and what it says.
+//! wrk, which loads the servers, and the parser of its output.
 
 use super::server::cpu_ns;
-use std::error::Error;
+use anyhow::{Context, Result, bail, ensure};
 use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
 
-/// One thread of wrk, which leaves the other cores to the server.
+/// A load by one thread of wrk, which leaves the other cores to the server.
 pub struct Load {
     pub connections: u32,
     pub seconds: u32,
 }
 
-/// What came of it, without errors. Times are in nanoseconds.
+/// The outcome of a load without errors. Times are in nanoseconds.
 #[derive(Debug, PartialEq)]
 pub struct Measured {
     pub requests: u64,
@@ -20,13 +20,12 @@ pub struct Measured {
     pub p99: f64,
 }
 
-/// wrk's version; nothing where there is no wrk.
-pub fn version() -> Result<Option<String>, Box<dyn Error>> {
+/// Returns wrk's version, or `None` if wrk is not installed.
+pub fn version() -> Result<Option<String>> {
     match Command::new("wrk").arg("--version").output() {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(format!("wrk: {e}").into()),
-        Ok(output) => {
-            let text = String::from_utf8(output.stdout)?;
+        output => {
+            let text = String::from_utf8(output.context("wrk")?.stdout)?;
             let mut words = text.split_whitespace().skip_while(|word| *word != "wrk");
             Ok(Some(words.nth(1).unwrap_or("unknown").to_owned()))
         }
@@ -34,8 +33,8 @@ pub fn version() -> Result<Option<String>, Box<dyn Error>> {
 }
 
 impl Load {
-    /// Returns the CPU time of wrk, too. Fails if any request does.
-    pub fn run(&self, address: &str, target: &str) -> Result<(Measured, f64), Box<dyn Error>> {
+    /// Returns the outcome, and the CPU time of wrk. Fails if a request fails.
+    pub fn run(&self, address: &str, target: &str) -> Result<(Measured, f64)> {
         let mut wrk = Command::new("wrk")
             .args(["--threads", "1", "--latency"])
             .args(["--connections", &self.connections.to_string()])
@@ -44,20 +43,18 @@ impl Load {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        let said = wrk.stdout.take().map(io::read_to_string);
-        // It has ended, and is remembered until it is waited for.
+        let output = wrk.stdout.take().map(io::read_to_string);
+        // wrk has exited now. Its CPU time can be read until it is waited for.
         let cpu_ns = cpu_ns(&wrk);
         let status = wrk.wait()?;
-        if !status.success() {
-            return Err(format!("wrk: {status}").into());
-        }
-        let said = said.ok_or("its output is piped")??;
-        Ok((parse(&said)?, cpu_ns?))
+        ensure!(status.success(), "wrk: {status}");
+        let output = output.context("standard output is piped")??;
+        Ok((parse(&output)?, cpu_ns?))
     }
 }
 
-/// Refuses what wrk is not known to say: it may be an error.
-fn parse(text: &str) -> Result<Measured, Box<dyn Error>> {
+/// Rejects lines that are not known: they may be errors.
+fn parse(text: &str) -> Result<Measured> {
     let (mut requests, mut per_second, mut p50, mut p99) = (None, None, None, None);
     for line in text.lines() {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -65,9 +62,9 @@ fn parse(text: &str) -> Result<Measured, Box<dyn Error>> {
             ["99%", value] => p99 = Some(time(value)?),
             [count, "requests", "in", _, _, "read"] => requests = Some(count.parse()?),
             ["Requests/sec:", value] => per_second = Some(value.parse()?),
-            // Only said where there are any.
+            // wrk prints these lines only if there were errors.
             ["Socket", "errors:", ..] | ["Non-2xx", "or", "3xx", "responses:", _] => {
-                return Err(line.trim().into());
+                bail!("{}", line.trim());
             }
             []
             | ["Running", _, "test", "@", _]
@@ -77,7 +74,7 @@ fn parse(text: &str) -> Result<Measured, Box<dyn Error>> {
             | ["Latency" | "Req/Sec", _, _, _, _]
             | ["75%" | "90%", _]
             | ["Transfer/sec:", _] => {}
-            _ => return Err(format!("what does wrk mean by {line:?}?").into()),
+            _ => bail!("wrk printed an unknown line: {line:?}"),
         }
     }
     match (requests, per_second, p50, p99) {
@@ -87,12 +84,12 @@ fn parse(text: &str) -> Result<Measured, Box<dyn Error>> {
             p50,
             p99,
         }),
-        _ => Err(format!("wrk does not say all: {text}").into()),
+        _ => bail!("wrk's output is incomplete: {text}"),
     }
 }
 
-/// `1.50ms`
-fn time(text: &str) -> Result<f64, Box<dyn Error>> {
+/// Parses a time such as `1.50ms`.
+fn time(text: &str) -> Result<f64> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let nanoseconds = match unit {
         "us" => 1e3,
@@ -100,7 +97,7 @@ fn time(text: &str) -> Result<f64, Box<dyn Error>> {
         "s" => 1e9,
         "m" => 60e9,
         "h" => 3600e9,
-        _ => return Err(format!("{text} is no time").into()),
+        _ => bail!("{text:?} is not a time"),
     };
     let number: f64 = text[..text.len() - unit.len()].parse()?;
     Ok(number * nanoseconds)
@@ -132,7 +129,7 @@ Transfer/sec:      3.26MB
     }
 
     #[test]
-    fn all_is_well() {
+    fn complete_output() {
         let expected = Measured {
             requests: 46_478,
             per_second: 23_123.64,
@@ -143,16 +140,16 @@ Transfer/sec:      3.26MB
     }
 
     #[test]
-    fn errors_fail() {
-        let said = with("  Socket errors: connect 0, read 7, write 0, timeout 0");
-        assert!(said.is_err_and(|e| e.contains("read 7")));
-        let said = with("  Non-2xx or 3xx responses: 3");
-        assert!(said.is_err_and(|e| e.contains("responses: 3")));
+    fn errors_are_failures() {
+        let result = with("  Socket errors: connect 0, read 7, write 0, timeout 0");
+        assert!(result.is_err_and(|e| e.contains("read 7")));
+        let result = with("  Non-2xx or 3xx responses: 3");
+        assert!(result.is_err_and(|e| e.contains("responses: 3")));
         assert!(with("unable to connect").is_err());
     }
 
     #[test]
-    fn nothing_may_be_missing() {
+    fn incomplete_output_is_rejected() {
         let lines = ["50%", "99%", "requests in", "Requests/sec"];
         for missing in lines {
             let lines = GOOD.lines().filter(|line| !line.contains(missing));

@@ -2,11 +2,11 @@ open Benches_harness
 
 let counts = [ 1; 1_000; 10_000; 100_000; 1_000_000 ]
 
-(* So many others wait, and nothing happens to them. *)
+(* Measures an operation while [count] other calls stay pending. *)
 let beside curve prepare count =
   Bench.operation (Bench.point curve count) (fun () ->
       let others = Array.init count (fun _ -> Rust.never ()) in
-      (* They are not young any more. *)
+      (* Moves them to the major heap. *)
       Gc.full_major ();
       let run = prepare () in
       fun n ->
@@ -26,5 +26,5 @@ let benches =
   List.concat_map
     (fun curve -> List.map curve counts)
     [ yield_beside; yield_in_flight; collect_beside ]
-  (* A single one is lost among what the process does meanwhile. *)
+  (* The bytes of a single call are too few to measure. *)
   @ List.map bytes (List.tl counts)

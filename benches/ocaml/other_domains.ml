@@ -4,8 +4,8 @@ open Lwt_interop
 let counts = [ 0; 1; 2; 4; 8; 16; 32; 64 ]
 let few = [ 0; 8; 64 ]
 
-(* Each has called Rust, and sleeps. *)
-let sleep idle =
+(* Starts [idle] domains that call Rust once and then sleep. *)
+let start_idle idle =
   if idle > 0 then
     let pool = Pool.create ~domains:idle () in
     let everywhere = List.init idle (fun i -> Pool.spawn_on pool i Rust.tokio) in
@@ -13,7 +13,7 @@ let sleep idle =
 
 let beside curve ?at_least prepare idle =
   Bench.operation (Bench.point curve idle) ?at_least (fun () ->
-      sleep idle;
+      start_idle idle;
       prepare ())
 
 let ready n =
@@ -32,9 +32,9 @@ let operations =
     beside "idle_minor_collection" (fun () -> Collect.minor);
   ]
 
-(* ---- busy ones *)
+(* ---- busy domains *)
 
-(* They compute until the process ends, and look whether they are to stop as any loop does. *)
+(* The busy domains compute until the process exits, with a safe point in each iteration. *)
 let collect_beside_busy busy =
   Bench.operation (Bench.point "busy_minor_collection" busy) (fun () ->
       let forever () =
@@ -48,7 +48,7 @@ let collect_beside_busy busy =
 let seconds ~quick = if quick then 0.01 else 0.25
 let chains = 16
 
-(* Handlers one after the other until the time is over; how many. *)
+(* Returns the number of handlers done, one after the other, until the time [until]. *)
 let rec serve until n =
   if Rust.now () >= until then Lwt.return n
   else Lwt.bind (Scaling.handle ()) (fun () -> serve until (n + 1))
@@ -62,11 +62,11 @@ let serve_all pool ~seconds =
   in
   sum (Lwt_main.run (Lwt.all (List.init (Pool.size pool) on_domain)))
 
-(* Handlers a second on so many domains. *)
+(* The throughput of handlers on [domains] domains. *)
 let busy curve ?(idle = 0) ?minor_heap domains x =
-  Bench.figure (Bench.point curve x) ~rounds:5 ~unit:"/s" (fun ~quick ->
+  Bench.metric (Bench.point curve x) ~rounds:5 ~unit:"/s" (fun ~quick ->
       let seconds = seconds ~quick in
-      sleep idle;
+      start_idle idle;
       let pool = Pool.create ~domains ?minor_heap () in
       let serve () = serve_all pool ~seconds in
       ignore (serve () : int);
@@ -82,7 +82,7 @@ let with_minor_heap domains kilowords =
 let minor_heaps = [ 8; 32; 256; 1024; 8192 ]
 
 let benches =
-  let curves = List.concat_map (fun (places, curve) -> List.map curve places) in
+  let curves = List.concat_map (fun (xs, curve) -> List.map curve xs) in
   curves (List.map (fun curve -> (counts, curve)) operations)
   @ curves [ ([ 0; 1; 2; 4; 8 ], collect_beside_busy) ]
   @ curves [ (few, beside_idle 1); (few, beside_idle 2) ]

@@ -1,3 +1,3 @@
-(** The blocking lane. *)
+(** Tasks of a domain's executor. *)
 
 val benches : Benches_harness.Bench.t list

@@ -34,3 +34,6 @@ let c_call =
       for i = 1 to n do
         ignore (Rust.c_call i : int)
       done)
+
+let local_executor =
+  Bench.operation "local_executor" ~micro:true (fun () -> Rust.local_executor)

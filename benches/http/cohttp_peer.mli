@@ -1,1 +1,0 @@
-(** The same with cohttp-lwt-unix, on one domain. *)

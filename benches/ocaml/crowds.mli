@@ -1,3 +1,0 @@
-(** What it costs when many calls are pending. *)
-
-val benches : Benches_harness.Bench.t list

@@ -1,1 +1,0 @@
-(** The benchmarks of this project, by name: see [--help]. *)

@@ -1,1 +1,0 @@
-(** Domainslib's channels: see [--help]. *)

@@ -1,1 +1,0 @@
-(** Eio's executor pool and its streams: see [--help]. *)
