@@ -198,3 +198,10 @@ fn all_errors_are_reported_at_once() {
     .to_string();
     assert_eq!(text.matches("compile_error").count(), 6, "{text}");
 }
+
+#[test]
+fn an_item_that_is_not_rust_is_reported_with_the_parsers_error() {
+    let text = func(quote!(), quote!(pub fn half() ->)).to_string();
+    assert!(text.contains("#[func] can only be applied to"), "{text}");
+    assert!(text.contains("unexpected end of input"), "{text}");
+}
