@@ -36,8 +36,9 @@ use proc_macro::TokenStream;
 /// # The function
 ///
 /// The function is `pub`, is not in an `impl` block, and has no type, lifetime or const parameters.
-/// Rust code can call it as before, and it keeps its other attributes. The generated code compiles
-/// under `#![forbid(unsafe_code)]`.
+/// Rust code can call it too, and it is an `async fn` there unless the option is `sync` or
+/// `blocking`. It keeps its other attributes. The generated code compiles under
+/// `#![forbid(unsafe_code)]`.
 ///
 /// Arguments implement `ocaml::FromValue` and own their data: a reference would point into the
 /// OCaml heap, where values move. Results implement `ocaml::ToValue`. A `Result` is an OCaml
