@@ -1,4 +1,4 @@
-//! Calls, results, and tokio inside a domain's task.
+//! Functions that tests call in every mode, and tokio within a domain's task.
 
 use crate::{Error, Int};
 use futures_lite::future;
@@ -7,19 +7,19 @@ use ocaml_lwt_interop::func;
 use std::collections::{BTreeMap, LinkedList};
 use std::time::Duration;
 
-/// The first example.
+/// The README's first example.
 #[func]
 pub fn my_async_func() -> () {
     future::yield_now().await;
 }
 
-/// Ready at once.
+/// Returns the sum, ready at once.
 #[func]
 pub async fn ready_add(a: Int, b: Int) -> Int {
     a + b
 }
 
-/// Ready after `n` polls.
+/// Returns the text, after `n` polls that were pending.
 #[func]
 pub async fn yield_n(n: Int, text: String) -> String {
     for _ in 0..n {
@@ -28,14 +28,14 @@ pub async fn yield_n(n: Int, text: String) -> String {
     text
 }
 
-/// Six arguments of different types: the bytecode stub.
+/// Returns six arguments of different types as text. Bytecode calls its second stub.
 #[func]
 pub fn six(a: Int, b: f64, c: String, d: bool, e: Option<Int>, f: Vec<Int>) -> String {
     future::yield_now().await;
     format!("{a} {b} {c} {d} {e:?} {f:?}")
 }
 
-/// A structured result.
+/// Returns nested tuples, arrays and options.
 #[func]
 pub fn structured(n: Int) -> (String, Vec<f64>, Option<String>) {
     future::yield_now().await;
@@ -46,7 +46,7 @@ pub fn structured(n: Int) -> (String, Vec<f64>, Option<String>) {
     )
 }
 
-/// A value that Rust holds while others are made.
+/// Returns a value that Rust holds for `n` polls, while OCaml allocates others.
 #[func]
 pub fn hold(value: ocaml::Value, n: Int) -> ocaml::Value {
     for _ in 0..n {
@@ -55,33 +55,34 @@ pub fn hold(value: ocaml::Value, n: Int) -> ocaml::Value {
     value
 }
 
-/// A `Result` is a `result`.
+/// Returns the quotient as a `result`.
 #[func]
 pub fn checked_div(a: Int, b: Int) -> Result<Int, String> {
     future::yield_now().await;
     a.checked_div(b).ok_or_else(|| format!("{a} / {b}"))
 }
 
-/// A `Result` is an exception.
+/// Returns the quotient. Fails with an exception if there is none.
 #[func(raise)]
 pub fn checked_div_exn(a: Int, b: Int) -> Result<Int, Error> {
     future::yield_now().await;
     Ok(a.checked_div(b).ok_or_else(|| format!("{a} / {b}"))?)
 }
 
-/// Synchronous.
+/// Returns the length of a string, synchronously.
 #[func(sync)]
 pub fn length(s: String) -> Int {
     s.len() as Int
 }
 
-/// Synchronous, and it fails.
+/// Returns the number that a string denotes, synchronously. Fails with an exception if it denotes
+/// none.
 #[func(sync, raise)]
 pub fn parse(s: String) -> Result<Int, std::num::ParseIntError> {
     s.parse()
 }
 
-/// On tokio's threads.
+/// Returns the string and the name of the tokio worker that ran the body.
 #[func(tokio)]
 pub async fn on_tokio(s: String) -> (String, String) {
     tokio::task::yield_now().await;
@@ -89,14 +90,14 @@ pub async fn on_tokio(s: String) -> (String, String) {
     (s, name)
 }
 
-/// On tokio's blocking pool.
+/// Returns the sum of the numbers, computed in tokio's blocking pool.
 #[func(blocking)]
 pub fn sum_blocking(v: Vec<Int>) -> Int {
     std::thread::sleep(Duration::from_millis(1));
     v.iter().sum()
 }
 
-/// The domain that runs the body, and whether OCaml can be used there.
+/// Returns the domain that runs the body, and whether a token of that domain is available there.
 #[func]
 pub fn where_am_i() -> (Int, bool) {
     future::yield_now().await;
@@ -105,7 +106,7 @@ pub fn where_am_i() -> (Int, bool) {
     (id, token)
 }
 
-/// A record, a list and variants, there and back.
+/// A record with a list and a variant.
 #[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
 pub struct Entry {
     name: String,
@@ -114,18 +115,18 @@ pub struct Entry {
     shape: Shape,
 }
 
-/// A variant with and without arguments.
+/// A variant with constant and other constructors.
 #[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
 pub enum Shape {
-    /// Constant.
+    /// No argument.
     Nothing,
     /// One argument.
     Circle(f64),
-    /// Two.
+    /// Two arguments.
     Rectangle(f64, f64),
 }
 
-/// The entry, with a tag more.
+/// Returns the entry with a further tag.
 #[func]
 pub fn tagged(mut entry: Entry, tag: String) -> Entry {
     future::yield_now().await;
@@ -133,21 +134,21 @@ pub fn tagged(mut entry: Entry, tag: String) -> Entry {
     entry
 }
 
-/// Numbers of all kinds, negated.
+/// Returns numbers of all types, negated.
 #[func]
 pub fn negated(int: Int, float: f64, int32: i32, int64: i64) -> (Int, f64, i32, i64) {
     future::yield_now().await;
     (-int, -float, -int32, -int64)
 }
 
-/// A map, with the lengths of its values.
+/// Returns the map, with each value replaced by its length.
 #[func]
 pub fn lengths(map: BTreeMap<String, String>) -> BTreeMap<String, Int> {
     future::yield_now().await;
     map.into_iter().map(|(k, v)| (k, v.len() as Int)).collect()
 }
 
-/// Twelve arguments.
+/// Returns twelve arguments as text.
 #[func]
 #[allow(clippy::too_many_arguments)]
 pub fn twelve(
@@ -168,15 +169,15 @@ pub fn twelve(
     format!("{a}{b}{c}{d}{e}{f}{g}{h}{i}{j}{k}{l}")
 }
 
-/// Six arguments, synchronous, of different types.
+/// Returns six arguments of different types as text, synchronously.
 #[func(sync)]
 pub fn six_sync(a: Int, b: f64, c: String, d: bool, e: (), f: i64) -> String {
     format!("{a} {b} {c} {d} {e:?} {f}")
 }
 
-// ---- tokio inside a domain's task
+// ---- tokio within a domain's task
 
-/// A timer, a task and a socket of tokio's, awaited on the domain.
+/// Awaits a timer, a task and sockets of tokio on the domain, and returns what a socket answers.
 #[func(raise)]
 pub fn use_tokio(ms: Int) -> Result<String, Error> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -199,13 +200,13 @@ pub fn use_tokio(ms: Int) -> Result<String, Error> {
     Ok(answer)
 }
 
-/// Whether a stub, too, has tokio's context.
+/// Returns `true` if a stub has tokio's context.
 #[func(sync)]
 pub fn tokio_in_stub() -> bool {
     tokio::runtime::Handle::try_current().is_ok()
 }
 
-/// Many wake-ups from tokio's threads at a time.
+/// Returns the sum of the results of `n` tokio tasks, which wake this task concurrently.
 #[func]
 pub fn wake_ups(n: Int) -> Int {
     let tasks: Vec<_> = (0..n)
@@ -223,7 +224,7 @@ pub fn wake_ups(n: Int) -> Int {
     sum
 }
 
-/// A failure on tokio, with its cause.
+/// Fails on tokio, with an error that has a source.
 #[func(tokio, raise)]
 pub async fn connect_nowhere() -> Result<(), Failed> {
     match tokio::net::TcpStream::connect("127.0.0.1:1").await {
@@ -232,7 +233,7 @@ pub async fn connect_nowhere() -> Result<(), Failed> {
     }
 }
 
-/// An error with a cause.
+/// An error with a source.
 #[derive(Debug)]
 pub struct Failed(std::io::Error);
 
@@ -248,7 +249,8 @@ impl std::error::Error for Failed {
     }
 }
 
-/// A failure on tokio's blocking pool, as an exception.
+/// Returns the file's contents, read in tokio's blocking pool. Fails with an exception if there is no
+/// such file.
 #[func(blocking, raise)]
 pub fn read_nothing(path: String) -> Result<String, std::io::Error> {
     std::fs::read_to_string(path)

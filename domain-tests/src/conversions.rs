@@ -1,4 +1,4 @@
-//! Values that go from OCaml to Rust and back, in every way there is.
+//! Functions that return their argument, for every type that converts and every way to pass a value.
 
 use crate::{Error, Int};
 use futures_lite::future;
@@ -6,16 +6,16 @@ use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, OCamlFunc, Promise, Rooted, func};
 use std::collections::{BTreeMap, LinkedList};
 
-/// Functions that give back what they get: as a plain function, and after a yield.
+/// Defines functions that return their argument: synchronously, and after a yield.
 macro_rules! echo {
     ($t:ty: $sync:ident $pending:ident) => {
-        /// A plain function.
+        /// Returns its argument synchronously.
         #[func(sync)]
         pub fn $sync(value: $t) -> $t {
             value
         }
 
-        /// Ready later.
+        /// Returns its argument after a yield.
         #[func]
         pub fn $pending(value: $t) -> $t {
             future::yield_now().await;
@@ -44,52 +44,52 @@ echo!(BTreeMap<Bytes, f64>: map_sync map_pending);
 echo!(Point: point_sync point_pending);
 echo!(Tree: tree_sync tree_pending);
 
-/// The same in all other ways: ready at once, on tokio, on tokio's blocking pool, from a root,
-/// through a callback, through an asynchronous one, and through a promise that another thread
-/// resolves.
+/// Defines functions that return their argument in all other ways: ready at once, on tokio, in
+/// tokio's blocking pool, through a root, a callback, an asynchronous callback, and a promise that
+/// another thread fulfills.
 macro_rules! echo_further {
     ($t:ty: $ready:ident $tokio:ident $blocking:ident $root:ident $callback:ident
         $async_callback:ident $promise:ident) => {
-        /// Ready at once.
+        /// Returns its argument, ready at once.
         #[func]
         pub fn $ready(value: $t) -> $t {
             value
         }
 
-        /// On tokio.
+        /// Returns its argument, from a tokio worker.
         #[func(tokio)]
         pub fn $tokio(value: $t) -> $t {
             tokio::task::yield_now().await;
             value
         }
 
-        /// On tokio's blocking pool.
+        /// Returns its argument, from tokio's blocking pool.
         #[func(blocking)]
         pub fn $blocking(value: $t) -> $t {
             value
         }
 
-        /// Converted late.
+        /// Returns its argument, which is converted only after a yield.
         #[func(raise)]
         pub fn $root(value: Rooted<$t>) -> Result<$t, Error> {
             future::yield_now().await;
             Ok(with_token(|token| value.get(token))?)
         }
 
-        /// As argument and result of an OCaml function.
+        /// Returns what an OCaml function returns for the argument.
         #[func(raise)]
         pub fn $callback(value: $t, f: OCamlFunc<($t,), $t>) -> Result<$t, Error> {
             future::yield_now().await;
             Ok(with_token(|token| f.call(token, (value,)))??)
         }
 
-        /// The same, called by the loop.
+        /// Returns what the promise of an OCaml function is fulfilled with.
         #[func(raise)]
         pub fn $async_callback(value: $t, f: OCamlAsyncFunc<($t,), $t>) -> Result<$t, Error> {
             Ok(f.call((value,))?.await?)
         }
 
-        /// Through a promise, awaited, and one that a thread resolves.
+        /// Awaits its argument, and returns a promise that another thread fulfills.
         #[func(raise)]
         pub fn $promise(value: Promise<$t>) -> Result<Promise<$t>, Error> {
             let value = value.await?;
@@ -113,14 +113,14 @@ echo_further!(Vec<f64>: floats_ready floats_tokio floats_blocking floats_root fl
 echo_further!(Tree: tree_ready tree_tokio tree_blocking tree_root tree_callback
     tree_async_callback tree_promise);
 
-/// A record of floats, which is flat in OCaml.
+/// A record of floats, which OCaml represents as a flat float array.
 #[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
 pub struct Point {
     x: f64,
     y: f64,
 }
 
-/// A record of what there is.
+/// A record with a field of each kind of type.
 #[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
 pub struct Leaf {
     key: Bytes,
@@ -134,14 +134,14 @@ pub struct Leaf {
     links: BTreeMap<Int, ()>,
 }
 
-/// A variant of every arity, which is recursive.
+/// A recursive variant with constructors of several arities.
 #[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
 pub enum Tree {
-    /// Constant.
+    /// No argument.
     Empty,
     /// One argument, a record.
     Single(Leaf),
-    /// Another constant.
+    /// No argument.
     Full,
     /// Three arguments.
     Node(Box<Tree>, Result<bool, Int>, Box<Tree>),

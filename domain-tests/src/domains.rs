@@ -1,4 +1,4 @@
-//! Work for other domains.
+//! Work that is sent to other domains, Domain 0's blocking pool, and fairness.
 
 use crate::failures::Counted;
 use crate::{Error, Int};
@@ -20,7 +20,7 @@ fn find(id: Int) -> Result<Domain, String> {
     domain::get(id as u64).ok_or_else(|| format!("no domain {id}"))
 }
 
-/// What became of a task.
+/// Returns the value or the error of a task as text.
 fn text<T: std::fmt::Debug>(outcome: Result<T, JoinError>) -> String {
     match outcome {
         Ok(value) => format!("{value:?}"),
@@ -28,31 +28,32 @@ fn text<T: std::fmt::Debug>(outcome: Result<T, JoinError>) -> String {
     }
 }
 
-/// The domains that Rust knows, by id.
+/// Returns the ids of all domains that have an executor.
 #[func(sync)]
 pub fn known_domains() -> Vec<Int> {
     domain::all().iter().map(|d| d.id() as Int).collect()
 }
 
 thread_local! {
-    static VISITS: Cell<Int> = const { Cell::new(0) };
+    static TASKS_RUN: Cell<Int> = const { Cell::new(0) };
 }
 
-/// Runs a task on a domain, with state that is not `Send`: the id that the task saw, and how many
-/// such tasks the domain has had.
+/// Runs a task on a domain, with state that is not `Send`. Returns the id of the domain that the task
+/// saw, and the number of such tasks there so far.
 #[func(raise)]
 pub fn task_on(id: Int) -> Result<(Int, Int), Error> {
     let task = find(id)?.spawn(|| async {
         let not_send = Rc::new(Cell::new(0));
         future::yield_now().await;
-        VISITS.set(VISITS.get() + 1);
+        TASKS_RUN.set(TASKS_RUN.get() + 1);
         not_send.set(here());
-        (not_send.get(), VISITS.get())
+        (not_send.get(), TASKS_RUN.get())
     })?;
     Ok(task.await?)
 }
 
-/// A task that ends well (0), panics (1), or never ends. What becomes of it otherwise is an exception.
+/// Runs a task that returns its domain's id (0), panics (1), or never finishes (else). Fails with an
+/// exception if the task yields no value.
 #[func(raise)]
 pub async fn task_with_outcome(target: Domain, how: Int) -> Result<Int, JoinError> {
     let task = target.spawn(move || async move {
@@ -66,7 +67,7 @@ pub async fn task_with_outcome(target: Domain, how: Int) -> Result<Int, JoinErro
     task.await
 }
 
-/// The same on tokio: spawned and awaited there.
+/// Runs a task on a domain, spawned and awaited on tokio, and returns the domain's id.
 #[func(tokio, raise)]
 pub fn task_on_from_tokio(id: Int) -> Result<Int, String> {
     let task = find(id)?.spawn(|| async {
@@ -78,7 +79,7 @@ pub fn task_on_from_tokio(id: Int) -> Result<Int, String> {
         .map_err(|e| e.to_string())
 }
 
-/// The same on a thread that nobody knows: a task, and a call that is waited for.
+/// Runs a task and a `call_blocking` on a domain, from a plain thread. Returns the domain's id twice.
 #[func(raise)]
 pub fn work_from_thread(id: Int) -> Result<(Int, Int), Error> {
     let target = find(id)?;
@@ -99,7 +100,7 @@ pub fn work_from_thread(id: Int) -> Result<(Int, Int), Error> {
     Ok(rx.await??)
 }
 
-/// `call_blocking` on a blocking thread of tokio's.
+/// Returns the domain's id through `call_blocking`, from tokio's blocking pool.
 #[func(blocking, raise)]
 pub fn closure_from_blocking_pool(id: Int) -> Result<Int, String> {
     find(id)?
@@ -107,7 +108,8 @@ pub fn closure_from_blocking_pool(id: Int) -> Result<Int, String> {
         .map_err(|e| e.to_string())
 }
 
-/// `call_blocking` on this domain's thread: the text of the refusal, and the work that came back.
+/// Returns the error of `call_blocking` on this domain's own thread, and the result of the work that
+/// the error returned.
 #[func(sync)]
 pub fn call_blocking_here() -> (String, String) {
     let Some(me) = domain::current() else {
@@ -115,22 +117,22 @@ pub fn call_blocking_here() -> (String, String) {
     };
     let precious = "precious".to_owned();
     match me.call_blocking(move |_| precious) {
-        Ok(_) => ("it was done".to_owned(), String::new()),
+        Ok(_) => ("the work ran".to_owned(), String::new()),
         Err(e) => {
-            let told = e.to_string();
+            let error = e.to_string();
             match e {
-                // Somewhere else the work can still be done.
+                // The work can still be run.
                 CallError::WouldBlockDomain { work, .. } => {
-                    (told, with_token(work).unwrap_or_default())
+                    (error, with_token(work).unwrap_or_default())
                 }
-                _ => (told, String::new()),
+                _ => (error, String::new()),
             }
         }
     }
 }
 
-/// A task on a domain that does not end by itself: what its handle says in the end. With
-/// `cancel` the handle is cancelled once the task runs.
+/// Runs a task that never finishes on a domain, and returns the outcome of its handle. With `cancel`
+/// the task is cancelled once it runs.
 #[func]
 pub fn pending_task_on(tag: Int, id: Int, cancel: bool) -> String {
     let (started, has_started) = tokio::sync::oneshot::channel();
@@ -155,7 +157,7 @@ pub fn pending_task_on(tag: Int, id: Int, cancel: bool) -> String {
     }
 }
 
-/// The same, awaited on tokio.
+/// Runs a task that never finishes on a domain, awaits it on tokio, and returns its outcome.
 #[func(tokio)]
 pub fn pending_task_on_from_tokio(tag: Int, id: Int) -> String {
     let spawned = find(id).and_then(|target| {
@@ -171,7 +173,7 @@ pub fn pending_task_on_from_tokio(tag: Int, id: Int) -> String {
     }
 }
 
-/// A closure for a domain: what became of it.
+/// Runs a closure on a domain, and returns its outcome.
 #[func]
 pub fn closure_on(id: Int) -> String {
     match find(id).and_then(|target| target.call(|_| here()).map_err(|e| e.to_string())) {
@@ -180,7 +182,8 @@ pub fn closure_on(id: Int) -> String {
     }
 }
 
-/// Tasks of this domain: their sum; the last one is cancelled.
+/// Runs tasks on this domain. Returns the sum of the results of `n` of them, and the outcome of a
+/// further one that was cancelled.
 #[func(raise)]
 pub fn local_tasks(tag: Int, n: Int) -> Result<(Int, String), Error> {
     let tasks = (0..n)
@@ -203,34 +206,34 @@ pub fn local_tasks(tag: Int, n: Int) -> Result<(Int, String), Error> {
     Ok((sum, text(cancelled.await)))
 }
 
-static DEAD: Mutex<Option<Domain>> = Mutex::new(None);
+static REMEMBERED: Mutex<Option<Domain>> = Mutex::new(None);
 
-/// Remembers the calling domain for [`visit_dead`].
+/// Remembers the calling domain for [`work_for_terminated`].
 #[func(sync)]
 pub fn remember_domain() {
-    if let Ok(mut dead) = DEAD.lock() {
-        *dead = domain::current();
+    if let Ok(mut remembered) = REMEMBERED.lock() {
+        *remembered = domain::current();
     }
 }
 
-/// Sends work to the domain that was remembered, which has ended: each error, and the work that
-/// each hands back.
+/// Sends work to the domain that [`remember_domain`] remembered, after it terminated. Returns each
+/// error, and the result of the work that the error returned.
 #[func]
 pub fn work_for_terminated() -> Vec<(String, Int)> {
-    let Some(target) = DEAD.lock().ok().and_then(|d| d.clone()) else {
-        return vec![("nobody was remembered".to_owned(), 0)];
+    let Some(target) = REMEMBERED.lock().ok().and_then(|d| d.clone()) else {
+        return vec![("no domain is remembered".to_owned(), 0)];
     };
-    let mut told = Vec::new();
+    let mut errors = Vec::new();
     match target.call(move |_| 1) {
-        Ok(_) => told.push(("call was taken".to_owned(), 0)),
-        Err(e) => told.push((e.to_string(), with_token(e.work).unwrap_or(0))),
+        Ok(_) => errors.push(("call was accepted".to_owned(), 0)),
+        Err(e) => errors.push((e.to_string(), with_token(e.work).unwrap_or(0))),
     }
     match target.spawn(move || async { 2 }) {
-        Ok(_) => told.push(("spawn was taken".to_owned(), 0)),
-        Err(e) => told.push((e.to_string(), (e.work)().await)),
+        Ok(_) => errors.push(("spawn was accepted".to_owned(), 0)),
+        Err(e) => errors.push((e.to_string(), (e.work)().await)),
     }
     let elsewhere = std::thread::spawn(move || match target.call_blocking(move |_| 3) {
-        Ok(_) => ("call_blocking was taken".to_owned(), None),
+        Ok(_) => ("call_blocking was accepted".to_owned(), None),
         Err(e) => (
             e.to_string(),
             match e {
@@ -240,27 +243,30 @@ pub fn work_for_terminated() -> Vec<(String, Int)> {
         ),
     });
     match elsewhere.join() {
-        Ok((e, Some(work))) => told.push((e, with_token(work).unwrap_or(0))),
-        Ok((e, None)) => told.push((e, 0)),
-        Err(_) => told.push(("call_blocking panicked".to_owned(), 0)),
+        Ok((e, Some(work))) => errors.push((e, with_token(work).unwrap_or(0))),
+        Ok((e, None)) => errors.push((e, 0)),
+        Err(_) => errors.push(("call_blocking panicked".to_owned(), 0)),
     }
-    told
+    errors
 }
 
-/// What `with_token` says on a tokio worker, on tokio's blocking pool, and on a thread.
+/// Returns the errors of `with_token` on a tokio worker, in tokio's blocking pool, and on a plain
+/// thread.
 #[func(raise)]
 pub fn misuse() -> Result<(String, String, String), Error> {
-    fn refused() -> String {
+    fn error_of_with_token() -> String {
         with_token(|_| ()).map_or_else(|e| e.to_string(), |()| "there was a token".to_owned())
     }
-    let on_tokio = tokio::spawn(async { refused() }).await?;
-    let on_pool = tokio::task::spawn_blocking(refused).await?;
-    let on_thread = std::thread::spawn(refused).join().map_err(|_| "panicked")?;
+    let on_tokio = tokio::spawn(async { error_of_with_token() }).await?;
+    let on_pool = tokio::task::spawn_blocking(error_of_with_token).await?;
+    let on_thread = std::thread::spawn(error_of_with_token)
+        .join()
+        .map_err(|_| "panicked")?;
     Ok((on_tokio, on_pool, on_thread))
 }
 
-/// What a task is told that blocks for its own domain, and what one gets from an executor of its
-/// own.
+/// Returns the error of `call_blocking` in a task of the domain that it is for, and the result of a
+/// task in an executor that a task creates.
 #[func(raise)]
 pub fn nested_executors() -> Result<(String, String), Error> {
     future::yield_now().await;
@@ -273,22 +279,22 @@ pub fn nested_executors() -> Result<(String, String), Error> {
     Ok((call_blocking, task.await))
 }
 
-/// What `spawn_local` says on a thread that runs no loop.
+/// Returns the error of `spawn_local` on a thread that runs no loop.
 #[func(blocking)]
 pub fn spawn_local_elsewhere() -> String {
-    domain::spawn_local(async {}).map_or_else(|e| e.to_string(), |_| "it was taken".to_owned())
+    domain::spawn_local(async {}).map_or_else(|e| e.to_string(), |_| "it was accepted".to_owned())
 }
 
-/// What a thread-local destructor of a domain's thread finds when it asks for a token.
+/// Makes a thread-local destructor of this thread ask for a token.
 #[func(sync)]
 pub fn ask_at_thread_end() {
     struct Asks;
     impl Drop for Asks {
         fn drop(&mut self) {
-            let told = with_token(|_| ())
+            let answer = with_token(|_| ())
                 .map_or_else(|e| e.to_string(), |()| "there was a token".to_owned());
             if let Ok(mut answers) = ANSWERS.lock() {
-                answers.push(told);
+                answers.push(answer);
             }
         }
     }
@@ -298,7 +304,7 @@ pub fn ask_at_thread_end() {
 
 static ANSWERS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What [`ask_at_thread_end`] was told so far.
+/// Returns the answers that the destructors of [`ask_at_thread_end`] got so far.
 #[func(sync)]
 pub fn answers_at_thread_end() -> Vec<String> {
     ANSWERS
@@ -307,7 +313,8 @@ pub fn answers_at_thread_end() -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// A panic on another domain: in the factory (0), in the task (1), in a closure (2).
+/// Panics on another domain: in the factory (0), in the task (1), or in a closure (2). Returns the
+/// outcome.
 #[func]
 pub fn panic_elsewhere(id: Int, where_: Int) -> String {
     let spawned = find(id).and_then(|target| match where_ {
@@ -327,7 +334,7 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
     }
 }
 
-/// Calls an OCaml function on the blocking lane of Domain 0.
+/// Calls an OCaml function in Domain 0's blocking pool.
 #[func(raise)]
 pub fn ocaml_blocking(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
     let called = ocaml_blocking::run(move |token| {
@@ -337,15 +344,15 @@ pub fn ocaml_blocking(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
     Ok(called.await??)
 }
 
-/// A panic on the blocking lane.
+/// Panics in Domain 0's blocking pool.
 #[func(raise)]
 pub fn ocaml_blocking_panics() -> Result<(), JoinError> {
     ocaml_blocking::run(|_| panic!("on the blocking pool")).await
 }
 
-/// Fills the lane's queue, whose threads are blocked until the function opens the gate. Returns
-/// how many places there were, what the closures that had one came to, how many of them were
-/// cancelled, and how many ran of those whose futures were dropped.
+/// Fills the queue of Domain 0's blocking pool, whose threads are blocked until `open_gate` is called.
+/// Returns the number of permits, the sum of the results of the closures that got one, the number of
+/// those that were cancelled, and the number of those that ran though their futures were dropped.
 #[func(raise)]
 pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, Int, Int), Error> {
     let ran = Arc::new(AtomicUsize::new(0));
@@ -353,7 +360,7 @@ pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, In
         let ran = ran.clone();
         ocaml_blocking::run(move |_| ran.fetch_add(1, Ordering::Relaxed))
     };
-    // This one had a place, the other one waits for one.
+    // `queued` takes a permit, and `waiting` below waits for one.
     let mut queued = Box::pin(dropped());
     assert!(future::poll_once(&mut queued).await.is_none());
     let mut jobs = Vec::new();
@@ -371,7 +378,7 @@ pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, In
     drop((queued, waiting));
     jobs[7].cancel();
     domain::with_token(|token| open_gate.call(token, ()))??;
-    let places = 1 + jobs.len();
+    let permits = 1 + jobs.len();
     let (mut sum, mut cancelled) = (late.await?.await?, 0);
     for job in jobs {
         match job.await {
@@ -381,7 +388,7 @@ pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, In
         }
     }
     let ran = ran.load(Ordering::Relaxed);
-    Ok((places as Int, sum, cancelled, ran as Int))
+    Ok((permits as Int, sum, cancelled, ran as Int))
 }
 
 fn burn(microseconds: Int) {
@@ -391,7 +398,7 @@ fn burn(microseconds: Int) {
     }
 }
 
-/// Keeps the thread busy.
+/// Keeps this thread busy.
 #[func(sync)]
 pub fn spin(microseconds: Int) {
     burn(microseconds);
@@ -406,13 +413,13 @@ fn unit(microseconds: Int) {
     UNITS.set(UNITS.get() + 1);
 }
 
-/// How many units of work this domain has done.
+/// Returns the number of units of work that this domain has done.
 #[func(sync)]
 pub fn units() -> Int {
     UNITS.get()
 }
 
-/// A task that is always ready, for so many polls.
+/// Runs a unit of work in each of `polls` polls, and is ready again immediately after each.
 #[func]
 pub fn always_ready(polls: Int, microseconds: Int) {
     for _ in 0..polls {
@@ -421,7 +428,8 @@ pub fn always_ready(polls: Int, microseconds: Int) {
     }
 }
 
-/// Sends messages to this domain from a thread of its own, all before the first is received.
+/// Sends messages to this domain from another thread, all before the first is received, and awaits
+/// them. Each runs a unit of work.
 #[func(raise)]
 pub fn flood(messages: Int, microseconds: Int) -> Result<(), Error> {
     let home = domain::current().ok_or("no domain")?;
@@ -430,7 +438,7 @@ pub fn flood(messages: Int, microseconds: Int) -> Result<(), Error> {
         (0..messages).map(send).collect::<Option<Vec<_>>>()
     });
     let calls = sent.join().expect("sending does not panic");
-    for call in calls.ok_or("the domain has ended")? {
+    for call in calls.ok_or("the domain has terminated")? {
         call.await?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Panics at every place, and futures that end by being dropped.
+//! Panics in every place, and futures that never finish.
 
 use crate::Int;
 use futures_lite::future;
@@ -9,48 +9,52 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 
-/// Panics: 0 in the stub, 1 in a poll, 2 in a destructor, 3 while the result is converted.
+/// Panics in the stub (0), in a poll (1), in a destructor ([`IN_DROP`]), or while the result is
+/// converted ([`IN_CONVERSION`]).
 #[func]
-pub fn panics(where_: Int) -> Bomb {
+pub fn panics(where_: Int) -> PanickingValue {
     match where_ {
         0 => panic!("in the stub"),
         1 => {
             future::yield_now().await;
             panic!("in a poll")
         }
-        2 => {
-            let _bomb = Bomb(2);
+        IN_DROP => {
+            let _panicking = PanickingValue(IN_DROP);
             future::yield_now().await;
-            Bomb(0)
+            PanickingValue(0)
         }
         n => {
             future::yield_now().await;
-            Bomb(n)
+            PanickingValue(n)
         }
     }
 }
 
-/// Panics when it is dropped (2) or converted (3).
-#[derive(Debug)]
-pub struct Bomb(Int);
+const IN_DROP: Int = 2;
+const IN_CONVERSION: Int = 3;
 
-impl Drop for Bomb {
+/// A number that panics when it is dropped or converted, if it is [`IN_DROP`] or [`IN_CONVERSION`].
+#[derive(Debug)]
+pub struct PanickingValue(Int);
+
+impl Drop for PanickingValue {
     fn drop(&mut self) {
-        if self.0 == 2 && !std::thread::panicking() {
+        if self.0 == IN_DROP && !std::thread::panicking() {
             panic!("in a destructor");
         }
     }
 }
 
-// SAFETY: it makes an int, or nothing.
-unsafe impl ocaml::ToValue for Bomb {
+// SAFETY: the value is an OCaml int, or the conversion panics.
+unsafe impl ocaml::ToValue for PanickingValue {
     fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
-        assert!(self.0 != 3, "in a conversion");
+        assert!(self.0 != IN_CONVERSION, "in a conversion");
         self.0.to_value(rt)
     }
 }
 
-/// Panics synchronously.
+/// Panics in a synchronous function.
 #[func(sync)]
 pub fn panics_sync() {
     panic!("in a sync function")
@@ -63,20 +67,20 @@ pub async fn panics_tokio() {
     panic!("on tokio")
 }
 
-/// Panics on the blocking pool.
+/// Panics in tokio's blocking pool.
 #[func(blocking)]
 pub fn panics_blocking() {
     panic!("on the blocking pool")
 }
 
-/// Never ready; counts its destructor.
+/// Never completes. Its future is counted under `tag`.
 #[func]
 pub fn never(tag: Int) {
     let _counted = Counted::new(tag);
     future::pending::<()>().await;
 }
 
-/// Never ready, on tokio.
+/// Never completes, on tokio. Its future is counted under `tag`.
 #[func(tokio)]
 pub async fn never_tokio(tag: Int) {
     let _counted = Counted::new(tag);
@@ -84,18 +88,18 @@ pub async fn never_tokio(tag: Int) {
 }
 
 thread_local! {
-    /// This domain's own.
+    /// A lock of this domain.
     static LOCK: Arc<tokio::sync::Mutex<()>> = Arc::default();
 }
 
-/// Never ready, and holds a lock.
+/// Never completes, and holds this domain's lock.
 #[func]
 pub fn never_locked() {
     let _guard = LOCK.with(Arc::clone).lock_owned().await;
     future::pending::<()>().await;
 }
 
-/// Whether the lock is free.
+/// Returns `true` if this domain's lock is free.
 #[func(sync)]
 pub fn lock_is_free() -> bool {
     LOCK.with(|lock| lock.try_lock().is_ok())
@@ -103,9 +107,10 @@ pub fn lock_is_free() -> bool {
 
 static ALIVE: Mutex<BTreeMap<Int, Int>> = Mutex::new(BTreeMap::new());
 
-/// Counts how many there are, by a number that the test chooses.
+/// Is counted while it exists, under a tag that the test chooses.
 pub(crate) struct Counted(Int);
 
+/// Adds `change` to the count of a tag, and returns the count.
 fn count(tag: Int, change: Int) -> Int {
     let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let n = alive.get(&tag).copied().unwrap_or(0) + change;
@@ -117,7 +122,7 @@ fn count(tag: Int, change: Int) -> Int {
     n
 }
 
-/// How many there are of all.
+/// Returns the sum of all tags' counts.
 pub(crate) fn all_counted() -> Int {
     let alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
     alive.values().sum()
@@ -136,55 +141,55 @@ impl Drop for Counted {
     }
 }
 
-/// How many futures with this tag there are.
+/// Returns the count of a tag.
 #[func(sync)]
 pub fn futures_alive(tag: Int) -> Int {
     count(tag, 0)
 }
 
-/// Never ready; its destructor panics.
+/// Never completes. Its destructor panics.
 #[func]
 pub fn never_with_panicking_drop(tag: Int) {
     let _counted = Counted::new(tag);
-    let _bomb = Bomb(2);
+    let _panicking = PanickingValue(IN_DROP);
     future::pending::<()>().await;
 }
 
-/// The same on tokio.
+/// Never completes, on tokio. Its destructor panics.
 #[func(tokio)]
 pub async fn never_with_panicking_drop_tokio(tag: Int) {
     let _counted = Counted::new(tag);
-    let _bomb = Bomb(2);
+    let _panicking = PanickingValue(IN_DROP);
     future::pending::<()>().await;
 }
 
-/// Tasks of this domain that nobody waits for, and whose destructors panic.
+/// Spawns `n` detached tasks on this domain that never finish and whose destructors panic.
 #[func(sync)]
 pub fn spawn_panicking_drops(tag: Int, n: Int) {
     for _ in 0..n {
-        let bomb = Bomb(2);
+        let panicking = PanickingValue(IN_DROP);
         let counted = Counted::new(tag);
         let _ = domain::spawn_local(async move {
-            let _held = (bomb, counted);
+            let _held = (panicking, counted);
             future::pending::<()>().await;
         });
     }
 }
 
-/// Sends a domain a task whose destructor panics and waits for what becomes of it.
+/// Runs a task on a domain that never finishes and whose destructor panics, and returns its outcome.
 #[func]
 pub fn send_panicking_drop(id: Int) -> String {
-    let bomb = Bomb(2);
+    let panicking = PanickingValue(IN_DROP);
     let Some(target) = domain::get(id as u64) else {
         return "no such domain".to_owned();
     };
     let sent = target.spawn(move || async move {
-        let _bomb = bomb;
+        let _panicking = panicking;
         future::pending::<()>().await;
     });
     match sent {
         Ok(task) => match task.await {
-            Ok(()) => "it ended".to_owned(),
+            Ok(()) => "it finished".to_owned(),
             Err(JoinError::DomainTerminated { domain }) => format!("terminated {domain}"),
             Err(e) => e.to_string(),
         },
@@ -192,16 +197,16 @@ pub fn send_panicking_drop(id: Int) -> String {
     }
 }
 
-/// Calls a function from a poll, then is ready with a value that panics when it is dropped.
+/// Calls a function in a poll, and then returns a value that panics when it is dropped.
 #[func]
-pub fn cancelled_within(f: OCamlFunc<(), ()>) -> Bomb {
+pub fn cancelled_within(f: OCamlFunc<(), ()>) -> PanickingValue {
     future::yield_now().await;
-    let bomb = Bomb(2);
+    let panicking = PanickingValue(IN_DROP);
     let _ = with_token(|t| f.call(t, ()).map_err(|e| e.to_string()));
-    bomb
+    panicking
 }
 
-/// Calls a function that raises, and panics over it.
+/// Calls a function that raises, and panics with a message that has the exception.
 #[func]
 pub fn panics_over_exception(f: OCamlFunc<(), ()>) {
     future::yield_now().await;
@@ -210,14 +215,14 @@ pub fn panics_over_exception(f: OCamlFunc<(), ()>) {
     }
 }
 
-/// Panics with something that is no text.
+/// Panics with a value that is not a string.
 #[func]
 pub fn panics_with_value() {
     future::yield_now().await;
     std::panic::panic_any(42)
 }
 
-/// Takes an argument that does not convert when it is wrong.
+/// Returns its argument. Panics while it is converted if it is odd.
 #[func]
 pub fn takes_even(n: Even) -> Int {
     future::yield_now().await;
@@ -227,7 +232,7 @@ pub fn takes_even(n: Even) -> Int {
 /// An even number.
 pub struct Even(Int);
 
-// SAFETY: it is an int.
+// SAFETY: the value is only read as an OCaml int.
 unsafe impl ocaml::FromValue for Even {
     fn from_value(value: ocaml::Value) -> Self {
         let n = Int::from_value(value);
@@ -236,44 +241,44 @@ unsafe impl ocaml::FromValue for Even {
     }
 }
 
-/// An error whose text cannot be told.
+/// Fails with an error whose `Display` panics.
 #[func(raise)]
-pub fn fails_to_fail() -> Result<(), Untellable> {
+pub fn fails_to_fail() -> Result<(), PanickingDisplay> {
     future::yield_now().await;
-    Err(Untellable)
+    Err(PanickingDisplay)
 }
 
-/// See [`fails_to_fail`].
+/// An error whose `Display` panics.
 #[derive(Debug)]
-pub struct Untellable;
+pub struct PanickingDisplay;
 
-impl std::fmt::Display for Untellable {
+impl std::fmt::Display for PanickingDisplay {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         panic!("in an error's text")
     }
 }
 
-impl std::error::Error for Untellable {}
+impl std::error::Error for PanickingDisplay {}
 
-/// A reference that neither the attribute nor the compiler's check sees.
+/// A type with a reference that neither `#[func]` nor the compiler can see.
 pub type Pair = (Int, &'static str);
 
-/// It must not run: the text would point into the OCaml heap.
+/// Must not run, since the string would point into the OCaml heap.
 #[func]
 pub fn takes_hidden_reference(pair: Pair) -> Int {
     pair.1.len() as Int
 }
 
-/// The same, without a promise.
+/// Must not run, since the string would point into the OCaml heap. Synchronous.
 #[func(sync)]
 pub fn takes_hidden_reference_sync(pair: Pair) -> Int {
     pair.1.len() as Int
 }
 
-/// A result whose conversion would raise an exception over Rust frames.
+/// A type whose conversion would raise an OCaml exception through Rust code.
 pub type Raising = (Int, Result<String, ocaml::Error>);
 
-/// It must not run.
+/// Must not run, since the conversion of its result raises.
 #[func]
 pub fn gives_raising_result() -> Raising {
     (1, Err(ocaml::Error::Message("raised")))
@@ -287,15 +292,16 @@ impl Wake for PanickingWaker {
     }
 }
 
-fn wait_in_vain<T: Future + Unpin>(waiting: &mut T) -> bool {
+/// Polls a future with a waker that panics, and returns `true` if the future is pending.
+fn is_pending<T: Future + Unpin>(future: &mut T) -> bool {
     let waker = Waker::from(Arc::new(PanickingWaker));
-    Pin::new(waiting)
+    Pin::new(future)
         .poll(&mut Context::from_waker(&waker))
         .is_pending()
 }
 
-/// Waits for a promise, and for a task of the domain with this id, with wakers that panic. Whether
-/// both have what they waited for, once `both_done` is fulfilled.
+/// Awaits a promise, and a task on a domain, with wakers that panic. Returns `true` if both have their
+/// results once `both_done` is fulfilled.
 #[func(raise)]
 pub fn wakers_that_panic(
     p: Promise<()>,
@@ -308,8 +314,8 @@ pub fn wakers_that_panic(
     let mut task = target
         .spawn(|| async move { gate.await.is_ok() })
         .map_err(|e| e.to_string())?;
-    if !(wait_in_vain(&mut waiting) && wait_in_vain(&mut task)) {
-        return Err("there was nothing to wait for".into());
+    if !(is_pending(&mut waiting) && is_pending(&mut task)) {
+        return Err("neither was pending".into());
     }
     let _ = open.send(());
     both_done.await?;
@@ -317,7 +323,7 @@ pub fn wakers_that_panic(
     Ok(task.await?)
 }
 
-/// The OCaml backtrace of what a function raises.
+/// Returns the OCaml backtrace of the exception that a function raises.
 #[func(sync)]
 pub fn backtrace_of_callback(f: OCamlFunc<(), ()>) -> Option<String> {
     let raised = with_token(|t| f.call(t, ())).ok()?.err()?;

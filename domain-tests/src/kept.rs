@@ -1,4 +1,4 @@
-//! OCaml values that Rust keeps, and where they are dropped.
+//! OCaml values that Rust keeps, and the threads that drop them.
 
 use crate::{Error, Int};
 use ocaml_lwt_interop::domain::{self, with_token};
@@ -18,7 +18,7 @@ pub fn keep(n: Int, value: Rooted<String>) {
     kept_values().insert(n, Arc::new(value));
 }
 
-/// The value under a number, whichever domain asks.
+/// Returns the value that is kept under a number, on any domain.
 #[func(sync, raise)]
 pub fn kept(n: Int) -> Result<Option<String>, Error> {
     // No lock is held while OCaml converts.
@@ -28,14 +28,14 @@ pub fn kept(n: Int) -> Result<Option<String>, Error> {
         .transpose()?)
 }
 
-/// Keeps it no more.
+/// Drops the value that is kept under a number.
 #[func(sync)]
 pub fn forget(n: Int) {
     kept_values().remove(&n);
 }
 
-/// Drops a value elsewhere: on a plain thread (0), a tokio worker (1), tokio's blocking pool (2),
-/// the domain with this id (3). Done when it is dropped.
+/// Drops a value on a plain thread (0), on a tokio worker (1), in tokio's blocking pool (2), or on the
+/// domain with this id (3). Returns once it is dropped.
 #[func(raise)]
 pub fn drop_elsewhere(value: Rooted<ocaml::Value>, where_: Int, id: Int) -> Result<(), Error> {
     match where_ {
@@ -59,7 +59,7 @@ pub fn drop_elsewhere(value: Rooted<ocaml::Value>, where_: Int, id: Int) -> Resu
     Ok(())
 }
 
-/// Awaits a promise that is rejected; its exception is dropped on another thread.
+/// Awaits a promise that is rejected, drops the exception on another thread, and returns its message.
 #[func(raise)]
 pub fn drop_exception_elsewhere(p: Promise<()>) -> Result<String, Error> {
     let Err(exception): Result<(), OCamlException> = p.await else {

@@ -1,4 +1,4 @@
-//! The Rust functions that the tests call from OCaml. `support/rust.ml` declares them.
+//! The Rust functions that the domain tests call from OCaml. `support/rust.ml` declares most of them.
 
 mod calls;
 mod conversions;

@@ -1,4 +1,4 @@
-//! Rust values that OCaml keeps, and where they are dropped.
+//! Rust values that OCaml keeps, and the domains that drop them.
 
 use crate::failures::Counted;
 use crate::{Error, Int};
@@ -9,34 +9,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// A value whose destructor is told of.
+/// A value whose destructor records the domain that runs it.
 pub struct Thing {
     tag: Int,
-    at_end: AtEnd,
+    on_drop: OnDrop,
     _counted: Counted,
 }
 
-/// What a destructor does.
-enum AtEnd {
+/// What a destructor does further.
+enum OnDrop {
     Nothing,
     Panic,
-    /// Calls this function.
+    /// Calls this OCaml function.
     Call(Rooted),
     Spin(Duration),
-    /// Spawns tasks, on tokio and here, and tells.
+    /// Spawns tasks, on tokio and on its domain.
     Spawn,
-    Tell(Mutex<Option<oneshot::Sender<()>>>),
+    Notify(Mutex<Option<oneshot::Sender<()>>>),
 }
 
-fn thing(tag: Int, at_end: AtEnd) -> Opaque<Thing> {
+fn thing(tag: Int, on_drop: OnDrop) -> Opaque<Thing> {
     Opaque::new(Thing {
         tag,
-        at_end,
+        on_drop,
         _counted: Counted::new(tag),
     })
 }
 
-/// In which domains the things with a tag were dropped, -1 for those without a token.
+/// The domains that dropped the things of each tag: -1 for a thread without a token.
 static DROPPED: Mutex<BTreeMap<Int, Vec<Int>>> = Mutex::new(BTreeMap::new());
 
 fn dropped() -> MutexGuard<'static, BTreeMap<Int, Vec<Int>>> {
@@ -47,156 +47,159 @@ impl Drop for Thing {
     fn drop(&mut self) {
         let here = with_token(|token| token.domain_id() as Int).unwrap_or(-1);
         dropped().entry(self.tag).or_default().push(here);
-        match &self.at_end {
-            AtEnd::Nothing => {}
-            AtEnd::Panic => panic!("in a collected value's destructor"),
-            AtEnd::Call(f) => {
+        match &self.on_drop {
+            OnDrop::Nothing => {}
+            OnDrop::Panic => panic!("in a collected value's destructor"),
+            OnDrop::Call(f) => {
                 let called = with_token(|token| {
                     let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(token));
                     f.call(token, ()).is_ok()
                 });
                 assert_eq!(called, Ok(true));
             }
-            AtEnd::Spin(time) => {
+            OnDrop::Spin(time) => {
                 let end = Instant::now() + *time;
                 while Instant::now() < end {
                     std::hint::spin_loop();
                 }
             }
-            AtEnd::Spawn => {
+            OnDrop::Spawn => {
                 let counted = [Counted::new(self.tag), Counted::new(self.tag)];
                 let [on_tokio, here] = counted;
                 tokio::spawn(async move { drop(on_tokio) });
                 let _ = domain::spawn_local(async move { drop(here) });
             }
-            AtEnd::Tell(tell) => {
-                let mut tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(tell) = tell.take() {
-                    let _ = tell.send(());
+            OnDrop::Notify(sender) => {
+                let mut sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(sender) = sender.take() {
+                    let _ = sender.send(());
                 }
             }
         }
     }
 }
 
-/// In which domains the things with this tag were dropped.
+/// Returns the domains that dropped the things with this tag: -1 for a thread without a token.
 #[func(sync)]
 pub fn things_dropped(tag: Int) -> Vec<Int> {
     dropped().get(&tag).cloned().unwrap_or_default()
 }
 
-/// A new one.
+/// Returns a new thing.
 #[func(sync)]
 pub fn thing_create(tag: Int) -> Opaque<Thing> {
-    thing(tag, AtEnd::Nothing)
+    thing(tag, OnDrop::Nothing)
 }
 
-/// Its destructor panics.
+/// Returns a thing whose destructor panics.
 #[func(sync)]
 pub fn thing_with_panicking_drop(tag: Int) -> Opaque<Thing> {
-    thing(tag, AtEnd::Panic)
+    thing(tag, OnDrop::Panic)
 }
 
-/// Its destructor calls a function.
+/// Returns a thing whose destructor calls a function.
 #[func(sync)]
 pub fn thing_calling(tag: Int, f: Rooted) -> Opaque<Thing> {
-    thing(tag, AtEnd::Call(f))
+    thing(tag, OnDrop::Call(f))
 }
 
-/// Its destructor takes its time.
+/// Returns a thing whose destructor keeps its thread busy.
 #[func(sync)]
 pub fn thing_slow(tag: Int, microseconds: Int) -> Opaque<Thing> {
-    thing(tag, AtEnd::Spin(Duration::from_micros(microseconds as u64)))
+    thing(
+        tag,
+        OnDrop::Spin(Duration::from_micros(microseconds as u64)),
+    )
 }
 
-/// Its destructor spawns tasks.
+/// Returns a thing whose destructor spawns tasks.
 #[func(sync)]
 pub fn thing_spawning(tag: Int) -> Opaque<Thing> {
-    thing(tag, AtEnd::Spawn)
+    thing(tag, OnDrop::Spawn)
 }
 
-static TOLD: Mutex<BTreeMap<Int, oneshot::Receiver<()>>> = Mutex::new(BTreeMap::new());
+static NOTIFICATIONS: Mutex<BTreeMap<Int, oneshot::Receiver<()>>> = Mutex::new(BTreeMap::new());
 
-/// Its destructor tells [`thing_told`].
+/// Returns a thing whose destructor notifies [`thing_dropped`].
 #[func(sync)]
 pub fn thing_notifying(tag: Int) -> Opaque<Thing> {
-    let (tell, told) = oneshot::channel();
-    let mut all = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    all.insert(tag, told);
-    thing(tag, AtEnd::Tell(Mutex::new(Some(tell))))
+    let (sender, receiver) = oneshot::channel();
+    let mut all = NOTIFICATIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    all.insert(tag, receiver);
+    thing(tag, OnDrop::Notify(Mutex::new(Some(sender))))
 }
 
-/// Done when the thing is dropped.
+/// Returns once the thing of [`thing_notifying`] is dropped.
 #[func(raise)]
 pub fn thing_dropped(tag: Int) -> Result<(), Error> {
-    let told = {
-        let mut all = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let receiver = {
+        let mut all = NOTIFICATIONS.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&tag)
     };
-    Ok(told.ok_or("there is no such thing")?.await?)
+    Ok(receiver.ok_or("there is no such thing")?.await?)
 }
 
-/// A value of another type.
+/// Returns a value of another type.
 #[func(sync)]
 pub fn other_thing() -> Opaque<String> {
     Opaque::new("another".to_owned())
 }
 
-/// The tag.
+/// Returns the tag of a thing.
 #[func(sync)]
 pub fn thing_tag(thing: Opaque<Thing>) -> Int {
     thing.tag
 }
 
-/// The same, in a task.
+/// Returns the tag of a thing, after a yield.
 #[func]
 pub fn thing_tag_later(thing: Opaque<Thing>) -> Int {
     futures_lite::future::yield_now().await;
     thing.tag
 }
 
-/// The same value, through tokio.
+/// Returns the thing, from a tokio worker.
 #[func(tokio)]
 pub async fn thing_through_tokio(thing: Opaque<Thing>) -> Opaque<Thing> {
     tokio::task::yield_now().await;
     thing
 }
 
-/// The tags, in tokio's blocking pool.
+/// Returns the tags of things, from tokio's blocking pool.
 #[func(blocking)]
 pub fn thing_tags(things: Vec<Opaque<Thing>>, one: Option<Opaque<Thing>>) -> Vec<Int> {
     things.iter().chain(&one).map(|thing| thing.tag).collect()
 }
 
-/// What a function returns.
+/// Returns the tag of the thing that a function returns.
 #[func(sync, raise)]
 pub fn thing_of(f: OCamlFunc<(), Opaque<Thing>>) -> Result<Int, Error> {
     Ok(with_token(|token| f.call(token, ()))?.map(|thing| thing.tag)?)
 }
 
-static SHARES: Mutex<BTreeMap<Int, Arc<Thing>>> = Mutex::new(BTreeMap::new());
+static SHARED: Mutex<BTreeMap<Int, Arc<Thing>>> = Mutex::new(BTreeMap::new());
 
-/// Rust keeps a share.
+/// Keeps a reference to the thing in Rust.
 #[func(sync)]
 pub fn thing_share(thing: Opaque<Thing>) {
-    let mut shares = SHARES.lock().unwrap_or_else(PoisonError::into_inner);
-    shares.insert(thing.tag, thing.into_arc());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.insert(thing.tag, thing.into_arc());
 }
 
-/// Gives it back, and keeps none.
+/// Returns the thing with this tag that Rust keeps, which Rust no longer keeps then.
 #[func(sync)]
 pub fn thing_take_share(tag: Int) -> Option<Opaque<Thing>> {
-    let mut shares = SHARES.lock().unwrap_or_else(PoisonError::into_inner);
-    shares.remove(&tag).map(Opaque::from)
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.remove(&tag).map(Opaque::from)
 }
 
-/// A handle's id, and whether it is alive.
+/// Returns the id of a domain's handle, and whether the domain is alive.
 #[func(sync)]
 pub fn handle_seen(domain: Domain) -> (Int, bool) {
     (domain.id() as Int, domain.is_alive())
 }
 
-/// The same, on tokio.
+/// Returns the id of a domain's handle, and whether the domain is alive, from a tokio worker.
 #[func(tokio)]
 pub async fn handle_seen_on_tokio(domain: Domain) -> (Int, bool) {
     (domain.id() as Int, domain.is_alive())

@@ -1,4 +1,4 @@
-//! Promises in both directions, and callbacks.
+//! Promises that Rust awaits, promises that Rust makes, and callbacks.
 
 use crate::{Error, Int};
 use futures_lite::future;
@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Awaits an OCaml promise.
+/// Returns what an OCaml promise is fulfilled with, in a text. Fails with its exception.
 #[func(raise)]
 pub fn await_promise(p: Promise<String>) -> Result<String, OCamlException> {
     let s = p.await?;
     Ok(format!("rust got {s}"))
 }
 
-/// Awaits, but gives up after `ms`, cancelling the promise.
+/// Returns `true` if a promise resolves within `ms` milliseconds, and cancels it otherwise.
 #[func]
 pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
     let waiting = async {
@@ -32,7 +32,7 @@ pub fn await_briefly(p: Promise<()>, ms: Int) -> bool {
     future::or(waiting, timeout).await
 }
 
-/// Waits for so many polls, and gives up.
+/// Returns `true` if a promise resolves within so many polls.
 #[func]
 pub fn await_for_polls(p: Promise<()>, polls: Int) -> bool {
     let mut waiting = p.into_future();
@@ -52,7 +52,7 @@ where
     with_token(Promise::new)?
 }
 
-/// A promise that another thread fulfils.
+/// Returns a promise that another thread fulfills.
 #[func(sync)]
 pub fn promise_from_thread(text: String) -> Promise<String> {
     let (promise, resolver) = new_promise().expect("a stub has a token");
@@ -62,7 +62,7 @@ pub fn promise_from_thread(text: String) -> Promise<String> {
     promise
 }
 
-/// A promise whose resolver is dropped.
+/// Returns a promise whose resolver is dropped.
 #[func(sync)]
 pub fn promise_dropped() -> Promise<String> {
     let (promise, resolver) = new_promise::<String>().expect("a stub has a token");
@@ -70,7 +70,7 @@ pub fn promise_dropped() -> Promise<String> {
     promise
 }
 
-/// A promise that is rejected.
+/// Returns a promise that is rejected.
 #[func(sync)]
 pub fn promise_rejected(why: String) -> Promise<String> {
     let (promise, resolver) = new_promise::<String>().expect("a stub has a token");
@@ -78,36 +78,36 @@ pub fn promise_rejected(why: String) -> Promise<String> {
     promise
 }
 
-/// Calls a function now.
+/// Calls a function within the call.
 #[func(sync, raise)]
 pub fn call_sync(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, Error> {
     Ok(with_token(|t| f.call(t, (n, "x".to_owned())))??)
 }
 
 /// A number whose destructor calls a function.
-pub struct CallsAtEnd(Int, OCamlFunc<(), ()>);
+pub struct CallsOnDrop(Int, OCamlFunc<(), ()>);
 
-// SAFETY: it makes an int.
-unsafe impl ToValue for CallsAtEnd {
+// SAFETY: the value is an OCaml int.
+unsafe impl ToValue for CallsOnDrop {
     fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
         self.0.to_value(rt)
     }
 }
 
-impl Drop for CallsAtEnd {
+impl Drop for CallsOnDrop {
     fn drop(&mut self) {
         let called = with_token(|t| self.1.call(t, ()));
         called.expect("a stub has a token").expect("it returns");
     }
 }
 
-/// Gives the number, ready at once; its destructor calls the function.
+/// Returns a number, ready at once, whose destructor calls the function.
 #[func]
-pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsAtEnd {
-    CallsAtEnd(n, f)
+pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsOnDrop {
+    CallsOnDrop(n, f)
 }
 
-/// Sends this domain a function to call, and then what fulfils the promise.
+/// Sends this domain a message that calls the function, and then one that fulfills the promise.
 #[func(sync)]
 pub fn call_before_fulfilling(f: Rooted<ocaml::Value>) -> Promise<String> {
     let (promise, resolver) = new_promise().expect("a stub has a token");
@@ -127,7 +127,7 @@ pub fn call_from_task(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<Str
     Ok(with_token(|t| f.call(t, (n, "y".to_owned())))??)
 }
 
-/// Calls a function that returns a promise, `n` times.
+/// Calls a function `n` times, awaits each promise, and returns the sum.
 #[func(raise)]
 pub fn call_async(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> {
     let mut sum = 0;
@@ -137,19 +137,20 @@ pub fn call_async(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> 
     Ok(sum)
 }
 
-/// Calls it once, with a number.
+/// Calls a function with a number, and awaits its promise.
 #[func(raise)]
 pub fn call_async_once(f: OCamlAsyncFunc<(Int,), Int>, n: Int) -> Result<Int, Error> {
     Ok(f.call((n,))?.await?)
 }
 
-/// The same with unit.
+/// Calls a function with a unit, and awaits its promise.
 #[func(raise)]
 pub fn call_unit(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {
     Ok(f.call(())?.await?)
 }
 
-/// Awaits both at once; when the second is there first, the first is cancelled if `cancel` says so.
+/// Returns the number of the promise that resolves first. If that is the second and `cancel` is true,
+/// the first is cancelled.
 #[func]
 pub fn first_of(p: Promise<()>, q: Promise<()>, cancel: bool) -> Int {
     let one = async {
@@ -164,7 +165,8 @@ pub fn first_of(p: Promise<()>, q: Promise<()>, cancel: bool) -> Int {
     future::or(one, two).await
 }
 
-/// Calls a function, and gives up on its promise when the other is there.
+/// Calls a function, and returns 1 if its promise resolves before `q`. Otherwise cancels it, and
+/// returns 2.
 #[func(raise)]
 pub fn call_until(f: OCamlAsyncFunc<(), ()>, q: Promise<()>) -> Result<Int, Error> {
     let called = f.call(())?.cancel_on_drop();
@@ -183,10 +185,12 @@ static RESOLVERS: Mutex<BTreeMap<Int, Resolver<String>>> = Mutex::new(BTreeMap::
 
 fn take(tag: Int) -> Result<Resolver<String>, Error> {
     let mut resolvers = RESOLVERS.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(resolvers.remove(&tag).ok_or("nothing is kept")?)
+    Ok(resolvers
+        .remove(&tag)
+        .ok_or("no resolver is kept under this tag")?)
 }
 
-/// A promise whose resolver is kept for [`resolve_kept`].
+/// Returns a promise whose resolver is kept under `tag`.
 #[func(sync)]
 pub fn promise_kept(tag: Int) -> Promise<String> {
     let (promise, resolver) = new_promise().expect("a stub has a token");
@@ -197,7 +201,8 @@ pub fn promise_kept(tag: Int) -> Promise<String> {
     promise
 }
 
-/// Resolves what was kept last, on this domain or on tokio: the text if it comes back.
+/// Fulfills the promise of a kept resolver, on this domain or on tokio. Returns the text if the
+/// promise's domain has terminated.
 #[func(raise)]
 pub fn resolve_kept(tag: Int, text: String, on_tokio: bool) -> Result<Option<String>, Error> {
     let resolver = take(tag)?;
@@ -209,14 +214,14 @@ pub fn resolve_kept(tag: Int, text: String, on_tokio: bool) -> Result<Option<Str
     })
 }
 
-/// Rejects what was kept last: whether the domain was there.
+/// Rejects the promise of a kept resolver. Returns `false` if the promise's domain has terminated.
 #[func(sync, raise)]
 pub fn reject_kept(tag: Int, why: String) -> Result<bool, Error> {
     let resolver = take(tag)?;
     Ok(resolver.reject(why).is_ok())
 }
 
-/// Drops the resolver that was kept last, on a thread.
+/// Drops a kept resolver on a plain thread.
 #[func(sync, raise)]
 pub fn drop_kept(tag: Int) -> Result<(), Error> {
     let resolver = take(tag)?;
@@ -226,7 +231,7 @@ pub fn drop_kept(tag: Int) -> Result<(), Error> {
     Ok(())
 }
 
-/// A promise that is rejected with the exception that another was rejected with.
+/// Returns a promise that is rejected with the exception of a rejected promise.
 #[func(raise)]
 pub fn pass_exception(p: Promise<()>) -> Result<Promise<()>, Error> {
     let Err(exception) = p.await else {
@@ -237,7 +242,7 @@ pub fn pass_exception(p: Promise<()>) -> Result<Promise<()>, Error> {
     Ok(promise)
 }
 
-/// One argument of each kind that there is, and some more.
+/// More arguments than bytecode passes one by one.
 type Seven = (Int, f64, String, bool, Int, Int, Vec<Int>);
 
 /// Calls a function with seven arguments.
@@ -247,7 +252,8 @@ pub fn call_seven(f: OCamlFunc<Seven, String>) -> Result<String, Error> {
     Ok(with_token(|t| f.call(t, args))??)
 }
 
-/// Calls a function that returns a promise, many times at once.
+/// Calls a function `n` times, awaits the promises after the last call, and returns the sum of their
+/// strings' lengths.
 #[func(raise)]
 pub fn call_all(f: OCamlAsyncFunc<(Int, String), String>, n: Int) -> Result<Int, Error> {
     let calls = (0..n)

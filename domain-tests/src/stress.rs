@@ -1,5 +1,5 @@
-//! What the stress test needs besides what the other tests call: work that involves many domains
-//! and threads at once, and a watch that does not depend on OCaml.
+//! Functions of the stress test: work that involves many domains and threads at once, and a watchdog
+//! that does not depend on OCaml.
 
 use crate::Int;
 use futures_lite::future;
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 // ---- work
 
-/// From domain to domain, each of which sends the next: the domains that were there, up to the
-/// first one that was not.
+/// Runs a task on each domain, spawned by the task on the one before. Returns the domains that ran
+/// one, up to the first that has terminated.
 #[func]
 pub async fn stress_relay(ids: Vec<Int>) -> Vec<Int> {
     relay(ids).await
@@ -33,8 +33,8 @@ fn relay(mut ids: Vec<Int>) -> Pin<Box<dyn Future<Output = Vec<Int>>>> {
     })
 }
 
-/// From tokio, `n` tasks for each domain, and every third is cancelled: how many gave a value, were
-/// cancelled, and lost their domain.
+/// Spawns `n` tasks on each domain, from tokio, and cancels every third. Returns the numbers of tasks
+/// that returned, that were cancelled, and whose domain has terminated.
 #[func(tokio)]
 pub async fn stress_fan_out(ids: Vec<Int>, n: Int) -> (Int, Int, Int) {
     let domains: Vec<Domain> = ids
@@ -42,7 +42,7 @@ pub async fn stress_fan_out(ids: Vec<Int>, n: Int) -> (Int, Int, Int) {
         .filter_map(|&id| domain::get(id as u64))
         .collect();
     let (mut values, mut cancelled) = (0, 0);
-    let mut gone = (ids.len() - domains.len()) as Int * n;
+    let mut terminated = (ids.len() - domains.len()) as Int * n;
     let mut tasks = Vec::new();
     for target in &domains {
         for i in 0..n {
@@ -58,7 +58,7 @@ pub async fn stress_fan_out(ids: Vec<Int>, n: Int) -> (Int, Int, Int) {
                     }
                     tasks.push(task);
                 }
-                Err(_) => gone += 1,
+                Err(_) => terminated += 1,
             }
         }
     }
@@ -66,16 +66,16 @@ pub async fn stress_fan_out(ids: Vec<Int>, n: Int) -> (Int, Int, Int) {
         match task.await {
             Ok(()) => values += 1,
             Err(JoinError::Cancelled) => cancelled += 1,
-            Err(JoinError::DomainTerminated { .. }) => gone += 1,
-            // Neither is expected: the sum will tell.
+            Err(JoinError::DomainTerminated { .. }) => terminated += 1,
+            // No other error is expected: the caller checks the sum.
             Err(_) => {}
         }
     }
-    (values, cancelled, gone)
+    (values, cancelled, terminated)
 }
 
-/// Ready at its second poll. Its waker stays with tokio, which uses it once more later, when
-/// the domain may have ended.
+/// Ready at its second poll. A task of tokio keeps the waker and wakes it again later, when the domain
+/// may have terminated.
 #[func]
 pub fn stress_late_wake(microseconds: Int) {
     let mut polls = 0;
@@ -95,16 +95,17 @@ pub fn stress_late_wake(microseconds: Int) {
     .await;
 }
 
-/// How many futures of all tags there are.
+/// Returns the number of futures of all tags.
 #[func(sync)]
 pub fn stress_futures() -> Int {
     crate::failures::all_counted()
 }
 
-/// Bytes that `malloc` has given out and not got back. What it has got back it gives to the system.
+/// Returns the number of bytes that are allocated by `malloc`, after it returned free memory to the
+/// system.
 #[func(sync)]
 pub fn stress_allocated() -> Int {
-    // SAFETY: both see to the allocator's own state only, under its locks.
+    // SAFETY: both functions only use the allocator's state, under its locks.
     let info = unsafe {
         libc::malloc_trim(0);
         libc::mallinfo2()
@@ -112,11 +113,11 @@ pub fn stress_allocated() -> Int {
     (info.uordblks + info.hblkhd) as Int
 }
 
-// ---- the watch
+// ---- the watchdog
 
-/// What is under way, by number: its domain, what it is, since when.
-static UNDER_WAY: Mutex<BTreeMap<isize, (isize, isize, Instant)>> = Mutex::new(BTreeMap::new());
-/// What there is, by kind.
+/// The operations that have not ended, by number: domain, kind, and start.
+static OPERATIONS: Mutex<BTreeMap<isize, (isize, isize, Instant)>> = Mutex::new(BTreeMap::new());
+/// The names of the kinds of operations.
 static KINDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -129,66 +130,67 @@ fn int(v: RawValue) -> isize {
     v >> 1
 }
 
-/// `stress_quiet : unit -> unit` (noalloc): panics are not printed any more, and nobody asks for
-/// their backtraces, whose symbols would take tens of megabytes bit by bit. To be called before
-/// anything else, so that the runtime's own hook comes before this one.
+/// `stress_quiet : unit -> unit` (noalloc): turns off the output and the backtraces of panics. The
+/// symbols for backtraces would take tens of megabytes, little by little, which would look like a
+/// leak. Must be called first, so that the runtime's hook is chained before this one.
 #[unsafe(no_mangle)]
 extern "C" fn stress_quiet(_unit: RawValue) -> RawValue {
     std::panic::set_hook(Box::new(|_| {}));
-    // SAFETY: the process has one thread yet.
+    // SAFETY: the program calls this first, when the process has no other thread.
     unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
     UNIT
 }
 
-/// `stress_begin : int -> int -> int -> unit` (noalloc): work with this number and of this kind
-/// begins on a domain.
+/// `stress_begin : int -> int -> int -> unit` (noalloc): records that the operation with this number,
+/// of this kind, begins on a domain.
 #[unsafe(no_mangle)]
 extern "C" fn stress_begin(number: RawValue, domain: RawValue, kind: RawValue) -> RawValue {
     let entry = (int(domain), int(kind), Instant::now());
-    lock(&UNDER_WAY).insert(int(number), entry);
+    lock(&OPERATIONS).insert(int(number), entry);
     UNIT
 }
 
-/// `stress_end : int -> unit` (noalloc): it has ended.
+/// `stress_end : int -> unit` (noalloc): records that the operation with this number has ended.
 #[unsafe(no_mangle)]
 extern "C" fn stress_end(number: RawValue) -> RawValue {
-    lock(&UNDER_WAY).remove(&int(number));
+    lock(&OPERATIONS).remove(&int(number));
     UNIT
 }
 
-/// Ends the process, with what is under way, if a single thing of that takes longer than `seconds`.
+/// Starts the watchdog, which reports all operations and ends the process if one takes longer than
+/// `seconds`.
 #[func(sync)]
 pub fn stress_watch(kinds: Vec<String>, seconds: Int, advice: String) {
     *lock(&KINDS) = kinds;
-    let patience = Duration::from_secs(seconds as u64);
+    let limit = Duration::from_secs(seconds as u64);
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(Duration::from_millis(200));
-            let mut late: Vec<_> = lock(&UNDER_WAY).values().copied().collect();
-            late.sort_by_key(|&(_, _, since)| since);
-            if late
+            let mut operations: Vec<_> = lock(&OPERATIONS).values().copied().collect();
+            operations.sort_by_key(|&(_, _, since)| since);
+            if operations
                 .first()
-                .is_some_and(|(_, _, since)| since.elapsed() > patience)
+                .is_some_and(|(_, _, since)| since.elapsed() > limit)
             {
-                tell(&late);
+                report(&operations);
                 eprintln!("{advice}");
-                // SAFETY: nothing of the process is used any more.
+                // SAFETY: `_exit` runs no destructor or handler, which other threads could disturb.
                 unsafe { libc::_exit(3) };
             }
         }
     });
 }
 
-/// What hangs, the oldest first, and what the threads wait for.
-fn tell(late: &[(isize, isize, Instant)]) {
-    eprintln!("\nstress: it hangs. Under way, the oldest first:");
+/// Prints the operations, oldest first, the domains, and the system calls that threads wait in.
+fn report(operations: &[(isize, isize, Instant)]) {
+    eprintln!("\nstress: an operation hangs. Operations that have not ended, oldest first:");
     let kinds = lock(&KINDS);
-    for &(domain, kind, since) in late.iter().take(60) {
+    for &(domain, kind, since) in operations.iter().take(60) {
         let kind = kinds.get(kind as usize).map_or("?", String::as_str);
         let age = since.elapsed().as_secs_f64();
         eprintln!("  domain {domain:6}  {age:8.2} s  {kind}");
     }
-    eprintln!("Rust knows these domains:");
+    eprintln!("domains that have an executor:");
     for domain in domain::all() {
         eprintln!("  {:6}  {:?}", domain.id(), domain.stats());
     }

@@ -1,4 +1,4 @@
-//! Against hangs: a thread that OCaml cannot stop.
+//! A watchdog against tests that hang: a thread that OCaml cannot stop.
 
 use crate::Int;
 use ocaml_lwt_interop::func;
@@ -8,16 +8,16 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-static WATCHED: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+static CURRENT: Mutex<Option<(String, Instant)>> = Mutex::new(None);
 
-/// From now on the process is ended if it does not call this again in time. An empty text ends
-/// the watch.
+/// Aborts the process unless this is called again within `seconds`. An empty text turns the watchdog
+/// off.
 #[func(sync)]
 pub fn watch(what: String, seconds: Int) {
     static THREAD: Once = Once::new();
     let until = Instant::now() + Duration::from_secs(seconds as u64);
-    let watched = (!what.is_empty()).then_some((what, until));
-    *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    let current = (!what.is_empty()).then_some((what, until));
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = current;
     THREAD.call_once(|| {
         // The test framework redirects descriptor 2 while a test runs.
         let stderr = std::io::stderr().as_fd().try_clone_to_owned();
@@ -25,8 +25,8 @@ pub fn watch(what: String, seconds: Int) {
             let mut stderr = stderr.map(File::from);
             loop {
                 std::thread::sleep(Duration::from_millis(500));
-                let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-                let late = watched
+                let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+                let late = current
                     .as_ref()
                     .filter(|(_, until)| Instant::now() > *until);
                 if let Some((what, _)) = late {

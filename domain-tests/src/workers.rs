@@ -1,4 +1,4 @@
-//! OCaml functions that threads call, and domains that deal calls out among them.
+//! OCaml functions that any thread can call, and sets of workers.
 
 use crate::failures::{Counted, PanickingWaker};
 use crate::{Error, Int};
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-/// The argument of a call, a number.
-pub struct Asked {
+/// The argument of a call: a number, which panics when it is converted or dropped if `trouble` says
+/// so.
+pub struct Argument {
     n: Int,
     trouble: Int,
     _counted: Counted,
@@ -22,7 +23,7 @@ pub struct Asked {
 const CONVERTING_PANICS: Int = 1;
 const DROPPING_PANICS: Int = 2;
 
-impl Drop for Asked {
+impl Drop for Argument {
     fn drop(&mut self) {
         if self.trouble == DROPPING_PANICS {
             panic!("in an argument's destructor")
@@ -30,8 +31,8 @@ impl Drop for Asked {
     }
 }
 
-// SAFETY: it makes an int.
-unsafe impl ocaml::ToValue for Asked {
+// SAFETY: the value is an OCaml int, or the conversion panics.
+unsafe impl ocaml::ToValue for Argument {
     fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
         assert!(
             self.trouble != CONVERTING_PANICS,
@@ -41,11 +42,11 @@ unsafe impl ocaml::ToValue for Asked {
     }
 }
 
-/// The result of a call, which cannot be negative.
+/// The result of a call. Its conversion panics if it is negative.
 #[derive(Debug)]
 pub struct Answer(Int);
 
-// SAFETY: it is an int.
+// SAFETY: the value is only read as an OCaml int.
 unsafe impl ocaml::FromValue for Answer {
     fn from_value(value: ocaml::Value) -> Self {
         let n = Int::from_value(value);
@@ -54,24 +55,24 @@ unsafe impl ocaml::FromValue for Answer {
     }
 }
 
-type Function = OCamlAsyncFunc<(Asked,), Answer>;
-type Remote = RemoteFunc<(Asked,), Answer>;
-/// What the tests call.
-pub type AnswerWorkers = Workers<(Asked,), Answer>;
+type Function = OCamlAsyncFunc<(Argument,), Answer>;
+type Remote = RemoteFunc<(Argument,), Answer>;
+/// The workers of these tests.
+pub type AnswerWorkers = Workers<(Argument,), Answer>;
 
-fn asked(tag: Int, n: Int, trouble: Int) -> (Asked,) {
-    let asked = Asked {
+fn argument(tag: Int, n: Int, trouble: Int) -> (Argument,) {
+    let argument = Argument {
         n,
         trouble,
         _counted: Counted::new(tag),
     };
-    (asked,)
+    (argument,)
 }
 
-/// Takes the trouble out of what came back.
-fn came_back((mut asked,): (Asked,)) -> String {
-    asked.trouble = 0;
-    format!(", {} came back", asked.n)
+/// Describes the argument that an error returned, and drops it without a panic.
+fn came_back((mut argument,): (Argument,)) -> String {
+    argument.trouble = 0;
+    format!(", {} came back", argument.n)
 }
 
 // ---- one function
@@ -83,10 +84,13 @@ fn kept_functions() -> MutexGuard<'static, BTreeMap<Int, Remote>> {
 }
 
 fn kept_function(tag: Int) -> Result<Remote, Error> {
-    Ok(kept_functions().get(&tag).ok_or("it is not kept")?.clone())
+    Ok(kept_functions()
+        .get(&tag)
+        .ok_or("no function is kept under this tag")?
+        .clone())
 }
 
-/// Keeps a function for other threads.
+/// Keeps a function under a tag, for other threads.
 #[func(sync, raise)]
 pub fn remote_keep(tag: Int, f: Function) -> Result<(), Error> {
     let remote = f.remote()?;
@@ -95,10 +99,12 @@ pub fn remote_keep(tag: Int, f: Function) -> Result<(), Error> {
     Ok(())
 }
 
-/// Drops it: here (0), on a plain thread (1), on tokio (2).
+/// Drops a kept function on this domain (0), on a plain thread (1), or on tokio (2).
 #[func(raise)]
 pub fn remote_drop(tag: Int, where_: Int) -> Result<(), Error> {
-    let remote = kept_functions().remove(&tag).ok_or("it is not kept")?;
+    let remote = kept_functions()
+        .remove(&tag)
+        .ok_or("no function is kept under this tag")?;
     match where_ {
         0 => drop(remote),
         1 => std::thread::spawn(|| drop(remote))
@@ -109,12 +115,12 @@ pub fn remote_drop(tag: Int, where_: Int) -> Result<(), Error> {
     Ok(())
 }
 
-/// Calls it from tokio: the answer, or what was told instead.
+/// Calls a kept function from tokio, and returns the answer or the error.
 #[func(tokio)]
 pub async fn remote_call(tag: Int, n: Int, trouble: Int) -> Result<Int, String> {
     let called = kept_function(tag)
         .map_err(|e| e.to_string())?
-        .call(asked(tag, n, trouble));
+        .call(argument(tag, n, trouble));
     match called {
         Ok(call) => match call.await {
             Ok(answer) => Ok(answer.0),
@@ -125,17 +131,18 @@ pub async fn remote_call(tag: Int, n: Int, trouble: Int) -> Result<Int, String> 
     }
 }
 
-/// Calls it from here, and raises what it raises.
+/// Calls a kept function from this domain. Fails with the function's exception.
 #[func(raise)]
 pub fn remote_call_here(tag: Int, n: Int) -> Result<Int, Error> {
-    let call = kept_function(tag)?.call(asked(tag, n, 0));
+    let call = kept_function(tag)?.call(argument(tag, n, 0));
     Ok(call.map_err(|e| e.to_string())?.await?.0)
 }
 
-/// Calls it, and drops the handle when a promise is fulfilled, so that the call is cancelled, or not.
+/// Calls a kept function, and drops the handle once a promise is fulfilled. With `cancel` that cancels
+/// the call.
 #[func(raise)]
 pub fn remote_call_until(tag: Int, n: Int, until: Promise<()>, cancel: bool) -> Result<(), Error> {
-    let called = kept_function(tag)?.call(asked(tag, n, 0));
+    let called = kept_function(tag)?.call(argument(tag, n, 0));
     let call = called.map_err(|e| e.to_string())?;
     let call = if cancel { call.cancel_on_drop() } else { call };
     until.await?;
@@ -143,13 +150,13 @@ pub fn remote_call_until(tag: Int, n: Int, until: Promise<()>, cancel: bool) -> 
     Ok(())
 }
 
-/// Calls it, and drops the handle before the call can be delivered. It is [detached] if that is
-/// asked for.
+/// Calls a kept function, and drops the handle before the call can be delivered, which cancels the
+/// call. With `detach` the handle is [detached] instead.
 ///
 /// [detached]: ocaml_lwt_interop::JoinHandle::detach
 #[func(sync, raise)]
 pub fn remote_call_dropped(tag: Int, n: Int, detach: bool) -> Result<(), Error> {
-    let called = kept_function(tag)?.call(asked(tag, n, 0));
+    let called = kept_function(tag)?.call(argument(tag, n, 0));
     let call = called.map_err(|e| e.to_string())?.cancel_on_drop();
     if detach {
         call.detach();
@@ -159,32 +166,32 @@ pub fn remote_call_dropped(tag: Int, n: Int, detach: bool) -> Result<(), Error> 
 
 // ---- workers
 
-/// None yet.
+/// Creates an empty set of workers.
 #[func(sync)]
 pub fn workers_create() -> Opaque<AnswerWorkers> {
     Opaque::new(Workers::new())
 }
 
-/// How many there are.
+/// Returns the number of workers.
 #[func(sync)]
 pub fn workers_len(workers: Opaque<AnswerWorkers>) -> Int {
     workers.len() as Int
 }
 
-/// This domain joins.
+/// Adds this domain to the workers.
 #[func(sync, raise)]
 pub fn workers_join(workers: Opaque<AnswerWorkers>, f: Function) -> Result<(), Error> {
     workers.join(f.remote()?);
     Ok(())
 }
 
-/// A domain leaves.
+/// Removes a domain from the workers, and returns once its calls have finished.
 #[func]
 pub fn workers_leave(workers: Opaque<AnswerWorkers>, domain: Domain) {
     workers.leave(&domain).await
 }
 
-/// The same, awaited on tokio.
+/// Removes a domain from the workers, and awaits the end of its calls on tokio.
 #[func(tokio)]
 pub async fn workers_leave_on_tokio(workers: Opaque<AnswerWorkers>, domain: Domain) {
     workers.leave(&domain).await
@@ -194,7 +201,8 @@ type Leaving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 static LEAVING: Mutex<Vec<Leaving>> = Mutex::new(Vec::new());
 
-/// Has a domain leave, with a waker that panics. Whether it waits.
+/// Removes a domain from the workers, and awaits the end of its calls with a waker that panics.
+/// Returns `true` if there are such calls.
 #[func(sync)]
 pub fn workers_leave_with_panicking_waker(workers: Opaque<AnswerWorkers>, domain: Domain) -> bool {
     let mut leaving: Leaving = Box::pin(workers.leave(&domain));
@@ -205,7 +213,7 @@ pub fn workers_leave_with_panicking_waker(workers: Opaque<AnswerWorkers>, domain
     polled.is_pending()
 }
 
-/// Calls from tokio: the answer, or what was told instead.
+/// Calls a worker from tokio, and returns the answer or the error.
 #[func(tokio)]
 pub async fn workers_call(
     workers: Opaque<AnswerWorkers>,
@@ -213,13 +221,13 @@ pub async fn workers_call(
     n: Int,
     trouble: Int,
 ) -> Result<Int, String> {
-    match workers.call(asked(tag, n, trouble)) {
+    match workers.call(argument(tag, n, trouble)) {
         Ok(call) => call.await.map(|answer| answer.0).map_err(|e| e.to_string()),
         Err(e) => Err(e.to_string() + &came_back(e.work)),
     }
 }
 
-/// Calls, and drops that when a promise is fulfilled.
+/// Calls a worker, and drops the call once a promise is fulfilled.
 #[func(raise)]
 pub fn workers_call_until(
     workers: Opaque<AnswerWorkers>,
@@ -227,36 +235,42 @@ pub fn workers_call_until(
     n: Int,
     until: Promise<()>,
 ) -> Result<(), Error> {
-    let call = workers.call(asked(tag, n, 0)).map_err(|e| e.to_string())?;
+    let call = workers
+        .call(argument(tag, n, 0))
+        .map_err(|e| e.to_string())?;
     until.await?;
     drop(call);
     Ok(())
 }
 
-/// Calls, and drops that before the call can be delivered.
+/// Calls a worker, and drops the call before it can be delivered.
 #[func(sync, raise)]
 pub fn workers_call_dropped(workers: Opaque<AnswerWorkers>, tag: Int, n: Int) -> Result<(), Error> {
-    drop(workers.call(asked(tag, n, 0)).map_err(|e| e.to_string())?);
+    drop(
+        workers
+            .call(argument(tag, n, 0))
+            .map_err(|e| e.to_string())?,
+    );
     Ok(())
 }
 
-// ---- a storm
+// ---- stress
 
-/// How often each call's function was begun.
-static BEGUN: Mutex<Vec<AtomicU8>> = Mutex::new(Vec::new());
-static CALM: AtomicBool = AtomicBool::new(false);
+/// The number of times that the function of each call was started.
+static STARTED: Mutex<Vec<AtomicU8>> = Mutex::new(Vec::new());
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// A function has begun to answer call `n`. Whether it is the first to do so.
+/// Records that a function starts to answer call `n`. Returns `true` if it is the first.
 #[func(sync)]
 pub fn stress_call_begins(n: Int) -> bool {
-    let begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
-    begun[n as usize].fetch_add(1, Ordering::Relaxed) == 0
+    let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    started[n as usize].fetch_add(1, Ordering::Relaxed) == 0
 }
 
-/// The storm shall end.
+/// Stops [`stress_calls`].
 #[func(sync)]
 pub fn stress_stop() {
-    CALM.store(true, Ordering::Relaxed);
+    STOPPED.store(true, Ordering::Relaxed);
 }
 
 #[derive(Default)]
@@ -266,20 +280,23 @@ struct Tally {
     exceptions: Int,
     failures: Int,
     cancelled: Int,
-    nobody: Int,
+    without_worker: Int,
 }
 
-/// Tasks of tokio's call without pause until it [calms](storm_calms), and cancel each fifth call.
-/// What became of the calls: how many there were; answers, exceptions, failures, those that were
-/// cancelled, those that nobody took.
+/// Calls workers from several tasks of tokio without pause, until [`stress_stop`] is called, and cancels
+/// each fifth call. Returns the number of calls, and the numbers of answers, exceptions, failures,
+/// cancelled calls, and calls that had no worker.
 #[func(tokio, raise)]
 pub async fn stress_calls(
     workers: Opaque<AnswerWorkers>,
     tag: Int,
     tasks: Int,
 ) -> Result<Vec<Int>, tokio::task::JoinError> {
-    CALM.store(false, Ordering::Relaxed);
-    BEGUN.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    STOPPED.store(false, Ordering::Relaxed);
+    STARTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clear();
     let tally = Arc::new(Mutex::new(Tally::default()));
     let tasks: Vec<_> = (0..tasks)
         .map(|_| tokio::spawn(call_on(workers.clone(), tag, tally.clone())))
@@ -288,33 +305,39 @@ pub async fn stress_calls(
         task.await?;
     }
     let t = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let outcomes = [t.answers, t.exceptions, t.failures, t.cancelled, t.nobody];
+    let outcomes = [
+        t.answers,
+        t.exceptions,
+        t.failures,
+        t.cancelled,
+        t.without_worker,
+    ];
     Ok([t.calls].into_iter().chain(outcomes).collect())
 }
 
 async fn call_on(workers: Opaque<AnswerWorkers>, tag: Int, tally: Arc<Mutex<Tally>>) {
-    let note = |f: fn(&mut Tally) -> &mut Int| {
+    let count = |f: fn(&mut Tally) -> &mut Int| {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         *f(&mut tally) += 1;
     };
-    let begun = |n: Int| {
-        let begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
-        begun[n as usize].load(Ordering::Relaxed)
+    let started = |n: Int| {
+        let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        started[n as usize].load(Ordering::Relaxed)
     };
-    while !CALM.load(Ordering::Relaxed) {
+    while !STOPPED.load(Ordering::Relaxed) {
         let n = {
-            let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
-            begun.push(AtomicU8::new(0));
-            begun.len() as Int - 1
+            let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+            started.push(AtomicU8::new(0));
+            started.len() as Int - 1
         };
-        note(|t| &mut t.calls);
-        let Ok(mut call) = workers.call(asked(tag, n, 0)) else {
-            note(|t| &mut t.nobody);
+        count(|t| &mut t.calls);
+        let Ok(mut call) = workers.call(argument(tag, n, 0)) else {
+            count(|t| &mut t.without_worker);
             tokio::task::yield_now().await;
             continue;
         };
         if n % 5 == 4 {
-            // Soon, or a bit later, or after it has ended.
+            // The call is dropped after 0 to 6 polls, unless it has ended before.
             for _ in 0..n / 5 % 7 {
                 if futures_lite::future::poll_once(&mut call).await.is_some() {
                     break;
@@ -322,19 +345,19 @@ async fn call_on(workers: Opaque<AnswerWorkers>, tag: Int, tally: Arc<Mutex<Tall
                 tokio::task::yield_now().await;
             }
             drop(call);
-            note(|t| &mut t.cancelled);
+            count(|t| &mut t.cancelled);
             continue;
         }
         match call.await {
             Ok(answer) => {
-                assert_eq!((answer.0, begun(n)), (n + 1, 1), "call {n}");
-                note(|t| &mut t.answers);
+                assert_eq!((answer.0, started(n)), (n + 1, 1), "call {n}");
+                count(|t| &mut t.answers);
             }
             Err(RemoteError::Exception(_)) => {
-                assert_eq!(begun(n), 1, "call {n}");
-                note(|t| &mut t.exceptions);
+                assert_eq!(started(n), 1, "call {n}");
+                count(|t| &mut t.exceptions);
             }
-            Err(_) => note(|t| &mut t.failures),
+            Err(_) => count(|t| &mut t.failures),
         }
     }
 }

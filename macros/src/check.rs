@@ -1,15 +1,15 @@
-//! What a function must be like to be exported.
+//! The rules that a function has to satisfy to be exported, and the errors if it does not.
 
 use crate::options::{Mode, Options};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, FnArg, ItemFn, Result, ReturnType, Type, Visibility};
 
-/// All that is wrong, so that one compilation tells it all.
+/// All errors of a function, so that one compilation reports them all.
 #[derive(Default)]
-struct Complaints(Option<Error>);
+struct Errors(Option<Error>);
 
-impl Complaints {
+impl Errors {
     fn add(&mut self, error: Error) {
         match &mut self.0 {
             Some(all) => all.combine(error),
@@ -22,72 +22,82 @@ impl Complaints {
     }
 }
 
-/// Refuses what cannot be exported, and gives the arguments' types.
+/// Returns the types of the arguments. Fails with all errors if the function cannot be exported.
 pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
-    let mut complaints = Complaints::default();
+    let mut errors = Errors::default();
     let sig = &function.sig;
     for attribute in &function.attrs {
-        if let Some(message) = refusal(attribute) {
-            complaints.at(attribute, message);
+        if let Some(message) = attribute_error(attribute) {
+            errors.at(attribute, message);
         }
     }
     match &function.vis {
         Visibility::Public(_) => {}
-        Visibility::Restricted(vis) => complaints.at(
+        Visibility::Restricted(vis) => errors.at(
             vis,
-            "OCaml sees every function that is exported to it: write `pub`",
+            "a function exported to OCaml must be public, since any OCaml code can call it: \
+             replace this with `pub`",
         ),
-        Visibility::Inherited => complaints.at(
+        Visibility::Inherited => errors.at(
             sig.fn_token,
-            "OCaml sees every function that is exported to it: write `pub fn`",
+            "a function exported to OCaml must be public, since any OCaml code can call it: add \
+             `pub`",
         ),
     }
     if !sig.generics.params.is_empty() {
-        complaints.at(
+        errors.at(
             &sig.generics,
-            "a function exported to OCaml has no type, lifetime or const parameters: OCaml calls \
-             one function, so write one for each type",
+            "a function exported to OCaml cannot have type, lifetime or const parameters, since \
+             its symbol stands for a single function: use concrete types, with one function for \
+             each",
         );
     }
     if let Some(clause) = &sig.generics.where_clause {
-        complaints.at(
+        errors.at(
             clause,
-            "a function exported to OCaml has no `where`: there is nothing to choose",
+            "a function exported to OCaml cannot have a `where` clause, since it has no parameters \
+             to constrain: remove the clause",
         );
     }
     if let Some(unsafety) = &sig.unsafety {
-        complaints.at(
+        errors.at(
             unsafety,
-            "OCaml cannot keep the promises of an `unsafe fn`: export a safe function",
+            "a function exported to OCaml cannot be `unsafe`, since OCaml code cannot satisfy its \
+             safety conditions: export a safe function that checks them",
         );
     }
     if let Some(abi) = &sig.abi {
-        complaints.at(abi, "#[func] chooses the ABI: leave out `extern`");
+        errors.at(
+            abi,
+            "a function exported to OCaml cannot choose an ABI, since #[func] generates the C \
+             function: remove `extern`",
+        );
     }
     if let Some(variadic) = &sig.variadic {
-        complaints.at(
+        errors.at(
             variadic,
-            "a function exported to OCaml takes a fixed number of arguments",
+            "a function exported to OCaml cannot be variadic, since `external` declares a fixed \
+             number of arguments: name each argument",
         );
     }
     match options.mode {
         Mode::Sync | Mode::Blocking => {
             if let Some(asyncness) = &sig.asyncness {
-                complaints.at(
+                errors.at(
                     asyncness,
-                    "a function with `sync` or `blocking` does not await: leave out `async`, or \
-                     the option",
+                    "a `sync` or `blocking` function cannot be `async`: remove `async`, or the \
+                     option",
                 );
             } else if let Some(e) = awaits(function) {
-                complaints.add(e);
+                errors.add(e);
             }
         }
         Mode::Async | Mode::Tokio => {
             if let Some(constness) = &sig.constness {
-                complaints.at(
+                errors.at(
                     constness,
-                    "the body is async, so the function cannot be `const`: leave that out, or \
-                     write #[func(sync)]",
+                    "an asynchronous function cannot be `const`: remove `const`, or write \
+                     #[func(sync)]",
                 );
             }
         }
@@ -95,43 +105,43 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
     let mut types = Vec::new();
     for input in &sig.inputs {
         match input {
-            FnArg::Receiver(receiver) => complaints.at(
+            FnArg::Receiver(receiver) => errors.at(
                 receiver,
-                "a function exported to OCaml takes no `self`: export a free function that takes \
-                 what it needs as arguments",
+                "a function exported to OCaml cannot take `self`: export a free function that \
+                 takes the value as an argument",
             ),
             FnArg::Typed(arg) => {
                 if let Some(cfg) = arg.attrs.iter().find(|a| is_conditional(a)) {
-                    complaints.at(
+                    errors.at(
                         cfg,
-                        "OCaml's `external` has a fixed number of arguments: use `cfg` on whole \
-                         functions",
+                        "an argument cannot be conditional, since `external` declares a fixed \
+                         number of arguments: use `cfg` on whole functions",
                     );
                 }
                 let mut argument = Argument(None);
                 argument.visit_type(&arg.ty);
                 match argument.0 {
-                    Some(e) => complaints.add(e),
+                    Some(e) => errors.add(e),
                     None => types.push((*arg.ty).clone()),
                 }
             }
         }
     }
     if let (ReturnType::Default, Some(raise)) = (&sig.output, options.raise) {
-        complaints.add(Error::new(
+        errors.add(Error::new(
             raise,
-            "`raise` makes an exception of an `Err`: let the function give a `Result`, or leave \
-             the option out",
+            "`raise` turns an `Err` into an exception, so the function must return a `Result`: \
+             return one, or remove `raise`",
         ));
     }
     if let ReturnType::Type(_, ty) = &sig.output {
         let mut output = Output(None);
         output.visit_type(ty);
         if let Some(e) = output.0 {
-            complaints.add(e);
+            errors.add(e);
         }
     }
-    match complaints.0 {
+    match errors.0 {
         Some(e) => Err(e),
         None => Ok(types),
     }
@@ -141,9 +151,9 @@ fn is_conditional(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr")
 }
 
-/// What is wrong with an attribute of the function.
-fn refusal(attribute: &Attribute) -> Option<&'static str> {
-    // `#[unsafe(no_mangle)]` names the attribute inside.
+/// Returns the error message for an attribute that an exported function cannot have.
+fn attribute_error(attribute: &Attribute) -> Option<&'static str> {
+    // In `#[unsafe(no_mangle)]` the attribute is inside of `unsafe`.
     let inner = if attribute.path().is_ident("unsafe") {
         attribute.parse_args::<syn::Meta>().ok()
     } else {
@@ -152,36 +162,41 @@ fn refusal(attribute: &Attribute) -> Option<&'static str> {
     let path = inner.as_ref().map_or(attribute.path(), syn::Meta::path);
     if path.is_ident("no_mangle") || path.is_ident("export_name") {
         Some(
-            "#[func] exports the function, under the name that `name = \"...\"` gives: leave this \
-             out",
+            "#[func] already exports the function: remove this attribute, and write #[func(name = \
+             \"...\")] if the symbol differs from the function's name",
         )
     } else if path.segments.last().is_some_and(|s| s.ident == "func") {
-        Some("#[func] is given twice: put all options into one, such as #[func(tokio, raise)]")
+        Some(
+            "a function can have only one #[func]: put all options into one, such as #[func(tokio, \
+             raise)]",
+        )
     } else {
         None
     }
 }
 
-/// Whether an attribute may stay on the function.
-pub fn is_kept(attribute: &Attribute) -> bool {
-    refusal(attribute).is_none()
+/// Returns `true` if an exported function can have the attribute.
+pub fn is_allowed(attribute: &Attribute) -> bool {
+    attribute_error(attribute).is_none()
 }
 
-/// The message for `Self`, the one sign of an `impl` block that is visible from here.
-const IN_IMPL: &str = "a function exported to OCaml is a free function: move it out of the `impl`, \
-     and name the type instead of `Self`";
+/// The error message for `Self`. The attribute sees no other part of an `impl` block around the
+/// function.
+const IN_IMPL: &str = "a function exported to OCaml must be a free function: move it out of the \
+     `impl`, and write the type's name instead of `Self`";
 
-/// Finds what in an argument's type would point into the OCaml heap, or is no one type.
+/// Finds the first part of an argument's type that would point into the OCaml heap, or that does
+/// not name a single type.
 struct Argument(Option<Error>);
 
 impl Argument {
-    fn refuse(&mut self, ty: impl ToTokens, message: &str) {
+    fn reject(&mut self, ty: impl ToTokens, message: &str) {
         self.0
             .get_or_insert_with(|| Error::new_spanned(ty, message));
     }
 }
 
-/// The type, and those that it is written with, as far as they are values of the same kind.
+/// Returns the type and all types that it is written with, but for those of callbacks.
 pub fn parts(ty: &Type) -> Vec<&Type> {
     let mut parts = Parts(Vec::new());
     parts.visit_type(ty);
@@ -205,59 +220,61 @@ impl<'ast> Visit<'ast> for Parts<'ast> {
     fn visit_expr(&mut self, _: &'ast syn::Expr) {}
 }
 
-/// What a callback takes goes the other way, so it may be borrowed.
+/// Returns `true` for the types of callbacks. Their arguments go from Rust to OCaml, so they may
+/// be borrowed.
 fn is_callback(ty: &syn::TypePath) -> bool {
     let last = ty.path.segments.last();
     last.is_some_and(|s| s.ident == "OCamlFunc" || s.ident == "OCamlAsyncFunc")
 }
 
-/// Why a result has another error.
-pub const RAISES: &str = "ocaml::Error as the error of a result raises an OCaml exception in the \
-    middle of Rust code: write #[func(raise)], or give an error of your own";
+/// The error message for a result that contains a `Result<_, ocaml::Error>`.
+pub const RAISES: &str = "converting an `ocaml::Error` raises an OCaml exception through Rust \
+    code: write #[func(raise)], or return an error type of your own";
 
-/// Why an argument is not a reference.
-pub const BORROWED: &str = "an argument cannot be a reference: it would point into the OCaml heap, \
-    where values move. Take an owned type, such as String";
+/// The error message for an argument that contains a reference.
+pub const BORROWED: &str = "an argument cannot contain a reference, since it would point into the \
+    OCaml heap, where values move: take an owned type, such as `String`";
 
 impl<'ast> Visit<'ast> for Argument {
     fn visit_type_reference(&mut self, ty: &'ast syn::TypeReference) {
-        self.refuse(ty, BORROWED);
+        self.reject(ty, BORROWED);
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {
         if lifetime.ident != "static" {
-            self.refuse(
+            self.reject(
                 lifetime,
-                "an argument cannot borrow: it would point into the OCaml heap, where values \
-                 move. Take a type that owns what it holds",
+                "an argument cannot borrow, since it would point into the OCaml heap, where values \
+                 move: take a type that owns its data",
             );
         }
     }
 
     fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-        self.refuse(
+        self.reject(
             ty,
-            "name the type of the argument: OCaml calls one function, not one for each type",
+            "an argument cannot be `impl Trait`, since the symbol stands for a single function: \
+             write a concrete type",
         );
     }
 
     fn visit_type_path(&mut self, ty: &'ast syn::TypePath) {
         let names: Vec<_> = ty.path.segments.iter().map(|s| &s.ident).collect();
-        // Another module's `Raw` is another type.
+        // A `Raw` of another module than `ocaml` is not a raw value.
         let raw = match &names[..] {
             [.., module, last] => *last == "Raw" && *module == "ocaml",
             [last] => *last == "Raw",
             [] => false,
         };
         if raw {
-            self.refuse(
+            self.reject(
                 ty,
-                "an argument cannot be a raw value: values move. Take an ocaml::Value, which is \
-                 rooted, or a type that converts",
+                "an argument cannot be a raw value, since values move: take an `ocaml::Value`, \
+                 which is rooted, or a type that implements `FromValue`",
             );
         }
         if names.first().is_some_and(|first| *first == "Self") {
-            self.refuse(ty, IN_IMPL);
+            self.reject(ty, IN_IMPL);
         }
         if !is_callback(ty) {
             visit::visit_type_path(self, ty);
@@ -265,7 +282,7 @@ impl<'ast> Visit<'ast> for Argument {
     }
 }
 
-/// Finds what in a result's type cannot be named.
+/// Finds the first part of a result's type that the stub cannot name.
 struct Output(Option<Error>);
 
 impl<'ast> Visit<'ast> for Output {
@@ -273,8 +290,9 @@ impl<'ast> Visit<'ast> for Output {
         self.0.get_or_insert_with(|| {
             Error::new_spanned(
                 ty,
-                "name the type of the result: what `impl Trait` hides cannot be converted. For a \
-                 future, give its output: the body may `.await`",
+                "a result cannot be `impl Trait`, since the stub has to name the type to convert \
+                 it: write a concrete type. For a future, write the type of its output and `.await` it \
+                 in the body",
             )
         });
     }
@@ -288,20 +306,21 @@ impl<'ast> Visit<'ast> for Output {
     }
 }
 
-/// The errors for each `.await` outside of the async blocks of a body.
+/// Returns an error for each `.await` in the body that is outside of its async blocks and async
+/// closures.
 pub fn awaits(function: &ItemFn) -> Option<Error> {
-    let mut awaits = Awaits(Complaints::default());
+    let mut awaits = Awaits(Errors::default());
     awaits.visit_block(&function.block);
     awaits.0.0
 }
 
-struct Awaits(Complaints);
+struct Awaits(Errors);
 
 impl<'ast> Visit<'ast> for Awaits {
     fn visit_expr_await(&mut self, expr: &'ast syn::ExprAwait) {
         self.0.at(
             expr.await_token,
-            "a body with `sync` or `blocking` cannot `.await`: leave the option out, or use \
+            "a `sync` or `blocking` function cannot `.await`: remove the option, or write \
              #[func(tokio)]",
         );
         visit::visit_expr_await(self, expr);

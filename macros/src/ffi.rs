@@ -1,13 +1,12 @@
-//! Asks the C library of this machine for its names.
+//! Looks up symbols in the C library of this machine.
 
-/// Whether the C library, or its mathematical part, defines `name`.
-///
-/// Only GNU/Linux is asked: elsewhere the answer is no.
+/// Returns `true` if the C library, or its mathematical part, defines `name`. On systems other than
+/// GNU/Linux it always returns `false`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn in_c_library(name: &str) -> bool {
     use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
-    // SAFETY: the C library's own declarations.
+    // SAFETY: the signatures are those of `dlfcn.h`.
     unsafe extern "C" {
         fn dlopen(file: *const c_char, flags: c_int) -> *mut c_void;
         fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void;
@@ -20,8 +19,9 @@ pub fn in_c_library(name: &str) -> bool {
         return false;
     };
     LIBRARIES.iter().any(|library| {
-        // SAFETY: the strings end in a zero; both libraries may be loaded at any time, and the
-        // address is compared, not used.
+        // SAFETY: both strings are C strings that outlive the calls. Loading these two libraries
+        // runs no initialiser that depends on the program, `dlclose` gets a handle that `dlopen`
+        // returned, and the address that `dlsym` returns is not used after that.
         unsafe {
             let handle = dlopen(library.as_ptr(), RTLD_LAZY);
             if handle.is_null() {
@@ -34,7 +34,7 @@ pub fn in_c_library(name: &str) -> bool {
     })
 }
 
-/// Whether the C library defines `name`: unknown here.
+/// Returns `false`: the C library of this system is not asked.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn in_c_library(_name: &str) -> bool {
     false

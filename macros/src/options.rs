@@ -1,4 +1,4 @@
-//! What stands between the parentheses of `#[func(...)]`.
+//! The options of `#[func(...)]`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::meta::ParseNestedMeta;
@@ -6,32 +6,38 @@ use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{Error, LitStr, Result, Token};
 
-/// Where the body runs.
+const GIVEN_TWICE: &str = "this option is given twice: remove one of them";
+const NAME_WITHOUT_STRING: &str = "`name` requires a string literal: write name = \"symbol\"";
+
+/// How the body runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// On the calling domain, asynchronously.
+    /// As a task of the calling domain.
     Async,
-    /// In the call itself.
+    /// Within the call.
     Sync,
-    /// On tokio's threads.
+    /// On tokio's worker threads.
     Tokio,
     /// On tokio's blocking pool.
     Blocking,
 }
 
+/// The options of one function.
 pub struct Options {
     pub mode: Mode,
-    /// Where `raise` stands, if it does.
+    /// The location of `raise`, if it is given.
     pub raise: Option<Span>,
+    /// The symbol, if it is given.
     pub name: Option<LitStr>,
 }
 
 impl Options {
+    /// Parses the tokens between the parentheses. Fails at the first error.
     pub fn parse(attr: TokenStream) -> Result<Self> {
         if let Some(TokenTree::Literal(literal)) = attr.clone().into_iter().next() {
             return Err(Error::new(
                 literal.span(),
-                "unknown option: for the name in OCaml, write name = \"symbol\"",
+                "a literal is not an option: write name = \"symbol\" to set the symbol",
             ));
         }
         let mut mode: Option<Mode> = None;
@@ -51,32 +57,33 @@ impl Options {
                 Mode::Blocking
             } else if named("raise") {
                 if options.raise.is_some() {
-                    return Err(meta.error("this option is given twice"));
+                    return Err(meta.error(GIVEN_TWICE));
                 }
                 options.raise = Some(span);
                 return no_value(&meta);
             } else if named("name") {
                 if options.name.is_some() {
-                    return Err(meta.error("this option is given twice"));
+                    return Err(meta.error(GIVEN_TWICE));
                 }
                 if !meta.input.peek(Token![=]) {
-                    return Err(Error::new(span, "give the name: name = \"symbol\""));
+                    return Err(Error::new(span, NAME_WITHOUT_STRING));
                 }
-                options.name = Some(meta.value()?.parse()?);
+                let name = meta.value()?.parse();
+                options.name =
+                    Some(name.map_err(|e: Error| Error::new(e.span(), NAME_WITHOUT_STRING))?);
                 return Ok(());
             } else {
                 return Err(meta.error(
-                    "unknown option: #[func] knows `sync`, `tokio`, `blocking`, `raise` and `name = \"...\"`",
+                    "unknown option: the options of #[func] are `sync`, `tokio`, `blocking`, \
+                     `raise` and `name = \"...\"`",
                 ));
             };
             match mode.replace(chosen) {
                 None => no_value(&meta),
-                Some(before) if before == chosen => {
-                    Err(Error::new(span, "this option is given twice"))
-                }
+                Some(before) if before == chosen => Err(Error::new(span, GIVEN_TWICE)),
                 Some(_) => Err(Error::new(
                     span,
-                    "`sync`, `tokio` and `blocking` exclude each other: choose one",
+                    "`sync`, `tokio` and `blocking` cannot be combined: keep one of them",
                 )),
             }
         });
@@ -88,10 +95,13 @@ impl Options {
     }
 }
 
+/// Fails if the option is followed by a value.
 fn no_value(meta: &ParseNestedMeta) -> Result<()> {
     if meta.input.is_empty() || meta.input.peek(Token![,]) {
         Ok(())
     } else {
-        Err(meta.input.error("this option takes no value"))
+        Err(meta
+            .input
+            .error("this option takes no value: remove the value"))
     }
 }

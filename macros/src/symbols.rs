@@ -1,20 +1,20 @@
-//! Names that a function may not be exported under.
+//! Symbols, and those that a function cannot be exported under.
 //!
-//! A program's own symbol takes the place of a library's, for all code in the process: with an
-//! exported `read`, all that reads files would call that. Hence the rules:
+//! A symbol of the program replaces a library's symbol of the same name for all code in the
+//! process: if a function `read` were exported, all code that reads files would call it. These
+//! symbols are reserved:
 //!
-//! - what C reserves: everything that begins with `_`;
-//! - the prefixes of the libraries that are always there;
-//! - what the C library of this machine says that it defines (see [`ffi`]);
-//! - a list of what ISO C, POSIX and threads define everywhere, so that a common mistake is
-//!   found on every machine alike.
+//! - those that C reserves: all that begin with `_`;
+//! - those with a prefix of a library that is always linked;
+//! - those that the C library of this machine defines (see [`ffi`]);
+//! - a list of functions of ISO C and POSIX, so that common mistakes are found on every machine.
 
 use crate::ffi;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::{Error, Ident, LitStr, Result};
 
-/// The prefixes of libraries that every program here has, and whose they are.
+/// The prefixes of libraries that are always linked, and the owners of these prefixes.
 const PREFIXES: &[(&str, &str)] = &[
     ("caml", "the OCaml runtime"),
     ("boxroot_", "ocaml-lwt-interop"),
@@ -28,7 +28,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("sem_", "the C library"),
 ];
 
-/// Functions of the C library that a program is likely to have a function called like.
+/// Functions of the C library whose names are likely names of functions in a program.
 const C_LIBRARY: &str = "\
     abort abs accept access acos alarm asin atan atexit bind calloc cbrt ceil chdir chmod chown \
     clock close connect cos ctime daemon div dup erf error execve exit exp fclose fcntl fflush \
@@ -49,16 +49,16 @@ const LWT: &[&str] = &[
     "job_ops",
 ];
 
-/// Whose the name is, if it is not free.
+/// Returns the owner of a reserved symbol, or `None` if the symbol is free.
 fn owner(name: &str) -> Option<&'static str> {
     if name.starts_with('_') {
-        return Some("the C compiler (all that begin with `_` are)");
+        return Some("the C compiler (all symbols that begin with `_` are)");
     }
     if let Some((_, owner)) = PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)) {
         return Some(owner);
     }
     if name == "main" {
-        return Some("the program's start");
+        return Some("the program's entry point");
     }
     if LWT.contains(&name) {
         return Some("Lwt");
@@ -66,14 +66,18 @@ fn owner(name: &str) -> Option<&'static str> {
     (C_LIBRARY.split(' ').any(|n| n == name) || ffi::in_c_library(name)).then_some("the C library")
 }
 
+/// Returns the symbol. Fails with an error at `span` if no function can be exported under it.
 fn check(name: String, span: Span) -> Result<String> {
     let valid = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !valid {
         return Err(Error::new(
             span,
-            "not a C identifier, which `external` needs: ASCII letters, digits and `_`, not \
-             starting with a digit. Give one by #[func(name = \"...\")]",
+            format!(
+                "{name:?} is not a C identifier, so it cannot be a symbol: use ASCII letters, \
+                 digits and `_`, not starting with a digit, or set another symbol with \
+                 #[func(name = \"...\")]"
+            ),
         ));
     }
     match owner(&name) {
@@ -81,20 +85,20 @@ fn check(name: String, span: Span) -> Result<String> {
         Some(owner) => Err(Error::new(
             span,
             format!(
-                "`{name}` is a name of {owner}, which this would replace for the whole program: choose \
-                 another for OCaml, such as #[func(name = \"my_{}\")]",
+                "the symbol `{name}` is reserved for {owner}, and the whole program would call \
+                 this function instead: set another symbol, such as #[func(name = \"my_{}\")]",
                 name.trim_start_matches('_')
             ),
         )),
     }
 }
 
-/// The symbol of a function that is exported under its own name.
+/// Returns the symbol of a function that is exported under its own name.
 pub fn check_ident(ident: &Ident) -> Result<String> {
     check(ident.unraw().to_string(), ident.span())
 }
 
-/// The symbol that `name = "..."` gives.
+/// Returns the symbol that `name = "..."` sets.
 pub fn check_literal(literal: &LitStr) -> Result<String> {
     check(literal.value(), literal.span())
 }
@@ -103,12 +107,12 @@ pub fn check_literal(literal: &LitStr) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn refused(name: &str) -> bool {
+    fn is_rejected(name: &str) -> bool {
         check(name.to_owned(), Span::call_site()).is_err()
     }
 
     #[test]
-    fn ordinary_names_are_free() {
+    fn ordinary_names_are_accepted() {
         for name in [
             "my_async_func",
             "greet",
@@ -118,12 +122,12 @@ mod tests {
             "camel",
             "lwt_greet",
         ] {
-            assert!(!refused(name), "{name}");
+            assert!(!is_rejected(name), "{name}");
         }
     }
 
     #[test]
-    fn names_of_others_are_refused() {
+    fn reserved_symbols_are_rejected() {
         for name in [
             "main",
             "malloc",
@@ -137,37 +141,37 @@ mod tests {
             "__rust_alloc",
             "_Unwind_Resume",
         ] {
-            assert!(refused(name), "{name}");
+            assert!(is_rejected(name), "{name}");
         }
     }
 
     #[test]
-    fn names_that_c_cannot_write_are_refused() {
+    fn names_that_are_not_c_identifiers_are_rejected() {
         for name in ["", "1st", "a-b", "a b", "größe", "a\0b", "a.b"] {
-            assert!(refused(name), "{name:?}");
+            assert!(is_rejected(name), "{name:?}");
         }
     }
 
     #[test]
-    fn the_prefix_of_the_message_is_one_that_is_accepted() {
+    fn the_symbol_that_the_message_suggests_is_accepted() {
         let message = check("_start".to_owned(), Span::call_site())
             .unwrap_err()
             .to_string();
         assert!(message.contains("\"my_start\""), "{message}");
-        assert!(!refused("my_start"));
+        assert!(!is_rejected("my_start"));
     }
 
     #[test]
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    fn the_c_library_is_asked() {
-        // In no list of ours.
+    fn symbols_of_the_c_library_are_rejected() {
+        // None of these is in `C_LIBRARY`.
         for name in ["strfry", "lgamma_r", "getaddrinfo"] {
             assert!(!C_LIBRARY.split(' ').any(|n| n == name));
-            assert!(refused(name), "{name}");
+            assert!(is_rejected(name), "{name}");
         }
-        // What is in the list is there for other machines; this one knows it all.
+        // The list is for machines other than this one, whose C library defines all of it.
         for name in C_LIBRARY.split(' ') {
-            // One that is linked statically.
+            // `atexit` is linked statically.
             if name != "atexit" {
                 assert!(ffi::in_c_library(name), "{name} is not a function of C");
             }

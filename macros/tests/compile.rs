@@ -1,7 +1,7 @@
-//! What the compiler says to right and to wrong uses of `#[func]`.
+//! Right uses of `#[func]` compile and run, and wrong uses fail with the errors in `fail/*.stderr`.
 //!
-//! After a change of messages: `TRYBUILD=overwrite cargo test -p ocaml-lwt-interop-macros`, and
-//! read the difference.
+//! After a change of messages, run `TRYBUILD=overwrite cargo test -p ocaml-lwt-interop-macros`, and
+//! read the diff.
 
 #[test]
 fn right_and_wrong_uses() {

@@ -1,5 +1,5 @@
-//! A user's crate whose lints and `forbid(unsafe_code)` find nothing in what `#[func]` expands
-//! to. Clippy checks it; that it compiles is most of the test.
+//! A crate with strict lints and `forbid(unsafe_code)`, which allow everything that `#[func]` expands
+//! to. Most of the test is that rustc and Clippy accept it.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -17,26 +17,26 @@ use futures_lite::future;
 use ocaml::Int;
 use ocaml_lwt_interop::func;
 
-/// As the documentation writes it.
+/// The documentation's first example.
 #[func]
 pub fn my_async_func() -> () {
     future::yield_now().await;
 }
 
-/// Nothing to await yet, and an argument that is not consumed.
+/// Awaits nothing and does not consume its argument.
 #[func]
 pub fn greet(name: String) -> String {
     format!("hello {name}")
 }
 
-/// The same without a promise.
+/// Returns no promise.
 #[func(sync)]
 #[must_use]
 pub fn greet_at_once(name: String) -> String {
     format!("hello {name}")
 }
 
-/// More arguments than bytecode passes one by one.
+/// Takes more arguments than bytecode passes one by one.
 #[func(sync)]
 #[must_use]
 pub fn sum((a, ()): (Int, ()), b: Int, c: Int, d: Int, _: Int, _unused: Int, unit: ()) -> Int {
@@ -44,25 +44,25 @@ pub fn sum((a, ()): (Int, ()), b: Int, c: Int, d: Int, _: Int, _unused: Int, uni
     a + b + c + d
 }
 
-/// Units in and out.
+/// Takes and returns a unit.
 #[func(sync)]
 pub fn unit(_: ()) {}
 
-/// An exception.
+/// Fails with an exception.
 ///
 /// # Errors
-/// When it is told so.
+/// If `when` is true.
 #[func(tokio, raise)]
 pub fn fails(when: bool) -> std::io::Result<Vec<String>> {
     future::yield_now().await;
     if when {
-        Err(std::io::Error::other("told so"))
+        Err(std::io::Error::other("as requested"))
     } else {
         Ok(vec![])
     }
 }
 
-/// A result.
+/// Fails with a `result`.
 ///
 /// # Errors
 /// Always.

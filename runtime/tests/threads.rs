@@ -1,4 +1,5 @@
-//! Which types may leave their thread: the compiler keeps the others where they are.
+//! The public types that are `Send` and `Sync`, and those that are not, so that the compiler keeps them
+//! on their domain's thread.
 
 use ocaml_lwt_interop::ocaml::Value;
 use ocaml_lwt_interop::{
@@ -8,8 +9,8 @@ use ocaml_lwt_interop::{
 };
 use std::marker::PhantomData;
 
-/// Tells whether a type has a trait: an associated constant of the type itself, where the bound
-/// holds, hides that of the trait `Otherwise`.
+/// Has constants that say whether `T` is `Send` and `Sync`. Where a bound holds, the constant of the
+/// type hides that of the trait `Otherwise`.
 struct Is<T>(PhantomData<T>);
 
 trait Otherwise {
@@ -29,13 +30,13 @@ impl<T: Sync> Is<T> {
     const SYNC: bool = true;
 }
 
-macro_rules! stays {
+macro_rules! assert_not_send_nor_sync {
     ($($t:ty),+ $(,)?) => {
         $(const { assert!(!Is::<$t>::SEND && !Is::<$t>::SYNC, stringify!($t)) };)+
     };
 }
 
-macro_rules! travels {
+macro_rules! assert_send_and_sync {
     ($($t:ty),+ $(,)?) => {
         $(const { assert!(Is::<$t>::SEND && Is::<$t>::SYNC, stringify!($t)) };)+
     };
@@ -44,8 +45,8 @@ macro_rules! travels {
 type NotSend = std::rc::Rc<()>;
 
 #[test]
-fn tokens_and_what_belongs_to_a_domain_stay_on_its_thread() {
-    stays!(
+fn tokens_and_values_of_a_domain_are_not_send() {
+    assert_not_send_nor_sync!(
         RuntimeToken<'static>,
         Promise<String>,
         PromiseFuture<String>,
@@ -57,8 +58,8 @@ fn tokens_and_what_belongs_to_a_domain_stay_on_its_thread() {
 }
 
 #[test]
-fn handles_roots_and_errors_travel() {
-    travels!(
+fn handles_roots_and_errors_are_send() {
+    assert_send_and_sync!(
         Bytes,
         Domain,
         JoinHandle<String>,
@@ -75,7 +76,7 @@ fn handles_roots_and_errors_travel() {
 }
 
 #[test]
-fn what_carries_a_value_travels_only_with_one_that_does() {
+fn types_with_a_value_are_send_only_if_the_value_is() {
     const {
         assert!(!Is::<JoinHandle<NotSend>>::SEND);
         assert!(!Is::<DomainTerminated<NotSend>>::SEND);

@@ -1,4 +1,4 @@
-//! What the attribute becomes, read as Rust.
+//! Tests of the expansion, parsed as Rust.
 
 use super::func;
 use proc_macro2::TokenStream;
@@ -11,7 +11,7 @@ fn expand(attr: TokenStream, item: TokenStream) -> File {
     syn::parse2(func(attr, item)).expect("the expansion is Rust")
 }
 
-/// The exported symbols, each with the number of its arguments.
+/// Returns the exported symbols, each with the number of its arguments.
 fn symbols(file: &File) -> BTreeMap<String, usize> {
     struct Stubs(BTreeMap<String, usize>);
     impl<'ast> Visit<'ast> for Stubs {
@@ -33,7 +33,7 @@ fn symbols(file: &File) -> BTreeMap<String, usize> {
     stubs.0
 }
 
-fn exported(file: &File) -> &ItemFn {
+fn first_function(file: &File) -> &ItemFn {
     match &file.items[0] {
         syn::Item::Fn(function) => function,
         _ => panic!("the function comes first"),
@@ -73,7 +73,7 @@ fn five_arguments_need_one_stub() {
 }
 
 #[test]
-fn six_arguments_need_a_stub_for_bytecode() {
+fn six_arguments_need_a_second_stub_for_bytecode() {
     assert_symbols(
         quote!(sync),
         quote!(
@@ -84,7 +84,7 @@ fn six_arguments_need_a_stub_for_bytecode() {
 }
 
 #[test]
-fn the_given_name_is_exported() {
+fn the_symbol_is_the_given_name() {
     assert_symbols(
         quote!(name = "other"),
         quote!(
@@ -106,7 +106,7 @@ fn a_raw_identifier_is_exported_without_its_prefix() {
 }
 
 #[test]
-fn a_refused_function_has_no_stub_but_remains() {
+fn a_rejected_function_is_kept_without_a_stub() {
     let file = expand(
         quote!(sync),
         quote!(
@@ -114,7 +114,7 @@ fn a_refused_function_has_no_stub_but_remains() {
         ),
     );
     assert!(symbols(&file).is_empty());
-    assert_eq!(exported(&file).sig.ident, "private");
+    assert_eq!(first_function(&file).sig.ident, "private");
     assert!(matches!(file.items[1], syn::Item::Macro(_)));
 }
 
@@ -133,7 +133,11 @@ fn the_body_is_async_unless_an_option_says_otherwise() {
                 pub fn f() {}
             ),
         );
-        assert_eq!(exported(&file).sig.asyncness.is_some(), is_async, "{attr}");
+        assert_eq!(
+            first_function(&file).sig.asyncness.is_some(),
+            is_async,
+            "{attr}"
+        );
     }
 }
 
@@ -150,13 +154,13 @@ fn attributes_stay_on_the_function_only() {
     );
     let is = |attrs: &[syn::Attribute], name| attrs.iter().any(|a| a.path().is_ident(name));
     for name in ["doc", "must_use", "inline"] {
-        assert!(is(&exported(&file).attrs, name), "{name}");
+        assert!(is(&first_function(&file).attrs, name), "{name}");
         assert_eq!(file.to_token_stream().to_string().matches(name).count(), 1);
     }
 }
 
 #[test]
-fn the_users_code_runs_outside_of_unsafe() {
+fn user_code_runs_outside_of_unsafe() {
     struct Unsafe(String);
     impl<'ast> Visit<'ast> for Unsafe {
         fn visit_expr_unsafe(&mut self, block: &'ast syn::ExprUnsafe) {
@@ -184,7 +188,7 @@ fn the_users_code_runs_outside_of_unsafe() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_errors_are_reported_at_once() {
     let text = func(
         quote!(),
         quote!(
@@ -193,4 +197,11 @@ fn all_that_is_wrong_is_told_at_once() {
     )
     .to_string();
     assert_eq!(text.matches("compile_error").count(), 6, "{text}");
+}
+
+#[test]
+fn an_item_that_is_not_rust_is_reported_with_the_parsers_error() {
+    let text = func(quote!(), quote!(pub fn half() ->)).to_string();
+    assert!(text.contains("#[func] can only be applied to"), "{text}");
+    assert!(text.contains("unexpected end of input"), "{text}");
 }

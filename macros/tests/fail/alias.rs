@@ -1,4 +1,4 @@
-//! What only the compiler can see to be a reference.
+//! References behind aliases, which only the compiler can see.
 
 use ocaml_lwt_interop::func;
 

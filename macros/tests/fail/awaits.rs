@@ -1,4 +1,4 @@
-//! A body that is not async does not await.
+//! A body that is not async cannot await.
 
 use futures_lite::future;
 use ocaml_lwt_interop::func;

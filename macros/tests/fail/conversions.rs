@@ -1,4 +1,4 @@
-//! Types that OCaml has no value for.
+//! Types that do not convert from or to OCaml values.
 
 use ocaml_lwt_interop::func;
 

@@ -1,4 +1,4 @@
-//! OCaml calls one function, not one for each type.
+//! Generic functions cannot be exported: a symbol stands for a single function.
 
 use ocaml_lwt_interop::func;
 

@@ -1,4 +1,4 @@
-//! Methods are not exported, nor are other functions of a type.
+//! Methods and associated functions cannot be exported.
 
 use ocaml_lwt_interop::func;
 

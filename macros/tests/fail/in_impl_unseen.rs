@@ -1,4 +1,4 @@
-//! Without `self` or `Self` it is for the compiler to see that this is no free function.
+//! Without `self` or `Self` only the compiler can see that a function is in an `impl`.
 
 pub struct Counter;
 

@@ -1,4 +1,4 @@
-//! Only functions are exported.
+//! Only functions can be exported.
 
 use ocaml_lwt_interop::func;
 

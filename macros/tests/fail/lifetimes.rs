@@ -1,4 +1,4 @@
-//! What borrows without saying `&`.
+//! Argument types that borrow without `&`.
 
 use ocaml_lwt_interop::func;
 use std::borrow::Cow;

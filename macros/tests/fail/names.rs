@@ -1,4 +1,4 @@
-//! Names that C cannot write, or that others have.
+//! Names that are not C identifiers, or that are reserved.
 
 use ocaml_lwt_interop::func;
 

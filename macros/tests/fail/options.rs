@@ -1,4 +1,4 @@
-//! Options that there are not, or that do not go together.
+//! Options that do not exist, are incomplete, or cannot be combined.
 
 use ocaml_lwt_interop::func;
 

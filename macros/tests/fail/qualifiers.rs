@@ -1,4 +1,4 @@
-//! What may stand before `fn`.
+//! Qualifiers before `fn`.
 
 use ocaml_lwt_interop::func;
 

@@ -1,4 +1,4 @@
-//! `raise` is for results, whose error can be told.
+//! `raise` requires a `Result` whose error can be raised.
 
 use ocaml_lwt_interop::func;
 

@@ -1,4 +1,4 @@
-//! A result whose conversion raises, in the middle of Rust code.
+//! Results whose conversion would raise an OCaml exception through Rust code.
 
 use ocaml_lwt_interop::func;
 

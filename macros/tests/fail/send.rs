@@ -1,4 +1,4 @@
-//! What runs on another thread is `Send`.
+//! Futures, arguments and results that move to another thread must be `Send`.
 
 use ocaml_lwt_interop::func;
 use std::rc::Rc;

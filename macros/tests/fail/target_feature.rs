@@ -1,5 +1,5 @@
-//! The stub has no more rights than other callers: this function is unsafe to call where the
-//! instructions may be missing.
+//! A function with target features is unsafe to call where the instructions may be missing, also
+//! for the stub.
 
 #[ocaml_lwt_interop::func(sync)]
 #[target_feature(enable = "avx2")]

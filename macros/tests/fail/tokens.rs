@@ -1,5 +1,5 @@
-//! A token, and what is borrowed from it, does not outlive its closure. That it stays on its thread
-//! is a test of the crate `ocaml-lwt-interop`.
+//! A token, and what is borrowed from it, cannot outlive its closure. `runtime/tests/threads.rs` tests
+//! that it is not `Send`.
 
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{RuntimeToken, ocaml};

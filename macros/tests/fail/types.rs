@@ -1,4 +1,4 @@
-//! What an argument or a result cannot be.
+//! Types that an argument or a result cannot have.
 
 use ocaml_lwt_interop::func;
 

@@ -1,4 +1,4 @@
-//! OCaml's functions take a fixed number of arguments.
+//! Variadic functions cannot be exported.
 
 #[ocaml_lwt_interop::func(sync)]
 pub unsafe extern "C" fn is_variadic(_a: ocaml::Int, _more: ...) {}

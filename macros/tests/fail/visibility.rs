@@ -1,4 +1,4 @@
-//! OCaml calls what is public.
+//! Only public functions can be exported.
 
 use ocaml_lwt_interop::func;
 
@@ -17,6 +17,6 @@ mod inner {
 }
 
 fn main() {
-    // Its errors are not followed by others about callers.
+    // A rejected function causes no further errors at its callers.
     let _ = (private(), of_the_crate());
 }

@@ -1,4 +1,4 @@
-//! Any number of arguments, of any type that converts, taken by any pattern.
+//! Any number of arguments, of any type that converts, bound by any pattern.
 #![deny(warnings)]
 
 use ocaml::Int;
@@ -61,7 +61,7 @@ pub fn a_value(value: ocaml::Value) -> ocaml::Value {
     value
 }
 
-// What a callback is given may be borrowed.
+// The arguments of a callback may be borrowed.
 #[func(sync)]
 pub fn callbacks(_f: OCamlFunc<(&'static str,), bool>, _g: OCamlAsyncFunc<(Int,), Int>) {}
 
@@ -72,7 +72,7 @@ mod other {
     }
 }
 
-// Only `ocaml::Raw` is raw.
+// Only `ocaml::Raw` is a raw value.
 #[func(sync)]
 pub fn another_raw(raw: other::Raw) -> Int {
     raw.bytes.len() as Int

@@ -1,17 +1,17 @@
-//! Attributes stay with the function.
+//! The function keeps its attributes.
 #![deny(warnings)]
 
 use ocaml_lwt_interop::func;
 
 /// Documented.
 #[func]
-/// Here as well.
+/// Documented after the attribute as well.
 #[must_use]
 pub fn documented() -> bool {
     true
 }
 
-// Neither the function nor a stub is there, so the name is free.
+// `cfg` removes the stub as well, so the symbol is free.
 #[func]
 #[cfg(any())]
 pub fn only_sometimes() -> Undefined {}

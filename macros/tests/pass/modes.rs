@@ -53,7 +53,7 @@ pub fn options_combine() -> Result<(), std::fmt::Error> {
     Ok(())
 }
 
-// The domain's own tasks need not be `Send`.
+// A task of the domain need not be `Send`.
 #[ocaml_lwt_interop::func]
 pub fn keeps_what_cannot_move() -> ocaml::Int {
     let shared = std::rc::Rc::new(1);
@@ -61,7 +61,7 @@ pub fn keeps_what_cannot_move() -> ocaml::Int {
     *shared
 }
 
-/// From Rust they are functions like any others.
+/// Rust code calls exported functions like any others.
 fn main() {
     let runs = async {
         my_async_func().await;

@@ -1,10 +1,10 @@
-//! Names in the user's code that meet the expansion's.
+//! Names in user code that are the same as names in the expansion.
 #![deny(warnings)]
 #![allow(non_upper_case_globals, non_camel_case_types)]
 
 use ocaml_lwt_interop::func;
 
-/// Modules called like the crates that the expansion names.
+/// Modules with the names of crates that the expansion uses.
 mod shadows {
     mod ocaml_lwt_interop {}
     mod core {}
@@ -58,7 +58,7 @@ pub fn value(value: bool) -> bool {
     value
 }
 
-/// Constants, which patterns of the same name would stand for.
+/// Constants, which a pattern of the same name would refer to.
 mod constants {
     #![allow(dead_code)]
 

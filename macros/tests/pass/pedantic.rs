@@ -1,4 +1,4 @@
-//! A user's lints find nothing in the expansion.
+//! The expansion passes strict lints.
 #![deny(warnings, missing_docs, unsafe_op_in_unsafe_fn)]
 #![forbid(unsafe_code)]
 

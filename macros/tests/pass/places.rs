@@ -1,4 +1,4 @@
-//! Where a function may stand, and under which names.
+//! Modules, bodies, macros and names that exported functions may have.
 #![deny(warnings, unreachable_pub)]
 
 use ocaml_lwt_interop::func;
@@ -18,7 +18,7 @@ mod nested {
     }
 }
 
-// Nobody in Rust calls it, and the module is private.
+// Only OCaml calls the function, and its module is private.
 mod private {
     #[ocaml_lwt_interop::func(sync)]
     pub fn for_ocaml_only() {}

@@ -1,4 +1,4 @@
-//! A `Result` is a value, or with `raise` an exception.
+//! A `Result` is a `result`, or with `raise` an exception.
 #![deny(warnings)]
 
 use ocaml_lwt_interop::{OCamlException, func};

@@ -1,0 +1,302 @@
+//! The C functions that OCaml's `external` refers to.
+//!
+//! A stub is nested in an anonymous constant, so that no Rust code can name it. Spans decide which
+//! part of the user's code an error of the compiler points at: the function's name, the type of an
+//! argument, or the type of the result.
+
+use crate::check;
+use crate::options::{Mode, Options};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ItemFn, ReturnType, Type};
+
+/// The largest number of arguments that OCaml's bytecode passes one by one. A function with more
+/// has a second stub, which takes them as an array.
+const MAX_BYTECODE_ARGUMENTS: usize = 5;
+
+/// Expands the stubs of a function that has passed [`check::check`], which returned `args`.
+pub fn expand(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> TokenStream {
+    Stubs::new(function, options, args, symbol).expand()
+}
+
+struct Stubs<'a> {
+    name: &'a Ident,
+    args: &'a [Type],
+    output: &'a ReturnType,
+    symbol: &'a str,
+    mode: Mode,
+    raises: bool,
+    at_name: Span,
+    /// The type of the result, or the function's name if there is none.
+    at_result: Span,
+    /// The parameters of the stub. A function without arguments takes OCaml's `()`.
+    raw: Vec<Ident>,
+    /// The same arguments, rooted. One for each of `args`.
+    values: Vec<Ident>,
+}
+
+impl<'a> Stubs<'a> {
+    fn new(function: &'a ItemFn, options: &Options, args: &'a [Type], symbol: &'a str) -> Self {
+        let name = &function.sig.ident;
+        let output = &function.sig.output;
+        let at_name = at(name.span());
+        let numbered = |prefix: &str, count: usize| {
+            (0..count)
+                .map(|i| hygienic(&format!("{prefix}_{i}"), name.span()))
+                .collect()
+        };
+        Stubs {
+            name,
+            args,
+            output,
+            symbol,
+            mode: options.mode,
+            raises: options.raise.is_some(),
+            at_name,
+            at_result: match output {
+                ReturnType::Default => at_name,
+                ReturnType::Type(_, ty) => at(ty.span()),
+            },
+            raw: numbered("ocaml_raw", args.len().max(1)),
+            values: numbered("ocaml_value", args.len()),
+        }
+    }
+
+    /// Returns an identifier that is the same in all parts of this expansion.
+    fn ident(&self, name: &str) -> Ident {
+        hygienic(name, self.name.span())
+    }
+
+    fn private(&self) -> TokenStream {
+        quote_spanned!(self.at_name=> ::ocaml_lwt_interop::__private)
+    }
+
+    fn expand(&self) -> TokenStream {
+        let arguments = self.expand_arguments_struct();
+        let native = self.expand_native_stub();
+        let bytecode =
+            (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| self.expand_bytecode_stub());
+        let underscore = syn::Token![_](self.at_name);
+        quote_spanned! {self.at_name=>
+            // In an `impl`, which the attribute cannot see, the compiler rejects this block with
+            // the advice to move it out, before it reports anything about the rest.
+            unsafe extern "C" {}
+            // The stub's call of a deprecated function is not the user's.
+            #[allow(deprecated)]
+            const #underscore: () = {
+                #arguments
+                #native
+                #bytecode
+            };
+        }
+    }
+
+    /// Expands a type that makes an elided lifetime in an argument's type an error, which it is in
+    /// a field. In the function's signature the stub would choose it, and could choose `'static`
+    /// for a borrow of the OCaml heap.
+    fn expand_arguments_struct(&self) -> TokenStream {
+        let arguments = self.ident("OCamlLwtInteropArguments");
+        let args = self.args;
+        quote_spanned! {self.at_name=>
+            #[allow(dead_code)]
+            struct #arguments(#(#args),*);
+        }
+    }
+
+    /// Expands the stub that native code calls, and bytecode if there are few arguments.
+    fn expand_native_stub(&self) -> TokenStream {
+        let (symbol, raw, private) = (self.symbol, &self.raw, self.private());
+        let (stub, checked) = (self.native_stub(), self.checked());
+        let rejections = self.expand_rejections();
+        let (start, closure) = (self.start(), self.expand_start());
+        let run = self.expand_run();
+        quote_spanned! {self.at_name=>
+            #[unsafe(export_name = #symbol)]
+            extern "C" fn #stub(#(#raw: #private::RawValue),*) -> #private::RawValue {
+                #(#rejections)*
+                static #checked: #private::Checked = #private::Checked::new();
+                // Outside of the `unsafe` block, since it runs the user's code.
+                let #start = #closure;
+                // SAFETY: the runner has to be called for a stub that OCaml called, with the
+                // stub's arguments, from a frame with nothing to drop.
+                // - Rust code cannot name this stub, but for the bytecode stub, which only OCaml
+                //   calls. Code that declares the symbol itself is unsafe code of the user.
+                // - The first argument is the array of the stub's parameters. Nothing since the
+                //   stub was entered has used OCaml: the statements above make a closure, and do
+                //   not call it.
+                // - The parameters are integers, and the closure captures nothing, so neither has
+                //   a destructor; the call is the stub's last expression.
+                unsafe { #run }
+            }
+        }
+    }
+
+    /// Expands the stub that bytecode calls if there are many arguments.
+    fn expand_bytecode_stub(&self) -> TokenStream {
+        let symbol = format!("{}_bytecode", self.symbol);
+        let private = self.private();
+        let (stub, native_stub) = (
+            self.ident("ocaml_lwt_interop_stub_bytecode"),
+            self.native_stub(),
+        );
+        let argv = self.ident("ocaml_argv");
+        let indices = 0..self.raw.len();
+        quote_spanned! {self.at_name=>
+            #[unsafe(export_name = #symbol)]
+            extern "C" fn #stub(
+                #argv: *const #private::RawValue,
+                _: ::core::ffi::c_int,
+            ) -> #private::RawValue {
+                // SAFETY: Rust code cannot name this stub. OCaml's bytecode interpreter calls it
+                // with an array of the arguments, as many as the `external` declares, and an
+                // `external` declares the function's arguments.
+                #native_stub(#(unsafe { *#argv.add(#indices) }),*)
+            }
+        }
+    }
+
+    fn native_stub(&self) -> Ident {
+        self.ident("ocaml_lwt_interop_stub")
+    }
+
+    /// The static that remembers that the types were checked by their names.
+    fn checked(&self) -> Ident {
+        self.ident("OCAML_CHECKED")
+    }
+
+    /// The closure that the runner calls with the rooted arguments.
+    fn start(&self) -> Ident {
+        self.ident("ocaml_start")
+    }
+
+    /// Expands the closure that converts the arguments and calls the function. It captures nothing.
+    fn expand_start(&self) -> TokenStream {
+        let (private, checked) = (self.private(), self.checked());
+        let (args, values, arity) = (self.args, &self.values, self.raw.len());
+        let pattern = if values.is_empty() {
+            quote!(_)
+        } else {
+            quote!([#(#values),*])
+        };
+        let checked_output = self.expand_checked_output();
+        let conversions = self.expand_conversions();
+        let body = self.expand_body();
+        quote_spanned! {self.at_name=>
+            |#pattern: [#private::Value; #arity]| {
+                #checked.check::<(#(#args,)*), #checked_output>();
+                #(#conversions)*
+                #body
+            }
+        }
+    }
+
+    /// Expands the type whose conversion must not raise. With `raise` no result is converted that
+    /// has an error.
+    fn expand_checked_output(&self) -> TokenStream {
+        match self.output {
+            ReturnType::Type(_, ty) if !self.raises => quote!(#ty),
+            _ => quote!(()),
+        }
+    }
+
+    /// Expands a conversion for each argument. An error about the type points at it.
+    fn expand_conversions(&self) -> Vec<TokenStream> {
+        let conversion = |(value, ty): (&Ident, &Type)| {
+            let converted = quote_spanned! {at(ty.span())=>
+                <#ty as ::ocaml_lwt_interop::__private::FromValue>::from_value(#value)
+            };
+            quote_spanned!(self.at_name=> let #value = #converted;)
+        };
+        self.values.iter().zip(self.args).map(conversion).collect()
+    }
+
+    /// Expands what the closure evaluates to: a future, a value, or a closure for another thread.
+    fn expand_body(&self) -> TokenStream {
+        let (name, values) = (self.name, &self.values);
+        let call = quote_spanned!(self.at_name=> #name(#(#values),*));
+        match self.mode {
+            Mode::Async | Mode::Tokio => call,
+            Mode::Sync => {
+                let outcome = self.expand_outcome();
+                quote_spanned!(self.at_result=> (#outcome)(#call))
+            }
+            Mode::Blocking => quote_spanned!(self.at_name=> move || #call),
+        }
+    }
+
+    /// Expands the function from what the user's function returns to what OCaml gets. An error
+    /// about the result points at its type.
+    fn expand_outcome(&self) -> TokenStream {
+        match self.output {
+            ReturnType::Type(_, ty) if self.raises => {
+                // With the type, a result that is not a `Result` is reported as a mismatch.
+                let result = hygienic("ocaml_result", ty.span());
+                quote_spanned! {self.at_result=>
+                    |#result: #ty| ::ocaml_lwt_interop::__private::raise(#result)
+                }
+            }
+            _ => quote_spanned!(self.at_result=> ::ocaml_lwt_interop::__private::value),
+        }
+    }
+
+    /// Expands the call of the runner, an unsafe function of the runtime.
+    fn expand_run(&self) -> TokenStream {
+        let (at_runner, runner, outcome) = match self.mode {
+            Mode::Async => (self.at_name, "call_async", Some(self.expand_outcome())),
+            Mode::Tokio => (self.at_name, "call_tokio", Some(self.expand_outcome())),
+            Mode::Blocking => (self.at_name, "call_blocking", Some(self.expand_outcome())),
+            // The closure applies the outcome.
+            Mode::Sync => (self.at_result, "call_sync", None),
+        };
+        let runner = Ident::new(runner, at_runner);
+        // All tokens of the call have one location: the compiler would underline everything
+        // between two, in an error about either.
+        let moved =
+            |ident: &Ident| Ident::new(&ident.to_string(), ident.span().located_at(at_runner));
+        let raw = self.raw.iter().map(moved);
+        let start = moved(&self.start());
+        quote_spanned! {at_runner=>
+            ::ocaml_lwt_interop::__private::#runner([#(#raw),*], #start, #outcome)
+        }
+    }
+
+    /// Expands compile-time assertions about types that are known to the compiler only, such as an
+    /// alias of a reference's type.
+    fn expand_rejections(&self) -> Vec<TokenStream> {
+        let args = self.args.iter().flat_map(check::parts);
+        let mut rejections: Vec<_> = args
+            .map(|ty| expand_rejection(ty, "BORROWS", check::BORROWED))
+            .collect();
+        if let (ReturnType::Type(_, ty), false) = (self.output, self.raises) {
+            let parts = check::parts(ty).into_iter();
+            rejections.extend(parts.map(|ty| expand_rejection(ty, "RAISES", check::RAISES)));
+        }
+        rejections
+    }
+}
+
+/// Expands an assertion that a constant of the runtime's `Probe` is false for a type.
+fn expand_rejection(ty: &Type, constant: &str, message: &str) -> TokenStream {
+    let at_type = at(ty.span());
+    let constant = Ident::new(constant, at_type);
+    quote_spanned! {at_type=>
+        const _: () = {
+            #[allow(unused_imports)]
+            use ::ocaml_lwt_interop::__private::MayBorrow as _;
+            ::core::assert!(!::ocaml_lwt_interop::__private::Probe::<#ty>::#constant, #message)
+        };
+    }
+}
+
+/// Returns the location of `span` in the attribute's scope, for names that are the user's.
+fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// Returns an identifier that neither hides nor is hidden by the user's: hygiene separates local
+/// variables. It does not separate items, which are in a scope of their own and have names that
+/// user code is unlikely to have.
+fn hygienic(name: &str, location: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(location))
+}
