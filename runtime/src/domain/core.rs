@@ -13,7 +13,7 @@ use crate::ffi::batch::{Batch, Kind};
 use crate::ffi::hooks::Reclaimed;
 use crate::ffi::runtime::{self as ffi, RawValue, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::task::raw::{Schedule, Task, TaskRef};
+use crate::task::{Runnable, Schedule, Task};
 use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
 use std::cell::Cell;
@@ -159,7 +159,7 @@ pub fn with_token<R>(f: impl for<'a> FnOnce(&RuntimeToken<'a>) -> R) -> Result<R
 
 impl Schedule for Shared {
     /// A task of this domain's has become ready. Any thread.
-    fn schedule(&self, task: TaskRef) {
+    fn schedule(&self, task: Runnable) {
         let mut task = Some(task);
         with_current(|local| {
             if std::ptr::eq(&*local.shared, self) {
@@ -216,9 +216,10 @@ impl Core {
         }
         crate::base::panic::record_origins();
         let tokio = crate::base::tokio_rt::runtime()?;
-        let shared = Arc::new(Shared::new(id)?);
+        let executor = Executor::new(Shared::new(id)?);
+        let shared = executor.shared().clone();
         let local = Box::new(Core {
-            executor: Executor::new(shared.clone()),
+            executor,
             shared: shared.clone(),
             calls: Calls::new(),
             waits: Waits::new(),

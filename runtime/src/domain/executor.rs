@@ -4,9 +4,7 @@
 use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::base::slot_map::{Key, SlotMap};
 use crate::domain::shared::Shared;
-use crate::task::free_list::FreeList;
-use crate::task::raw::{Home, NewTask, Task, TaskRef, Work};
-use crate::task::run_queue::RunQueue;
+use crate::task::{Home, NewTask, RunQueue, Runnable, Task, Work};
 use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -33,32 +31,33 @@ impl<F: Future<Output = ()> + 'static> Work for Spawned<F> {
 
 /// A domain's tasks. They are polled and dropped by the thread that owns the domain.
 pub(crate) struct Executor {
-    shared: Arc<Shared>,
     ready: RunQueue,
     /// The tasks that nobody else stops at the domain's end.
     spawned: RefCell<SlotMap<Task>>,
-    free_list: FreeList,
     closed: Cell<bool>,
+    /// Dropped after the tasks, which would keep it from freeing its scheduler.
+    home: Home<Shared>,
 }
 
 impl Executor {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    /// The executor of a new domain, whose owner is the calling thread.
+    pub(crate) fn new(shared: Shared) -> Self {
         Executor {
-            shared,
             ready: RunQueue::new(),
             spawned: RefCell::new(SlotMap::new()),
-            free_list: FreeList::new(),
             closed: Cell::new(false),
+            home: Home::new(shared),
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.home.scheduler()
     }
 
     /// What a new task is made with.
     #[inline]
-    pub(crate) fn home(&self) -> Home<'_, Shared> {
-        Home {
-            shared: &self.shared,
-            free_list: &self.free_list,
-        }
+    pub(crate) fn home(&self) -> &Home<Shared> {
+        &self.home
     }
 
     /// Adds a task; it is polled by a later tick. After `close` the future is dropped at once.
@@ -72,7 +71,7 @@ impl Executor {
     }
 
     /// A task of this domain's has become ready.
-    pub(crate) fn push(&self, task: TaskRef) {
+    pub(crate) fn push(&self, task: Runnable) {
         if !self.closed.get() {
             self.ready.push(task);
         }
@@ -80,8 +79,8 @@ impl Executor {
 
     /// Lets the tasks that other threads have woken get their turn.
     pub(crate) fn drain_inject(&self) {
-        if !self.shared.inject.is_empty() {
-            self.ready.append(&self.shared.inject);
+        if !self.shared().inject.is_empty() {
+            self.ready.append(&self.shared().inject);
         }
     }
 
@@ -92,7 +91,7 @@ impl Executor {
             self.ready.pop()
         });
         let Some(task) = task else { return false };
-        if let Some(key) = task.run(&self.free_list) {
+        if let Some(key) = task.run(&self.home) {
             let done = self.spawned.borrow_mut().remove(key);
             drop(done);
         }
@@ -101,14 +100,14 @@ impl Executor {
 
     /// Whether a tick would find something.
     pub(crate) fn has_ready(&self) -> bool {
-        !(self.ready.is_empty() && self.shared.inject.is_empty())
+        !(self.ready.is_empty() && self.shared().inject.is_empty())
     }
 
     /// Drops every task that was spawned, pending or ready; their destructors run here. Nothing is
     /// polled any more.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.shared.inject.close();
+        self.shared().inject.close();
         while self.ready.pop().is_some() {}
         let all = self.spawned.borrow_mut().drain();
         drop(all);
@@ -124,8 +123,9 @@ mod tests {
     use std::task::Waker;
 
     fn executor() -> (Executor, Arc<Shared>) {
-        let shared = Arc::new(Shared::new(u64::MAX).unwrap());
-        (Executor::new(shared.clone()), shared)
+        let executor = Executor::new(Shared::new(u64::MAX).unwrap());
+        let shared = executor.shared().clone();
+        (executor, shared)
     }
 
     #[test]

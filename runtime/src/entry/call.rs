@@ -9,7 +9,7 @@ use crate::domain::post;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::runtime::{self as ffi, RawValue, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::task::raw::{NewTask, Work};
+use crate::task::{NewTask, Work};
 use crate::value::convert::to_ocaml;
 use crate::value::exception::Failure;
 use ocaml::{ToValue, Value};
