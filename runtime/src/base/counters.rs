@@ -1,4 +1,4 @@
-//! Counters that each thread keeps for itself, and those of a domain.
+//! Counters of each thread, whose sums are the totals of the process, and counters of each domain.
 
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
 
-/// A counter that one thread writes and any thread reads: an addition costs no locked instruction.
+/// A counter that one thread adds to and any thread reads. An addition takes no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Only its thread.
+    /// Adds to the counter. Only its thread.
     pub(crate) fn add(&self, n: u64) {
         let before = self.0.load(Ordering::Relaxed);
         self.0.store(before.wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Any thread, if no thread uses `add`.
+    /// Adds to a counter to which no thread uses [`add`](Self::add). Any thread.
     fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
@@ -29,7 +29,7 @@ impl Counter {
     }
 }
 
-/// What one thread has done; summed up by [`totals`].
+/// The counters of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
     pub(crate) calls_started: Counter,
@@ -44,11 +44,11 @@ pub(crate) struct ThreadCounters {
 }
 
 static THREADS: LazyLock<ThreadLocal<ThreadCounters>> = LazyLock::new(ThreadLocal::new);
-/// Of threads that are being torn down.
+/// The counters of threads that are terminating.
 static OTHERS: LazyLock<ThreadCounters> = LazyLock::new(ThreadCounters::default);
 
-/// Whose counters a thread uses. They are passed on when it ends, so it gives them back before: its
-/// other thread-local values may drop roots later.
+/// The counters that a thread uses. `THREADS` gives them to another thread when the first terminates, so
+/// that stops using them before: its other thread-local values may count later.
 #[derive(Clone, Copy)]
 enum Mine {
     NotYet,
@@ -74,11 +74,11 @@ thread_local! {
 pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     match MINE.get() {
         Mine::Own(mine) => which(mine).add(n),
-        _ => count_otherwise(which, n),
+        _ => count_slowly(which, n),
     }
 }
 
-/// The calling thread's counters.
+/// Returns the calling thread's counters.
 #[cfg(test)]
 pub(crate) fn thread() -> &'static ThreadCounters {
     count(|t| &t.roots_created, 0);
@@ -89,7 +89,7 @@ pub(crate) fn thread() -> &'static ThreadCounters {
 }
 
 #[cold]
-fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+fn count_slowly(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     if let Mine::NotYet = MINE.get() {
         // In this order: destructors run in the reverse one.
         let mine = catch_unwind(|| THREADS.get_or_default());
@@ -102,7 +102,7 @@ fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     which(&OTHERS).add_shared(n);
 }
 
-/// The sum over all threads. Any thread.
+/// Returns the sum of a counter over all threads. Any thread.
 pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
     THREADS
         .iter()
@@ -129,24 +129,24 @@ pub struct DomainStats {
     pub busy: Duration,
 }
 
-/// The counters behind [`DomainStats`]. What the owner writes is apart from what others write.
+/// The counters behind [`DomainStats`]. Those that the owner writes have cache lines of their own.
 #[derive(Debug)]
 pub(crate) struct DomainCounters {
     born: Instant,
-    /// Written by whoever wakes.
+    /// Written by every thread that wakes the loop.
     pub(crate) wakeups: AtomicU64,
     owner: CachePadded<OwnerCounters>,
 }
 
-/// Written by the owner only.
+/// The counters that the owner writes.
 #[derive(Debug, Default)]
 pub(crate) struct OwnerCounters {
     pub(crate) polls: Counter,
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
-    /// Nanoseconds asleep, without the sleep that goes on.
+    /// Nanoseconds of the sleeps that have ended.
     asleep: Counter,
-    /// When the present sleep started, in nanoseconds since `born`; 0 when awake.
+    /// The start of the current sleep in nanoseconds since `born`; 0 if there is none.
     asleep_since: AtomicU64,
 }
 
@@ -171,13 +171,14 @@ impl DomainCounters {
         self.born.elapsed().as_nanos() as u64
     }
 
-    /// The loop goes to sleep. Only the owner.
+    /// Notes that the loop goes to sleep. The owner.
     pub(crate) fn sleep(&self) {
         self.asleep_since
             .store(self.now().max(1), Ordering::Relaxed);
     }
 
-    /// The loop is awake; cheap if it was awake before. Returns how long it slept. Only the owner.
+    /// Notes that the loop is awake, which is cheap if it was before. Returns how long it slept. The
+    /// owner.
     pub(crate) fn awake(&self) -> Option<Duration> {
         let since = self.asleep_since.load(Ordering::Relaxed);
         if since == 0 {
@@ -212,7 +213,6 @@ impl DomainCounters {
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
-    use crate::metrics::totals;
 
     #[test]
     fn sleep_is_not_busy() {
@@ -233,10 +233,13 @@ mod tests {
         );
     }
 
-    /// What a thread drops while it is torn down counts as well, and does not get in the way of
-    /// the thread that is given its counters next.
+    /// The destructors of a thread's local values count as well, and not in the counters that another
+    /// thread has by then.
     #[test]
-    fn a_thread_counts_to_its_very_end() {
+    fn a_thread_counts_until_its_last_destructor() {
+        fn late_completions() -> u64 {
+            sum(|t| &t.late_completions)
+        }
         struct Late;
         impl Drop for Late {
             fn drop(&mut self) {
@@ -244,7 +247,7 @@ mod tests {
             }
         }
         thread_local!(static LATE: Late = const { Late });
-        let before = totals().late_completions;
+        let before = late_completions();
         for _ in 0..20 {
             let threads = [true, false].map(|first| {
                 std::thread::spawn(move || {
@@ -260,17 +263,17 @@ mod tests {
                 thread.join().expect("it does not panic");
             }
         }
-        assert!(totals().late_completions >= before + 80);
+        assert!(late_completions() >= before + 80);
     }
 
     #[test]
     fn totals_sum_over_threads() {
-        let before = totals();
+        let before = sum(|t| &t.calls_started);
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| count(|t| &t.calls_started, 2));
             }
         });
-        assert!(totals().calls_started >= before.calls_started + 8);
+        assert!(sum(|t| &t.calls_started) >= before + 8);
     }
 }
