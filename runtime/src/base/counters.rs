@@ -79,7 +79,7 @@ pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
 }
 
 /// Returns the calling thread's counters.
-#[cfg(test)]
+#[cfg(all(test, not(loom_model)))]
 pub(crate) fn thread() -> &'static ThreadCounters {
     count(|t| &t.roots_created, 0);
     match MINE.get() {

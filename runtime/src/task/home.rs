@@ -19,9 +19,9 @@ thread_local! {
 ///
 /// - A scheduler has one home, which made its `Arc`, and a home stays on its thread. So a thread that has
 ///   the home of a task is the task's owner.
-/// - The scheduler lives as long as the owner has a reference to a task. Tasks do not count as references
-///   to it, which would take two locked instructions for each task. They are counted here instead, and
-///   if there are any when the home is dropped, the scheduler is leaked.
+/// - The scheduler is alive as long as the owner has a reference to a task. A strong reference of each
+///   task would cost two locked instructions. The owner's references are counted here instead, and if
+///   there are any when the home is dropped, the scheduler is leaked.
 pub(crate) struct Home<S> {
     scheduler: Arc<S>,
     free_list: FreeList,

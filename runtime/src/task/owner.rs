@@ -184,7 +184,7 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     #[inline]
     pub(crate) fn new(home: &'a Home<S>, work: W) -> Self {
         home.add_unbound();
-        // SAFETY: `home` has been told of the owner's reference, and keeps the scheduler until it is
+        // SAFETY: `home` counts the owner's reference, and keeps the scheduler until that is
         // given up. The owner gives up its reference only after it has dropped the work: see `end`,
         // `OwnerRef::complete` and the phases in which `Task` and `run` give it up.
         let task = unsafe { RawTask::allocate(home.scheduler(), home.free_list(), work) };
@@ -250,7 +250,6 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     /// `self` is not used afterwards.
     #[inline]
     unsafe fn end(&self) {
-        self.state().phase.set(Phase::Complete);
         if !self.task.header().state.is_unique() {
             // SAFETY: by the contract of this function `self` is not used afterwards.
             return unsafe { self.end_among_wakers() };
@@ -273,8 +272,10 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
         unsafe { RawTask::<W>::drop_work(self.task.as_ptr()) };
     }
 
+    /// [`end`](Self::end) if the owner's reference is not the only one.
+    ///
     /// # Safety
-    /// As for [`end`](Self::end), if the owner's reference is not the only one.
+    /// `self` is not used afterwards.
     #[cold]
     unsafe fn end_among_wakers(&self) {
         // SAFETY: this is the owner's reference, which is given up here. By the contract of this
@@ -284,6 +285,7 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
             TaskRef::from_raw(self.task.as_ptr())
         };
         self.home.remove_unbound();
+        self.state().phase.set(Phase::Complete);
         task.header().state.transition_to_complete();
         // SAFETY: `allocate` made a `RawTask<W>`, whose work is present while there is a `NewTask`. By
         // the contract of this function `self` is not used afterwards.

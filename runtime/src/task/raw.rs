@@ -37,10 +37,11 @@ pub(super) struct Vtable {
     layout: Layout,
     pub(super) detached: bool,
     /// # Safety
-    /// The header is that of a `RawTask<W>` with work, which is not borrowed. The owner's thread.
+    /// The header is that of a `RawTask<W>` whose work is present and not borrowed. The owner's thread.
     poll: unsafe fn(NonNull<Header>, Key, &mut Context<'_>) -> Poll<()>,
     /// # Safety
-    /// As for `poll`; the work is not used afterwards.
+    /// The header is that of a `RawTask<W>` whose work is present, not borrowed, and not used
+    /// afterwards. The owner's thread.
     drop_work: unsafe fn(NonNull<Header>),
     /// # Safety
     /// The pointer is that of an `Arc<S>` that stays alive during the call.
@@ -48,10 +49,12 @@ pub(super) struct Vtable {
     /// Adds a strong reference to the scheduler.
     ///
     /// # Safety
-    /// As for `schedule`.
+    /// The pointer is that of an `Arc<S>` that is alive.
     retain_home: unsafe fn(*const ()),
+    /// Gives up a strong reference to the scheduler.
+    ///
     /// # Safety
-    /// As for `schedule`. Gives up a strong reference that `retain_home` added.
+    /// The pointer is that of an `Arc<S>`, and the strong reference is one that `retain_home` added.
     release_home: unsafe fn(*const ()),
 }
 
@@ -62,10 +65,10 @@ impl<S: Schedule, W: Work> VtableOf<S, W> {
         layout: RawTask::<W>::LAYOUT,
         detached: W::DETACHED,
         poll: |header, key, cx| {
-            // SAFETY: the contract of `Vtable::poll` is that of `work`.
+            // SAFETY: the contract of `Vtable::poll` says what `work` asks for.
             unsafe { RawTask::<W>::work(header) }.poll(key, cx)
         },
-        // SAFETY: the contract of `Vtable::drop_work` is that of `RawTask::drop_work`.
+        // SAFETY: the contract of `Vtable::drop_work` says what `RawTask::drop_work` asks for.
         drop_work: |header| unsafe { RawTask::<W>::drop_work(header) },
         // SAFETY: the contract of `Vtable::schedule`: `home` points to an `S` that is alive.
         schedule: |home, task| unsafe { &*home.cast::<S>() }.schedule(task),

@@ -68,6 +68,7 @@ impl TestExecutor {
         true
     }
 
+    #[cfg(not(loom_model))]
     pub(super) fn has_ready(&self) -> bool {
         !(self.ready.is_empty() && self.home.scheduler().0.is_empty())
     }

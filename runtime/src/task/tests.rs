@@ -60,7 +60,7 @@ enum Event {
 }
 
 /// What the work of the task can reach.
-struct World {
+struct Fixture {
     executor: TestExecutor,
     task: RefCell<Option<Task>>,
     wakers: RefCell<Vec<Waker>>,
@@ -71,30 +71,30 @@ struct World {
     panics: bool,
 }
 
-struct Script(Rc<World>);
+struct Script(Rc<Fixture>);
 
 impl Work for Script {
     const DETACHED: bool = false;
 
     fn poll(self: Pin<&mut Self>, _key: Key, cx: &mut Context<'_>) -> Poll<()> {
         use Step::*;
-        let world = &self.0;
-        world.polls.set(world.polls.get() + 1);
-        let step = world.next.get();
+        let fixture = &self.0;
+        fixture.polls.set(fixture.polls.get() + 1);
+        let step = fixture.next.get();
         match step {
             Pending | Ready | Cancel | CancelReady => {}
             Wake | WakeReady => cx.waker().wake_by_ref(),
             Nest | NestReady | NestCancel => {
                 cx.waker().wake_by_ref();
-                world.executor.tick();
+                fixture.executor.tick();
             }
-            KeepWaker => world.wakers.borrow_mut().push(cx.waker().clone()),
-            Close => world.executor.close(),
+            KeepWaker => fixture.wakers.borrow_mut().push(cx.waker().clone()),
+            Close => fixture.executor.close(),
         }
         if matches!(step, Cancel | CancelReady | NestCancel) {
-            let task = world.task.take();
+            let task = fixture.task.take();
             drop(task);
-            assert_eq!(world.drops.get(), 0, "dropped during its own poll");
+            assert_eq!(fixture.drops.get(), 0, "dropped during its own poll");
         }
         match step {
             Ready | WakeReady | CancelReady | NestReady => Poll::Ready(()),
@@ -246,7 +246,7 @@ impl Model {
 /// A task and its model.
 struct Checked<'a> {
     scheduler: Arc<TestScheduler>,
-    world: &'a Rc<World>,
+    fixture: &'a Rc<Fixture>,
     new: Option<NewTask<'a, TestScheduler, Script>>,
     /// Not a counted reference: valid as long as the model says that there is one.
     header: *const raw::Header,
@@ -254,11 +254,11 @@ struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
-    fn new(world: &'a Rc<World>) -> Self {
-        let new = NewTask::new(&world.executor.home, Script(world.clone()));
+    fn new(fixture: &'a Rc<Fixture>) -> Self {
+        let new = NewTask::new(&fixture.executor.home, Script(fixture.clone()));
         Checked {
-            scheduler: world.executor.home.scheduler().clone(),
-            world,
+            scheduler: fixture.executor.home.scheduler().clone(),
+            fixture,
             header: new.as_ptr(),
             new: Some(new),
             model: Model::new(),
@@ -266,52 +266,52 @@ impl<'a> Checked<'a> {
     }
 
     fn apply(&mut self, event: Event) {
-        let world = self.world;
+        let fixture = self.fixture;
         let before = self.model;
         self.model.apply(event);
         // Waking and dropping may use the list of wakers.
-        let last = || world.wakers.borrow_mut().pop();
+        let last = || fixture.wakers.borrow_mut().pop();
         match event {
             Event::Attach => {
                 let new = self.new.take().expect("the task is unbound");
-                *world.task.borrow_mut() = Some(new.attach(Key::from_int(1)));
+                *fixture.task.borrow_mut() = Some(new.attach(Key::from_int(1)));
             }
             Event::Finish => {
                 let new = self.new.take().expect("the task is unbound");
                 let outcome = catch_unwind(AssertUnwindSafe(|| new.finish()));
-                assert_eq!(outcome.is_err(), world.panics, "the panic is passed on");
+                assert_eq!(outcome.is_err(), fixture.panics, "the panic is passed on");
             }
             Event::DropNew => drop(self.new.take()),
             Event::CloneWaker => {
                 let clone = match &mut self.new {
                     Some(new) => new.poll(|_, cx| cx.waker().clone()),
-                    None => world.wakers.borrow()[0].clone(),
+                    None => fixture.wakers.borrow()[0].clone(),
                 };
-                world.wakers.borrow_mut().push(clone);
+                fixture.wakers.borrow_mut().push(clone);
             }
             Event::DropWaker => drop(last()),
             Event::WakeByRef => match &mut self.new {
                 Some(new) if before.wakers == 0 => new.poll(|_, cx| cx.waker().wake_by_ref()),
-                _ => world.wakers.borrow()[0].wake_by_ref(),
+                _ => fixture.wakers.borrow()[0].wake_by_ref(),
             },
             Event::Wake => last().expect("there is a waker").wake(),
-            Event::DrainInject => world.executor.drain_inject(),
+            Event::DrainInject => fixture.executor.drain_inject(),
             Event::Tick(step) => {
-                world.next.set(step);
-                assert_eq!(world.executor.tick(), before.in_queue());
+                fixture.next.set(step);
+                assert_eq!(fixture.executor.tick(), before.in_queue());
             }
-            Event::Cancel => drop(world.task.take()),
-            Event::Close => world.executor.close(),
+            Event::Cancel => drop(fixture.task.take()),
+            Event::Close => fixture.executor.close(),
         }
     }
 
     /// What holds after each event.
     fn check(&self) {
-        let (world, model) = (self.world, &self.model);
-        assert_eq!(world.polls.get(), model.polls);
+        let (fixture, model) = (self.fixture, &self.model);
+        assert_eq!(fixture.polls.get(), model.polls);
         let complete = model.stage == Stage::Complete;
-        assert_eq!(world.drops.get(), usize::from(complete));
-        assert_eq!(world.executor.has_ready(), model.in_queue());
+        assert_eq!(fixture.drops.get(), usize::from(complete));
+        assert_eq!(fixture.executor.has_ready(), model.in_queue());
         let exists = model.references() > 0;
         // References to the scheduler: `self`'s, the home's, and the task's once its owner has given up
         // its own reference to the task.
@@ -334,7 +334,7 @@ fn live(events: &[Event], panics: bool) -> Model {
         (c.tasks_made.get(), c.tasks_dropped.get())
     };
     let (made, dropped) = counts();
-    let world = Rc::new(World {
+    let fixture = Rc::new(Fixture {
         executor: TestExecutor::new(),
         task: RefCell::default(),
         wakers: RefCell::default(),
@@ -343,7 +343,7 @@ fn live(events: &[Event], panics: bool) -> Model {
         drops: Cell::new(0),
         panics,
     });
-    let mut checked = Checked::new(&world);
+    let mut checked = Checked::new(&fixture);
     for event in events {
         checked.apply(*event);
         checked.check();
@@ -351,17 +351,17 @@ fn live(events: &[Event], panics: bool) -> Model {
     let model = checked.model;
     let scheduler = checked.scheduler.clone();
     drop(checked);
-    drop(world.task.take());
-    world.wakers.borrow_mut().clear();
-    world.executor.close();
-    assert_eq!(world.drops.get(), 1);
+    drop(fixture.task.take());
+    fixture.wakers.borrow_mut().clear();
+    fixture.executor.close();
+    assert_eq!(fixture.drops.get(), 1);
     assert_eq!(
         Arc::strong_count(&scheduler),
         2,
         "a task that is gone holds its home"
     );
-    assert_eq!(Rc::strong_count(&world), 1);
-    drop(world);
+    assert_eq!(Rc::strong_count(&fixture), 1);
+    drop(fixture);
     assert_eq!(Arc::strong_count(&scheduler), 1, "leaked without need");
     let attached = u64::from(events.contains(&Event::Attach));
     let (made_now, dropped_now) = counts();
