@@ -1,8 +1,9 @@
 //! What the owner does with tasks: make, poll, attach, run, cancel and complete them.
 //!
-//! The rules for the work, which is not behind a lock: it is used on the owner's thread only; it is
-//! present until the phase becomes `Complete`, and borrowed while the phase is `Polling` or `Cancelled`,
-//! or while `NewTask::poll` borrows the `NewTask`.
+//! The rules for the work, which no lock protects: only the owner's thread uses it. In the phases
+//! `Unbound` and `Idle` it is present, and nothing borrows it but `NewTask::poll`. In `Polling` and
+//! `Cancelled` only the `run` that began the poll uses it, and drops it if the poll completes the task. In
+//! `Complete` it has been dropped, or is being dropped by the function that set this phase.
 
 use crate::base::counters::count;
 use crate::base::panic::catch_and_discard;
@@ -41,19 +42,18 @@ impl OwnerRef {
         unsafe { self.task.header().owner() }
     }
 
-    /// Completes the task: drops the work.
+    /// Drops the work. Wake-ups have no effect from now on.
     ///
     /// # Safety
-    /// The phase is `Idle`, or it is `Polling` or `Cancelled` and the poll has returned.
-    unsafe fn complete(&self) {
+    /// The work is present, not borrowed, and not used afterwards.
+    unsafe fn drop_work(&self) {
         let header = self.task.header();
-        self.state().phase.set(Phase::Complete);
         if !header.state.is_unique() {
             header.state.transition_to_complete();
         }
         count(|t| &t.tasks_dropped, 1);
-        // SAFETY: by the contract of this function the work was present and is not borrowed. With the
-        // phase set it is not used any more.
+        // SAFETY: the contract of this function says what `TaskRef::drop_work` asks for; this is the
+        // owner's thread.
         catch_and_discard(|| unsafe { self.task.drop_work() });
     }
 
@@ -117,13 +117,16 @@ impl Runnable {
                 }
                 None
             }
-            (_, phase) => {
-                // SAFETY: the phase was `Polling`, or `Cancelled` if the `Task` was dropped, and the
-                // poll has returned.
-                unsafe { this.complete() };
+            _ => {
+                // The phase does not change before the work has been dropped: its destructor, too, may
+                // drop the `Task`, which then leaves its reference to this function.
+                // SAFETY: the poll has returned, so the work is not borrowed any more. Nothing uses it
+                // in the phases `Polling` and `Cancelled`, nor in `Complete`, which follows.
+                unsafe { this.drop_work() };
+                let cancelled = owner.phase.replace(Phase::Complete) == Phase::Cancelled;
                 let detached = header.vtable.detached;
                 let key = detached.then(|| owner.key.get());
-                if phase == Phase::Cancelled {
+                if cancelled {
                     let unique = this.retire();
                     let task = ManuallyDrop::into_inner(this).task;
                     if unique {
@@ -159,8 +162,12 @@ impl Drop for Task {
     fn drop(&mut self) {
         let phase = &self.0.state().phase;
         match phase.get() {
-            // SAFETY: the phase is `Idle`.
-            Phase::Idle => unsafe { self.0.complete() },
+            Phase::Idle => {
+                phase.set(Phase::Complete);
+                // SAFETY: the phase was `Idle`, so the work is present and not borrowed. Nothing uses
+                // it in the phase `Complete`.
+                unsafe { self.0.drop_work() };
+            }
             // `run` has the reference from now on.
             Phase::Polling { .. } => return phase.set(Phase::Cancelled),
             Phase::Unbound { .. } | Phase::Cancelled | Phase::Complete => {}
@@ -186,7 +193,7 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
         home.add_unbound();
         // SAFETY: `home` counts the owner's reference, and keeps the scheduler until that is
         // given up. The owner gives up its reference only after it has dropped the work: see `end`,
-        // `OwnerRef::complete` and the phases in which `Task` and `run` give it up.
+        // `OwnerRef::drop_work` and the phases in which `Task` and `run` give it up.
         let task = unsafe { RawTask::allocate(home.scheduler(), home.free_list(), work) };
         NewTask {
             task: ManuallyDrop::new(task),

@@ -26,9 +26,9 @@ pub(super) enum Phase {
     Unbound { notified: bool },
     /// Attached, and not being polled.
     Idle,
-    /// Being polled.
+    /// Being polled, or completed by a poll.
     Polling { notified: bool },
-    /// Being polled, and the owner has dropped its `Task` meanwhile.
+    /// Being polled or completed, and the owner has dropped its `Task` meanwhile.
     Cancelled,
     /// The work has been dropped, or is being dropped.
     Complete,

@@ -71,6 +71,20 @@ struct Fixture {
     panics: bool,
 }
 
+impl Fixture {
+    fn new(panics: bool) -> Self {
+        Fixture {
+            executor: TestExecutor::new(),
+            task: RefCell::default(),
+            wakers: RefCell::default(),
+            next: Cell::new(Step::Pending),
+            polls: Cell::new(0),
+            drops: Cell::new(0),
+            panics,
+        }
+    }
+}
+
 struct Script(Rc<Fixture>);
 
 impl Work for Script {
@@ -334,15 +348,7 @@ fn live(events: &[Event], panics: bool) -> Model {
         (c.tasks_made.get(), c.tasks_dropped.get())
     };
     let (made, dropped) = counts();
-    let fixture = Rc::new(Fixture {
-        executor: TestExecutor::new(),
-        task: RefCell::default(),
-        wakers: RefCell::default(),
-        next: Cell::new(Step::Pending),
-        polls: Cell::new(0),
-        drops: Cell::new(0),
-        panics,
-    });
+    let fixture = Rc::new(Fixture::new(panics));
     let mut checked = Checked::new(&fixture);
     for event in events {
         checked.apply(*event);
@@ -441,4 +447,44 @@ fn a_task_is_not_run_with_the_home_of_another_owner() {
     let queue = RunQueue::new();
     queue.append(&first.home.scheduler().0);
     queue.pop().expect("it was woken").run(&second.home);
+}
+
+/// Work that is ready at once, and whose destructor drops the `Task` and runs a loop.
+struct DropsTask(Rc<Fixture>);
+
+impl Work for DropsTask {
+    const DETACHED: bool = true;
+
+    fn poll(self: Pin<&mut Self>, _key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.wakers.borrow_mut().push(cx.waker().clone());
+        Poll::Ready(())
+    }
+}
+
+impl Drop for DropsTask {
+    fn drop(&mut self) {
+        self.0
+            .wakers
+            .borrow_mut()
+            .pop()
+            .expect("it was polled")
+            .wake();
+        drop(self.0.task.take());
+        assert!(!self.0.executor.tick(), "it is complete");
+        self.0.drops.set(self.0.drops.get() + 1);
+    }
+}
+
+#[test]
+fn the_destructor_of_work_may_drop_its_own_task() {
+    let fixture = Rc::new(Fixture::new(false));
+    let new = NewTask::new(&fixture.executor.home, DropsTask(fixture.clone()));
+    let task = new.attach(Key::from_int(1));
+    task.wake();
+    *fixture.task.borrow_mut() = Some(task);
+    assert!(fixture.executor.tick());
+    assert_eq!(fixture.drops.get(), 1);
+    let scheduler = fixture.executor.home.scheduler().clone();
+    drop(fixture);
+    assert_eq!(Arc::strong_count(&scheduler), 1, "leaked without need");
 }
