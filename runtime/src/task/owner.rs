@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-/// The owner's reference to an attached task, on the owner's thread.
+/// The owner's reference to a task, or in `run` that of the queue, on the owner's thread.
 struct OwnerRef {
     task: TaskRef,
     _not_send: PhantomData<*mut ()>,
@@ -63,7 +63,7 @@ impl OwnerRef {
         let header = self.task.header();
         let unique = header.state.is_unique();
         if !unique {
-            // SAFETY: this is the owner's reference, on its thread, and is given up once, after this.
+            // SAFETY: this is the owner's thread and its reference, which is given up once, after this.
             unsafe { header.retain_home() };
         }
         home::remove_attached();
@@ -181,7 +181,7 @@ impl Drop for Task {
 /// A task that is not yet attached, which only [`poll`](Self::poll) polls. Dropping it drops the work.
 pub(crate) struct NewTask<'a, S: Schedule, W: Work> {
     /// The owner's reference, to a `RawTask<W>`.
-    task: ManuallyDrop<TaskRef>,
+    owner: ManuallyDrop<OwnerRef>,
     home: &'a Home<S>,
     _work: PhantomData<W>,
 }
@@ -191,26 +191,21 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     #[inline]
     pub(crate) fn new(home: &'a Home<S>, work: W) -> Self {
         home.add_unbound();
-        // SAFETY: `home` counts the owner's reference, and keeps the scheduler until that is
+        // SAFETY: the owner is the calling thread. `home` counts the owner's reference, and keeps the scheduler until that is
         // given up. The owner gives up its reference only after it has dropped the work: see `end`,
         // `OwnerRef::drop_work` and the phases in which `Task` and `run` give it up.
-        let task = unsafe { RawTask::allocate(home.scheduler(), home.free_list(), work) };
+        let owner =
+            unsafe { OwnerRef::new(RawTask::allocate(home.scheduler(), home.free_list(), work)) };
         NewTask {
-            task: ManuallyDrop::new(task),
+            owner: ManuallyDrop::new(owner),
             home,
             _work: PhantomData,
         }
     }
 
-    #[inline]
-    fn state(&self) -> &OwnerState {
-        // SAFETY: a `NewTask` is made on the owner's thread and, with the home, does not leave it.
-        unsafe { self.task.header().owner() }
-    }
-
     #[cfg(all(test, not(loom_model)))]
     pub(super) fn as_ptr(&self) -> *const crate::task::raw::Header {
-        self.task.as_ptr().as_ptr()
+        self.owner.task.as_ptr().as_ptr()
     }
 
     /// Polls the work with `f`. The task notes wake-ups for [`attach`](Self::attach).
@@ -218,8 +213,8 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     pub(crate) fn poll<R>(&mut self, f: impl FnOnce(Pin<&mut W>, &mut Context<'_>) -> R) -> R {
         // SAFETY: `allocate` made a `RawTask<W>`. The work is present while there is a `NewTask`, which
         // is borrowed mutably as long as the work.
-        let work = unsafe { RawTask::<W>::work(self.task.as_ptr()) };
-        let waker = waker_ref(&self.task);
+        let work = unsafe { RawTask::<W>::work(self.owner.task.as_ptr()) };
+        let waker = waker_ref(&self.owner.task);
         f(work, &mut Context::from_waker(&waker))
     }
 
@@ -227,10 +222,10 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     pub(crate) fn attach(self, key: Key) -> Task {
         let mut this = ManuallyDrop::new(self);
         this.home.attach();
-        // SAFETY: this is the owner's thread, which `self` does not leave; `self` is not dropped, so the
-        // reference is taken once.
-        let task = unsafe { OwnerRef::new(ManuallyDrop::take(&mut this.task)) };
-        let task = Task(ManuallyDrop::new(task));
+        // SAFETY: `self` is not dropped, so the reference is taken once.
+        let task = Task(ManuallyDrop::new(unsafe {
+            ManuallyDrop::take(&mut this.owner)
+        }));
         let owner = task.0.state();
         owner.key.set(key);
         count(|t| &t.tasks_made, 1);
@@ -257,7 +252,7 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     /// `self` is not used afterwards.
     #[inline]
     unsafe fn end(&self) {
-        if !self.task.header().state.is_unique() {
+        if !self.owner.task.header().state.is_unique() {
             // SAFETY: by the contract of this function `self` is not used afterwards.
             return unsafe { self.end_among_wakers() };
         }
@@ -272,11 +267,11 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
             }
         }
         self.home.remove_unbound();
-        let block = self.task.as_ptr().cast();
+        let block = self.owner.task.as_ptr().cast();
         let _free = Free(self.home.free_list(), block, RawTask::<W>::LAYOUT);
         // SAFETY: `allocate` made a `RawTask<W>`, whose work is present while there is a `NewTask`. By
         // the contract of this function `self` is not used afterwards.
-        unsafe { RawTask::<W>::drop_work(self.task.as_ptr()) };
+        unsafe { RawTask::<W>::drop_work(self.owner.task.as_ptr()) };
     }
 
     /// [`end`](Self::end) if the owner's reference is not the only one.
@@ -288,11 +283,11 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
         // SAFETY: this is the owner's reference, which is given up here. By the contract of this
         // function `self` does not use it afterwards.
         let task = unsafe {
-            self.task.header().retain_home();
-            TaskRef::from_raw(self.task.as_ptr())
+            self.owner.task.header().retain_home();
+            TaskRef::from_raw(self.owner.task.as_ptr())
         };
         self.home.remove_unbound();
-        self.state().phase.set(Phase::Complete);
+        self.owner.state().phase.set(Phase::Complete);
         task.header().state.transition_to_complete();
         // SAFETY: `allocate` made a `RawTask<W>`, whose work is present while there is a `NewTask`. By
         // the contract of this function `self` is not used afterwards.

@@ -64,12 +64,8 @@ impl<S: Schedule, W: Work> VtableOf<S, W> {
     const VTABLE: Vtable = Vtable {
         layout: RawTask::<W>::LAYOUT,
         detached: W::DETACHED,
-        poll: |header, key, cx| {
-            // SAFETY: the contract of `Vtable::poll` says what `work` asks for.
-            unsafe { RawTask::<W>::work(header) }.poll(key, cx)
-        },
-        // SAFETY: the contract of `Vtable::drop_work` says what `RawTask::drop_work` asks for.
-        drop_work: |header| unsafe { RawTask::<W>::drop_work(header) },
+        poll: RawTask::<W>::poll,
+        drop_work: RawTask::<W>::drop_work,
         // SAFETY: the contract of `Vtable::schedule`: `home` points to an `S` that is alive.
         schedule: |home, task| unsafe { &*home.cast::<S>() }.schedule(task),
         // SAFETY: the contract of `Vtable::retain_home`: `home` is the pointer of an `Arc<S>` that is
@@ -180,6 +176,15 @@ impl<W: Work> RawTask<W> {
         // SAFETY: by the contract of this function the work is present and nothing else refers to it.
         // It is dropped where it is, so it is pinned.
         unsafe { Pin::new_unchecked(&mut (*task).work) }
+    }
+
+    /// Polls the work.
+    ///
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present and not borrowed. The owner's thread.
+    unsafe fn poll(header: NonNull<Header>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the contract of this function says what `work` asks for.
+        unsafe { Self::work(header) }.poll(key, cx)
     }
 
     /// Drops the work.
