@@ -1,4 +1,4 @@
-//! What knows nothing of OCaml, nor of domains.
+//! The ground floor: what needs neither OCaml nor domains.
 
 pub(crate) mod counters;
 pub(crate) mod error;

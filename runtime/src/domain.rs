@@ -12,6 +12,9 @@ pub(crate) mod registry;
 pub(crate) mod shared;
 pub(crate) mod waits;
 
+#[cfg(all(test, loom_model))]
+mod loom_tests;
+
 use crate::base::counters::DomainStats;
 use crate::base::error::{CallError, DomainTerminated, JoinError, TokenError};
 use crate::base::panic::catch_unwind;

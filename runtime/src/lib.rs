@@ -66,7 +66,6 @@
 // Unsafe code is in the rooms `ffi`, `task`, `value` and `entry`, and nowhere else.
 #![deny(unsafe_code)]
 
-#[allow(unsafe_code)]
 mod base;
 mod bridge;
 pub mod domain;
@@ -80,7 +79,6 @@ pub mod ocaml_blocking;
 mod task;
 #[allow(unsafe_code)]
 mod value;
-#[allow(unsafe_code)]
 mod wake;
 
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};

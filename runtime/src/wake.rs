@@ -1,4 +1,4 @@
-//! How a loop sleeps and is woken, and how long it works.
+//! How the loop of a domain sleeps and is woken, and for how long it works at a time.
 
 pub(crate) mod budget;
 pub(crate) mod eventfd;

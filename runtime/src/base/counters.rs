@@ -1,4 +1,4 @@
-//! The counters of each thread, and those of each domain.
+//! Counters of each thread, whose sums are the totals of the process, and counters of each domain.
 
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -8,19 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thread_local::ThreadLocal;
 
-/// A counter that one thread writes and any thread reads, so that an addition costs no locked
-/// instruction.
+/// A counter that one thread adds to and any thread reads. An addition takes no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`. Only the counter's own thread.
+    /// Adds to the counter. Only its thread.
     pub(crate) fn add(&self, n: u64) {
         let before = self.0.load(Ordering::Relaxed);
         self.0.store(before.wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Adds `n`. Any thread, if no thread uses `add`.
+    /// Adds to a counter to which no thread uses [`add`](Self::add). Any thread.
     fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
@@ -30,7 +29,7 @@ impl Counter {
     }
 }
 
-/// The counters of one thread. [`totals`](crate::metrics::totals) sums them up.
+/// The counters of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
     pub(crate) calls_started: Counter,
@@ -45,29 +44,29 @@ pub(crate) struct ThreadCounters {
 }
 
 static THREADS: LazyLock<ThreadLocal<ThreadCounters>> = LazyLock::new(ThreadLocal::new);
-/// The counters of threads that are being torn down.
+/// The counters of threads that are terminating.
 static OTHERS: LazyLock<ThreadCounters> = LazyLock::new(ThreadCounters::default);
 
-/// The counters that a thread uses. `thread_local` passes them on to another thread when this one ends,
-/// so the thread gives them back before: its other thread-local values may drop roots later.
+/// The counters that a thread uses. `THREADS` gives them to another thread when the first terminates, so
+/// that stops using them before: its other thread-local values may count later.
 #[derive(Clone, Copy)]
 enum Mine {
     NotYet,
     Own(&'static ThreadCounters),
-    Returned,
+    GivenBack,
 }
 
-struct ReturnOnExit;
+struct GiveBack;
 
-impl Drop for ReturnOnExit {
+impl Drop for GiveBack {
     fn drop(&mut self) {
-        MINE.set(Mine::Returned);
+        MINE.set(Mine::GivenBack);
     }
 }
 
 thread_local! {
     static MINE: Cell<Mine> = const { Cell::new(Mine::NotYet) };
-    static RETURN_ON_EXIT: ReturnOnExit = const { ReturnOnExit };
+    static GIVE_BACK: GiveBack = const { GiveBack };
 }
 
 /// Adds to a counter of the calling thread. Does not panic, whenever it is called.
@@ -75,12 +74,12 @@ thread_local! {
 pub(crate) fn count(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     match MINE.get() {
         Mine::Own(mine) => which(mine).add(n),
-        _ => count_otherwise(which, n),
+        _ => count_slowly(which, n),
     }
 }
 
-/// Returns the counters of the calling thread.
-#[cfg(test)]
+/// Returns the calling thread's counters.
+#[cfg(all(test, not(loom_model)))]
 pub(crate) fn thread() -> &'static ThreadCounters {
     count(|t| &t.roots_created, 0);
     match MINE.get() {
@@ -90,20 +89,20 @@ pub(crate) fn thread() -> &'static ThreadCounters {
 }
 
 #[cold]
-fn count_otherwise(which: fn(&ThreadCounters) -> &Counter, n: u64) {
+fn count_slowly(which: fn(&ThreadCounters) -> &Counter, n: u64) {
     if let Mine::NotYet = MINE.get() {
-        // In this order, since destructors run in the reverse order.
+        // In this order: destructors run in the reverse one.
         let mine = catch_unwind(|| THREADS.get_or_default());
-        if let (Ok(mine), Ok(())) = (mine, RETURN_ON_EXIT.try_with(|_| ())) {
+        if let (Ok(mine), Ok(())) = (mine, GIVE_BACK.try_with(|_| ())) {
             MINE.set(Mine::Own(mine));
             return which(mine).add(n);
         }
-        MINE.set(Mine::Returned);
+        MINE.set(Mine::GivenBack);
     }
     which(&OTHERS).add_shared(n);
 }
 
-/// Returns the sum over all threads. Any thread.
+/// Returns the sum of a counter over all threads. Any thread.
 pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
     THREADS
         .iter()
@@ -112,43 +111,42 @@ pub(crate) fn sum(which: fn(&ThreadCounters) -> &Counter) -> u64 {
         .sum()
 }
 
-/// The counters of one domain.
+/// What one domain has done.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct DomainStats {
-    /// The number of polls of tasks.
+    /// Polls of tasks.
     pub polls: u64,
-    /// The number of messages received from other threads and domains.
+    /// Messages that came from other threads and domains.
     pub messages_in: u64,
-    /// The number of messages that this domain's thread sent to other domains.
+    /// Messages that this domain's thread sent to other domains.
     pub messages_out: u64,
-    /// The number of times that the sleeping loop was woken.
+    /// How often a sleeping loop was woken.
     pub wakeups: u64,
-    /// The time since the executor was made.
+    /// Time since the executor was made.
     pub alive: Duration,
-    /// The part of that time in which the loop was not asleep.
+    /// The part of it in which the loop was not asleep.
     pub busy: Duration,
 }
 
-/// The counters behind [`DomainStats`]. The owner's counters are on another cache line than the counter
-/// that other threads write.
+/// The counters behind [`DomainStats`]. Those that the owner writes have cache lines of their own.
 #[derive(Debug)]
 pub(crate) struct DomainCounters {
     created: Instant,
-    /// Written by the thread that wakes the loop.
+    /// Written by every thread that wakes the loop.
     pub(crate) wakeups: AtomicU64,
     owner: CachePadded<OwnerCounters>,
 }
 
-/// Counters that only the owner writes.
+/// The counters that the owner writes.
 #[derive(Debug, Default)]
 pub(crate) struct OwnerCounters {
     pub(crate) polls: Counter,
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
-    /// Nanoseconds asleep, without the present sleep.
+    /// Nanoseconds of the sleeps that have ended.
     asleep: Counter,
-    /// When the present sleep started, in nanoseconds since `created`; 0 when awake.
+    /// The start of the current sleep in nanoseconds since `created`; 0 if there is none.
     asleep_since: AtomicU64,
 }
 
@@ -179,7 +177,8 @@ impl DomainCounters {
             .store(self.now().max(1), Ordering::Relaxed);
     }
 
-    /// Notes that the loop is awake. Returns how long it slept; cheap if it did not. The owner.
+    /// Notes that the loop is awake, which is cheap if it was before. Returns how long it slept. The
+    /// owner.
     pub(crate) fn end_sleep(&self) -> Option<Duration> {
         let since = self.asleep_since.load(Ordering::Relaxed);
         if since == 0 {
@@ -214,7 +213,6 @@ impl DomainCounters {
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
-    use crate::metrics::totals;
 
     #[test]
     fn sleep_is_not_busy() {
@@ -235,10 +233,13 @@ mod tests {
         );
     }
 
-    /// Values that a thread drops while it is torn down count as well, and do not disturb the thread that
-    /// gets its counters next.
+    /// The destructors of a thread's local values count as well, and not in the counters that another
+    /// thread has by then.
     #[test]
-    fn a_thread_counts_to_its_very_end() {
+    fn a_thread_counts_until_its_last_destructor() {
+        fn late_completions() -> u64 {
+            sum(|t| &t.late_completions)
+        }
         struct Late;
         impl Drop for Late {
             fn drop(&mut self) {
@@ -246,7 +247,7 @@ mod tests {
             }
         }
         thread_local!(static LATE: Late = const { Late });
-        let before = totals().late_completions;
+        let before = late_completions();
         for _ in 0..20 {
             let threads = [true, false].map(|first| {
                 std::thread::spawn(move || {
@@ -262,17 +263,17 @@ mod tests {
                 thread.join().expect("it does not panic");
             }
         }
-        assert!(totals().late_completions >= before + 80);
+        assert!(late_completions() >= before + 80);
     }
 
     #[test]
     fn totals_sum_over_threads() {
-        let before = totals();
+        let before = sum(|t| &t.calls_started);
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| count(|t| &t.calls_started, 2));
             }
         });
-        assert!(totals().calls_started >= before.calls_started + 8);
+        assert!(sum(|t| &t.calls_started) >= before + 8);
     }
 }

@@ -1,4 +1,4 @@
-//! Panics stop here: contained at every border, and told as a value.
+//! Catching the panics of user code, and their description as a value.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -10,16 +10,14 @@ use std::pin::Pin;
 use std::sync::Once;
 use std::task::{Context, Poll};
 
-/// A panic of Rust code, as its callers get to see it.
-///
-/// In OCaml it is the exception `Lwt_interop.Rust_panic`.
+/// The description of a panic of Rust code. In OCaml it is the exception `Lwt_interop.Rust_panic`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Panic {
-    /// What `panic!` was given.
+    /// The message: the payload of the panic, if it is a string.
     pub message: String,
-    /// `file:line:column` of the panic.
+    /// Where the panic started, as `file:line:column`.
     pub location: Option<String>,
-    /// The stack of the panic, where `RUST_BACKTRACE` asks for one.
+    /// The backtrace of the panic, if `RUST_BACKTRACE` asks for one.
     pub backtrace: Option<String>,
 }
 
@@ -36,9 +34,9 @@ impl fmt::Display for Panic {
 impl std::error::Error for Panic {}
 
 thread_local! {
-    /// How many `contain`s are on this thread's stack.
+    /// The number of calls of `catch_unwind` on this thread's stack.
     static CATCHING: Cell<u32> = const { Cell::new(0) };
-    /// Where the panic that is unwinding started.
+    /// The origin of the panic that is unwinding.
     static ORIGIN: RefCell<Option<Origin>> = const { RefCell::new(None) };
 }
 
@@ -47,9 +45,8 @@ struct Origin {
     backtrace: Option<String>,
 }
 
-/// Makes panics remember where they started. Only a panic hook can know that, so
-/// one is chained before the program's own, which still runs and prints as it
-/// likes. Ours does nothing for panics that are not ours to contain.
+/// Makes panics record where they started. Only a panic hook sees that, so one is chained before the
+/// program's own, which runs as before. It ignores panics outside of [`catch_unwind`].
 pub(crate) fn record_origins() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -69,19 +66,19 @@ pub(crate) fn record_origins() {
     });
 }
 
-/// Runs `f`; a panic becomes `Err`.
+/// Calls `f`. Fails with its panic if it panics.
 #[inline]
 pub(crate) fn catch_unwind<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     CATCHING.set(CATCHING.get() + 1);
-    // What `f` left half done is not used again: a panicked task is dropped, and
-    // our own state is changed only outside of user code.
+    // Unwind safe: a task that has panicked is dropped, and the state of this crate changes only outside
+    // of user code.
     let result = std::panic::catch_unwind(AssertUnwindSafe(f));
     CATCHING.set(CATCHING.get() - 1);
     result.map_err(describe)
 }
 
-/// Runs `f`, user code whose outcome nobody waits for (a destructor, a late
-/// message): a panic has been printed by the panic hook and ends here.
+/// Calls `f`, user code without a caller that could handle its panic, such as a destructor. The panic
+/// hook has run; the panic is discarded.
 pub(crate) fn catch_and_discard(f: impl FnOnce()) {
     let _ = catch_unwind(f);
 }
@@ -93,8 +90,8 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
         Err(payload) => match payload.downcast_ref::<&'static str>() {
             Some(s) => (*s).to_owned(),
             None => {
-                // The payload is the user's: its destructor may panic in turn, with a payload
-                // that nobody wants to try again.
+                // The destructor of a payload may panic in turn. The destructor of that second payload
+                // is not tried.
                 if let Err(next) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                     std::mem::forget(next);
                 }
@@ -111,7 +108,7 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
     }
 }
 
-/// A future whose polls and destructor do not panic: it yields `Err(Panic)`.
+/// A future whose polls and destructor do not panic. It resolves to the panic instead.
 pub(crate) struct CatchUnwind<F>(Option<Pin<Box<F>>>);
 
 impl<F: Future> CatchUnwind<F> {
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_with_message_and_place() {
+    fn a_panic_is_described_by_message_and_location() {
         record_origins();
         let e = catch_unwind(|| panic!("no {}", "luck")).unwrap_err();
         assert_eq!(e.message, "no luck");
@@ -169,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_and_a_destructor_are_contained() {
+    fn panics_of_a_poll_and_of_a_destructor_are_caught() {
         let poll = CatchUnwind::new(Box::pin(async { panic!("in poll") }));
         assert_eq!(future::block_on(poll).unwrap_err().message, "in poll");
         let done = CatchUnwind::new(Box::pin(async {

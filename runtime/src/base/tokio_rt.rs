@@ -1,24 +1,24 @@
-//! The one tokio runtime that all domains share. Its threads know nothing of OCaml.
+//! The one tokio runtime that all domains share. Its threads do not use OCaml.
 
 use crate::base::panic::catch_unwind;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use once_cell::sync::OnceCell;
 use std::io;
-use std::mem::MaybeUninit;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Never dropped: a runtime that is dropped under a domain's lock, or on one of
-/// its own threads, deadlocks or panics. The process's end takes it along.
+/// Never dropped: dropping a runtime with a domain's lock deadlocks, and on one of its own threads
+/// panics.
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
-/// The handle of the tokio runtime that all domains share, for code that runs
-/// outside of it, such as other Rust threads. Starts the runtime if need be.
+/// Returns the handle of the tokio runtime that all domains share, for threads outside of it. Starts
+/// the runtime if need be.
 ///
-/// Inside tasks and stubs the runtime is entered already: `tokio::spawn`, timers
-/// and I/O work without it.
+/// Tasks and stubs of a domain run in the context of the runtime: there `tokio::spawn`, timers and I/O
+/// work without the handle.
 ///
 /// # Errors
-/// The operating system refused the threads or descriptors that tokio needs. A
-/// later call tries again.
+/// Fails if the operating system refuses the threads or descriptors that tokio needs. A later call
+/// tries again.
 pub fn tokio_handle() -> io::Result<Handle> {
     runtime().map(|rt| rt.handle().clone())
 }
@@ -35,11 +35,11 @@ fn build() -> io::Result<Runtime> {
 
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     RUNTIME.get_or_try_init(|| {
-        // OCaml's signal handlers run on OCaml's threads: new threads inherit the
-        // mask of the thread that makes them.
+        // Signals are to be handled on OCaml's threads. New threads inherit the mask of the thread that
+        // makes them.
         with_signals_blocked(|| {
-            // tokio panics where it cannot have its first thread, and its descriptors are lost: so
-            // that this is rare, a thread of ours is tried before.
+            // If tokio cannot start its first thread, it panics and leaks its descriptors. To make that
+            // rare, another thread is started before.
             let first = std::thread::Builder::new().spawn(|| ()).map_err(|e| {
                 io::Error::new(e.kind(), format!("tokio cannot have a thread: {e}"))
             })?;
@@ -49,33 +49,55 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     })
 }
 
-/// How many tasks there are. Does not start the runtime.
+/// The number of tasks on tokio. Does not start the runtime.
 pub(crate) fn alive_tasks() -> usize {
     RUNTIME.get().map_or(0, |rt| rt.metrics().num_alive_tasks())
 }
 
-/// Blocks all signals for the calling thread; returns the mask that it had.
-pub(crate) fn block_signals() -> libc::sigset_t {
-    let mut all = MaybeUninit::uninit();
-    let mut old = MaybeUninit::uninit();
-    // SAFETY: both sets live here; `sigfillset` initialises the first, and
-    // `pthread_sigmask`, which fails only for a wrong first argument, the second.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
-        old.assume_init()
-    }
+/// Blocks all signals for the calling thread. Returns its former mask.
+pub(crate) fn block_signals() -> SigSet {
+    set_mask(&SigSet::all())
 }
 
-/// Runs `f` with all signals blocked, so that threads made in it block them too.
+fn set_mask(mask: &SigSet) -> SigSet {
+    // It fails for a wrong `how` only.
+    mask.thread_swap_mask(SigmaskHow::SIG_SETMASK)
+        .expect("SIG_SETMASK is valid")
+}
+
+/// Calls `f` with all signals blocked, so that threads that it starts block them too.
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(libc::sigset_t);
+    struct Restore(SigSet);
     impl Drop for Restore {
         fn drop(&mut self) {
-            // SAFETY: the mask that this thread had before.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+            set_mask(&self.0);
         }
     }
     let _restore = Restore(block_signals());
     f()
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use nix::sys::signal::Signal;
+
+    fn blocks(signal: Signal) -> bool {
+        SigSet::thread_get_mask().unwrap().contains(signal)
+    }
+
+    #[test]
+    fn threads_that_are_started_with_signals_blocked_block_them() {
+        let mut own = SigSet::empty();
+        own.add(Signal::SIGUSR2);
+        own.thread_set_mask().unwrap();
+        let thread = with_signals_blocked(|| {
+            std::thread::spawn(|| [Signal::SIGUSR1, Signal::SIGUSR2].map(blocks))
+        });
+        assert_eq!(
+            [Signal::SIGUSR1, Signal::SIGUSR2].map(blocks),
+            [false, true]
+        );
+        assert_eq!(thread.join().unwrap(), [true, true]);
+    }
 }

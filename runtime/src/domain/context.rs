@@ -4,6 +4,7 @@ use crate::base::error::TokenError;
 use crate::base::panic::{self, catch_and_discard};
 use crate::base::tokio_rt;
 use crate::domain::core::Core;
+use crate::domain::executor::Executor;
 use crate::domain::garbage;
 use crate::domain::registry;
 use crate::domain::shared::Shared;
@@ -120,8 +121,9 @@ pub(crate) fn open(
     }
     panic::record_origins();
     let tokio = tokio_rt::runtime()?;
-    let shared = Arc::new(Shared::new(id)?);
-    let core = Core::new(shared.clone(), batch(), tokio.enter());
+    let executor = Executor::new(Shared::new(id)?);
+    let shared = executor.shared().clone();
+    let core = Core::new(executor, batch(), tokio.enter());
     registry::insert(shared.clone());
     CURRENT.with(|current| current.set(Box::new(core)));
     Ok(shared)

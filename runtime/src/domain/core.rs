@@ -11,7 +11,7 @@ use crate::ffi::batch::{Batch, Request};
 use crate::ffi::hooks::Reclaimed;
 use crate::ffi::root::{Exn, LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::task::raw::Task;
+use crate::task::Task;
 use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
 use std::cell::Cell;
@@ -55,13 +55,13 @@ pub(crate) struct Core {
 impl Core {
     /// Creates the executor of a domain whose thread this is.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        executor: Executor,
         batch: Batch,
         tokio: tokio::runtime::EnterGuard<'static>,
     ) -> Self {
         Core {
-            executor: Executor::new(shared.clone()),
-            shared,
+            shared: executor.shared().clone(),
+            executor,
             calls: Calls::new(),
             waits: Waits::new(),
             batch,

@@ -4,12 +4,12 @@ use crate::domain::context;
 use crate::domain::registry::registry;
 use crate::domain::shared::{Message, Run, Shared};
 use crate::ffi::token::RuntimeToken;
-use crate::task::raw::{Schedule, TaskRef};
+use crate::task::{Runnable, Schedule};
 
 impl Schedule for Shared {
     /// Queues a task that has become ready: on the domain's own thread into its run queue, elsewhere
     /// into the inject queue. Any thread.
-    fn schedule(&self, task: TaskRef) {
+    fn schedule(&self, task: Runnable) {
         let mut task = Some(task);
         context::with_current(|core| {
             if std::ptr::eq(&*core.shared, self) {

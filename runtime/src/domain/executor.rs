@@ -3,9 +3,7 @@
 use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::base::slot_map::{Key, SlotMap};
 use crate::domain::shared::Shared;
-use crate::task::free_list::FreeList;
-use crate::task::raw::{Home, NewTask, Task, TaskRef, Work};
-use crate::task::run_queue::RunQueue;
+use crate::task::{Home, NewTask, RunQueue, Runnable, Task, Work};
 use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -32,33 +30,35 @@ impl<F: Future<Output = ()> + 'static> Work for Spawned<F> {
 
 /// A domain's tasks. They are polled and dropped by the thread that owns the domain.
 pub(crate) struct Executor {
-    shared: Arc<Shared>,
     ready: RunQueue,
     /// The tasks that the executor itself drops at the domain's end. Those of calls are in the table of
     /// calls.
     spawned: RefCell<SlotMap<Task>>,
-    free_list: FreeList,
+    /// Dropped after the tasks, which would keep it from freeing its scheduler.
+    home: Home<Shared>,
     closed: Cell<bool>,
 }
 
 impl Executor {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    /// Creates the executor of a new domain, whose owner is the calling thread.
+    pub(crate) fn new(shared: Shared) -> Self {
         Executor {
-            shared,
             ready: RunQueue::new(),
             spawned: RefCell::new(SlotMap::new()),
-            free_list: FreeList::new(),
+            home: Home::new(shared),
             closed: Cell::new(false),
         }
     }
 
+    /// Returns the part of the domain that other threads use.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.home.scheduler()
+    }
+
     /// Returns what a new task is made with.
     #[inline]
-    pub(crate) fn home(&self) -> Home<'_, Shared> {
-        Home {
-            shared: &self.shared,
-            free_list: &self.free_list,
-        }
+    pub(crate) fn home(&self) -> &Home<Shared> {
+        &self.home
     }
 
     /// Adds a task, which a later tick polls. After `close` the future is dropped at once.
@@ -72,7 +72,7 @@ impl Executor {
     }
 
     /// Queues a task of this domain that has become ready.
-    pub(crate) fn push(&self, task: TaskRef) {
+    pub(crate) fn push(&self, task: Runnable) {
         if !self.closed.get() {
             self.ready.push(task);
         }
@@ -80,8 +80,8 @@ impl Executor {
 
     /// Moves the tasks that other threads have woken into the run queue.
     pub(crate) fn drain_inject(&self) {
-        if !self.shared.inject.is_empty() {
-            self.ready.append(&self.shared.inject);
+        if !self.shared().inject.is_empty() {
+            self.ready.append(&self.shared().inject);
         }
     }
 
@@ -92,7 +92,7 @@ impl Executor {
             self.ready.pop()
         });
         let Some(task) = task else { return false };
-        if let Some(key) = task.run(&self.free_list) {
+        if let Some(key) = task.run(&self.home) {
             let done = self.spawned.borrow_mut().remove(key);
             drop(done);
         }
@@ -101,14 +101,14 @@ impl Executor {
 
     /// Returns `true` if a tick would find a task.
     pub(crate) fn has_ready(&self) -> bool {
-        !(self.ready.is_empty() && self.shared.inject.is_empty())
+        !(self.ready.is_empty() && self.shared().inject.is_empty())
     }
 
     /// Drops every task that was spawned, pending or ready; their destructors run here. Nothing is
     /// polled any more.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.shared.inject.close();
+        self.shared().inject.close();
         while self.ready.pop().is_some() {}
         let all = self.spawned.borrow_mut().drain();
         drop(all);

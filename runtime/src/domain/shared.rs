@@ -3,7 +3,7 @@
 use crate::base::counters::DomainCounters;
 use crate::base::panic::catch_and_discard;
 use crate::ffi::token::RuntimeToken;
-use crate::task::run_queue::InjectQueue;
+use crate::task::InjectQueue;
 use crate::wake::eventfd::Eventfd;
 use crate::wake::mailbox::{Mailbox, Notifier};
 use std::any::Any;

@@ -13,7 +13,7 @@ use crate::ffi::callbacks::Callbacks;
 use crate::ffi::root::{Any, Exn, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
-use crate::task::raw::{NewTask, Work};
+use crate::task::{NewTask, Work};
 use crate::value::convert::to_ocaml;
 use crate::value::exception::Failure;
 use ocaml::{ToValue, Value};

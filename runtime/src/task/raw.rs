@@ -1,345 +1,304 @@
-//! A task: a future that a domain's loop polls, and what wakes it from anywhere.
+//! The memory of a task and the counted references to it, without the types of work and scheduler.
 //!
-//! One allocation has both. Its header is holds_home_ref, and any thread may hold a share, which is what a
-//! waker is. The work in it is the owner's: it is polled and dropped by the domain's thread, at the
-//! domain's end at the latest, whatever shares are left.
-//!
-//! ```text
-//!             attach           run            Ready
-//!   Unbound -----------> Idle <------> Polling -------> Done
-//!     |                 |   Pending     |              ^  ^
-//!     | finish          | stop          | stop         |  |
-//!     |                 |            Cancelled ----------+  |
-//!     +-----------------+---------------------------------+
-//! ```
-//!
-//! A wake-up puts the task into a queue of its domain's, once (`SCHEDULED`), unless it is done. One
-//! that comes while the task is fresh or being polled is remembered, and takes effect afterwards.
-//!
-//! Flags and number of shares are one word, so that to wake, and to take a task from a queue, is
-//! one locked instruction each.
+//! A task is one allocation: a [`Header`], then the work. [`TaskRef`] and [`Runnable`] are references
+//! to it that any thread may hold; a table of functions in the header knows the types.
 
-use crate::base::counters::count;
-use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
-use crate::base::sync::{self, AtomicPtr, AtomicU32, Ordering, dealloc};
+use crate::base::sync;
 use crate::task::free_list::FreeList;
+use crate::task::state::{Phase, State};
 use std::alloc::Layout;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, forget};
 use std::pin::Pin;
-use std::ptr::{NonNull, drop_in_place};
+use std::ptr::{NonNull, drop_in_place, null_mut};
 use std::sync::Arc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Poll};
 
 /// What a task does.
 pub(crate) trait Work: 'static {
-    /// Whether the executor forgets the task when it is done. Otherwise whoever has the
-    /// [`Task`] does.
+    /// If `true`, [`Runnable::run`] returns the key of the task when it completes, and its caller drops
+    /// the [`Task`](crate::task::Task). Otherwise the work itself arranges for that.
     const DETACHED: bool;
 
-    /// A step of the work that is known under `key`. It contains the panics of the user's code.
+    /// Polls the work of the task that is known under `key`. Does not unwind: an implementation catches
+    /// the panics of the user's code.
     fn poll(self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// What a task belongs to, and where it goes when it is woken.
+/// What tasks are handed to when they are woken.
 pub(crate) trait Schedule: Send + Sync + 'static {
-    /// The task has become ready. Any thread.
-    fn schedule(&self, task: TaskRef);
+    /// Queues a task that is ready to be polled. Called on any thread.
+    fn schedule(&self, task: Runnable);
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Its first poll is not over, or nobody has it yet.
-    Unbound {
-        woken: bool,
-    },
-    Idle,
-    Polling {
-        woken: bool,
-    },
-    /// Nobody wants it any more, but it is being polled.
-    Cancelled,
-    /// The work has been dropped.
-    Complete,
-}
-
-/// It is in a queue, or about to be: who has set this has the link, and a share for the queue.
-const SCHEDULED: u32 = 1;
-/// There is nothing to wake any more.
-const COMPLETE: u32 = 2;
-/// One share.
-const REFERENCE: u32 = 4;
-/// With so many, wakers are being forgotten in a loop.
-const MAX_REFERENCES: u32 = u32::MAX / 2;
-
-struct Vtable {
+/// The functions of a task whose work is a `W` and whose scheduler is an `S`.
+pub(super) struct Vtable {
     layout: Layout,
-    detached: bool,
-    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    pub(super) detached: bool,
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present and not borrowed. The owner's thread.
+    poll: unsafe fn(NonNull<Header>, Key, &mut Context<'_>) -> Poll<()>,
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present, not borrowed, and not used
+    /// afterwards. The owner's thread.
     drop_work: unsafe fn(NonNull<Header>),
-    home: HomeVtable,
-}
-
-/// What is done with `home`, which is what an `Arc<S>` points to.
-#[derive(Clone, Copy)]
-struct HomeVtable {
-    schedule: unsafe fn(*const (), TaskRef),
-    retain: unsafe fn(*const ()),
-    release: unsafe fn(*const ()),
-}
-
-impl HomeVtable {
-    const fn of<S: Schedule>() -> Self {
-        HomeVtable {
-            // SAFETY: the caller's: the pointer is that of an `Arc<S>` that is alive.
-            schedule: |home, task| unsafe { (*home.cast::<S>()).schedule(task) },
-            // SAFETY: likewise.
-            retain: |home| unsafe { Arc::increment_strong_count(home.cast::<S>()) },
-            // SAFETY: likewise, and it was retained.
-            release: |home| unsafe { Arc::decrement_strong_count(home.cast::<S>()) },
-        }
-    }
-}
-
-/// What other threads know of a task.
-pub(crate) struct Header {
-    vtable: &'static Vtable,
-    state: AtomicU32,
-    /// The owner's.
-    phase: sync::Cell<Phase>,
-    /// Whether `home` is a share: once the owner has given up its own of the task. Nobody changes it
-    /// then.
-    holds_home_ref: sync::Cell<bool>,
-    home: *const (),
-    next: AtomicPtr<Header>,
-    /// The owner's.
-    key: sync::Cell<Key>,
-}
-
-impl Header {
-    /// Whether nobody has another share: then nobody else can make one.
-    #[inline]
-    fn is_unique(&self) -> bool {
-        self.state.load(Ordering::Acquire) / REFERENCE == 1
-    }
-}
-
-#[repr(C)]
-struct RawTask<W> {
-    header: Header,
-    work: W,
-}
-
-impl<W: Work> RawTask<W> {
-    const LAYOUT: Layout = FreeList::layout(Layout::new::<Self>());
-
     /// # Safety
-    /// The header is that of a `RawTask<W>` whose work is there, and only its owner calls.
-    unsafe fn work<'a>(header: NonNull<Header>) -> Pin<&'a mut W> {
-        // SAFETY: the caller's; the allocation does not move, so the work is pinned.
-        unsafe { Pin::new_unchecked(&mut (*header.cast::<Self>().as_ptr()).work) }
-    }
-
+    /// The pointer is that of an `Arc<S>` that stays alive during the call.
+    schedule: unsafe fn(*const (), Runnable),
+    /// Adds a strong reference to the scheduler.
+    ///
     /// # Safety
-    /// As for `work`, and the work is not being polled.
-    unsafe fn poll(header: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: the caller's.
-        unsafe {
-            let key = header.as_ref().key.get();
-            Self::work(header).poll(key, cx)
-        }
-    }
-
+    /// The pointer is that of an `Arc<S>` that is alive.
+    retain_home: unsafe fn(*const ()),
+    /// Gives up a strong reference to the scheduler.
+    ///
     /// # Safety
-    /// As for `poll`, for the last time.
-    unsafe fn drop_work(header: NonNull<Header>) {
-        // SAFETY: the caller's.
-        unsafe { drop_in_place(&raw mut (*header.cast::<Self>().as_ptr()).work) }
-    }
+    /// The pointer is that of an `Arc<S>`, and the strong reference is one that `retain_home` added.
+    release_home: unsafe fn(*const ()),
 }
 
-/// The table of a task that does `W`, and belongs to an `S`.
-struct TableOf<S, W>(PhantomData<(S, W)>);
+struct VtableOf<S, W>(PhantomData<(S, W)>);
 
-impl<S: Schedule, W: Work> TableOf<S, W> {
+impl<S: Schedule, W: Work> VtableOf<S, W> {
     const VTABLE: Vtable = Vtable {
         layout: RawTask::<W>::LAYOUT,
         detached: W::DETACHED,
         poll: RawTask::<W>::poll,
         drop_work: RawTask::<W>::drop_work,
-        home: HomeVtable::of::<S>(),
+        // SAFETY: the contract of `Vtable::schedule`: `home` points to an `S` that is alive.
+        schedule: |home, task| unsafe { &*home.cast::<S>() }.schedule(task),
+        // SAFETY: the contract of `Vtable::retain_home`: `home` is the pointer of an `Arc<S>` that is
+        // alive.
+        retain_home: |home| unsafe { Arc::increment_strong_count(home.cast::<S>()) },
+        // SAFETY: the contract of `Vtable::release_home`: `home` is the pointer of an `Arc<S>`, and the
+        // strong reference that is given up was added by `retain_home`.
+        release_home: |home| unsafe { Arc::decrement_strong_count(home.cast::<S>()) },
     };
 }
 
-/// A share of a task. Any thread may have one.
-pub(crate) struct TaskRef(NonNull<Header>);
+/// The part of a task that does not depend on the type of its work.
+pub(super) struct Header {
+    pub(super) vtable: &'static Vtable,
+    pub(super) state: State,
+    /// The pointer of an `Arc<S>`, which is alive as long as the task has a reference: the task's
+    /// [`Home`](crate::task::Home) sees to it while the owner has one, and afterwards the task itself
+    /// has a strong reference (`OwnerState::holds_home_ref`).
+    home: *const (),
+    /// The link of the queue that has the task's [`Runnable`]: null, or a pointer that
+    /// [`Runnable::into_raw`] gave. Only `run_queue.rs` uses it.
+    pub(super) next: sync::Cell<*mut Header>,
+    owner: OwnerState,
+}
 
-// SAFETY: what other threads than the owner do with a share touches only the atomics of the header,
-// and the last share frees memory in which no work is left; `holds_home_ref` is settled by then.
+/// The part of the header that only the owner's thread uses.
+pub(super) struct OwnerState {
+    pub(super) phase: sync::Cell<Phase>,
+    pub(super) key: sync::Cell<Key>,
+    /// `true` if the task has a strong reference to its scheduler. Set when the owner gives up its
+    /// reference while there are others, and not changed any more.
+    holds_home_ref: sync::Cell<bool>,
+}
+
+impl Header {
+    /// The owner's part.
+    ///
+    /// # Safety
+    /// The calling thread is the task's owner: the one that made it.
+    #[inline]
+    pub(super) unsafe fn owner(&self) -> &OwnerState {
+        &self.owner
+    }
+
+    /// Returns `true` if `scheduler` is the task's.
+    #[inline]
+    pub(super) fn belongs_to<S>(&self, scheduler: &Arc<S>) -> bool {
+        std::ptr::eq(self.home, Arc::as_ptr(scheduler).cast())
+    }
+
+    /// Gives the task a strong reference to its scheduler, because the owner is about to give up its
+    /// reference to the task, and there are others.
+    ///
+    /// # Safety
+    /// The calling thread is the task's owner, still has its reference, and calls this once.
+    pub(super) unsafe fn retain_home(&self) {
+        self.owner.holds_home_ref.set(true);
+        // SAFETY: the owner has its reference, so the `Arc` of `home` is alive.
+        unsafe { (self.vtable.retain_home)(self.home) };
+    }
+}
+
+#[repr(C)]
+pub(super) struct RawTask<W> {
+    header: Header,
+    work: W,
+}
+
+impl<W: Work> RawTask<W> {
+    pub(super) const LAYOUT: Layout = FreeList::layout(Layout::new::<Self>());
+
+    /// Makes a task, whose only reference is the owner's. The owner is the calling thread.
+    ///
+    /// # Safety
+    /// The `Arc` of `scheduler` stays alive as long as the owner has its reference, and the work has
+    /// been dropped when the last reference is.
+    #[inline]
+    pub(super) unsafe fn allocate<S: Schedule>(
+        scheduler: &Arc<S>,
+        free_list: &FreeList,
+        work: W,
+    ) -> TaskRef {
+        let header = Header {
+            vtable: &VtableOf::<S, W>::VTABLE,
+            state: State::new(),
+            home: Arc::as_ptr(scheduler).cast(),
+            next: sync::Cell::new(null_mut()),
+            owner: OwnerState {
+                phase: sync::Cell::new(Phase::Unbound { notified: false }),
+                key: sync::Cell::new(Key::from_int(0)),
+                holds_home_ref: sync::Cell::new(false),
+            },
+        };
+        let block = free_list.alloc(Self::LAYOUT).cast::<Self>();
+        // SAFETY: the block is new and has the layout of `Self`.
+        unsafe { block.write(RawTask { header, work }) };
+        TaskRef(block.cast())
+    }
+
+    /// The work. It does not move: it is where the allocation is.
+    ///
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present and not borrowed for as long as `'a`.
+    /// The owner's thread.
+    #[inline]
+    pub(super) unsafe fn work<'a>(header: NonNull<Header>) -> Pin<&'a mut W> {
+        let task = header.cast::<Self>().as_ptr();
+        // SAFETY: by the contract of this function the work is present and nothing else refers to it.
+        // It is dropped where it is, so it is pinned.
+        unsafe { Pin::new_unchecked(&mut (*task).work) }
+    }
+
+    /// Polls the work.
+    ///
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present and not borrowed. The owner's thread.
+    unsafe fn poll(header: NonNull<Header>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the contract of this function says what `work` asks for.
+        unsafe { Self::work(header) }.poll(key, cx)
+    }
+
+    /// Drops the work.
+    ///
+    /// # Safety
+    /// The header is that of a `RawTask<W>` whose work is present, not borrowed, and not used
+    /// afterwards. The owner's thread.
+    #[inline]
+    pub(super) unsafe fn drop_work(header: NonNull<Header>) {
+        let task = header.cast::<Self>().as_ptr();
+        // SAFETY: by the contract of this function the work is present and nothing else refers to it,
+        // now or later.
+        unsafe { drop_in_place(&raw mut (*task).work) };
+    }
+}
+
+/// A reference to a task. Any thread may have one; a waker is one.
+pub(super) struct TaskRef(NonNull<Header>);
+
+// SAFETY: of a task's header, other threads than the owner use `vtable` and `home`, which do not change,
+// `state`, which is atomic, and `next` if they have the task's only `Runnable`. `Header::owner` may be
+// called by the owner only. The last reference, on whatever thread, frees the memory: the work has been
+// dropped by then (the contract of `RawTask::allocate`), and the scheduler is `Send` and `Sync`.
 unsafe impl Send for TaskRef {}
-// SAFETY: as above.
+// SAFETY: `&TaskRef` allows what a clone of it does, which is sent to the other thread instead.
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
-    fn header(&self) -> &Header {
-        // SAFETY: a share keeps the allocation.
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        // SAFETY: the allocation is there as long as this reference is.
         unsafe { self.0.as_ref() }
     }
 
-    /// For a queue, which has the task's link.
-    pub(crate) fn link(&self) -> &AtomicPtr<Header> {
-        &self.header().next
+    #[inline]
+    pub(super) fn as_ptr(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
     }
 
     /// # Safety
-    /// The task is in a queue of the caller's.
-    pub(crate) unsafe fn link_of<'a>(raw: *mut Header) -> &'a AtomicPtr<Header> {
-        // SAFETY: the queue has a share, which keeps the allocation.
-        unsafe { &(*raw).next }
+    /// `raw` came from [`into_raw`](Self::into_raw), and is the reference that was given up there: it is
+    /// passed here once, or the result is not dropped while the reference is used elsewhere.
+    #[inline]
+    pub(super) unsafe fn from_raw(raw: NonNull<Header>) -> Self {
+        TaskRef(raw)
     }
 
-    pub(crate) fn as_raw(&self) -> *mut Header {
-        self.0.as_ptr()
-    }
-
-    pub(crate) fn into_raw(self) -> *mut Header {
-        ManuallyDrop::new(self).as_raw()
-    }
-
-    /// # Safety
-    /// `raw` came from [`into_raw`](Self::into_raw), and is used once.
-    pub(crate) unsafe fn from_raw(raw: *mut Header) -> Self {
-        // SAFETY: the caller's.
-        TaskRef(unsafe { NonNull::new_unchecked(raw) })
-    }
-
-    fn wake_by_ref(&self) {
-        let state = &self.header().state;
-        // A locked instruction in any case: who finds the task queued relies on its poll to see
-        // what was written before.
-        let before = state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
-            match state & (SCHEDULED | COMPLETE) {
-                0 => Some((state | SCHEDULED) + REFERENCE),
-                SCHEDULED => Some(state),
-                _ => None,
-            }
-        });
-        let Ok(before) = before else { return };
-        if before & SCHEDULED == 0 {
-            if before > MAX_REFERENCES {
-                std::process::abort();
-            }
-            // Not the caller's share: once the owner has that of the queue, the domain may end and
-            // take `home` along.
-            let header = self.header();
-            // SAFETY: the domain has a share of the task, and drops it before it ends; or `home` is a
-            // share of the task's.
-            unsafe { (header.vtable.home.schedule)(header.home, TaskRef(self.0)) };
-        }
-    }
-
-    /// The owner has taken the task from a queue: polls it. Returns the key if the task is done
-    /// and the executor is to forget it.
-    pub(crate) fn run(self, free_list: &FreeList) -> Option<Key> {
-        // The queue's share.
-        let this = ManuallyDrop::new(self);
-        let header = this.header();
-        if header.phase.get() != Phase::Idle {
-            // What the wakers wrote is there from now on; what they write later queues it again.
-            header.state.fetch_and(!SCHEDULED, Ordering::AcqRel);
-            match header.phase.get() {
-                Phase::Unbound { .. } => header.phase.set(Phase::Unbound { woken: true }),
-                // A loop inside the poll, which code that calls `exit` runs.
-                Phase::Polling { .. } => header.phase.set(Phase::Polling { woken: true }),
-                Phase::Cancelled | Phase::Complete | Phase::Idle => {}
-            }
-            drop(ManuallyDrop::into_inner(this));
-            return None;
-        }
-        // Likewise, and the share is given up: that of the `Task` is there while the task is idle,
-        // and is left to us if the `Task` is dropped meanwhile.
-        header
-            .state
-            .fetch_sub(SCHEDULED + REFERENCE, Ordering::AcqRel);
-        header.phase.set(Phase::Polling { woken: false });
-        // SAFETY: the share lives longer than the waker, which is not dropped.
-        let waker = unsafe { ManuallyDrop::new(waker(this.0)) };
-        // SAFETY: only the owner runs tasks, and it was idle, so the work is there.
-        let polled = unsafe { (header.vtable.poll)(this.0, &mut Context::from_waker(&waker)) };
-        match (polled, header.phase.get()) {
-            (Poll::Pending, Phase::Polling { woken }) => {
-                header.phase.set(Phase::Idle);
-                if woken {
-                    this.wake_by_ref();
-                }
-                None
-            }
-            (_, phase) => {
-                this.end();
-                let key = header.vtable.detached.then(|| header.key.get());
-                if phase == Phase::Cancelled {
-                    ManuallyDrop::into_inner(this).free_into(free_list);
-                }
-                key
-            }
-        }
-    }
-
-    /// The owner gives up its share.
-    fn free_into(self, free_list: &FreeList) {
-        if self.header().is_unique() {
-            let this = ManuallyDrop::new(self);
-            let layout = this.header().vtable.layout;
-            // SAFETY: it came from there, the work has been dropped, and nobody else has a share.
-            unsafe { free_list.free(this.0.as_ptr().cast(), layout) };
-        } else {
-            self.outlive_domain();
-        }
-    }
-
-    /// Until now the domain was there for as long as its own share was. The wakers that are left
-    /// have one of `home` from now on.
-    fn outlive_domain(&self) {
+    /// Schedules the task, unless it is scheduled already or complete.
+    pub(super) fn wake_by_ref(&self) {
         let header = self.header();
-        header.holds_home_ref.set(true);
-        // SAFETY: it is a pointer to what an `Arc` holds that is alive: the owner is here.
-        unsafe { (header.vtable.home.retain)(header.home) };
+        if header.state.transition_to_scheduled() {
+            // The reference that the transition has added.
+            let runnable = Runnable(TaskRef(self.0));
+            // SAFETY: `home` is alive as long as the task has a reference, and `self` is one that
+            // outlives the call.
+            unsafe { (header.vtable.schedule)(header.home, runnable) };
+        }
     }
 
-    /// This was the last share.
-    fn free(&self) {
+    /// Polls the work.
+    ///
+    /// # Safety
+    /// The work is present and not borrowed. The owner's thread.
+    pub(super) unsafe fn poll_work(&self, key: Key, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the table is that of the types that the task was made with, and the contract of this
+        // function is that of `Vtable::poll`.
+        unsafe { (self.header().vtable.poll)(self.0, key, cx) }
+    }
+
+    /// Drops the work.
+    ///
+    /// # Safety
+    /// The work is present, not borrowed, and not used afterwards. The owner's thread.
+    pub(super) unsafe fn drop_work(&self) {
+        // SAFETY: the table is that of the types that the task was made with, and the contract of this
+        // function is that of `Vtable::drop_work`.
+        unsafe { (self.header().vtable.drop_work)(self.0) };
+    }
+
+    /// Frees the memory of the task for its next tasks.
+    ///
+    /// # Safety
+    /// This is the only reference, and it is the owner's. The memory came from `free_list`.
+    pub(super) unsafe fn free_into(self, free_list: &FreeList) {
+        let layout = self.header().vtable.layout;
+        // SAFETY: `RawTask::allocate` allocated the block with this layout. By the contract of this
+        // function there is no other reference, and by that of `RawTask::allocate` no work is left.
+        unsafe { free_list.free(self.into_raw().cast(), layout) };
+    }
+
+    /// # Safety
+    /// This was the last reference, and is not used afterwards.
+    unsafe fn free(&self) {
         let header = self.header();
         let layout = header.vtable.layout;
-        // SAFETY: `home` was holds_home_ref, once. `NewTask::new` allocated the block with this layout, and
-        // the owner gave up its own share only when the work had been dropped.
-        unsafe {
-            if header.holds_home_ref.get() {
-                (header.vtable.home.release)(header.home);
-            }
-            dealloc(self.0.as_ptr().cast(), layout);
+        // No other thread refers to the task any more.
+        if header.owner.holds_home_ref.get() {
+            // SAFETY: `holds_home_ref` says that `retain_home` was called, and its strong reference is
+            // given up only here, once.
+            unsafe { (header.vtable.release_home)(header.home) };
         }
-    }
-
-    /// Drops the work, which is there and not being polled. Only the owner.
-    fn end(&self) {
-        let header = self.header();
-        header.phase.set(Phase::Complete);
-        if !header.is_unique() {
-            header.state.fetch_or(COMPLETE, Ordering::AcqRel);
-        }
-        count(|t| &t.tasks_dropped, 1);
-        // SAFETY: as the caller promises; with the phase set, nobody gets here again.
-        catch_and_discard(|| unsafe { (header.vtable.drop_work)(self.0) });
+        // SAFETY: `RawTask::allocate` allocated the block with this layout. By the contract of this
+        // function it is not used any more, and by that of `RawTask::allocate` no work is left in it.
+        unsafe { FreeList::dealloc(self.0.cast(), layout) };
     }
 }
 
 impl Clone for TaskRef {
     fn clone(&self) -> Self {
-        if self.header().state.fetch_add(REFERENCE, Ordering::Relaxed) > MAX_REFERENCES {
-            // Like `Arc`: better not to go on.
-            std::process::abort();
-        }
+        self.header().state.ref_inc();
         TaskRef(self.0)
     }
 }
@@ -347,207 +306,45 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        let header = self.header();
-        // The only share can be given up without a locked instruction.
-        if header.is_unique()
-            || header.state.fetch_sub(REFERENCE, Ordering::AcqRel) / REFERENCE == 1
-        {
-            self.free();
+        if self.header().state.ref_dec() {
+            // SAFETY: `ref_dec` has removed the last reference, and `self` is being dropped.
+            unsafe { self.free() };
         }
     }
 }
 
-// ---- wakers: a share each
+/// A task that is scheduled: `async_task`'s `Runnable`, tokio's `Notified`. It is a reference to the
+/// task, and a task has one at most, which alone may use the link in the header.
+pub(crate) struct Runnable(TaskRef);
 
-static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
-
-unsafe fn clone_waker(data: *const ()) -> RawWaker {
-    // SAFETY: the data of a waker that is there.
-    let task = unsafe { borrowed(data) };
-    raw_waker(ManuallyDrop::new(TaskRef::clone(&task)).0)
-}
-
-unsafe fn wake(data: *const ()) {
-    // SAFETY: the data of a waker that is used up.
-    unsafe { TaskRef::from_raw(data.cast_mut().cast()) }.wake_by_ref();
-}
-
-unsafe fn wake_by_ref(data: *const ()) {
-    // SAFETY: the data of a waker that is there.
-    unsafe { borrowed(data) }.wake_by_ref();
-}
-
-unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: the data of a waker that is used up.
-    drop(unsafe { TaskRef::from_raw(data.cast_mut().cast()) });
-}
-
-/// # Safety
-/// `data` is a waker's, which is not dropped meanwhile.
-unsafe fn borrowed(data: *const ()) -> ManuallyDrop<TaskRef> {
-    // SAFETY: the caller's.
-    ManuallyDrop::new(unsafe { TaskRef::from_raw(data.cast_mut().cast()) })
-}
-
-fn raw_waker(header: NonNull<Header>) -> RawWaker {
-    RawWaker::new(header.as_ptr().cast_const().cast(), &WAKER)
-}
-
-/// # Safety
-/// The waker takes over a share, or is not dropped.
-unsafe fn waker(header: NonNull<Header>) -> Waker {
-    // SAFETY: the functions in the table do what a waker's have to, and any thread may call them.
-    unsafe { Waker::from_raw(raw_waker(header)) }
-}
-
-// ---- the owner's handles
-
-/// A task in the hands of its owner. Dropping it stops it: the work is dropped at once, or at the
-/// end of the poll that is under way.
-pub(crate) struct Task {
-    task: ManuallyDrop<TaskRef>,
-    /// The work is the owner's.
-    _not_send: PhantomData<*mut ()>,
-}
-
-impl Task {
-    /// Sees to it that the task is polled.
-    pub(crate) fn wake(&self) {
-        self.task.wake_by_ref();
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        let phase = &self.task.header().phase;
-        match phase.get() {
-            Phase::Idle => self.task.end(),
-            // Its share goes to who polls.
-            Phase::Polling { .. } => return phase.set(Phase::Cancelled),
-            Phase::Unbound { .. } | Phase::Cancelled | Phase::Complete => {}
-        }
-        if !self.task.header().is_unique() {
-            self.task.outlive_domain();
-        }
-        // SAFETY: dropped once, here.
-        unsafe { ManuallyDrop::drop(&mut self.task) };
-    }
-}
-
-/// What a new task is given by its domain, whose thread this is.
-pub(crate) struct Home<'a, S> {
-    pub(crate) shared: &'a Arc<S>,
-    pub(crate) free_list: &'a FreeList,
-}
-
-/// A task that nobody waits for yet. It is polled by [`poll`](Self::poll) only. Dropping it drops
-/// the work.
-pub(crate) struct NewTask<'a, S: Schedule, W: Work> {
-    raw: NonNull<RawTask<W>>,
-    home: Home<'a, S>,
-}
-
-impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
-    /// The task of a domain, whose thread this is.
+impl Runnable {
     #[inline]
-    pub(crate) fn new(home: Home<'a, S>, work: W) -> Self {
-        let header = Header {
-            vtable: &TableOf::<S, W>::VTABLE,
-            state: AtomicU32::new(REFERENCE),
-            phase: sync::Cell::new(Phase::Unbound { woken: false }),
-            holds_home_ref: sync::Cell::new(false),
-            home: Arc::as_ptr(home.shared).cast(),
-            next: AtomicPtr::new(std::ptr::null_mut()),
-            key: sync::Cell::new(Key::from_int(0)),
-        };
-        let raw = home
-            .free_list
-            .alloc(RawTask::<W>::LAYOUT)
-            .cast::<RawTask<W>>();
-        // SAFETY: the memory has this layout, and is nobody else's.
-        unsafe { raw.write(RawTask { header, work }) };
-        NewTask { raw, home }
+    pub(super) fn header(&self) -> &Header {
+        self.0.header()
     }
 
     #[inline]
-    fn header(&self) -> &Header {
-        // SAFETY: this is a share of the task.
-        unsafe { &(*self.raw.as_ptr()).header }
+    pub(super) fn as_ptr(&self) -> *mut Header {
+        self.0.as_ptr().as_ptr()
     }
 
-    /// Polls the work with `f`. Wake-ups are remembered.
     #[inline]
-    pub(crate) fn poll<R>(&mut self, f: impl FnOnce(Pin<&mut W>, &mut Context<'_>) -> R) -> R {
-        // SAFETY: the waker is not dropped, and the task lives longer.
-        let waker = unsafe { ManuallyDrop::new(waker(self.raw.cast())) };
-        // SAFETY: it is fresh, so nobody else polls or drops the work.
-        let work = unsafe { RawTask::<W>::work(self.raw.cast()) };
-        f(work, &mut Context::from_waker(&waker))
+    pub(super) fn into_raw(self) -> *mut Header {
+        let raw = self.as_ptr();
+        forget(self);
+        raw
     }
 
-    /// The task is to be polled when it is woken, and known to its work under `key`.
-    pub(crate) fn attach(self, key: Key) -> Task {
-        let task = Task {
-            task: ManuallyDrop::new(TaskRef(ManuallyDrop::new(self).raw.cast())),
-            _not_send: PhantomData,
-        };
-        let header = task.task.header();
-        header.key.set(key);
-        count(|t| &t.tasks_made, 1);
-        let woken = header.phase.replace(Phase::Idle) == Phase::Unbound { woken: true };
-        if woken {
-            task.wake();
-        }
-        task
-    }
-
-    /// The work is over, and is dropped. A panic of its destructor comes out.
+    /// Returns `None` for null.
+    ///
+    /// # Safety
+    /// `raw` is null, or came from [`into_raw`](Self::into_raw) and is passed here once.
     #[inline]
-    pub(crate) fn finish(self) {
-        ManuallyDrop::new(self).end();
+    pub(super) unsafe fn from_raw(raw: *mut Header) -> Option<Self> {
+        NonNull::new(raw).map(|raw| Runnable(TaskRef(raw)))
     }
 
-    /// Gives up the work and this share of the task, once.
-    #[inline]
-    fn end(&self) {
-        let header = self.header();
-        header.phase.set(Phase::Complete);
-        if !header.is_unique() {
-            return self.end_among_wakers();
-        }
-        /// What happens to the memory, whether or not the destructor panics.
-        struct Free<'a>(&'a FreeList, *mut u8, Layout);
-        impl Drop for Free<'_> {
-            #[inline]
-            fn drop(&mut self) {
-                // SAFETY: it came from there, the work is gone, and nobody else has a share.
-                unsafe { self.0.free(self.1, self.2) };
-            }
-        }
-        let memory = self.raw.as_ptr().cast();
-        let _free = Free(self.home.free_list, memory, RawTask::<W>::LAYOUT);
-        // SAFETY: it was fresh, so the work is there and is not being polled.
-        unsafe { RawTask::<W>::drop_work(self.raw.cast()) };
-    }
-
-    #[cold]
-    fn end_among_wakers(&self) {
-        let share = TaskRef(self.raw.cast());
-        self.header().state.fetch_or(COMPLETE, Ordering::AcqRel);
-        share.outlive_domain();
-        // SAFETY: it was fresh, so the work is there and is not being polled.
-        unsafe { RawTask::<W>::drop_work(self.raw.cast()) };
+    pub(super) fn into_task_ref(self) -> TaskRef {
+        self.0
     }
 }
-
-impl<S: Schedule, W: Work> Drop for NewTask<'_, S, W> {
-    fn drop(&mut self) {
-        catch_and_discard(|| self.end());
-    }
-}
-
-#[cfg(all(test, not(loom_model)))]
-mod tests;
-
-#[cfg(all(test, loom_model))]
-mod loom_tests;

@@ -1,73 +1,91 @@
-//! The tasks of a domain that are ready: those that its own thread has woken, and those that others
-//! have. Each is in one of the two at most, linked through its header.
+//! The queues of tasks that are ready: [`RunQueue`] for those that the owner's thread has woken,
+//! [`InjectQueue`] for those that other threads have.
+//!
+//! Both are linked through the headers of the tasks: the link of a task in a queue is null, or the
+//! [`Runnable`] of the next task, given up with `into_raw`. The link of every other task is null.
 
 use crate::base::sync::{AtomicPtr, Ordering};
-use crate::task::raw::{Header, TaskRef};
+use crate::task::raw::{Header, Runnable};
 use std::cell::Cell;
+use std::mem::forget;
 use std::ptr::{dangling_mut, null_mut};
 
-/// The owner's: first in, first out. No locked instruction.
+/// Takes the tasks that follow `task` in its queue.
+#[inline]
+fn take_next(task: &mut Runnable) -> Option<Runnable> {
+    let next = task.header().next.replace(null_mut());
+    // SAFETY: a link is null, or a `Runnable` that was given up; with the link null, it is used once.
+    unsafe { Runnable::from_raw(next) }
+}
+
+/// Puts tasks behind `task`, which none follow.
+#[inline]
+fn set_next(task: &mut Runnable, next: Option<Runnable>) {
+    task.header()
+        .next
+        .set(next.map_or(null_mut(), Runnable::into_raw));
+}
+
+/// A queue of the owner's thread, first in, first out. Uses no locked instruction.
 pub(crate) struct RunQueue {
-    first: Cell<*mut Header>,
+    first: Cell<Option<Runnable>>,
+    /// The last task of the list that begins with `first`; null if that is empty.
     last: Cell<*mut Header>,
 }
 
 impl RunQueue {
     pub(crate) fn new() -> Self {
         RunQueue {
-            first: Cell::new(null_mut()),
+            first: Cell::new(None),
             last: Cell::new(null_mut()),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
+        self.last.get().is_null()
     }
 
-    pub(crate) fn push(&self, task: TaskRef) {
-        task.link().store(null_mut(), Ordering::Relaxed);
-        let task = task.into_raw();
-        let last = self.last.replace(task);
+    /// Appends a task.
+    pub(crate) fn push(&self, task: Runnable) {
+        let last = self.last.replace(task.as_ptr());
         if last.is_null() {
-            self.first.set(task);
+            self.set_first(Some(task));
         } else {
-            // SAFETY: it is in this queue, which has a share of it.
-            unsafe { TaskRef::link_of(last) }.store(task, Ordering::Relaxed);
+            // SAFETY: `last` was the last task of this queue, which has a reference to it. The queue
+            // has its `Runnable` as well, and with it the right to use the link, which is null.
+            unsafe { (*last).next.set(task.into_raw()) };
         }
     }
 
-    pub(crate) fn pop(&self) -> Option<TaskRef> {
-        let first = self.first.get();
-        if first.is_null() {
-            return None;
-        }
-        // SAFETY: the queue has a share of it, which the caller gets.
-        let task = unsafe { TaskRef::from_raw(first) };
-        let next = task.link().load(Ordering::Relaxed);
-        self.first.set(next);
-        if next.is_null() {
+    /// Removes the first task.
+    pub(crate) fn pop(&self) -> Option<Runnable> {
+        let mut task = self.first.take()?;
+        let next = take_next(&mut task);
+        if next.is_none() {
             self.last.set(null_mut());
         }
+        self.set_first(next);
         Some(task)
     }
 
-    /// Appends what others have woken, the first one first.
-    pub(crate) fn append(&self, woken: &InjectQueue) {
-        let mut newest = woken.take();
-        let mut list = null_mut();
-        // The stack has the newest on top.
-        while !newest.is_null() {
-            // SAFETY: it was in the stack, which had a share of it, and is nowhere else now.
-            let link = unsafe { TaskRef::link_of(newest) };
-            let next = link.load(Ordering::Relaxed);
-            link.store(list, Ordering::Relaxed);
-            list = newest;
-            newest = next;
+    /// Sets `first`, which is `None`.
+    fn set_first(&self, task: Option<Runnable>) {
+        // Nothing to drop.
+        forget(self.first.replace(task));
+    }
+
+    /// Appends the tasks of an inject queue, in the order in which they were pushed.
+    pub(crate) fn append(&self, inject: &InjectQueue) {
+        // The newest task is the first of the stack.
+        let mut newest = inject.take();
+        let mut oldest = None;
+        while let Some(mut task) = newest {
+            newest = take_next(&mut task);
+            set_next(&mut task, oldest);
+            oldest = Some(task);
         }
-        while !list.is_null() {
-            // SAFETY: as above; the share goes into the queue.
-            let task = unsafe { TaskRef::from_raw(list) };
-            list = task.link().load(Ordering::Relaxed);
+        while let Some(mut task) = oldest {
+            oldest = take_next(&mut task);
             self.push(task);
         }
     }
@@ -81,11 +99,11 @@ impl Drop for RunQueue {
     }
 }
 
-/// Other threads': a stack that the owner takes whole.
+/// A queue that any thread pushes to: a stack that the owner takes as a whole. Null if it is empty.
 #[derive(Debug)]
 pub(crate) struct InjectQueue(AtomicPtr<Header>);
 
-/// In place of a task: the domain has ended.
+/// The stack of a queue that is closed. No task is at this address.
 fn closed() -> *mut Header {
     dangling_mut()
 }
@@ -95,22 +113,24 @@ impl InjectQueue {
         InjectQueue(AtomicPtr::new(null_mut()))
     }
 
-    /// Any thread. `false` if the domain has ended.
-    pub(crate) fn push(&self, task: TaskRef) -> bool {
+    /// Pushes a task. Returns `false`, and drops the reference, if the queue is closed. Any thread.
+    pub(crate) fn push(&self, task: Runnable) -> bool {
         let mut top = self.0.load(Ordering::Relaxed);
         loop {
             if top == closed() {
+                task.header().next.set(null_mut());
                 return false;
             }
-            task.link().store(top, Ordering::Relaxed);
-            let raw = TaskRef::as_raw(&task);
-            match self
-                .0
-                .compare_exchange_weak(top, raw, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            // From the exchange on, the task and those below it are the stack's.
+            task.header().next.set(top);
+            match self.0.compare_exchange_weak(
+                top,
+                task.as_ptr(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => {
-                    // The stack has it now.
-                    task.into_raw();
+                    forget(task);
                     return true;
                 }
                 Err(now) => top = now,
@@ -118,24 +138,36 @@ impl InjectQueue {
         }
     }
 
-    /// A hint for the owner.
+    /// Returns `true` if there is nothing to take. Any thread; a task that another thread is pushing may
+    /// be missed.
     pub(crate) fn is_empty(&self) -> bool {
         let top = self.0.load(Ordering::Relaxed);
         top.is_null() || top == closed()
     }
 
-    fn take(&self) -> *mut Header {
+    /// Takes all tasks, the newest first, unless the queue is closed. The owner.
+    fn take(&self) -> Option<Runnable> {
+        // The owner alone closes the queue.
         if self.is_empty() {
-            return null_mut();
+            return None;
         }
-        // Only the owner closes.
-        self.0.swap(null_mut(), Ordering::AcqRel)
+        self.replace(null_mut())
     }
 
-    /// Gives up what is in it; nothing gets in any more. The owner.
+    /// Drops all tasks, and refuses later ones. The owner.
     pub(crate) fn close(&self) {
-        let rest = InjectQueue(AtomicPtr::new(self.0.swap(closed(), Ordering::AcqRel)));
-        RunQueue::new().append(&rest);
+        let rest = self.replace(closed());
+        let rest = InjectQueue(AtomicPtr::new(rest.map_or(null_mut(), Runnable::into_raw)));
+        drop(rest);
+    }
+
+    fn replace(&self, stack: *mut Header) -> Option<Runnable> {
+        let top = self.0.swap(stack, Ordering::AcqRel);
+        if top == closed() {
+            return None;
+        }
+        // SAFETY: `push` put the `Runnable` of the topmost task here, and the exchange has taken it.
+        unsafe { Runnable::from_raw(top) }
     }
 }
 

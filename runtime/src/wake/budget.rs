@@ -1,19 +1,19 @@
-//! How long a domain's loop serves Rust and other domains before Lwt's own events get
-//! their budget.
+//! The time budget of a domain's loop: how long it serves Rust and other domains before Lwt's own
+//! events are served.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// From when the loop comes back from its wait until it may wait again.
+/// The time from the end of one wait of the loop until it may wait again.
 const BUDGET: Duration = Duration::from_millis(1);
-/// How many units of one kind (polls, messages, ...) are done before the other kinds come again.
+/// How many units of one kind (polls, messages, ...) are done before the other kinds are served.
 /// OCaml has the same number: see `entry/facts.rs`.
 pub(crate) const BATCH: usize = 32;
-/// Looking at the clock costs as much as a short unit, so it is done after as many of them.
+/// The number of units between two readings of the clock, one of which costs as much as a short unit.
 const STRIDE: usize = 8;
 
-/// The current budget of a domain. What is left when it is exhausted is done in the next one; each kind
-/// of work gets at least one unit of it.
+/// The current budget of a domain. The work that remains when it is exhausted waits for the next one;
+/// each kind of work gets at least one unit of every budget.
 pub(crate) struct Budget {
     until: Cell<Instant>,
     units: Cell<usize>,
@@ -46,8 +46,8 @@ impl Budget {
         self.exhausted.get()
     }
 
-    /// Calls `unit`, which tells whether there was something to do, until there was not, or a
-    /// chunk is done, or the budget is exhausted. Returns whether something may be left.
+    /// Calls `unit` until it returns `false`, which means that there was nothing to do, or until a batch
+    /// is done or the budget is exhausted. Returns `true` if there may be more to do.
     pub(crate) fn batch(&self, mut unit: impl FnMut() -> bool) -> bool {
         for _ in 0..BATCH {
             if !unit() {
@@ -68,16 +68,16 @@ mod tests {
 
     fn count(budget: &Budget, available: usize) -> (usize, bool) {
         let mut done = 0;
-        let left = budget.batch(|| {
-            let more = done < available;
-            done += usize::from(more);
-            more
+        let more = budget.batch(|| {
+            let found = done < available;
+            done += usize::from(found);
+            found
         });
-        (done, left)
+        (done, more)
     }
 
     #[test]
-    fn a_chunk_ends_with_its_work_its_size_or_its_turn() {
+    fn a_batch_ends_with_its_work_its_size_or_its_budget() {
         let budget = Budget::new();
         budget.until.set(Instant::now() + Duration::from_secs(3600));
         assert_eq!(count(&budget, 3), (3, false));
@@ -86,11 +86,7 @@ mod tests {
         let units = budget.units.get();
         assert_eq!(count(&budget, 1000), (STRIDE - units % STRIDE, true));
         assert!(budget.is_exhausted());
-        assert_eq!(
-            count(&budget, 1000),
-            (1, true),
-            "something is done all the same"
-        );
+        assert_eq!(count(&budget, 1000), (1, true), "one unit all the same");
         assert_eq!(count(&budget, 0), (0, false));
         budget.refill();
         assert!(!budget.is_exhausted());

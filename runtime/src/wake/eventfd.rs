@@ -1,42 +1,57 @@
-//! The descriptor that wakes a loop from its wait.
+//! The file descriptor that wakes a loop from its wait.
 
 use crate::wake::mailbox::Notifier;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-/// Readable from when it is rung until it is silenced.
-pub(crate) struct Eventfd(OwnedFd);
+/// A file descriptor that is readable between `notify` and `clear`.
+pub(crate) struct Eventfd(EventFd);
 
 impl Eventfd {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers are passed.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor was just made and has no other owner.
-        Ok(Eventfd(unsafe { OwnedFd::from_raw_fd(fd) }))
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Ok(Eventfd(EventFd::from_flags(flags)?))
     }
 }
 
 impl AsRawFd for Eventfd {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.0.as_fd().as_raw_fd()
     }
 }
 
 impl Notifier for Eventfd {
     fn notify(&self) {
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: eight readable bytes, and a descriptor that `self` keeps open.
-        // It cannot block, and it fails only if the counter is at its limit,
-        // when the loop is about to wake anyway.
-        unsafe { libc::write(self.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        // Does not block, and fails only if the counter is at its limit: then the descriptor is
+        // readable.
+        let _ = self.0.write(1);
     }
 
     fn clear(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: eight writable bytes, and a descriptor that `self` keeps open.
-        unsafe { libc::read(self.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        // Does not block, and fails only if the counter is 0 already.
+        let _ = self.0.read();
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    fn is_readable(eventfd: &Eventfd) -> bool {
+        eventfd.0.read().is_ok()
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_from_a_notification_until_it_is_cleared() {
+        let eventfd = Eventfd::new().unwrap();
+        assert!(!is_readable(&eventfd));
+        eventfd.notify();
+        eventfd.notify();
+        assert!(is_readable(&eventfd));
+        eventfd.notify();
+        eventfd.clear();
+        assert!(!is_readable(&eventfd));
+        eventfd.clear();
     }
 }

@@ -1,31 +1,32 @@
-//! The way into a domain for other threads: a queue of messages, the signal that there is news,
-//! and the notifier that wakes a loop which sleeps.
+//! The mailbox of a domain: a queue of messages that any thread sends to, and the parker and notifier
+//! that wake the domain's loop.
 
 use crate::base::sync::{Mutex, MutexGuard, Queue};
 use crate::wake::parker::Parker;
 use crossbeam_utils::CachePadded;
 use std::sync::PoisonError;
 
-/// What wakes a loop from its wait. Any thread may ring it; to drop it is to close it.
+/// What wakes a loop from its wait. Any thread may use it. Dropping it closes it.
 pub(crate) trait Notifier {
+    /// Wakes the loop, or keeps it from sleeping until [`clear`](Self::clear).
     fn notify(&self);
-    /// Forgets that it was rung.
+    /// Clears the notifications so far.
     fn clear(&self);
 }
 
 /// See the module's documentation.
-pub(crate) struct Mailbox<M, B> {
+pub(crate) struct Mailbox<M, N> {
     queue: Queue<M>,
     parker: CachePadded<Parker>,
-    /// Behind a lock so that no one rings what was closed and is something else by now, as the
-    /// numbers of descriptors are; taken only to wake a sleeper, where the system call costs far
-    /// more. `None` once the mailbox is closed.
-    notifier: Mutex<Option<B>>,
+    /// `None` once the mailbox is closed. The lock keeps a sender from using a notifier that is closed:
+    /// the number of its descriptor may be another file's by then. It is taken only to wake a loop that
+    /// sleeps, where the system call costs far more.
+    notifier: Mutex<Option<N>>,
 }
 
-impl<M, B: Notifier> Mailbox<M, B> {
+impl<M, N: Notifier> Mailbox<M, N> {
     /// The mailbox of a loop that is awake.
-    pub(crate) fn new(notifier: B) -> Self {
+    pub(crate) fn new(notifier: N) -> Self {
         Mailbox {
             queue: Queue::unbounded(),
             parker: CachePadded::new(Parker::new()),
@@ -33,35 +34,35 @@ impl<M, B: Notifier> Mailbox<M, B> {
         }
     }
 
-    fn notifier(&self) -> MutexGuard<'_, Option<B>> {
+    fn notifier(&self) -> MutexGuard<'_, Option<N>> {
         self.notifier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses the notifier, unless it is closed.
-    pub(crate) fn with_notifier<R>(&self, f: impl FnOnce(&B) -> R) -> Option<R> {
+    /// Calls `f` with the notifier. Returns `None` if the mailbox is closed.
+    pub(crate) fn with_notifier<R>(&self, f: impl FnOnce(&N) -> R) -> Option<R> {
         self.notifier().as_ref().map(f)
     }
 
-    /// Sends a message, and [wakes](Self::wake) the loop; returns whether that took a ring. If the
-    /// mailbox is closed the message comes back. Any thread, never blocks.
+    /// Sends a message and [wakes](Self::wake) the loop. Returns `true` if the loop was woken from its
+    /// sleep. Fails with the message if the mailbox is closed. Any thread; never blocks.
     pub(crate) fn send(&self, message: M) -> Result<bool, M> {
         self.queue.push(message).map_err(|e| e.into_inner())?;
-        // Afterwards, so that a loop which sees the news finds the message.
+        // After the push, so that a loop that takes the notification finds the message.
         Ok(self.wake())
     }
 
-    /// Tells the loop that there is work. Any thread; rings, and returns `true`, only if the
-    /// loop sleeps and nobody has woken it yet.
+    /// Notifies the loop that there is work. Returns `true` if it slept, nobody had woken it yet, and the
+    /// notifier was used. Any thread.
     pub(crate) fn wake(&self) -> bool {
         self.parker.notify() && self.with_notifier(Notifier::notify).is_some()
     }
 
-    /// Whether messages are taken.
+    /// Returns `true` until the mailbox is closed.
     pub(crate) fn is_open(&self) -> bool {
         !self.queue.is_closed()
     }
 
-    /// See [`Parker::take`]. The owner.
+    /// See [`Parker::take_notification`]. The owner.
     pub(crate) fn take_notification(&self) -> bool {
         self.parker.take_notification()
     }
@@ -82,18 +83,18 @@ impl<M, B: Notifier> Mailbox<M, B> {
         self.parker.park()
     }
 
-    /// The next message. The owner.
+    /// Takes the next message. The owner.
     pub(crate) fn receive(&self) -> Option<M> {
         self.queue.pop().ok()
     }
 
-    /// How many messages wait. Any thread.
+    /// The number of messages that have not been received. Any thread.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// Later messages go back to their senders, those that were not yet received to `drop`; the
-    /// notifier is closed. The owner.
+    /// Closes the mailbox and its notifier. Messages that have not been received go to `drop`, later ones
+    /// back to their senders. The owner.
     pub(crate) fn close(&self, drop: impl FnMut(M)) {
         self.queue.close();
         std::iter::from_fn(|| self.receive()).for_each(drop);
@@ -101,7 +102,7 @@ impl<M, B: Notifier> Mailbox<M, B> {
     }
 }
 
-/// For models that nobody sleeps in.
+/// The notifier of models in which no loop sleeps.
 #[cfg(all(test, loom_model))]
 pub(crate) struct NullNotifier;
 
@@ -111,11 +112,58 @@ impl Notifier for NullNotifier {
     fn clear(&self) {}
 }
 
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Counts notifications.
+    #[derive(Default)]
+    struct Count(Cell<usize>);
+
+    impl Notifier for Count {
+        fn notify(&self) {
+            self.0.set(self.0.get() + 1);
+        }
+
+        fn clear(&self) {
+            self.0.set(0);
+        }
+    }
+
+    #[test]
+    fn a_closed_mailbox_hands_messages_back() {
+        let mailbox = Mailbox::new(Count::default());
+        assert_eq!(mailbox.send(1), Ok(false));
+        assert_eq!(mailbox.send(2), Ok(false));
+        assert_eq!(mailbox.receive(), Some(1));
+        let mut dropped = Vec::new();
+        mailbox.close(|message| dropped.push(message));
+        assert_eq!(dropped, [2]);
+        assert!(!mailbox.is_open());
+        assert_eq!(mailbox.send(3), Err(3));
+        assert_eq!(mailbox.receive(), None);
+        assert!(mailbox.with_notifier(|_| ()).is_none());
+    }
+
+    #[test]
+    fn a_parked_loop_is_woken_once_through_its_notifier() {
+        let mailbox = Mailbox::new(Count::default());
+        let notifications = || mailbox.with_notifier(|n| n.0.get()).expect("it is open");
+        assert!(mailbox.park());
+        let woken = [1, 2, 3].map(|message| mailbox.send(message).expect("it is open"));
+        assert_eq!(woken, [true, false, false]);
+        assert_eq!(notifications(), 1);
+        assert!(mailbox.take_notification());
+        assert_eq!(mailbox.len(), 3);
+    }
+}
+
 #[cfg(all(test, loom_model))]
 mod models {
     use super::*;
     use crate::base::sync::model_of_three;
-    use loom::cell::UnsafeCell;
+    use loom::cell::Cell;
     use loom::sync::{Arc, Condvar, Mutex};
     use loom::thread;
 
@@ -130,7 +178,7 @@ mod models {
                     let mailbox = mailbox.clone();
                     thread::spawn(move || {
                         let open = mailbox.is_open();
-                        // loom tells of a message that is leaked.
+                        // loom reports a message that is leaked.
                         let sent = mailbox.send(Arc::new(i));
                         assert!(open || sent.is_err(), "it opened again");
                         sent.err().map(|back| *back)
@@ -143,33 +191,22 @@ mod models {
             assert_eq!(mailbox.send(Arc::new(7)).err().as_deref(), Some(&7));
             let back = senders.into_iter().filter_map(|s| s.join().unwrap());
             here.extend(back);
-            assert!(mailbox.receive().is_none(), "sent after the end");
+            assert!(mailbox.receive().is_none(), "sent after it was closed");
             here.sort();
             assert_eq!(here, [0, 1]);
         });
     }
 
-    /// A number of the process's table of descriptors, whatever it stands for at the moment.
+    /// A number in the process's table of descriptors, and the file that it stands for. loom reports
+    /// accesses that are not ordered.
     #[derive(Clone)]
-    struct Number(Arc<UnsafeCell<&'static str>>);
-
-    impl Number {
-        fn is(&self) -> &'static str {
-            // SAFETY: loom refuses a look that is not ordered with each change.
-            self.0.with(|now| unsafe { *now })
-        }
-
-        fn becomes(&self, what: &'static str) {
-            // SAFETY: loom refuses a change that is not ordered with each look.
-            self.0.with_mut(|now| unsafe { *now = what });
-        }
-    }
+    struct Number(Arc<Cell<&'static str>>);
 
     struct Descriptor(Number);
 
     impl Notifier for Descriptor {
         fn notify(&self) {
-            assert_eq!(self.0.is(), "the notifier", "notified something else");
+            assert_eq!(self.0.0.get(), "the notifier", "notified another file");
         }
 
         fn clear(&self) {
@@ -179,15 +216,15 @@ mod models {
 
     impl Drop for Descriptor {
         fn drop(&mut self) {
-            self.0.becomes("closed");
+            self.0.0.set("closed");
         }
     }
 
-    /// Nobody writes to a number that was closed, or is something else by now.
+    /// No sender writes to a descriptor that was closed, or is another file's by then.
     #[test]
     fn loom_a_closed_descriptor_is_not_written_to() {
         model_of_three(|| {
-            let number = Number(Arc::new(UnsafeCell::new("the notifier")));
+            let number = Number(Arc::new(Cell::new("the notifier")));
             let mailbox = Arc::new(Mailbox::new(Descriptor(number.clone())));
             let parked = mailbox.park();
             let senders: Vec<_> = (0..2)
@@ -198,7 +235,7 @@ mod models {
                 .collect();
             mailbox.close(drop);
             assert!(mailbox.with_notifier(Notifier::clear).is_none());
-            number.becomes("a user's file");
+            number.0.set("a user's file");
             let notified = senders.into_iter().map(|s| s.join().unwrap());
             assert!(parked && notified.filter(|notified| *notified).count() <= 1);
         });
@@ -213,12 +250,12 @@ mod models {
             Sleep(Arc::new((Mutex::new(false), Condvar::new())))
         }
 
-        /// If nobody rings, loom tells of a deadlock.
+        /// If there is no notification, loom reports a deadlock.
         fn wait(&self) {
-            let (rung, changed) = &*self.0;
-            let mut rung = rung.lock().unwrap();
-            while !*rung {
-                rung = changed.wait(rung).unwrap();
+            let (notified, changed) = &*self.0;
+            let mut notified = notified.lock().unwrap();
+            while !*notified {
+                notified = changed.wait(notified).unwrap();
             }
         }
     }
@@ -234,8 +271,8 @@ mod models {
         }
     }
 
-    /// A loop that looks, sleeps if it may and looks again gets every message, and does not look
-    /// more often than there was news.
+    /// A loop that drains its queue, sleeps if it may and drains again gets every message, and does not
+    /// drain more often than it was notified.
     #[test]
     fn loom_a_sleeping_loop_gets_every_message() {
         model_of_three(|| {
@@ -249,9 +286,9 @@ mod models {
                     })
                 })
                 .collect();
-            let (mut got, mut looks) = (0, 0);
+            let (mut got, mut drains) = (0, 0);
             loop {
-                looks += 1;
+                drains += 1;
                 mailbox.take_notification();
                 while mailbox.receive().is_some() {
                     got += 1;
@@ -264,7 +301,7 @@ mod models {
                     let _ = mailbox.with_notifier(Notifier::clear);
                 }
             }
-            assert!(looks <= 3, "it span");
+            assert!(drains <= 3, "it was busy without need");
             for s in senders {
                 s.join().unwrap();
             }

@@ -1,39 +1,41 @@
-//! When it pays to look for ready for a while before sleeping.
+//! The decision whether to spin before sleeping.
 //!
-//! To be woken from a sleep takes the kernel tens of microseconds, and the one who wakes several as
-//! well. Who looks for at most that long before it sleeps loses at most as much again; and it only
-//! looks while that has on_hit lately. Where it has not, it takes ever more sleeps that were short to
-//! try again, so that ready which always come a little too late cost next to nothing.
+//! To wake a sleeping thread takes the kernel tens of microseconds, and costs the thread that wakes it
+//! about as much. A thread that spins for at most that long before it sleeps loses at most as much
+//! again, and it spins only while that has saved sleeps recently. After it has not, ever more short
+//! sleeps have to follow before the next trial, so that notifications that always arrive a little too
+//! late cost next to nothing.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long somebody looks: about what it costs to be woken.
+/// How long a thread spins: about as long as it takes to wake it.
 const SPIN_TIME: Duration = Duration::from_micros(50);
-/// How long it looks without anything else getting a turn: Lwt's descriptors, a collection that
-/// all domains take part in, other threads of the domain.
+/// How long a loop spins before it serves others in between: Lwt's descriptors, a collection that all
+/// domains take part in, other threads of the domain.
 const SLICE: Duration = Duration::from_micros(5);
-/// What takes longer between two slices was not idle.
+/// If more time passes between two slices, there was something to do.
 const IDLE_ITERATION: Duration = Duration::from_micros(4);
-/// A sleep that ended so early would better have been none: the ready came within the while, and
-/// waking took its time.
+/// A shorter sleep would better have been none: it lasted about as long as the spin and the wake-up.
 const SHORT: Duration = Duration::from_micros(100);
 
-/// Failures in a row until it is given up, after it has on_hit: as often as this can be halved.
+/// The credit after a hit. Every miss halves it, and a thread without credit does not spin.
 const CREDIT: u32 = 32;
-/// The same on a new try.
+/// The credit of a trial.
 const TRIAL: u32 = 4;
-/// How many short sleeps it takes to try again at first, and at most.
+/// The least and the greatest number of short sleeps before a trial.
 const MIN_TRIAL_INTERVAL: u32 = 2;
 const MAX_TRIAL_INTERVAL: u32 = 4096;
 
-/// What experience tells. One thread's.
+/// The spin statistics of one thread.
 #[derive(Debug)]
 pub(crate) struct AdaptiveSpin {
     credit: Cell<u32>,
+    /// How many short sleeps there are before a trial.
     trial_interval: Cell<u32>,
+    /// Those since the credit was used up.
     short_sleeps: Cell<u32>,
 }
 
@@ -46,18 +48,18 @@ impl AdaptiveSpin {
         }
     }
 
-    /// Whether to look before sleeping.
+    /// Returns `true` if the thread should spin before it sleeps.
     pub(crate) fn is_enabled(&self) -> bool {
         self.credit.get() > 0
     }
 
-    /// The ready came while it looked.
+    /// Notes that spinning saved a sleep.
     pub(crate) fn on_hit(&self) {
         self.credit.set(CREDIT);
         self.trial_interval.set(MIN_TRIAL_INTERVAL);
     }
 
-    /// They did not.
+    /// Notes that spinning was in vain.
     pub(crate) fn on_miss(&self) {
         self.credit.set(self.credit.get() / 2);
         if self.credit.get() == 0 {
@@ -67,7 +69,7 @@ impl AdaptiveSpin {
         }
     }
 
-    /// News ended a sleep of this length.
+    /// Notes a sleep of this length, which a notification ended.
     pub(crate) fn on_sleep(&self, length: Duration) {
         if length < SHORT && self.credit.get() == 0 {
             self.short_sleeps.set(self.short_sleeps.get() + 1);
@@ -78,7 +80,8 @@ impl AdaptiveSpin {
         }
     }
 
-    /// Looks for ready, for a thread that would block. Returns whether it found them.
+    /// Spins until `ready` returns `true`, for a thread that would block. Returns `false` if it did not,
+    /// or if there is no permit to spin.
     pub(crate) fn wait_for(&self, mut ready: impl FnMut() -> bool) -> bool {
         let Some(_permit) = SpinPermit::take() else {
             return false;
@@ -92,7 +95,8 @@ impl AdaptiveSpin {
     }
 }
 
-/// A core that is spent on looking. There is none where nobody else could run meanwhile.
+/// The permission to keep a core busy. There are as many as cores, and none if there is one core, where
+/// no other thread could run meanwhile.
 struct SpinPermit;
 
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
@@ -101,9 +105,10 @@ static CORES: LazyLock<usize> =
 
 impl SpinPermit {
     fn take() -> Option<Self> {
-        let permit = SPINNING.fetch_add(1, Ordering::Relaxed);
-        let taken = SpinPermit;
-        (*CORES > 1 && permit < *CORES).then_some(taken)
+        let spinning = SPINNING.fetch_add(1, Ordering::Relaxed);
+        // Dropped if it is not granted.
+        let permit = SpinPermit;
+        (*CORES > 1 && spinning < *CORES).then_some(permit)
     }
 }
 
@@ -128,19 +133,19 @@ fn spin_for(length: Duration, ready: &mut impl FnMut() -> bool) -> bool {
     }
 }
 
-/// What a loop that has nothing to do should do.
+/// What a loop that has nothing to do does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// Look at everything once more, without waiting.
+    /// Polls its descriptors and queues once more, without waiting.
     PollAgain,
     Sleep,
 }
 
-/// The idle time of a loop, which looks for ready in slices, and at its descriptors in between.
+/// The idle time of a loop, which spins in slices and polls its descriptors in between.
 #[derive(Debug)]
 pub(crate) struct Idle {
     pub(crate) spin: AdaptiveSpin,
-    /// Since when it has been looking, and when it last did.
+    /// When the loop began to spin, and when its last slice ended.
     spinning: Cell<Option<(Instant, Instant)>>,
 }
 
@@ -152,26 +157,26 @@ impl Idle {
         }
     }
 
-    /// There was something to do.
+    /// Ends the idle time: there is something to do.
     pub(crate) fn end(&self) {
         if self.spinning.take().is_some() {
             self.spin.on_hit();
         }
     }
 
-    /// There is nothing to do, but what `ready` sees.
+    /// Advises a loop that has nothing to do, unless `ready` returns `true`.
     pub(crate) fn advise(&self, mut ready: impl FnMut() -> bool) -> Advice {
         if !self.spin.is_enabled() {
             return Advice::Sleep;
         }
         let now = Instant::now();
         let Some((since, last)) = self.spinning.get() else {
-            // The descriptors come first.
+            // The descriptors are polled first.
             self.spinning.set(Some((now, now)));
             return Advice::PollAgain;
         };
         if now - last > IDLE_ITERATION {
-            // They had something to do. While they have, nobody looks for other ready.
+            // There was something to do for the descriptors: the loop is not idle.
             self.spin.on_miss();
             self.spinning.set(Some((now, now)));
             return Advice::PollAgain;
@@ -202,7 +207,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_micros(20);
 
-    /// How many sleeps of such a length it takes until it looks again.
+    /// The number of sleeps of this length until a trial.
     fn sleeps_until_trial(spin: &AdaptiveSpin, length: Duration) -> u32 {
         let mut sleeps = 0;
         while !spin.is_enabled() {
@@ -213,17 +218,18 @@ mod tests {
         sleeps
     }
 
-    fn fail(spin: &AdaptiveSpin) -> u32 {
-        let mut failures = 0;
+    /// The number of misses until the thread does not spin any more.
+    fn misses_until_disabled(spin: &AdaptiveSpin) -> u32 {
+        let mut misses = 0;
         while spin.is_enabled() {
             spin.on_miss();
-            failures += 1;
+            misses += 1;
         }
-        failures
+        misses
     }
 
     #[test]
-    fn who_sleeps_long_never_looks() {
+    fn long_sleeps_never_enable_spinning() {
         let spin = AdaptiveSpin::new();
         for _ in 0..10_000 {
             assert!(!spin.is_enabled());
@@ -232,34 +238,34 @@ mod tests {
     }
 
     #[test]
-    fn short_sleeps_are_tried_to_be_saved_and_ever_more_rarely_if_they_are_not() {
+    fn short_sleeps_lead_to_trials_that_become_rarer_with_misses() {
         let spin = AdaptiveSpin::new();
         let mut before = 0;
         for _ in 0..20 {
             let sleeps = sleeps_until_trial(&spin, SOON);
             assert!(sleeps > before || sleeps == MAX_TRIAL_INTERVAL);
             before = sleeps;
-            assert!(fail(&spin) <= 3);
+            assert!(misses_until_disabled(&spin) <= 3);
         }
         assert_eq!(before, MAX_TRIAL_INTERVAL);
     }
 
     #[test]
-    fn what_paid_once_is_trusted_for_a_few_failures() {
+    fn a_hit_gives_credit_for_a_few_misses() {
         let spin = AdaptiveSpin::new();
         sleeps_until_trial(&spin, SOON);
         spin.on_hit();
-        assert_eq!(fail(&spin), 6);
+        assert_eq!(misses_until_disabled(&spin), 6);
         assert_eq!(sleeps_until_trial(&spin, SOON), 2 * MIN_TRIAL_INTERVAL);
     }
 
     #[test]
-    fn a_loop_looks_at_its_descriptors_before_it_looks_for_news() {
+    fn a_loop_polls_its_descriptors_before_it_spins() {
         let idle = Idle::new();
         assert_eq!(idle.advise(|| unreachable!()), Advice::Sleep);
         sleeps_until_trial(&idle.spin, SOON);
         assert_eq!(idle.advise(|| unreachable!()), Advice::PollAgain);
-        // Whatever is slow on this machine, it sleeps in the end.
+        // However slow the machine is, the loop sleeps in the end.
         let mut steps = 0;
         while idle.advise(|| false) == Advice::PollAgain {
             steps += 1;

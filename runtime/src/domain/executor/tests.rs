@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::task::Waker;
 
 fn executor() -> (Executor, Arc<Shared>) {
-    let shared = Arc::new(Shared::new(u64::MAX).unwrap());
-    (Executor::new(shared.clone()), shared)
+    let executor = Executor::new(Shared::new(u64::MAX).unwrap());
+    let shared = executor.shared().clone();
+    (executor, shared)
 }
 
 #[test]

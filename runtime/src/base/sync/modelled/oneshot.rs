@@ -1,4 +1,4 @@
-//! In place of `tokio::sync::oneshot`, which loom cannot see into.
+//! Replaces `tokio::sync::oneshot`, which loom cannot see into.
 
 use error::TryRecvError;
 use loom::sync::{Arc, Mutex};
@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 struct State<T> {
     value: Option<T>,
     waiter: Option<Waker>,
-    /// No value will come any more.
+    /// The sender has sent its value or was dropped.
     sent: bool,
-    /// Nobody waits any more.
+    /// The receiver was dropped.
     closed: bool,
 }
 
@@ -20,16 +20,16 @@ type Shared<T> = Arc<Mutex<State<T>>>;
 
 pub(crate) struct Sender<T>(Shared<T>);
 
-/// With whether it has told all that there is to tell: tokio's must not be polled then.
+/// The second field is `true` once it has returned an outcome: then tokio's must not be polled.
 pub(crate) struct Receiver<T>(Shared<T>, bool);
 
 pub(crate) mod error {
     pub(crate) use tokio::sync::oneshot::error::TryRecvError;
 }
 
-/// The sender was dropped.
+/// The error of a receiver whose sender was dropped.
 #[derive(Debug)]
-pub(crate) struct Dropped;
+pub(crate) struct RecvError;
 
 pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let state = Arc::new(Mutex::new(State {
@@ -42,7 +42,7 @@ pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// The value comes back if nobody waits for it.
+    /// Sends a value. Fails with the value if the receiver was dropped.
     pub(crate) fn send(self, value: T) -> Result<(), T> {
         let mut state = self.0.lock().unwrap();
         if state.closed {
@@ -79,7 +79,7 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Future for Receiver<T> {
-    type Output = Result<T, Dropped>;
+    type Output = Result<T, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -87,7 +87,7 @@ impl<T> Future for Receiver<T> {
         let mut state = this.0.lock().unwrap();
         if state.sent {
             this.1 = true;
-            return Poll::Ready(state.value.take().ok_or(Dropped));
+            return Poll::Ready(state.value.take().ok_or(RecvError));
         }
         let old = state.waiter.replace(cx.waker().clone());
         drop(state);

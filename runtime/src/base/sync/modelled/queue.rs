@@ -1,8 +1,8 @@
-//! In place of `concurrent_queue::ConcurrentQueue`, which loom cannot see into.
+//! Replaces `concurrent_queue::ConcurrentQueue`, which loom cannot see into.
 //!
-//! It promises no more than that one does, so a model that holds with it does not lean on how
-//! that one is made: what is pushed before `close` is popped after it; a push that is refused came
-//! after; and no order with what else the threads do, but of a message's own content.
+//! It promises no more than that queue does, so that models do not depend on how that is implemented: a
+//! value that is pushed before `close` is popped afterwards, and a push that fails came after `close`.
+//! It orders nothing else of what the threads do, except the content of each value.
 
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -12,24 +12,24 @@ const CLOSED: usize = 1;
 const ONE: usize = 2;
 
 pub(crate) struct Queue<T> {
-    /// `CLOSED`, and `ONE` for each that was pushed.
+    /// `CLOSED`, and `ONE` for each value that was pushed.
     tail: AtomicUsize,
-    /// How many were popped.
+    /// The number of values that were popped.
     head: AtomicUsize,
     slots: [Mutex<Option<T>>; CAPACITY],
 }
 
-/// Gives back what was not pushed.
-pub(crate) struct Refused<T>(T);
+/// The error of a push to a closed queue. Carries the value.
+pub(crate) struct PushError<T>(T);
 
-impl<T> Refused<T> {
+impl<T> PushError<T> {
     pub(crate) fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// There is nothing to pop.
-pub(crate) struct Nothing;
+/// The error of a pop from an empty queue.
+pub(crate) struct PopError;
 
 impl<T> Queue<T> {
     pub(crate) fn unbounded() -> Self {
@@ -40,7 +40,7 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn push(&self, value: T) -> Result<(), Refused<T>> {
+    pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
         let reserved = self
             .tail
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tail| {
@@ -51,22 +51,22 @@ impl<T> Queue<T> {
                 *self.slots[tail / ONE].lock().unwrap() = Some(value);
                 Ok(())
             }
-            Err(_) => Err(Refused(value)),
+            Err(_) => Err(PushError(value)),
         }
     }
 
-    /// Only the owner pops.
-    pub(crate) fn pop(&self) -> Result<T, Nothing> {
+    /// Pops a value. Only one thread pops.
+    pub(crate) fn pop(&self) -> Result<T, PopError> {
         let head = self.head.load(Ordering::Relaxed);
         if head == self.tail.load(Ordering::Relaxed) / ONE {
-            return Err(Nothing);
+            return Err(PopError);
         }
         self.head.store(head + 1, Ordering::Relaxed);
         loop {
             if let Some(value) = self.slots[head].lock().unwrap().take() {
                 return Ok(value);
             }
-            // It is being pushed.
+            // A push has reserved the slot, and not filled it yet.
             loom::thread::yield_now();
         }
     }

@@ -1,37 +1,32 @@
-//! Tasks that other threads wake while their domain runs them, or ends. In the models no thread
-//! owns an executor, so each wake-up comes as another thread's does.
+//! Models of tasks that other threads wake while their owner runs, completes or cancels them.
 //!
-//! loom tells of a task whose memory is leaked or given up twice, and of parts of the header that
-//! two threads use without an order.
+//! loom reports memory that is leaked or freed twice, and parts of the header that two threads use
+//! without an order.
 
 use super::*;
+use crate::base::slot_map::Key;
 use crate::base::sync::model_of_three;
-use crate::domain::executor::Executor;
-use crate::domain::shared::Shared;
-use crate::task::run_queue::{InjectQueue, RunQueue};
+use crate::task::test_scheduler::{TestExecutor, TestScheduler};
 use loom::sync::Arc as Held;
-use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 
-fn executor() -> (Executor, Arc<Shared>) {
-    let shared = Arc::new(Shared::new(7).unwrap());
-    (Executor::new(shared.clone()), shared)
-}
-
-/// A task that hands out its waker, and is ready at the poll of this number.
+/// A task that keeps the waker of its first poll, and is ready at the poll of this number.
 struct Spawned {
     waker: Rc<RefCell<Option<Waker>>>,
     polls: Rc<Cell<usize>>,
-    /// loom tells if the work is not dropped.
+    /// loom reports if the work is not dropped.
     held: Held<()>,
 }
 
 impl Spawned {
-    fn on(executor: &Executor, ready_at: usize, mut look: impl FnMut() + 'static) -> Self {
+    fn on(executor: &TestExecutor, ready_at: usize, mut on_poll: impl FnMut() + 'static) -> Self {
         let task = Spawned {
             waker: Rc::default(),
             polls: Rc::default(),
@@ -40,7 +35,7 @@ impl Spawned {
         let (waker, polls, held) = (task.waker.clone(), task.polls.clone(), task.held.clone());
         executor.spawn(poll_fn(move |cx| {
             let _held = &held;
-            look();
+            on_poll();
             polls.set(polls.get() + 1);
             if polls.get() == ready_at {
                 return Poll::Ready(());
@@ -63,9 +58,8 @@ impl Spawned {
     }
 }
 
-/// Once nobody uses the domain any more, the tasks have given it up as well.
-fn is_gone(domain: &Weak<Shared>) -> bool {
-    domain.strong_count() == 0
+fn weak(executor: &TestExecutor) -> Weak<TestScheduler> {
+    Arc::downgrade(executor.home.scheduler())
 }
 
 /// Each wake-up is followed by a poll that sees what was written before it, and there are no more
@@ -73,7 +67,7 @@ fn is_gone(domain: &Weak<Shared>) -> bool {
 #[test]
 fn loom_a_poll_sees_what_was_written_before_the_wake_up() {
     model_of_three(|| {
-        let (executor, _shared) = executor();
+        let executor = TestExecutor::new();
         let written = Held::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let seen = Rc::new(Cell::new([0, 0]));
         let task = Spawned::on(&executor, 0, {
@@ -110,11 +104,11 @@ fn loom_a_poll_sees_what_was_written_before_the_wake_up() {
     });
 }
 
-/// Likewise if the thread finds that the task is queued already.
+/// A wake-up of a task that is scheduled already makes its poll see what was written before, too.
 #[test]
-fn loom_who_finds_a_task_queued_is_seen_by_its_poll() {
+fn loom_a_wake_up_of_a_scheduled_task_is_seen_by_its_poll() {
     loom::model(|| {
-        let (executor, _shared) = executor();
+        let executor = TestExecutor::new();
         let written = Held::new(AtomicUsize::new(0));
         let seen = Rc::new(Cell::new(0));
         let task = Spawned::on(&executor, 0, {
@@ -134,51 +128,19 @@ fn loom_who_finds_a_task_queued_is_seen_by_its_poll() {
         assert_eq!(seen.get(), 1);
         assert!(
             again || in_time == 1,
-            "it was neither seen nor queued again"
+            "it was neither seen nor scheduled again"
         );
         executor.close();
     });
 }
 
-/// A loop that looks, and sleeps if it may, polls each task that was woken, or is woken itself.
+/// A task completes while another thread wakes it and drops the last waker.
 #[test]
-fn loom_a_loop_does_not_sleep_on_a_task() {
-    model_of_three(|| {
-        let (executor, shared) = executor();
-        let tasks = [0, 1].map(|_| Spawned::on(&executor, 0, || ()));
-        // There is news already, so that who raises may have nothing to change.
-        assert!(shared.is_notified());
-        let threads = [0, 1].map(|i: usize| {
-            let waker = tasks[i].waker();
-            thread::spawn(move || waker.wake())
-        });
-        shared.take_notification();
-        while executor.tick() {}
-        let parked = !executor.has_ready() && shared.park();
-        for t in threads {
-            t.join().unwrap();
-        }
-        let woken = shared.counters.stats().wakeups;
-        let all = tasks.iter().all(|task| task.polls.get() == 2);
-        if parked {
-            assert!(woken <= 1);
-            assert!(all || woken == 1, "slept on a task");
-        } else {
-            assert_eq!(woken, 0, "woke a loop that did not sleep");
-        }
-        while executor.tick() {}
-        assert!(tasks.iter().all(|task| task.polls.get() == 2));
-        executor.close();
-    });
-}
-
-/// The task is done while another thread wakes it and gives up the last waker.
-#[test]
-fn loom_a_wake_up_races_the_end_of_its_task() {
+fn loom_a_wake_up_races_the_completion_of_its_task() {
     loom::model(|| {
-        let (executor, shared) = executor();
+        let executor = TestExecutor::new();
         let task = Spawned::on(&executor, 2, || ());
-        let domain = Arc::downgrade(&shared);
+        let scheduler = weak(&executor);
         let mine = task.waker();
         let theirs = mine.clone();
         let other = thread::spawn(move || {
@@ -186,38 +148,39 @@ fn loom_a_wake_up_races_the_end_of_its_task() {
             drop(theirs);
         });
         mine.wake();
-        // The other thread may have said that it queues it, and not have done so.
+        // The other thread may have marked the task as scheduled, and not have queued it yet.
         while executor.tick() {}
-        let done = task.polls.get() == 2;
-        assert_eq!(task.is_dropped(), done);
+        let complete = task.polls.get() == 2;
+        assert_eq!(task.is_dropped(), complete);
         other.join().unwrap();
         while executor.tick() {}
         assert_eq!(task.polls.get(), 2, "once, and not after completion");
         assert!(task.is_dropped());
-        drop((executor, shared));
-        assert!(is_gone(&domain));
+        drop(executor);
+        assert_eq!(scheduler.strong_count(), 0);
     });
 }
 
-/// The domain ends while two threads wake its tasks. Whoever is last takes it along.
+/// The executor is closed while two threads wake its tasks. The last reference to a task frees it, and
+/// then its scheduler.
 #[test]
-fn loom_a_wake_up_races_the_end_of_its_domain() {
+fn loom_a_wake_up_races_the_end_of_its_executor() {
     model_of_three(|| {
-        let (executor, shared) = executor();
+        let executor = TestExecutor::new();
         let tasks = [0, 1].map(|_| Spawned::on(&executor, 0, || ()));
         let first = tasks[0].waker();
         let wakers = [vec![first.clone()], vec![first, tasks[1].waker()]];
         let threads =
             wakers.map(|wakers| thread::spawn(move || wakers.into_iter().for_each(Waker::wake)));
-        let domain = Arc::downgrade(&shared);
+        let scheduler = weak(&executor);
         executor.close();
-        assert!(tasks.iter().all(Spawned::is_dropped), "at home");
+        assert!(tasks.iter().all(Spawned::is_dropped), "by the owner");
         assert!(!executor.tick());
-        drop((executor, shared));
+        drop(executor);
         for t in threads {
             t.join().unwrap();
         }
-        assert!(is_gone(&domain));
+        assert_eq!(scheduler.strong_count(), 0);
         assert!(tasks.iter().all(|task| task.polls.get() == 1));
     });
 }
@@ -237,58 +200,57 @@ impl Work for Probe {
     }
 }
 
-/// Another thread wakes a task that is not yet known to anybody, which ends at once, or goes on.
+/// Another thread wakes a task during its first poll, after which the task is finished or attached.
 #[test]
 fn loom_a_wake_up_races_the_first_poll() {
-    for goes_on in [false, true] {
+    for attached in [false, true] {
         loom::model(move || {
-            let (executor, shared) = executor();
-            let domain = Arc::downgrade(&shared);
+            let executor = TestExecutor::new();
+            let scheduler = weak(&executor);
             let (polls, held) = (Rc::new(Cell::new(0)), Held::new(()));
             let work = Probe {
                 polls: polls.clone(),
                 _held: held.clone(),
             };
-            let mut new = NewTask::new(executor.home(), work);
+            let mut new = NewTask::new(&executor.home, work);
             let waker = new.poll(|_, cx| cx.waker().clone());
             let other = thread::spawn(move || waker.wake());
             // A loop inside the first poll.
             executor.tick();
-            let task = if goes_on {
-                new.attach(Key::from_int(0))
-            } else {
+            if !attached {
                 new.finish();
                 assert_eq!(Held::strong_count(&held), 1);
-                // The other thread may be the last to know of the domain.
+                // The other thread may have the last reference to the scheduler.
                 executor.close();
-                drop((executor, shared));
+                drop(executor);
                 other.join().unwrap();
-                assert!(is_gone(&domain));
+                assert_eq!(scheduler.strong_count(), 0);
                 return;
-            };
+            }
+            let task = new.attach(Key::from_int(0));
             other.join().unwrap();
             while executor.tick() {}
             assert_eq!(polls.get(), 1, "woken once");
             drop(task);
             assert_eq!(Held::strong_count(&held), 1);
-            drop((executor, shared));
-            assert!(is_gone(&domain));
+            drop(executor);
+            assert_eq!(scheduler.strong_count(), 0);
         });
     }
 }
 
-/// The owner stops a task while another thread wakes it.
+/// The owner cancels a task while another thread wakes it.
 #[test]
-fn loom_a_wake_up_races_a_stop() {
+fn loom_a_wake_up_races_a_cancellation() {
     loom::model(|| {
-        let (executor, shared) = executor();
-        let domain = Arc::downgrade(&shared);
+        let executor = TestExecutor::new();
+        let scheduler = weak(&executor);
         let held = Held::new(());
         let work = Probe {
             polls: Rc::default(),
             _held: held.clone(),
         };
-        let mut new = NewTask::new(executor.home(), work);
+        let mut new = NewTask::new(&executor.home, work);
         let waker = new.poll(|_, cx| cx.waker().clone());
         let task = new.attach(Key::from_int(0));
         let other = thread::spawn(move || {
@@ -300,49 +262,52 @@ fn loom_a_wake_up_races_a_stop() {
         assert_eq!(Held::strong_count(&held), 1, "at once");
         other.join().unwrap();
         while executor.tick() {}
-        drop((executor, shared));
-        assert!(is_gone(&domain));
+        drop(executor);
+        assert_eq!(scheduler.strong_count(), 0);
     });
 }
 
-/// Two threads push while the owner takes and closes: each task is taken once, in its thread's
-/// order, or given up.
+/// Two threads push to an inject queue while the owner takes from it and closes it. Each task is taken
+/// once, in the order of its thread, or refused.
 #[test]
-fn loom_what_is_pushed_is_taken_or_given_up() {
+fn loom_a_task_that_is_pushed_is_taken_once_or_refused() {
     model_of_three(|| {
-        let (executor, _shared) = executor();
-        let tasks = [0, 1, 2].map(|i| {
+        // Tasks that are scheduled, and in no queue yet.
+        let executor = TestExecutor::new();
+        let owned = [0, 1, 2].map(|i| {
             let work = Probe {
                 polls: Rc::default(),
                 _held: Held::new(()),
             };
-            NewTask::new(executor.home(), work).attach(Key::from_int(i))
+            let task = NewTask::new(&executor.home, work).attach(Key::from_int(i));
+            task.wake();
+            task
         });
-        let names = tasks.each_ref().map(|task| task.task.as_raw());
-        let woken = Held::new(InjectQueue::new());
-        let threads = [vec![0, 1], vec![2]].map(|of_one: Vec<usize>| {
-            let shares: Vec<_> = of_one
-                .iter()
-                .map(|i| TaskRef::clone(&tasks[*i].task))
-                .collect();
-            let woken = woken.clone();
+        let scheduled = RunQueue::new();
+        scheduled.append(&executor.home.scheduler().0);
+        let tasks = [(); 3].map(|()| scheduled.pop().expect("each was woken"));
+        let names = tasks.each_ref().map(Runnable::as_ptr);
+        let inject = Held::new(InjectQueue::new());
+        let [first, second, third] = tasks;
+        let threads = [vec![first, second], vec![third]].map(|tasks| {
+            let inject = inject.clone();
             thread::spawn(move || {
-                let pushed: Vec<_> = shares.into_iter().map(|s| woken.push(s)).collect();
+                let pushed: Vec<_> = tasks.into_iter().map(|task| inject.push(task)).collect();
                 assert!(pushed.is_sorted_by(|a, b| a >= b), "it opened again");
             })
         });
         let queue = RunQueue::new();
-        let taken = || std::iter::from_fn(|| queue.pop()).map(|task| task.as_raw());
-        queue.append(&woken);
+        let taken = || std::iter::from_fn(|| queue.pop()).map(|task| task.as_ptr());
+        queue.append(&inject);
         let mut took: Vec<_> = taken().collect();
-        queue.append(&woken);
+        queue.append(&inject);
         took.extend(taken());
-        woken.close();
-        assert!(woken.is_empty());
+        inject.close();
+        assert!(inject.is_empty());
         for t in threads {
             t.join().unwrap();
         }
-        queue.append(&woken);
+        queue.append(&inject);
         assert!(queue.is_empty(), "pushed after the end");
         let place = |i: usize| took.iter().position(|name| *name == names[i]);
         assert!(place(1).is_none() || place(0) < place(1), "out of order");
@@ -350,7 +315,7 @@ fn loom_what_is_pushed_is_taken_or_given_up() {
             took.iter()
                 .all(|name| took.iter().filter(|n| *n == name).count() == 1)
         );
-        // The tasks' own shares are the only ones left.
-        assert!(tasks.iter().all(|task| task.task.header().is_unique()));
+        // The owner's references are the only ones left.
+        assert!(owned.iter().all(Task::is_unique));
     });
 }
