@@ -1,30 +1,23 @@
 use super::*;
 use crate::wake::mailbox::{Mailbox, Notifier};
-use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::thread;
 
-/// Records that it is dropped, in a cell whose accesses loom checks.
-struct Guard(Arc<UnsafeCell<bool>>);
+/// Records that it is dropped. The flag is relaxed, so loom shows an old value to a reader that is not
+/// ordered after the drop.
+struct Guard(Arc<AtomicBool>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.with_mut(|dropped| {
-            // SAFETY: loom fails the model if an access is not ordered with the others.
-            assert!(!unsafe { dropped.replace(true) }, "dropped twice")
-        });
+        assert!(!self.0.swap(true, Relaxed), "dropped twice");
     }
 }
 
-fn guard() -> (Guard, Arc<UnsafeCell<bool>>) {
-    let dropped = Arc::new(UnsafeCell::new(false));
+fn guard() -> (Guard, Arc<AtomicBool>) {
+    let dropped = Arc::new(AtomicBool::new(false));
     (Guard(dropped.clone()), dropped)
-}
-
-fn is_dropped(guard: &UnsafeCell<bool>) -> bool {
-    // SAFETY: loom fails the model if this read is not ordered with the write.
-    guard.with(|dropped| unsafe { *dropped })
 }
 
 /// A cancellation races with a task's end: one wins, and the work is dropped before the handle yields.
@@ -47,7 +40,7 @@ fn loom_cancelling_races_completion() {
             Err(e) => assert_eq!(e, JoinError::Cancelled),
         }
         assert!(
-            is_dropped(&dropped),
+            dropped.load(Relaxed),
             "the handle yielded before the work was dropped"
         );
         task.join().unwrap();
@@ -72,7 +65,7 @@ fn loom_a_detached_task_goes_on() {
         });
         drop(handle);
         task.join().unwrap();
-        assert!(is_dropped(&dropped));
+        assert!(dropped.load(Relaxed));
     });
 }
 
@@ -97,7 +90,7 @@ fn loom_a_dropped_task_fails_its_handle() {
                 Err(JoinError::DomainTerminated { domain: 3 })
             );
             task.join().unwrap();
-            assert!(is_dropped(&dropped));
+            assert!(dropped.load(Relaxed));
         });
     }
 }
