@@ -180,7 +180,8 @@ impl Drop for Task {
 
 /// A task that is not yet attached, which only [`poll`](Self::poll) polls. Dropping it drops the work.
 pub(crate) struct NewTask<'a, S: Schedule, W: Work> {
-    /// The owner's reference, to a `RawTask<W>`.
+    /// The owner's reference, to a `RawTask<W>`. An `Option` here would make `end` safe, and cost a call
+    /// that is ready at once 20 instructions of 185.
     owner: ManuallyDrop<OwnerRef>,
     home: &'a Home<S>,
     _work: PhantomData<W>,
