@@ -39,6 +39,17 @@ unsafe fn enter_with<R>(body: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Opt
     CURRENT.with(|current| unsafe { current.enter_with(body) })
 }
 
+/// Runs the body of a primitive that neither allocates nor runs code of the user's, with the executor
+/// of the calling thread. Does nothing if it owns none.
+///
+/// # Safety
+/// `body` runs neither OCaml code nor code of the user's.
+#[inline]
+unsafe fn with_executor<R>(body: impl FnOnce(&Core) -> R) -> Option<R> {
+    // SAFETY: by this function's contract nothing empties the place while `body` uses the reference.
+    CURRENT.with(|current| unsafe { current.get().map(body) })
+}
+
 /// Returns the key that OCaml passed.
 fn key(value: RawValue) -> Key {
     Key::from_int(ffi::int_val(value))
@@ -133,7 +144,8 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
 /// `refill_budget : unit -> unit` (noalloc): the loop has come back from its wait, and has a new budget.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_refill_budget(_unit: RawValue) -> RawValue {
-    context::with_current(|core| core.budget.refill());
+    // SAFETY: it reads the clock and sets fields.
+    unsafe { with_executor(|core| core.budget.refill()) };
     UNIT
 }
 
@@ -141,16 +153,21 @@ extern "C" fn lwt_interop_refill_budget(_unit: RawValue) -> RawValue {
 /// are due.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_budget_is_exhausted(_unit: RawValue) -> RawValue {
-    ffi::bool(context::with_current(|core| core.budget.is_exhausted()).unwrap_or(true))
+    // SAFETY: it reads a field.
+    let exhausted = unsafe { with_executor(|core| core.budget.is_exhausted()) };
+    ffi::bool(exhausted.unwrap_or(true))
 }
 
 /// `consume_budget : unit -> bool` (noalloc): consumes a unit of the budget. Whether some is left.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
-    let is_left = context::with_current(|core| {
-        core.budget.consume();
-        !core.budget.is_exhausted()
-    });
+    // SAFETY: it reads the clock and sets fields.
+    let is_left = unsafe {
+        with_executor(|core| {
+            core.budget.consume();
+            !core.budget.is_exhausted()
+        })
+    };
     ffi::bool(is_left.unwrap_or(false))
 }
 
@@ -158,7 +175,8 @@ extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
     let messages = ffi::int_val(messages) as u64;
-    context::with_current(|core| core.shared.counters.messages_in.add(messages));
+    // SAFETY: it adds to a counter.
+    unsafe { with_executor(|core| core.shared.counters.messages_in.add(messages)) };
     UNIT
 }
 
@@ -167,8 +185,10 @@ extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_should_continue(has_work: RawValue) -> RawValue {
     let has_work = ffi::int_val(has_work) != 0;
-    let goes_on =
-        context::with_current(|core| !core.budget.is_exhausted() && (has_work || core.has_work()));
+    // SAFETY: it reads fields.
+    let goes_on = unsafe {
+        with_executor(|core| !core.budget.is_exhausted() && (has_work || core.has_work()))
+    };
     ffi::bool(goes_on.unwrap_or(false))
 }
 
@@ -185,14 +205,16 @@ unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
 /// `park : unit -> bool` (noalloc): whether the loop may sleep now.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_park(_unit: RawValue) -> RawValue {
-    ffi::bool(context::with_current(Core::park).unwrap_or(true))
+    // SAFETY: it looks at queues, and may spin.
+    ffi::bool(unsafe { with_executor(Core::park) }.unwrap_or(true))
 }
 
 /// `clear_notification : unit -> bool` (noalloc): clears the descriptor, which the loop has seen. `false` in the
 /// child of a fork, which must not take the parent's wake-up.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_clear_notification(_unit: RawValue) -> RawValue {
-    ffi::bool(context::with_current(|core| core.shared.clear_notifier()).is_some())
+    // SAFETY: it reads from a descriptor.
+    ffi::bool(unsafe { with_executor(|core| core.shared.clear_notifier()) }.is_some())
 }
 
 /// `cancel_call : int -> unit`: the promise of this call has been cancelled. Destructors of the user's
@@ -207,7 +229,8 @@ unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
 /// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
-    context::with_current(|core| core.release_call(key(call)));
+    // SAFETY: the call is resolved, so no work of the user's is attached.
+    unsafe { with_executor(|core| core.release_call(key(call))) };
     UNIT
 }
 

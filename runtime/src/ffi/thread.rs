@@ -24,7 +24,8 @@ pub(crate) struct Place<T> {
 }
 
 const BORROW: u64 = 1;
-const STUB: u64 = 1 << 32;
+/// More than there can be borrows on a stack, and small enough for an operand of an instruction.
+const STUB: u64 = 1 << 24;
 
 /// Counts a use until it is dropped.
 struct Use<'a, const N: u64>(&'a Cell<u64>);
@@ -98,6 +99,17 @@ impl<T> Place<T> {
         // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
         // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
         Some(f(unsafe { &*value }))
+    }
+
+    /// Returns the value, if there is one. Costs less than [`with`](Self::with).
+    ///
+    /// # Safety
+    /// The reference is not used after anything that may empty the place: code of the user's, or OCaml.
+    #[inline]
+    pub(crate) unsafe fn get(&self) -> Option<&T> {
+        // SAFETY: the pointer is null or comes from the box that `set` leaked, which `take` alone frees. By
+        // this function's contract it does not while the reference is used.
+        unsafe { self.value.get().as_ref() }
     }
 
     /// Runs `f` with a token if OCaml has called into Rust on this thread.
