@@ -80,7 +80,7 @@ let domain_descriptors () =
         on_domain (fun () -> Lwt.map ignore (Rust.yield_n 2 "")))
   in
   all_name_the_cause "a domain" failures;
-  Expect.that "some failed for want of the executor's descriptor"
+  Expect.that "some failed for lack of the executor's descriptor"
     (List.exists
        (function
          | Failure text -> Expect.is_part text ~part:"cannot have an executor"
@@ -171,7 +171,7 @@ let () =
     [
       ( "faults",
         [
-          Alcotest.test_case "tokio cannot start for want of descriptors or threads"
+          Alcotest.test_case "tokio cannot start for lack of descriptors or threads"
             `Quick tokio;
           plain "Domain 0's blocking pool cannot start a thread" ocaml_blocking_pool;
           plain "tokio's blocking pool cannot start a thread" tokio_blocking_pool;

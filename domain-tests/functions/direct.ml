@@ -96,7 +96,7 @@ module Cases (S : Style.S) = struct
       case "a cancelled call resumes its fiber" cancelled;
     ]
 
-  (* Not for [Lwt_direct], which resumes a fiber only in a later turn of the loop. *)
+  (* Not for [Lwt_direct], which resumes a fiber only in a later iteration of the loop. *)
   let at_the_end = case "the domain's end resumes its fibers" domain_ends
 end
 

@@ -165,8 +165,8 @@ let wrong_types () =
   let* () = wrong_thing "a handle" (Handle.current ()) in
   let* () = wrong_thing "an option of a thing" (Some thing) in
   let* () =
-    wrong_thing "a value of another Rust type" ~part:", found an Opaque<alloc::string::String>"
-      (Rust.other_thing ())
+    wrong_thing "a value of another Rust type"
+      ~part:", found an Opaque<alloc::string::String>" (Rust.other_thing ())
   in
   let* () = wrong_handle "an int" (Domain.self () :> int) in
   let* () = wrong_handle "a string" "text, and more than two words of it" in
@@ -198,21 +198,21 @@ let operations () =
   Expect.int "hash" (Hashtbl.hash a) (Hashtbl.hash b);
   Lwt.return_unit
 
-(* Dropping values counts towards the budget of a turn. *)
-let turns () =
+(* Dropping values counts towards the budget. *)
+let iterations () =
   let tag = tag () and n = 200 in
   make n (fun () -> Rust.thing_slow tag 500);
   Gc.full_major ();
-  let rec go turns =
+  let rec go iterations =
     match Array.length (Rust.things_dropped tag) with
-    | dropped when dropped = n -> Lwt.return turns
+    | dropped when dropped = n -> Lwt.return iterations
     | _ ->
         let* () = Lwt.pause () in
-        go (turns + 1)
+        go (iterations + 1)
   in
-  let* turns = go 0 in
-  (* A turn drops about eight. *)
-  Expect.that "the loop had many turns" (turns >= n / 32);
+  let* iterations = go 0 in
+  (* An iteration drops about eight. *)
+  Expect.that "the loop had many iterations" (iterations >= n / 32);
   Lwt.return_unit
 
 let cases ~scale =
@@ -227,5 +227,5 @@ let cases ~scale =
     case "opaque values: destructors may spawn tasks" spawning;
     case "opaque values: a value of another type is an error" wrong_types;
     case "opaque values: they can be neither compared nor marshalled" operations;
-    alone "opaque values: dropping many shares the loop" turns;
+    alone "opaque values: dropping many shares the loop" iterations;
   ]

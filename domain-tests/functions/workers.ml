@@ -46,7 +46,8 @@ let with_workers f =
 
 let no_worker what workers tag =
   let part =
-    "no domain takes this call: none has joined, or all have terminated, 7 came back"
+    "no domain takes this call: none has joined, or all have left or terminated; call \
+     Workers::join on a domain, 7 came back"
   in
   Expect.error what ~part (Rust.workers_call workers tag 7 0)
 

@@ -5,7 +5,7 @@ open Lwt.Syntax
 open Everywhere
 
 let collect = Collector.collect
-let () = Collector.between_turns ()
+let () = Collector.between_iterations ()
 let text i = String.init (1 + (i mod 50)) (fun k -> Char.chr (97 + ((i + k) mod 26)))
 
 let kept () =

@@ -4,11 +4,11 @@ open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
 
-(* The budget of a turn is 1 ms, the clock is read after every 8 units, and each kind of work may
+(* The budget is 1 ms, the clock is read after every 8 units, and each kind of work may
    exceed the budget by one unit. A unit takes at least 50 microseconds, so no more fit. On a slow
    machine fewer do. *)
 let microseconds = 50
-let most_in_a_turn = (1000 / microseconds) + 8 + 1
+let most_per_budget = (1000 / microseconds) + 8 + 1
 let total = 1_000
 
 (* The largest number of units between two waits of the loop. *)
@@ -34,9 +34,9 @@ let check what units work =
   let before = units () in
   let* most = most_between_waits units work in
   Expect.int (what ^ ": units") total (units () - before);
-  if most > most_in_a_turn then
-    Expect.failf "%s: %d units in one turn of the loop, expected at most %d" what most
-      most_in_a_turn;
+  if most > most_per_budget then
+    Expect.failf "%s: %d units in one iteration of the loop, expected at most %d" what
+      most most_per_budget;
   Lwt.return_unit
 
 let one_task () =

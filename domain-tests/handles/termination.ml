@@ -19,7 +19,9 @@ let rejected_by_termination what id p =
   | e -> raise e
 
 let check_error_text what id text =
-  Expect.string what (Printf.sprintf "domain %d terminated before the task did" id) text
+  Expect.string what
+    (Printf.sprintf "domain %d terminated before the task finished" id)
+    text
 
 let pending_tasks () =
   let other = other () in
@@ -94,7 +96,7 @@ let queued_messages () =
      check_error_text "task" other.id text;
      let* text = from_tokio in
      Expect.that "from tokio"
-       (text = Printf.sprintf "domain %d terminated before the task did" other.id
+       (text = Printf.sprintf "domain %d terminated before the task finished" other.id
        || text = Printf.sprintf "no domain %d" other.id);
      Expect.cancelled "cancelled" cancelled)
 

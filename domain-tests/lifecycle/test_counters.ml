@@ -8,7 +8,7 @@ let totals = Lwt_interop.totals
 (* Checks that [during before now] holds after [start], and that the totals are those of before
    after [stop]. *)
 let comes_and_goes ~during ~start ~stop () =
-  (* The domain has its executor from the first turn of its loop on. *)
+  (* The domain has its executor from the first iteration of its loop on. *)
   let* () = Lwt.pause () in
   let before = totals () in
   let* started = start () in

@@ -50,4 +50,4 @@ val with_terminating : Choice.t -> (Handle.t -> string Lwt.t) -> string Lwt.t
 val pauses : int -> unit Lwt.t
 
 val a_while : Choice.t -> unit Lwt.t
-(** A few turns of the loop, or a short timer. *)
+(** A few iterations of the loop, or a short timer. *)

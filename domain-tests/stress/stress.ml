@@ -10,7 +10,7 @@ module Pool = Lwt_interop.Pool
 let seed = ref 0
 let seconds = ref 60.
 let domains = ref 6
-let patience = ref 120 (* seconds *)
+let time_limit = ref 120 (* seconds *)
 
 let options =
   [
@@ -21,8 +21,8 @@ let options =
     ( "--domains",
       Arg.Set_int domains,
       "N  domains at a time, without their children (default 6)" );
-    ( "--patience",
-      Arg.Set_int patience,
+    ( "--time-limit",
+      Arg.Set_int time_limit,
       "S  an operation that takes longer hangs (default 120)" );
   ]
 
@@ -197,7 +197,7 @@ let () =
   (Lwt.async_exception_hook :=
      fun e -> Ledger.fail ("an exception that nothing handles: " ^ Printexc.to_string e));
   line "stress: seed %d, %g s. %s" !seed !seconds (replay ());
-  Ledger.watch ~seconds:!patience ~advice:(replay ());
+  Ledger.watch ~seconds:!time_limit ~advice:(replay ());
   Lwt_main.run (main ());
   if Ledger.failures () > 0 then (
     line "%s" (replay ());

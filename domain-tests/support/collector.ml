@@ -3,15 +3,15 @@ let collect n =
   else if n mod 7 = 0 then Gc.full_major ()
   else Gc.minor ()
 
-let between_turns () =
+let between_iterations () =
   Dlwt_rt.each_domain (fun () ->
       let n = ref 0 in
-      let turn () =
+      let step () =
         incr n;
         collect !n
       in
-      ignore (Lwt_main.Enter_iter_hooks.add_last turn : Lwt_main.Enter_iter_hooks.hook);
-      ignore (Lwt_main.Leave_iter_hooks.add_first turn : Lwt_main.Leave_iter_hooks.hook))
+      ignore (Lwt_main.Enter_iter_hooks.add_last step : Lwt_main.Enter_iter_hooks.hook);
+      ignore (Lwt_main.Leave_iter_hooks.add_first step : Lwt_main.Leave_iter_hooks.hook))
 
 let garbage i = String.init (1 + (i mod 50)) (fun k -> Char.chr (97 + ((i + k) mod 26)))
 

@@ -64,7 +64,7 @@ let nothing_left () =
   plain "every call is resolved, and Rust holds nothing" (fun () ->
       (* tokio drops cancelled futures on its own threads, with a delay. *)
       Expect.eventually_blocking (fun () ->
-          (* Domain 0 releases what it cancelled last in the next turn of its loop. *)
+          (* Domain 0 releases what it cancelled last in the next iteration of its loop. *)
           Lwt_main.run (Lwt.pause ());
           let t = Lwt_interop.totals () in
           t.calls_started = t.calls_resolved

@@ -23,7 +23,7 @@ let answer shift wanted i =
       if i mod 7 = 6 then failwith "no answer";
       Lwt.return (i + 1))
     (fun () ->
-      (* The clean-up of a cancelled call takes a turn of the loop, and a call may be cancelled
+      (* The clean-up of a cancelled call takes an iteration of the loop, and a call may be cancelled
          during its clean-up. *)
       let* () = if i mod 3 = 0 then Lwt.no_cancel (Lwt.pause ()) else Lwt.return_unit in
       shift.in_progress <- shift.in_progress - 1;

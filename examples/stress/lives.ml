@@ -12,12 +12,12 @@ let create ~slots ~seed =
   let slots = Array.init slots (fun _ -> Atomic.make None) in
   { slots; seed; started = 0; ended = 0 }
 
-(* The number of calls that a domain has under way. *)
+(* The number of calls that a domain has in progress. *)
 let fibers = 20
 let shortest = 0.05
 let longest = 0.5
 
-(* The work of a domain in its loop. Calls that are under way when it ends fail with
+(* The work of a domain in its loop. Calls that are in progress when it ends fail with
    [Domain_terminated]. *)
 let live t slot rng =
   let own = Handle.current () in

@@ -1,4 +1,4 @@
-(* Rust awaits a Lwt promise. If the promise is rejected, the same exception comes back from Rust.
+(* Rust awaits a Lwt promise. If the promise is rejected, Rust returns the same exception.
 
    Prints the length of a string that is promised later, then the exception of a promise that is
    rejected. *)

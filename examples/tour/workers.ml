@@ -1,4 +1,4 @@
-(* Domains that answer calls from tokio, as those of a server do: see [examples/http].
+(* Domains answer calls from tokio, as in a server: see [examples/http].
 
    Prints the sum of the squares from 1 to 10. Two domains compute the squares. *)
 

@@ -1,7 +1,7 @@
 (** Code that blocks, on Domain 0's blocking pool.
 
     A function that waits for a file, a lock or another process would stop its domain's
-    loop. Here it runs on a thread of its own, and the loop continues:
+    loop. Here it runs on a thread of the pool, and the loop continues:
 
     {[
       open Lwt.Syntax
@@ -22,25 +22,26 @@
     out. The queue holds at most 256 functions; {!run}, {!submit} and {!try_submit} differ
     in what happens beyond that.
 
-    All three may be called in the loop of any domain, to which their promises belong.
-    Cancelling a promise keeps its function from starting; a function that has started
-    runs to its end. If the domain terminates, those of its functions that have not
-    started never do, and their promises are rejected with [Domain_terminated]. If the
+    These functions may be called in the loop of any domain. The promise belongs to that
+    domain. Cancelling a promise keeps its function from starting; a function that has
+    started runs to its end. If the domain terminates, those of its functions that have
+    not started never do, and their promises are rejected with [Domain_terminated]. If the
     operating system has no thread for the pool, the promise is rejected with [Failure].
 *)
 
 val run : (unit -> 'a) -> 'a Lwt.t
-(** [run f] runs [f] on the blocking pool. The promise is fulfilled with the value that
-    [f] returns, or rejected with the exception that [f] raises. If the queue is full, [f]
-    waits outside it, and [run] accepts any number of such functions.
+(** [run f] is a promise for the result of [f], which runs on the blocking pool: it is
+    fulfilled with the value that [f] returns, or rejected with the exception that [f]
+    raises. If the queue is full, [f] waits outside it, and [run] accepts any number of
+    such functions.
 
     @raise Wrong_thread if the calling thread is not the one that runs its domain's loop.
     @raise Domain_terminated if the domain is terminating. *)
 
 val submit : (unit -> 'a) -> 'a Lwt.t Lwt.t
-(** [submit f] waits for room in the queue and is then fulfilled with the promise that
-    [run f] would be. A producer that waits for it before its next call cannot get ahead
-    of the pool by more than the queue:
+(** [submit f] is fulfilled, once the queue has room, with the promise that [run f] would
+    be. A producer that waits for it before its next call cannot get ahead of the pool by
+    more than the queue:
 
     {[
       open Lwt.Syntax
@@ -56,7 +57,8 @@ val submit : (unit -> 'a) -> 'a Lwt.t Lwt.t
             Lwt.return (lines + rest)
     ]}
 
-    Cancelling it keeps [f] from starting. It raises like {!run}. *)
+    Cancelling the promise of [submit f] keeps [f] from starting. [submit] raises like
+    {!run}. *)
 
 val try_submit : (unit -> 'a) -> 'a Lwt.t option
 (** [try_submit f] is [Some (run f)] if the queue has room, and otherwise [None], without

@@ -279,9 +279,9 @@ let wrong_thread state =
   raise
     (Errors.Wrong_thread
        (Printf.sprintf
-          "domain %d: asynchronous Rust belongs to %s the domain's Lwt loop, and was \
-           used on thread %d. Use it in the loop; code under Lwt_preemptive.detach gets \
-           there with Lwt_preemptive.run_in_main"
+          "domain %d: Rust functions and Lwt_interop must be used on %s the domain's Lwt \
+           loop, and were used on thread %d. Call them in the loop: code under \
+           Lwt_preemptive.detach uses Lwt_preemptive.run_in_main"
           id where me))
 
 (* [in_loop] says that the calling thread runs the domain's loop. Without it the executor is made

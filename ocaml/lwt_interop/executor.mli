@@ -14,9 +14,9 @@
            finished)
     ]}
 
-    A domain gets its executor when it first runs a Lwt loop or calls an asynchronous Rust
-    function, and keeps it until it terminates. The executor belongs to the thread that
-    made it, which is the one that runs the domain's loop. *)
+    A domain gets its executor when it first runs a Lwt loop or calls Rust, and keeps it
+    until it terminates. The executor belongs to the thread that made it, which is the one
+    that runs the domain's loop. *)
 
 type fate =
   | Run  (** The job runs, in the loop of the domain. *)

@@ -40,31 +40,31 @@ val equal : t -> t -> bool
 (** {1 Sending work} *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn h f] runs [f] in the loop of the domain [h]. It is a promise of the calling
-    domain, which is resolved like the promise that [f] returns: with the same value, or
-    with the same exception.
+(** [spawn h f] is a promise of the calling domain for the result of [f], which runs in
+    the loop of the domain [h]. It is resolved like the promise that [f] returns: with the
+    same value, or with the same exception.
 
     [f] and its result move to another domain, so what they refer to should be immutable,
-    or no longer be used by the sender. Promises must not be among it: a promise can only
-    be used in its own domain.
+    or no longer be used by the sender. They must not refer to promises: a promise can
+    only be used in its own domain.
 
     Cancelling the promise cancels the one that [f] has returned; if [f] has not started,
     it never does. If [h] is not in [Lwt_main.run] at the moment, [f] runs when [h] is in
     it next.
 
     If one of the two domains terminates before there is a result, the promise is rejected
-    with [Domain_terminated], which names that domain. If it is the caller's, [f]
-    continues. A function that never waits, so that its promise is resolved when it
-    returns, has then not been called on the domain that terminated: it can safely be sent
-    to another one.
+    with [Domain_terminated], which names that domain. If the caller's domain terminates,
+    [f] continues. If [h] terminates and [f] is a function that never waits (its promise
+    is resolved when it returns), [f] has not run, and can safely be sent to another
+    domain.
 
     @raise Wrong_thread if the calling thread is not the one that runs its domain's loop.
     @raise Domain_terminated if the calling domain is terminating. *)
 
 val post : t -> (unit -> unit) -> bool
-(** [post h f] runs [f] in the loop of the domain [h], without a result. It is [false] if
-    [h] has terminated; then [f] is never called. It may be [true] although [h] terminates
-    before [f] could run. An exception that [f] raises goes to the
+(** [post h f] sends [f] to the loop of [h], and is [true] if [h] accepted it. It is
+    [false] if [h] has terminated; then [f] is never called. It may be [true] although [h]
+    terminates before [f] could run. An exception that [f] raises goes to the
     [Lwt.async_exception_hook] of [h].
 
     Every thread of every domain may call it, with or without a Lwt loop. *)

@@ -10,10 +10,10 @@
     ]}
 
     Every domain can call it: Domain 0, a domain from [Domain.spawn] that runs
-    [Lwt_main.run], and the domains of a {!Pool}. Each runs its own Lwt loop, and in it
-    the Rust futures of the calls that it has made. A promise belongs to the domain that
-    made it, and cannot be used in another one. Work and values move between domains
-    through {!Handle.spawn}, {!Pool.spawn} and {!Channel}:
+    [Lwt_main.run], and the domains of a {!Pool}. Each domain runs its own Lwt loop, which
+    also polls the Rust futures of the calls that the domain has made. A promise belongs
+    to the domain that made it, and cannot be used in another one. Work and values move
+    between domains through {!Handle.spawn}, {!Pool.spawn} and {!Channel}:
 
     {[
       external my_async_func : unit -> unit Lwt.t = "my_async_func"
@@ -60,13 +60,13 @@ exception
 (** A function that is marked [#[func(raise)]] returned an error. *)
 
 exception Domain_terminated of int
-(** The domain with this number, which was to do the work, or waited for it, has
-    terminated. *)
+(** The domain with this number has terminated. It was to do the work, or was waiting for
+    it. *)
 
 exception Wrong_thread of string
-(** Asynchronous Rust, or a function of this library that returns a promise, was called on
-    a thread that does not run its domain's Lwt loop. The text says which threads these
-    are and what to do. *)
+(** A Rust function, {!Handle.current}, or a function of this library that returns a
+    promise, was called on a thread that does not run its domain's Lwt loop. The text
+    names the domain and the thread, and says what to do. *)
 
 (** {1 Totals} *)
 
@@ -78,7 +78,7 @@ type totals = {
   roots : int;  (** OCaml values that Rust values keep alive. *)
   slots : int;
       (** Slots in use in the domains' slot maps: for calls whose promises are pending,
-          and for promises that Rust awaits. *)
+          for promises that Rust awaits, and for spawned tasks. *)
   tasks : int;  (** Rust tasks on the domains' executors. *)
   messages : int;  (** Messages from Rust that their domains have not received. *)
   tokio_tasks : int;  (** Tasks on tokio, including the program's own. *)

@@ -35,8 +35,9 @@ val create : ?domains:int -> ?minor_heap:int -> unit -> t
     @raise Invalid_argument if [domains] or [minor_heap] is less than 1.
     @raise Failure
       if OCaml cannot start another domain (it allows 128 at a time, unless
-      [OCAMLRUNPARAM=d=] says more), or a domain cannot have an executor. The domains that
-      have been started terminate before.
+      [OCAMLRUNPARAM=d=] says more), or the operating system has no descriptors or threads
+      for a domain's executor. The domains that were already started have terminated when
+      [create] raises.
     @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
     @raise Domain_terminated if the calling domain is terminating. *)
 
@@ -55,10 +56,11 @@ val handle : t -> int -> Handle.t
     they behave, and raise, like {!Handle.spawn}. *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn pool f] runs [f] on the domain that has the fewest unfinished functions. *)
+(** [spawn pool f] is a promise for the result of [f], which runs on the domain that has
+    the fewest unfinished functions. *)
 
 val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
-(** [spawn_on pool i f] runs [f] on domain [i].
+(** [spawn_on pool i f] is a promise for the result of [f], which runs on domain [i].
 
     @raise Invalid_argument if there is no domain [i]. *)
 
@@ -69,12 +71,12 @@ val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
 (** {1 Replacing domains} *)
 
 val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
-(** [replace pool i hand_over] starts a new domain and makes it domain [i] of [pool]. What
-    is spawned on domain [i] from now on runs on the new one, and no work is lost. Then it
-    calls [hand_over old], which may move state or connections from the old domain to the
-    new one. When the promise of [hand_over] is resolved, the old domain finishes its work
-    and terminates. The promise of [replace] is fulfilled when it has. It cannot be
-    cancelled.
+(** [replace pool i hand_over] starts a new domain and makes it domain [i] of [pool].
+    Functions spawned on domain [i] from then on run on the new domain, and no work is
+    lost. Then [replace] calls [hand_over old], which may move state or connections from
+    the old domain to the new one. When the promise of [hand_over] is resolved, the old
+    domain finishes its work and terminates; then the promise of [replace] is fulfilled.
+    That promise cannot be cancelled.
 
     If [hand_over] fails, the old domain terminates all the same, and the promise is
     rejected afterwards. If the old domain's loop has failed, the promise is rejected with
@@ -91,9 +93,9 @@ val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
 
 val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 (** [shutdown pool] makes [pool] accept no more work, waits until its domains have
-    finished theirs, and terminates them. It is fulfilled when they have terminated. What
-    other domains send at the same time either runs, subject to the deadline, or is
-    rejected with {!Shut_down}.
+    finished theirs, and terminates them. It is fulfilled when they have terminated. Work
+    that other domains send meanwhile either runs, subject to the deadline, or is rejected
+    with {!Shut_down}.
 
     With [deadline], work that is unfinished after so many seconds is cancelled, as by
     [Lwt.cancel]. Work that does not finish although it is cancelled has [grace] seconds

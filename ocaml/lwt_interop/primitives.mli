@@ -69,7 +69,8 @@ val is_first_thread : unit -> bool
 val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, string) result
 (** [executor_open id even odd] makes the executor of the calling domain, whose number is
     [id], and makes the calling thread its owner. The descriptor becomes readable when
-    another thread wakes the sleeping loop. *)
+    another thread wakes the sleeping loop. [Error] carries the reason, and the remedy if
+    the operating system refused. *)
 
 val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures. *)

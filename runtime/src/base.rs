@@ -1,4 +1,4 @@
-//! The ground floor: what needs neither OCaml nor domains.
+//! Code that needs neither OCaml nor domains.
 
 pub(crate) mod counters;
 pub(crate) mod error;

@@ -8,6 +8,7 @@ pub(crate) mod executor;
 pub(crate) mod garbage;
 pub(crate) mod handle;
 pub(crate) mod join;
+pub(crate) mod message;
 pub(crate) mod registry;
 pub(crate) mod shared;
 pub(crate) mod waits;
@@ -20,8 +21,9 @@ use crate::base::error::{CallError, DomainTerminated, JoinError, TokenError};
 use crate::base::panic::catch_unwind;
 use crate::domain::dispatch::send;
 use crate::domain::join::JoinHandle;
+use crate::domain::message::Message;
 use crate::domain::registry::registry;
-use crate::domain::shared::{Message, Shared};
+use crate::domain::shared::Shared;
 use crate::ffi::token::RuntimeToken;
 use std::fmt;
 use std::future::Future;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 
 pub use crate::domain::context::with_token;
 
-/// Names an OCaml domain that has an executor. Cheap to clone; any thread may hold one, and it may
+/// A handle to an OCaml domain that has an executor. Cheap to clone; any thread may hold one, and it may
 /// outlive its domain. As an argument of a `#[func]` it is a `Lwt_interop.Handle.t`.
 #[derive(Clone)]
 pub struct Domain {
@@ -101,14 +103,14 @@ impl Domain {
         self.shared.counters.stats()
     }
 
-    /// Spawns a task on the domain: `factory` travels there, and the future that it makes, which need not
-    /// be `Send`, is polled and dropped there. Any thread, never blocks. Costs a few allocations, and a
-    /// system call if the domain sleeps.
+    /// Returns a handle of a new task on the domain: `factory` is sent to it, and the future that it
+    /// makes is polled and dropped there and need not be `Send`. Any thread, never blocks. Costs a few
+    /// allocations, and a system call if the domain sleeps.
     ///
     /// A domain that does not run its Lwt loop at the moment starts the task when it next does.
     ///
     /// # Errors
-    /// The domain has terminated; the factory comes back.
+    /// Fails with the factory if the domain has terminated.
     pub fn spawn<F, Fut, T>(&self, factory: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce() -> Fut + Send + 'static,
@@ -125,11 +127,11 @@ impl Domain {
         }
     }
 
-    /// Runs `f` on the domain with its [`RuntimeToken`], between two polls of tasks. Any thread, never
-    /// blocks. `f` must not block either.
+    /// Sends `f` to the domain, which runs it with its [`RuntimeToken`], between two polls of tasks.
+    /// Returns a handle of the outcome. Any thread, never blocks. `f` must not block either.
     ///
     /// # Errors
-    /// The domain has terminated; the closure comes back.
+    /// Fails with the closure if the domain has terminated.
     pub fn call<F, T>(&self, f: F) -> Result<JoinHandle<T>, DomainTerminated<F>>
     where
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
@@ -145,9 +147,10 @@ impl Domain {
         }
     }
 
-    /// Like [`call`](Domain::call), but waits for the outcome without `.await`. For Rust threads and
-    /// tokio's blocking pool; a tokio worker that calls it serves nothing else meanwhile. If the calling
-    /// thread's recent waits were short, it spins for up to 50 us before it sleeps.
+    /// Runs `f` on the domain, as [`call`](Domain::call) does, and blocks until it has a result. Returns
+    /// it. For Rust threads and tokio's blocking pool; a tokio worker that calls it serves nothing else
+    /// meanwhile. If the calling thread's recent waits were short, it spins for up to 50 us before it
+    /// sleeps.
     ///
     /// # Errors
     /// The domain has terminated, `f` panicked, or the calling thread runs a domain's loop.

@@ -24,8 +24,8 @@ pub struct Totals {
     /// The number of OCaml values that Rust keeps alive: [`Rooted`](crate::Rooted), promises, functions,
     /// exceptions.
     pub roots: u64,
-    /// The number of taken slots in the domains' tables of calls, waits and tasks: a call has one until
-    /// OCaml has resolved its promise, a promise that Rust waits for until Rust has its outcome.
+    /// The number of slots in use in the domains' tables. A call has one until OCaml has resolved its
+    /// promise, an awaited promise until Rust has its outcome, a spawned task until it is dropped.
     pub slots: u64,
     /// The number of tasks of the domains' executors that have not been dropped: of calls, of
     /// [`Domain::spawn`](crate::Domain::spawn) and of

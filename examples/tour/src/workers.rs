@@ -14,8 +14,8 @@ pub fn workers_join(f: OCamlAsyncFunc<(isize,), isize>) -> Result<(), TokenError
     Ok(())
 }
 
-/// Asks for the squares up to that of `last`, on tokio, and returns their sum. Each call goes to the
-/// domain with the fewest calls under way.
+/// Returns the sum of the squares from 1 to `last`, on tokio. Each call goes to the domain with the
+/// fewest calls in progress.
 #[func(tokio, raise)]
 pub async fn workers_sum(last: isize) -> Result<isize, Box<dyn Error + Send + Sync>> {
     let calls: Result<Vec<_>, _> = (1..=last).map(|n| SQUARES.call((n,))).collect();

@@ -4,7 +4,7 @@ use crate::base::panic::Panic;
 use std::fmt;
 use thiserror::Error;
 
-/// Why the OCaml runtime cannot be used here.
+/// The error of code that needs the OCaml runtime on a thread that cannot use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -28,8 +28,8 @@ pub enum TokenError {
     },
     /// The domain has terminated, and its executor with it.
     #[error(
-        "domain {domain} has terminated its executor: the OCaml runtime cannot be used through it \
-         any more"
+        "domain {domain} has terminated, and its executor with it: the OCaml runtime can no longer be \
+         used on its thread"
     )]
     DomainTerminated {
         /// The unique id of the domain.
@@ -47,7 +47,7 @@ pub enum TokenError {
     },
 }
 
-/// The domain has terminated. Carries the work that could not be handed to it.
+/// The error of work for a domain that has terminated. Carries that work.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[error("domain {domain} has terminated")]
 pub struct DomainTerminated<W> {
@@ -66,7 +66,7 @@ impl<W> fmt::Debug for DomainTerminated<W> {
     }
 }
 
-/// Why a task that was spawned did not yield a value.
+/// The error of a task that yielded no value.
 ///
 /// Returned by a `#[func(raise)]`, it is raised as `Domain_terminated` or `Rust_panic`, or else as
 /// `Rust_error`.
@@ -74,7 +74,7 @@ impl<W> fmt::Debug for DomainTerminated<W> {
 #[non_exhaustive]
 pub enum JoinError {
     /// The domain of the task terminated before the task finished.
-    #[error("domain {domain} terminated before the task did")]
+    #[error("domain {domain} terminated before the task finished")]
     DomainTerminated {
         /// The unique id of the domain.
         domain: u64,
@@ -103,8 +103,8 @@ impl<W> From<DomainTerminated<W>> for JoinError {
     }
 }
 
-/// Why [`Domain::call_blocking`](crate::Domain::call_blocking) returned no value. `F` is the closure
-/// that it was given.
+/// The error of [`Domain::call_blocking`](crate::Domain::call_blocking). `F` is the closure that it was
+/// given.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum CallError<F> {

@@ -3,7 +3,7 @@
 //! The tables of a domain, of calls, waits and tasks, are slot maps. The crates `slab`, `slotmap` and
 //! `generational-arena` do not have what these need together:
 //!
-//! - A key travels through OCaml as an immediate `int` of 63 bits, never negative.
+//! - OCaml holds a key as an immediate `int` of 63 bits, never negative.
 //! - A key that OCaml still has never finds a later entry. `slab` reuses its keys, and generations that
 //!   wrap around do so in the end: here a slot whose generations are used up is retired.
 //! - The slot that was freed last is used first: it is in the cache.

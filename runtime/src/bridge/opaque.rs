@@ -52,7 +52,7 @@ impl<T: Send + Sync + 'static> Opaque<T> {
         Opaque(Arc::new(value))
     }
 
-    /// Returns the reference.
+    /// Returns the `Arc` that holds the value.
     pub fn into_arc(self) -> Arc<T> {
         self.0
     }

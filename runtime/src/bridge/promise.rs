@@ -8,7 +8,7 @@ use crate::domain::Domain;
 use crate::domain::context::{self, with_entered};
 use crate::domain::core::Core;
 use crate::domain::dispatch::{post, send};
-use crate::domain::shared::Message;
+use crate::domain::message::Message;
 use crate::ffi::batch::Request;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::converted::{from_value, to_value};
@@ -126,7 +126,8 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
         }
     }
 
-    /// From now on, dropping this future before it is ready cancels the promise, as `Lwt.cancel` does.
+    /// Returns this future, changed so that dropping it before it is ready cancels the promise, as
+    /// `Lwt.cancel` does.
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancel_on_drop = true;
         self
@@ -175,8 +176,7 @@ impl<T: FromValue + 'static> Future for PromiseFuture<T> {
     type Output = Result<T, OCamlException>;
 
     /// # Panics
-    /// Polled where there is no domain's executor, which takes an executor of the caller's own on a
-    /// domain's thread.
+    /// Panics if polled outside of a domain's executor, for example by `block_on` on a domain's thread.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = with_entered(|core, token| {
             let outcome = match std::mem::replace(&mut self.state, State::Done) {
@@ -246,8 +246,8 @@ impl<T> fmt::Debug for PromiseFuture<T> {
     }
 }
 
-/// Resolves a [`Promise`], from any thread: the value travels to the promise's domain, is converted
-/// there, and its loop resolves the promise.
+/// The resolver of a [`Promise`], usable on any thread. The value is sent to the promise's domain and
+/// converted there, and that domain's loop resolves the promise.
 ///
 /// Dropping it rejects the promise with `Rust_error`.
 pub struct Resolver<T> {
@@ -261,7 +261,7 @@ impl<T: ToValue + Send + 'static> Resolver<T> {
     /// Fulfils the promise. If OCaml has cancelled it meanwhile, the value is dropped.
     ///
     /// # Errors
-    /// The promise's domain has terminated; the value comes back.
+    /// Fails with the value if the promise's domain has terminated.
     pub fn resolve(mut self, value: T) -> Result<(), DomainTerminated<T>> {
         let key = self.key.take().expect("used once");
         match send(self.home.shared(), Fulfill { key, value }) {
@@ -278,7 +278,7 @@ impl<T> Resolver<T> {
     /// Rejects the promise with the exception that `error` becomes in a `#[func(raise)]`.
     ///
     /// # Errors
-    /// The promise's domain has terminated.
+    /// Fails if the promise's domain has terminated.
     pub fn reject(
         mut self,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,

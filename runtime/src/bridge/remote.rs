@@ -8,7 +8,7 @@ use crate::domain::Domain;
 use crate::domain::context;
 use crate::domain::dispatch::send;
 use crate::domain::join::{self, JoinHandle, Joined};
-use crate::domain::shared::Message;
+use crate::domain::message::Message;
 use crate::ffi::root::Closure;
 use crate::ffi::token::RuntimeToken;
 use crate::value::exception::{OCamlException, RemoteError};
@@ -56,7 +56,7 @@ where
     /// outcome. Any thread, never blocks. Costs as much as [`Domain::spawn`], and a round of the loop.
     ///
     /// # Errors
-    /// The domain has terminated; the arguments come back.
+    /// Fails with the arguments if the domain has terminated.
     pub fn call(&self, args: A) -> Result<RemoteCall<R>, DomainTerminated<A>> {
         self.call_with(args, ())
     }
@@ -97,12 +97,12 @@ pub struct RemoteCall<R> {
 
 impl<R> RemoteCall<R> {
     /// Cancels the promise that the function returned, as `Lwt.cancel` does, or keeps the function from
-    /// being called. Any thread, more than once if need be.
+    /// being called. May be called on any thread and more than once.
     pub fn cancel(&mut self) {
         self.handle.cancel();
     }
 
-    /// From now on, dropping this future [cancels](Self::cancel) the call.
+    /// Returns this future, changed so that dropping it [cancels](Self::cancel) the call.
     #[must_use = "dropping it cancels the call"]
     pub fn cancel_on_drop(self) -> Self {
         RemoteCall {
@@ -110,7 +110,7 @@ impl<R> RemoteCall<R> {
         }
     }
 
-    /// Lets the call go on without this future.
+    /// Drops the future without cancelling the call.
     pub fn detach(self) {
         self.handle.detach();
     }

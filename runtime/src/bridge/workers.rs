@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// Domains that do the same work for callers on any thread, such as the domains of a server: each joins
-/// with a function of its own, and a call goes to the domain with the fewest calls under way. Domains may
-/// join and leave at any time. Clones are the same workers.
+/// A set of domains that do the same work for callers on any thread, such as the domains of a server:
+/// each joins with a function of its own, and a call goes to the domain with the fewest calls in
+/// progress. Domains may join and leave at any time. Clones are the same workers.
 ///
 /// ```
 /// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
@@ -57,12 +57,12 @@ pub struct Workers<A, R> {
 
 struct List<A, R> {
     working: Vec<Arc<Worker<A, R>>>,
-    /// Workers that take no more calls, and may still have some under way.
+    /// Workers that take no more calls, and may still have some in progress.
     leaving: Vec<Weak<Worker<A, R>>>,
 }
 
-/// A function. Each of its calls that are under way holds a reference, and so does the list, while the
-/// worker takes calls.
+/// A function. Each of its calls in progress holds a reference, and so does the list, while the worker
+/// takes calls.
 struct Worker<A, R> {
     function: RemoteFunc<A, R>,
     /// Dropped with the last reference, which wakes the receivers.
@@ -129,8 +129,8 @@ impl<A, R> Workers<A, R> {
         self.len() == 0
     }
 
-    /// Lets the function's domain take calls from now on. If the domain had joined with another function,
-    /// this one replaces it. Any thread.
+    /// Adds the function's domain to the workers. If the domain has joined before, this function
+    /// replaces the earlier one. Any thread.
     pub fn join(&self, function: RemoteFunc<A, R>) {
         let domain = function.domain().clone();
         let worker = Arc::new(Worker {
@@ -144,12 +144,13 @@ impl<A, R> Workers<A, R> {
         drop(replaced);
     }
 
-    /// Lets the domain take no more calls, at once. The future resolves once every call that was sent to
-    /// this domain has finished, also to functions that it had joined with before. It may be dropped, and
-    /// there may be several. Any thread.
+    /// Removes the domain from the workers at once. Returns a future that resolves once every call sent
+    /// to this domain has finished, including calls of functions that it had joined with before. The
+    /// future may be dropped, and there may be several. Any thread.
     ///
-    /// A call is under way until its function's promise is resolved, also after it was cancelled, for which
-    /// a function may take its time. A call that waits for its own domain to leave waits for itself.
+    /// A call is in progress until its function's promise is resolved, also after it was cancelled, and
+    /// a cancelled function may take long to finish. A call must not wait for its own domain to leave:
+    /// it would wait for itself.
     pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
         let mut all = self.write();
         let left = all.dismiss(|w| w.is_of(domain));
@@ -188,12 +189,12 @@ where
     A: Args + Send + 'static,
     R: FromValue + Send + 'static,
 {
-    /// Calls the function of the domain with the fewest calls under way; see [`RemoteFunc::call`]. Dropping
-    /// the future cancels the call. A domain that has terminated without leaving is removed. Any thread,
-    /// never blocks. The cost grows with the number of workers.
+    /// Calls the function of the domain with the fewest calls in progress; see [`RemoteFunc::call`].
+    /// Dropping the future cancels the call. A domain that has terminated without leaving is removed.
+    /// Any thread, never blocks. The cost grows with the number of workers.
     ///
     /// # Errors
-    /// There is no worker; the arguments come back.
+    /// Fails with the arguments if there are no workers.
     #[must_use = "dropping the future cancels the call"]
     pub fn call(&self, mut args: A) -> Result<RemoteCall<R>, NoWorkers<A>> {
         while let Some(worker) = self.lightest() {
@@ -237,9 +238,12 @@ impl<A, R> fmt::Debug for Workers<A, R> {
     }
 }
 
-/// There is no worker. Carries the arguments that could not be handed to one.
+/// The error of a call when no worker is left. Carries its arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
-#[error("no domain takes this call: none has joined, or all have terminated")]
+#[error(
+    "no domain takes this call: none has joined, or all have left or terminated; call Workers::join on a \
+     domain"
+)]
 pub struct NoWorkers<A> {
     /// The arguments of the call.
     pub work: A,

@@ -152,7 +152,7 @@ impl Core {
         self.calls.add()
     }
 
-    /// Attaches the work of a call. If the call has been resolved meanwhile, the work comes back, to be
+    /// Attaches the work of a call. If the call has been resolved meanwhile, the work is returned, to be
     /// aborted.
     pub(crate) fn attach_call(&self, key: Key, work: AbortHandle) -> Result<(), AbortHandle> {
         self.calls.attach(key, work)
@@ -171,7 +171,7 @@ impl Core {
     }
 
     /// Aborts the work of a call whose promise OCaml has cancelled. A future of this domain's is dropped
-    /// before this returns, or at the end of the poll that is under way.
+    /// before this returns, or at the end of the poll that is in progress.
     pub(crate) fn cancel_call(&self, key: Key) {
         if let Some(work) = self.calls.cancel(key) {
             work.abort();

@@ -1,8 +1,9 @@
 //! How work of any thread reaches a domain.
 
 use crate::domain::context;
+use crate::domain::message::{Message, Run};
 use crate::domain::registry::registry;
-use crate::domain::shared::{Message, Run, Shared};
+use crate::domain::shared::Shared;
 use crate::ffi::token::RuntimeToken;
 use crate::task::{Runnable, Schedule};
 
@@ -23,15 +24,16 @@ impl Schedule for Shared {
     }
 }
 
-/// Sends a message to a domain. Any thread, never blocks. If the domain has terminated, the message
-/// comes back.
+/// Sends a message to a domain. Any thread, never blocks. Fails with the message if the domain has
+/// terminated.
 pub(crate) fn send<M: Message>(shared: &Shared, message: M) -> Result<(), M> {
     shared.send(message)?;
     count_sent();
     Ok(())
 }
 
-/// Sends a closure whose outcome nobody waits for. If the domain has terminated, it comes back.
+/// Sends a closure without a handle for its outcome. Fails with the closure if the domain has
+/// terminated.
 pub(crate) fn post<F>(shared: &Shared, f: F) -> Result<(), F>
 where
     F: FnOnce(&RuntimeToken<'_>) + Send + 'static,
@@ -44,9 +46,9 @@ pub(crate) fn count_sent() {
     context::with_current(|core| core.shared.counters.messages_out.add(1));
 }
 
-/// Sees to it that some loop runs soon, for work that any domain may do: each loop looks for it before
-/// it sleeps. Wakes the loop of the calling thread if it has one, or else all of them. Any thread, also
-/// within a collection: no holder of one of the locks uses OCaml meanwhile.
+/// Wakes a loop for work that any domain may do (each loop checks for it before it sleeps): the calling
+/// thread's loop if it has one, otherwise all loops. Any thread, also within a collection: no holder of
+/// one of the locks uses OCaml meanwhile.
 pub(crate) fn wake_one_or_all() {
     if context::with_current(|core| core.shared.wake_if_parked()).is_none() {
         registry().values().for_each(|shared| shared.wake());

@@ -9,7 +9,7 @@ use crate::ffi::token::RuntimeToken;
 use std::sync::Arc;
 
 /// The field of the record `Lwt_interop.Handle.t` that holds the block. OCaml has the same: see
-/// [`crate::ffi::facts`].
+/// `entry/facts.rs`.
 pub(crate) const RECORD_FIELD: usize = 1;
 
 /// A `Shared` owns nothing of users' when OCaml has collected the last handle, since all of that was

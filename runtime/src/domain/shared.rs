@@ -2,41 +2,14 @@
 
 use crate::base::counters::DomainCounters;
 use crate::base::panic::catch_and_discard;
-use crate::ffi::token::RuntimeToken;
+use crate::domain::message::Message;
 use crate::task::InjectQueue;
 use crate::wake::eventfd::Eventfd;
 use crate::wake::mailbox::{Mailbox, Notifier};
-use std::any::Any;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Work that travels to a domain.
-pub(crate) trait Message: IntoAny + Send + 'static {
-    /// Runs the work, on the domain's thread. A message that is not delivered is dropped.
-    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>);
-}
-
-/// Upcasts a boxed message, which the language itself does from Rust 1.86 on.
-pub(crate) trait IntoAny {
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-}
-
-impl<T: Any> IntoAny for T {
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
-
-/// A message made from a closure.
-pub(crate) struct Run<F>(pub(crate) F);
-
-impl<F: FnOnce(&RuntimeToken<'_>) + Send + 'static> Message for Run<F> {
-    fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
-        (self.0)(token)
-    }
-}
 
 /// The part of a domain that other threads hold a reference to.
 pub(crate) struct Shared {
@@ -119,7 +92,7 @@ impl Shared {
         parked
     }
 
-    /// Sends a message. Any thread, never blocks. If the domain has terminated, the message comes back.
+    /// Sends a message. Any thread, never blocks. Fails with the message if the domain has terminated.
     pub(crate) fn send<M: Message>(&self, message: M) -> Result<(), M> {
         match self.mailbox.send(Box::new(message)) {
             Ok(notified) => {
@@ -145,8 +118,8 @@ impl Shared {
         self.mailbox.len()
     }
 
-    /// Ends the domain: later messages go back to their senders, messages that were not received are
-    /// dropped, and the descriptor is closed. The owner.
+    /// Ends the domain: later messages are returned to their senders, messages that were not received
+    /// are dropped, and the descriptor is closed. The owner.
     pub(crate) fn close(&self) {
         self.mailbox
             .close(|message| catch_and_discard(|| drop(message)));
@@ -156,6 +129,8 @@ impl Shared {
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
+    use crate::domain::message::Run;
+    use crate::ffi::token::RuntimeToken;
 
     type Nop = Run<fn(&RuntimeToken<'_>)>;
 
@@ -164,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_inbox_hands_messages_back() {
+    fn a_closed_mailbox_hands_messages_back() {
         let s = Shared::new(u64::MAX).unwrap();
         assert!(s.send(nop()).is_ok());
         s.close();

@@ -39,7 +39,7 @@ pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
 }
 
 /// Errors that `#[func(raise)]` raises: all that `?` turns into a `Box<dyn Error>`, and that box with
-/// `Send` and `Sync`, for which the standard library has no conversion. `M` tells the two apart.
+/// `Send` and `Sync`, for which the standard library has no conversion. `M` distinguishes the two.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be raised as an OCaml exception",
     note = "`#[func(raise)]` takes `Result<T, E>` where `E` is an error, a string, or a boxed error"
@@ -180,7 +180,7 @@ fn new_call<W>(
 pin_project! {
     /// The future of a call, with what its output means.
     struct Body<F: Future, T> {
-        // `None` once it is ready: its destructor has run before the call is settled.
+        // `None` once it is ready: its destructor has run before the call is resolved.
         #[pin]
         future: Option<F>,
         outcome: fn(F::Output) -> Outcome<T>,
@@ -213,7 +213,7 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
             resolve(core, token, key, result);
         });
         if entered.is_err() {
-            // The poll has called `exit`, which has ended the domain, and has come back.
+            // The poll has called `exit`, which has ended the domain, and has returned.
             catch_and_discard(|| drop(result));
         }
         Poll::Ready(())

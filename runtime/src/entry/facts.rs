@@ -94,8 +94,8 @@ pub(crate) fn compare(ocaml: &[(String, String)]) -> Result<(), String> {
         cargo clean if cargo was called by hand";
     let refuse = |what: String| {
         Err(format!(
-            "the OCaml library lwt_interop and the Rust archive of this program do not fit each \
-             other: {what}; {REBUILD}"
+            "the OCaml library lwt_interop and the Rust archive of this program are of different \
+             versions: {what}; {REBUILD}"
         ))
     };
     let rust = facts();

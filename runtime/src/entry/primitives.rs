@@ -18,6 +18,7 @@ use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
+use std::io;
 use std::sync::Arc;
 
 /// Runs the body of a primitive that may allocate or run code of the user's.
@@ -91,9 +92,20 @@ extern "C" fn lwt_interop_is_first_thread(_unit: RawValue) -> RawValue {
     ffi::bool(hooks::is_first_thread())
 }
 
+/// Returns the text of an error of `context::open`, with the remedy if the operating system refused.
+fn with_remedy(e: &io::Error) -> String {
+    match context::has_current() {
+        // The executor is being created.
+        true => e.to_string(),
+        false => format!(
+            "{e}. Raise the limits of descriptors and threads (ulimit -n, -u), or run fewer domains"
+        ),
+    }
+}
+
 /// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: makes the executor of
-/// the calling thread, which owns none. The descriptor to watch comes second. `Error` is the operating
-/// system's reason.
+/// the calling thread, which owns none. The descriptor to watch comes second. `Error` is the reason, and
+/// the remedy if it is the operating system's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_open(
     id: RawValue,
@@ -117,7 +129,7 @@ unsafe extern "C" fn lwt_interop_executor_open(
                     ffi::store_field(pair, 1, ffi::int(fd));
                     (0, Root::new(pair))
                 }
-                Err(e) => (1, Root::new(ffi::alloc_string(&e.to_string()))),
+                Err(e) => (1, Root::new(ffi::alloc_string(&with_remedy(&e)))),
             };
             let content: Root = content;
             let result = ffi::alloc(1, tag);
@@ -141,7 +153,7 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     UNIT
 }
 
-/// `refill_budget : unit -> unit` (noalloc): the loop has come back from its wait, and has a new budget.
+/// `refill_budget : unit -> unit` (noalloc): the loop has returned from its wait, and has a new budget.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_refill_budget(_unit: RawValue) -> RawValue {
     // SAFETY: it reads the clock and sets fields.

@@ -25,7 +25,7 @@ pub(crate) enum Request<'a> {
     Forget,
 }
 
-/// The tag of an entry. OCaml has the same in `Primitives.Batch.kind`: see [`crate::ffi::facts`].
+/// The tag of an entry. OCaml has the same in `Primitives.Batch.kind`: see `entry/facts.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(isize)]
 pub(crate) enum Kind {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A kind of custom block that owns an `Arc<T>`. OCaml refuses to compare and to marshal such blocks,
 /// and all have the same hash.
 ///
-/// It is a static: the address of its operations is what tells its blocks from others.
+/// It is a static: the address of its operations identifies its blocks.
 #[repr(C)]
 pub(crate) struct Custom<T: ?Sized + 'static> {
     /// The first field, so that the runtime's pointer to it is one to the whole.
@@ -19,7 +19,7 @@ pub(crate) struct Custom<T: ?Sized + 'static> {
     finalize: fn(Arc<T>),
 }
 
-// SAFETY: the pointers in it are to static data, or null, and nobody writes to it.
+// SAFETY: the pointers in it are to static data, or null, and they are never written.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Custom<T> {}
 
 impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
@@ -102,9 +102,9 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     /// # Safety
     /// A domain's lock is held and `value` is valid.
     unsafe fn get_raw(&self, value: RawValue) -> Option<Arc<T>> {
-        // SAFETY: by this function's contract `value` is valid. Its operations tell that `alloc` made it,
-        // so it has a content. Cloning that neither allocates on the OCaml heap nor runs OCaml code, so
-        // the block does not move meanwhile.
+        // SAFETY: by this function's contract `value` is valid. Its operations show that `alloc` made
+        // it, so it has a content. Cloning that neither allocates on the OCaml heap nor runs OCaml code,
+        // so the block does not move meanwhile.
         unsafe {
             let made_here = ffi::is_block(value)
                 && ffi::tag(value) == ocaml_sys::CUSTOM

@@ -2,7 +2,7 @@
 //! fork.
 //!
 //! **The first thread of a domain** is the one that its loop is expected on. Only the runtime's
-//! initialisation hook tells which one it is.
+//! initialisation hook identifies it.
 //!
 //! **Roots that outlive their domain.** When a domain ends, boxroot sets its roots aside, and the
 //! next domain that collects adopts them. But an ending domain takes part in one more collection
@@ -192,7 +192,7 @@ pub(crate) unsafe fn install(forked: unsafe extern "C" fn()) {
                 .map_or(std::ptr::null_mut(), |hook| hook as *mut c_void);
             INITIALIZE.store(before, Ordering::Release);
             caml_domain_initialize_hook = Some(initialized);
-            // It fails only for want of memory; then a forked child hangs where it would be refused.
+            // It fails only for lack of memory; then a forked child hangs where it would be refused.
             libc::pthread_atfork(None, None, Some(forked));
         }
     });

@@ -3,7 +3,7 @@
 use crate::base::not_send::NotSend;
 use std::marker::PhantomData;
 
-/// The right to use the OCaml runtime, here and now.
+/// The proof that the calling thread may use the OCaml runtime.
 ///
 /// It exists only inside the closure that is given to
 /// [`with_token`](crate::domain::with_token) or [`Domain::call`](crate::Domain::call), on the thread

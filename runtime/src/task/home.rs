@@ -1,4 +1,4 @@
-//! What the tasks of one owner have in common.
+//! The state shared by the tasks of one owner.
 
 use crate::task::free_list::FreeList;
 use crate::task::raw::Schedule;

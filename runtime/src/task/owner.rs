@@ -141,8 +141,8 @@ impl Runnable {
     }
 }
 
-/// An attached task. Dropping it cancels it: the work is dropped at once, or at the end of the poll
-/// that is under way.
+/// An attached task. Dropping it cancels it: the work is dropped at once, or at the end of the poll that
+/// is in progress.
 pub(crate) struct Task(ManuallyDrop<OwnerRef>);
 
 impl Task {

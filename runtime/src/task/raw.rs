@@ -15,7 +15,7 @@ use std::ptr::{NonNull, drop_in_place, null_mut};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// What a task does.
+/// The operations of a task.
 pub(crate) trait Work: 'static {
     /// If `true`, [`Runnable::run`] returns the key of the task when it completes, and its caller drops
     /// the [`Task`](crate::task::Task). Otherwise the work itself arranges for that.

@@ -1,4 +1,4 @@
-//! Conversion of results to OCaml.
+//! Conversion of results to OCaml. To add a conversion, see `ffi/converted.rs`.
 
 use crate::ffi::converted::{Converted, Immediate};
 use crate::ffi::token::RuntimeToken;

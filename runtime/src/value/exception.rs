@@ -67,7 +67,7 @@ impl std::error::Error for OCamlException {}
 
 to_value!([] OCamlException, |token, e| e.root().duplicate(token).into_any());
 
-/// Why a call of a [`RemoteFunc`](crate::RemoteFunc), or of [`Workers`](crate::Workers), yielded no value.
+/// The error of a call of a [`RemoteFunc`](crate::RemoteFunc) or of [`Workers`](crate::Workers).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RemoteError {

@@ -10,8 +10,8 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells, for a type that is known where it is used, what it is: an associated constant of the
-/// type itself hides that of the trait.
+/// Describes a type that is known where it is used: an associated constant of the type itself hides that
+/// of the trait.
 pub struct Probe<T: ?Sized>(PhantomData<T>);
 
 /// What holds of most types.
@@ -105,8 +105,8 @@ fn assert_name(name: &str, slot: usize) {
     }
 }
 
-/// Checks what an exported function takes and gives, once: aliases hide from the compiler's check
-/// what their names tell.
+/// Checks what an exported function takes and gives, once: aliases hide the type's name from the
+/// compiler's check.
 #[derive(Default)]
 pub struct Checked(AtomicBool);
 

@@ -6,7 +6,7 @@ use crate::wake::parker::Parker;
 use crossbeam_utils::CachePadded;
 use std::sync::PoisonError;
 
-/// What wakes a loop from its wait. Any thread may use it. Dropping it closes it.
+/// Wakes a loop from its wait. Any thread may use it. Dropping it closes it.
 pub(crate) trait Notifier {
     /// Wakes the loop, or keeps it from sleeping until [`clear`](Self::clear).
     fn notify(&self);
@@ -51,8 +51,8 @@ impl<M, N: Notifier> Mailbox<M, N> {
         Ok(self.wake())
     }
 
-    /// Notifies the loop that there is work. Returns `true` if it slept, nobody had woken it yet, and the
-    /// notifier was used. Any thread.
+    /// Notifies the loop that there is work. Returns `true` if this call woke a sleeping loop through
+    /// the notifier. Any thread.
     pub(crate) fn wake(&self) -> bool {
         self.parker.notify() && self.with_notifier(Notifier::notify).is_some()
     }

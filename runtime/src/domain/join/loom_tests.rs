@@ -47,8 +47,8 @@ fn loom_cancelling_races_completion() {
     });
 }
 
-/// A handle that is dropped, at any time, detaches the task. A value that nobody takes is dropped: loom
-/// fails if the `Arc` is leaked.
+/// A handle that is dropped, at any time, detaches the task. A value that is never taken is dropped:
+/// loom fails if the `Arc` is leaked.
 #[test]
 fn loom_a_detached_task_goes_on() {
     loom::model(|| {
@@ -102,7 +102,8 @@ impl Notifier for NullNotifier {
     fn clear(&self) {}
 }
 
-/// Work is sent to a domain that ends: either it comes back, or its handle yields an outcome.
+/// Work is sent to a domain that ends: either it is returned to its sender, or its handle yields an
+/// outcome.
 #[test]
 fn loom_work_comes_back_or_its_handle_yields() {
     loom::model(|| {
