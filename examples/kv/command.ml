@@ -313,7 +313,7 @@ let not_understood name arguments =
 let upper_first = function first :: rest -> upper first :: rest | [] -> []
 let agree (session, reply) = Agree (session, reply)
 
-let plan_for session name arguments =
+let plan_for (session : Session.t) name arguments =
   match (upper name, arguments) with
   | "GET", [ key ] -> on key get
   | "SET", [ key; text ] -> on key (set text)
@@ -362,9 +362,13 @@ let plan_for session name arguments =
   | "CLIENT", (_ :: _ as arguments) ->
       agree (Admin.client session (upper_first arguments))
   | "HELLO", arguments -> agree (Admin.hello session arguments)
+  | "MULTI", [] ->
+      Agree ({ session with transaction = Some Session.no_commands }, Reply.ok)
   | ("EXEC" | "DISCARD"), [] -> Now (Reply.error "%s without MULTI" (upper name))
   | "WATCH", _ -> Now no_watch
   | "QUIT", _ -> Quit
+  (* The first line and a header of HTTP, which a web page can have a browser send. *)
+  | ("POST" | "HOST:"), _ -> Drop
   | _ -> not_understood name arguments
 
 let plan session command =

@@ -14,3 +14,6 @@ type t = {
   name : string;  (** the name that the client has given itself, or [""] *)
   transaction : queue option;
 }
+
+val no_commands : queue
+(** The queue right after [MULTI]. *)

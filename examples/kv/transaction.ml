@@ -1,15 +1,14 @@
 open Session
 
-let empty = { commands = []; bytes = 0; failed = false }
 let most_bytes = 64 lsl 20
 let without session = { session with transaction = None }
 
 let queue session queue command =
   let name = command.(0) and arguments = List.tl (Array.to_list command) in
-  (* A word of the heap for each argument, and two for its header and its end. *)
+  (* With what each argument and the command take in the heap, about. *)
   let size = Array.fold_left (fun n text -> n + String.length text + 24) 32 command in
   let fail error =
-    let failed = { empty with failed = true } in
+    let failed = { no_commands with failed = true } in
     Command.Agree ({ session with transaction = Some failed }, error)
   in
   match Catalog.wrong name arguments with
@@ -37,16 +36,13 @@ let exec session { commands; failed; _ } =
     Command.Together (session, plans)
 
 let plan session command =
-  let name = if command = [||] then "" else Argument.upper command.(0) in
-  match (name, session.transaction) with
-  (* The first line or a header of HTTP: a browser was made to send it. *)
-  | ("POST" | "HOST:"), _ -> Command.Drop
-  | "MULTI", None when Array.length command = 1 ->
-      Agree ({ session with transaction = Some empty }, Reply.ok)
-  | _, None -> Command.plan session command
-  | "MULTI", Some _ -> Now (Reply.error "MULTI calls can not be nested")
-  | "DISCARD", Some _ -> Agree (without session, Reply.ok)
-  | "EXEC", Some queue -> exec session queue
-  | "WATCH", Some _ -> Now Command.no_watch
-  | "QUIT", Some _ -> Quit
-  | _, Some q -> queue session q command
+  match session.transaction with
+  | None -> Command.plan session command
+  | Some q -> (
+      match Argument.upper command.(0) with
+      | "POST" | "HOST:" | "QUIT" -> Command.plan session command
+      | "MULTI" -> Now (Reply.error "MULTI calls can not be nested")
+      | "WATCH" -> Now Command.no_watch
+      | "DISCARD" -> Agree (without session, Reply.ok)
+      | "EXEC" -> exec session q
+      | _ -> queue session q command)
