@@ -1,7 +1,8 @@
 (* A client that checks the replies: [check.exe ADDRESS SECONDS].
 
    Eight connections send pipelines of commands, each for keys of its own, half of them as
-   transactions, and compare the replies with [Model]. Prints the number of replies, or fails at the first that is wrong. *)
+   transactions, and compare the replies with [Model]. Prints the number of replies, or fails at
+   the first that is wrong. *)
 
 open Lwt.Syntax
 open Example_kv
