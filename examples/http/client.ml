@@ -1,4 +1,6 @@
 type t
 
 external create : max_body:int -> t = "http_client"
-external get : t -> string -> Message.response Lwt.t = "http_get"
+
+external forward : t -> string -> (string * string) array -> Message.response Lwt.t
+  = "http_forward"

@@ -7,6 +7,9 @@ external create : max_body:int -> t = "http_client"
 (** [create ~max_body] is a client for responses whose bodies have up to [max_body] bytes.
 *)
 
-external get : t -> string -> Message.response Lwt.t = "http_get"
-(** [get client url] is the response to a GET request. Rejected with [Rust_error] if there
-    is none. Cancelling the promise cancels the request. *)
+external forward : t -> string -> (string * string) array -> Message.response Lwt.t
+  = "http_forward"
+(** [forward client url headers] is the response to a GET request on behalf of one that
+    had [headers]. Neither the request nor the response has hop-by-hop headers: see
+    [src/hop_by_hop.rs]. Rejected with [Rust_error] if there is no response. Cancelling
+    the promise cancels the request. *)

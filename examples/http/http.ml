@@ -9,12 +9,19 @@ let warn format = Printf.ksprintf (fun text -> prerr_endline ("http: " ^ text)) 
 (* Idle sessions expire after this long. *)
 let idle_session_seconds = 1800.
 
+(* The time that handlers have, once their connections were cut off, to clean up. *)
+let clean_up_seconds = 1.
+
+(* Fulfilled by the first signal, for an orderly stop. A second signal kills. *)
 let termination () =
   let received, resolver = Lwt.wait () in
-  let on_signal _ = if Lwt.is_sleeping received then Lwt.wakeup_later resolver () in
-  List.iter
-    (fun s -> ignore (Lwt_unix.on_signal s on_signal : Lwt_unix.signal_handler_id))
-    [ Sys.sigterm; Sys.sigint ];
+  let handlers = ref [] in
+  let on_signal _ =
+    List.iter Lwt_unix.disable_signal_handler !handlers;
+    Lwt.wakeup_later resolver ()
+  in
+  handlers :=
+    List.map (fun s -> Lwt_unix.on_signal s on_signal) [ Sys.sigterm; Sys.sigint ];
   received
 
 let rounds_per_us (config : Options.t) =
@@ -22,8 +29,25 @@ let rounds_per_us (config : Options.t) =
 
 let plural n what = Printf.sprintf "%d %s%s" n what (if n = 1 then "" else "s")
 
+let reason = function
+  | Failure why -> why
+  | Unix.Unix_error (error, call, _) ->
+      Printf.sprintf "%s: %s" call (Unix.error_message error)
+  | Lwt_interop.Rust_error { message; _ } -> message
+  | e -> Printexc.to_string e
+
+let stop (config : Options.t) server workers =
+  let* cut_off = Server.stop server ~deadline:config.deadline in
+  if cut_off > 0 then
+    warn "%s cut off after %g s" (plural cut_off "connection") config.deadline;
+  let+ ended = Workers.stop workers ~deadline:clean_up_seconds in
+  if not ended then (
+    warn "a handler does not return; the process ends without it";
+    (* [exit] would wait for its domain. *)
+    Unix._exit 0)
+
 let serve (config : Options.t) server =
-  let sessions = Sessions.create () in
+  let sessions = Sessions.create ~max_bytes:config.session_bytes in
   let routes =
     {
       Routes.sessions;
@@ -40,16 +64,15 @@ let serve (config : Options.t) server =
   log "listening on %s with %s" (Server.address server) (plural config.domains "domain");
   let recycling =
     match config.recycle with
-    | Some seconds -> Workers.replace_every workers seconds
+    | Some seconds ->
+        Workers.replace_every workers seconds ~failed:(fun e ->
+            warn "cannot replace a domain, will try again: %s" (reason e))
     | None -> fst (Lwt.task ())
   in
   let expiring = Sessions.expire_idle sessions ~seconds:idle_session_seconds in
   let* () = Lwt.pick [ termination (); recycling; expiring ] in
   log "stopping";
-  let* cut_off = Server.stop server ~deadline:config.deadline in
-  if cut_off > 0 then
-    warn "%s cut off after %g s" (plural cut_off "connection") config.deadline;
-  Workers.stop workers ~deadline:config.deadline
+  stop config server workers
 
 let listen (config : Options.t) =
   Lwt.catch
@@ -68,8 +91,8 @@ let main config =
     0
   in
   try Lwt_main.run (run ())
-  with Failure why ->
-    warn "%s" why;
+  with (Failure _ | Unix.Unix_error _) as e ->
+    warn "%s" (reason e);
     1
 
 let () =

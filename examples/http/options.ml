@@ -6,6 +6,7 @@ type t = {
   limits : Server.limits;
   timeout : float;
   deadline : float;
+  session_bytes : int;
   upstream : string option;
   recycle : float option;
   rounds_per_us : float option;
@@ -50,15 +51,24 @@ let limits =
   and+ read_seconds =
     option positive 30. "read-timeout" "SECONDS"
       "Reject a request that takes longer to arrive (408)."
+  and+ write_seconds =
+    option positive 60. "write-timeout" "SECONDS"
+      "Disconnect a client that reads nothing of its response for $(docv) seconds."
   in
-  { Server.connections; body_bytes; read_seconds }
+  { Server.connections; body_bytes; read_seconds; write_seconds }
 
 let timeout =
   option positive 10. "timeout" "SECONDS" "Cancel a handler that takes longer (504)."
 
 let deadline =
   option positive 5. "deadline" "SECONDS"
-    "After SIGTERM or SIGINT, close connections that take longer to finish."
+    "After SIGTERM or SIGINT, close connections that take longer to finish. Handlers \
+     that still run a second later end with the process. A second signal ends it at \
+     once."
+
+let session_bytes =
+  option count (256 lsl 20) "max-session-bytes" "BYTES"
+    "Store up to $(docv) in all sessions together (507)."
 
 let upstream =
   option
@@ -88,6 +98,7 @@ let arguments =
   and+ limits = limits
   and+ timeout = timeout
   and+ deadline = deadline
+  and+ session_bytes = session_bytes
   and+ upstream = upstream
   and+ recycle = recycle
   and+ rounds_per_us = rounds_per_us
@@ -95,13 +106,23 @@ let arguments =
   if calibrate then Calibrate
   else
     Serve
-      { address; domains; limits; timeout; deadline; upstream; recycle; rounds_per_us }
+      {
+        address;
+        domains;
+        limits;
+        timeout;
+        deadline;
+        session_bytes;
+        upstream;
+        recycle;
+        rounds_per_us;
+      }
 
 let command =
   let exits =
     Cmd.Exit.
       [
-        info 0 ~doc:"after SIGTERM or SIGINT.";
+        info 0 ~doc:"after SIGTERM or SIGINT. A second signal kills the process.";
         info 1 ~doc:"if it cannot listen or cannot start its domains.";
         info 2 ~doc:"if the command line is wrong.";
       ]
@@ -114,7 +135,7 @@ let command =
          OCaml function on the domain with the fewest under way.";
       `S "ROUTES";
       `I ("GET /", "returns a constant");
-      `I ("GET /compute?us=N", "computes for N microseconds");
+      `I ("GET /compute?us=N", "computes for N microseconds, up to a second");
       `I ("GET /sleep?ms=N", "waits for N milliseconds");
       `I ("POST /echo", "returns the JSON document without blanks");
       `I ("GET /raise, GET /panic", "fail, in OCaml and in Rust: 500");

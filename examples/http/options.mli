@@ -6,6 +6,7 @@ type t = {
   limits : Server.limits;
   timeout : float;
   deadline : float;
+  session_bytes : int;
   upstream : string option;
   recycle : float option;
   rounds_per_us : float option;

@@ -13,12 +13,17 @@ let ok = Lwt.return
 let hello = ok (text "Hello, world!")
 let bad_request why = ok (text ~status:400 why)
 let not_found = ok (text ~status:404 "no such route")
-let wrong_method = ok (text ~status:405 "wrong method")
 
-let with_number request name f =
+let with_number request name ~most f =
   match Option.bind (parameter request name) int_of_string_opt with
-  | Some n when n >= 0 -> f n
-  | _ -> bad_request (Printf.sprintf "expected ?%s=N with a number" name)
+  | Some n when n >= 0 && n <= most -> f n
+  | _ -> bad_request (Printf.sprintf "expected ?%s=N with a number up to %d" name most)
+
+(* In microseconds: nothing can stop a handler that computes, not even its timeout. *)
+let longest_compute = 1_000_000
+
+(* In milliseconds. The timeout may be shorter. *)
+let longest_sleep = 1_000_000_000
 
 (* OCaml code that keeps its domain busy. The other domains go on. *)
 let compute t us =
@@ -34,13 +39,14 @@ let echo (request : request) =
   | Ok compact -> ok (json compact)
   | Error why -> bad_request ("the body is not JSON: " ^ why)
 
-let proxy t path query =
+let proxy t path (request : request) =
   match t.upstream with
   | None -> ok (text ~status:404 "the server was started without --upstream")
   | Some upstream ->
-      let query = if query = "" then "" else "?" ^ query in
+      let query = if request.query = "" then "" else "?" ^ request.query in
+      let url = upstream ^ "/" ^ String.concat "/" path ^ query in
       Lwt.catch
-        (fun () -> Client.get t.client (upstream ^ "/" ^ String.concat "/" path ^ query))
+        (fun () -> Client.forward t.client url request.headers)
         (function
           | Lwt_interop.Rust_error { message; _ } -> ok (text ~status:502 message)
           | e -> Lwt.fail e)
@@ -65,7 +71,7 @@ let set_value t session key value =
   let+ outcome = Sessions.set t.sessions session key value in
   match outcome with
   | Some `Set -> text "set"
-  | Some `Full -> text ~status:507 "the session is full"
+  | Some `Full -> text ~status:507 "the session is full, or all sessions together are"
   | None -> text ~status:404 "no such session"
 
 let finish_session t session =
@@ -76,31 +82,49 @@ let stats () =
   let counts = Lwt_interop.totals () in
   ok
     (json
-       (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d}|} (Tools.sleepers ())
-          counts.calls_resolved counts.domains))
+       (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d,"domain":%d}|}
+          (Tools.sleepers ()) counts.calls_resolved counts.domains
+          (Domain.self () :> int)))
 
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
+
+(* The methods of a path, each with its handler. *)
+let methods t (request : request) =
+  match segments request.path with
+  | [] -> [ ("GET", fun () -> hello) ]
+  | [ "compute" ] ->
+      [ ("GET", fun () -> with_number request "us" ~most:longest_compute (compute t)) ]
+  | [ "sleep" ] ->
+      [ ("GET", fun () -> with_number request "ms" ~most:longest_sleep sleep) ]
+  | [ "raise" ] -> [ ("GET", fun () -> failwith "a handler has a bug") ]
+  | [ "panic" ] -> [ ("GET", panic) ]
+  | [ "echo" ] -> [ ("POST", fun () -> echo request) ]
+  | "proxy" :: path -> [ ("GET", fun () -> proxy t path request) ]
+  | [ "sessions" ] -> [ ("POST", fun () -> start_session t) ]
+  | [ "sessions"; session ] -> [ ("DELETE", fun () -> finish_session t session) ]
+  | [ "sessions"; session; key ] ->
+      [
+        ("GET", fun () -> get_value t session key);
+        ("PUT", fun () -> set_value t session key request.body);
+      ]
+  | [ "stats" ] -> [ ("GET", stats) ]
+  | _ -> []
+
+let wrong_method methods =
+  let name (meth, _) = if meth = "GET" then "GET, HEAD" else meth in
+  let response = text ~status:405 "wrong method" in
+  let allow = ("allow", String.concat ", " (List.map name methods)) in
+  ok { response with headers = Array.append response.headers [| allow |] }
 
 let route t (request : request) =
   (* hyper omits the body. *)
   let meth = if request.meth = "HEAD" then "GET" else request.meth in
-  match (meth, segments request.path) with
-  | "GET", [] -> hello
-  | "GET", [ "compute" ] -> with_number request "us" (compute t)
-  | "GET", [ "sleep" ] -> with_number request "ms" sleep
-  | "GET", [ "raise" ] -> failwith "a handler has a bug"
-  | "GET", [ "panic" ] -> panic ()
-  | "POST", [ "echo" ] -> echo request
-  | "GET", "proxy" :: path -> proxy t path request.query
-  | "POST", [ "sessions" ] -> start_session t
-  | "GET", [ "sessions"; session; key ] -> get_value t session key
-  | "PUT", [ "sessions"; session; key ] -> set_value t session key request.body
-  | "DELETE", [ "sessions"; session ] -> finish_session t session
-  | "GET", [ "stats" ] -> stats ()
-  | _, ([] | [ ("compute" | "sleep" | "raise" | "panic" | "echo" | "stats") ])
-  | _, ("proxy" :: _ | [ "sessions" ] | [ "sessions"; _ ] | [ "sessions"; _; _ ]) ->
-      wrong_method
-  | _ -> not_found
+  match methods t request with
+  | [] -> not_found
+  | methods -> (
+      match List.assoc_opt meth methods with
+      | Some handler -> handler ()
+      | None -> wrong_method methods)
 
 (* [Lwt.pick] cancels the promise that is still pending, and so drops its Rust future. *)
 let handle t request =

@@ -1,5 +1,11 @@
 type t
-type limits = { connections : int; body_bytes : int; read_seconds : float }
+
+type limits = {
+  connections : int;
+  body_bytes : int;
+  read_seconds : float;
+  write_seconds : float;
+}
 
 external listen : string -> limits -> t Lwt.t = "http_listen"
 external address : t -> string = "http_address"

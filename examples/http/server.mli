@@ -6,6 +6,8 @@ type limits = {
   connections : int;  (** at a time; more wait in the system's queue *)
   body_bytes : int;  (** of a request; longer bodies get 413 *)
   read_seconds : float;  (** within which a request has to arrive *)
+  write_seconds : float;
+      (** after which a client that reads nothing of its response is disconnected *)
 }
 
 external listen : string -> limits -> t Lwt.t = "http_listen"

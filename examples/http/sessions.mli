@@ -3,7 +3,9 @@
 
 type t
 
-val create : unit -> t
+val create : max_bytes:int -> t
+(** [create ~max_bytes] is an empty table. The keys and values of all sessions together
+    have up to [max_bytes] bytes. *)
 
 val start : t -> string option Lwt.t
 (** [start sessions] is the name of a new session, which cannot be guessed. [None] if
@@ -13,8 +15,9 @@ val get : t -> string -> string -> string option Lwt.t
 (** [get sessions name key] is the value of [key], if there are such a session and key. *)
 
 val set : t -> string -> string -> string -> [ `Set | `Full ] option Lwt.t
-(** [set sessions name key value] sets [key] to [value]. [None] if there is no such
-    session. *)
+(** [set sessions name key value] sets [key] to [value]. [Some `Full] if the session has
+    too many values, or all sessions together would have too many bytes. [None] if there
+    is no such session. *)
 
 val finish : t -> string -> unit Lwt.t
 (** [finish sessions name] ends a session. *)

@@ -24,22 +24,34 @@ let replace t i =
       let* () = join t i in
       t.leave old)
 
-let replace_every t seconds =
+let replace_every t seconds ~failed =
   let rec go i =
     let* () = Lwt_unix.sleep seconds in
-    t.replacing <- replace t i;
+    let next = ref ((i + 1) mod Pool.size t.pool) in
+    t.replacing <-
+      Lwt.catch
+        (fun () -> replace t i)
+        (fun e ->
+          failed e;
+          (* The new domain may have started, but not joined: it is replaced first. *)
+          next := i;
+          Lwt.return_unit);
     (* Cancelling ends the wait, not the replacement. *)
     let* () = Lwt.protected t.replacing in
-    go ((i + 1) mod Pool.size t.pool)
+    go !next
   in
   go 0
 
 let stop t ~deadline =
   let leave i = t.leave (Pool.handle t.pool i) in
-  let all_left =
+  let orderly =
     let* () = Lwt.protected t.replacing in
-    Lwt.join (List.map leave (indices t))
+    let* () = Lwt.join (List.map leave (indices t)) in
+    let+ () = Pool.shutdown t.pool in
+    true
   in
-  (* A handler that goes on after it was cancelled ends with its domain. *)
-  let* () = Lwt.pick [ all_left; Lwt_unix.sleep deadline ] in
-  Pool.shutdown t.pool ~deadline
+  let overdue =
+    let+ () = Lwt_unix.sleep deadline in
+    false
+  in
+  Lwt.pick [ orderly; overdue ]

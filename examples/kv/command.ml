@@ -1,3 +1,5 @@
+open Argument
+
 type op = Shard.t -> Reply.t
 
 type plan =
@@ -6,31 +8,9 @@ type plan =
   | Many of (int * op) list * (Reply.t list -> Reply.t)
   | Everywhere of op * (Reply.t list -> Reply.t)
   | Agree of Session.t * Reply.t
+  | Together of Session.t * plan list
   | Quit
-
-(* The reply to a command that cannot be planned. *)
-exception Rejected of Reply.t
-
-let reject format = Printf.ksprintf (fun text -> raise (Rejected (Error text))) format
-let syntax_error () = reject "ERR syntax error"
-let not_an_integer = Reply.error "value is not an integer or out of range"
-
-(* Only the form in which Redis writes integers: no plus sign, no leading zeros. *)
-let int64_of_string text =
-  match Int64.of_string_opt text with
-  | Some n when Int64.to_string n = text -> Some n
-  | _ -> None
-
-let int64 text =
-  match int64_of_string text with Some n -> n | None -> raise (Rejected not_an_integer)
-
-let int text =
-  let n = int64 text in
-  match Int64.unsigned_to_int (Int64.abs n) with
-  | Some _ -> Int64.to_int n
-  | None -> raise (Rejected not_an_integer)
-
-let upper = String.uppercase_ascii
+  | Drop
 
 (* ---- one key *)
 
@@ -82,7 +62,7 @@ let update key shard ~default f =
 
 let increment by key shard =
   update key shard ~default:"0" (fun text ->
-      match int64_of_string text with
+      match int64_opt text with
       | None -> Error not_an_integer
       | Some n ->
           let sum = Int64.add n by in
@@ -96,16 +76,40 @@ let decrement by =
   else increment (Int64.neg by)
 
 let longest_value = 512 lsl 20
+let too_long = Reply.error "string exceeds maximum allowed size (proto-max-bulk-len)"
 
 let append text key shard =
   update key shard ~default:"" (fun before ->
       let length = String.length before + String.length text in
-      if length > longest_value then
-        Error (Reply.error "string exceeds maximum allowed size (proto-max-bulk-len)")
+      if length > longest_value then Error too_long
       else Ok (before ^ text, Reply.int length))
 
 let length key shard =
   Reply.int (match value key shard with Some text -> String.length text | None -> 0)
+
+(* Negative positions count from the end. *)
+let range first last key shard =
+  let text = Option.value (value key shard) ~default:"" in
+  let length = String.length text in
+  let position n = max 0 (if n < 0 then n + length else n) in
+  let start = position first and stop = min (position last) (length - 1) in
+  let backwards = first < 0 && last < 0 && first > last in
+  Reply.Bulk
+    (if backwards || start > stop then "" else String.sub text start (stop - start + 1))
+
+let set_range offset text =
+  if offset < 0 then reject "ERR offset is out of range";
+  fun key shard ->
+    if text = "" then length key shard
+    else
+      update key shard ~default:"" (fun before ->
+          let stop = offset + String.length text in
+          if stop > longest_value then Error too_long
+          else
+            let bytes = Bytes.make (max stop (String.length before)) '\000' in
+            Bytes.blit_string before 0 bytes 0 (String.length before);
+            Bytes.blit_string text 0 bytes offset (String.length text);
+            Ok (Bytes.unsafe_to_string bytes, Reply.int (Bytes.length bytes)))
 
 (* ---- time *)
 
@@ -122,17 +126,47 @@ let time ~command ~unit make text =
 let positive make ~invalid n = if n <= 0 then invalid () else make n
 let deadline shard = function After ms -> Shard.now shard + ms | At ms -> ms
 
-let expire time key shard =
+(* Returns whether the deadline of a key may be changed from [before] to [after]. *)
+let expire_condition options =
+  let known = [ "NX"; "XX"; "GT"; "LT" ] in
+  let check option =
+    if not (List.mem (upper option) known) then reject "ERR Unsupported option %s" option
+  in
+  List.iter check options;
+  let has option = List.exists (fun o -> upper o = option) options in
+  let nx = has "NX" and xx = has "XX" and gt = has "GT" and lt = has "LT" in
+  if nx && (xx || gt || lt) then
+    reject "ERR NX and XX, GT or LT options at the same time are not compatible";
+  if gt && lt then reject "ERR GT and LT options at the same time are not compatible";
+  fun ~before ~after ->
+    ((not nx) || before = Shard.never)
+    && ((not xx) || before <> Shard.never)
+    && ((not gt) || after > before)
+    && ((not lt) || after < before)
+
+let expire time allowed key shard =
   match Shard.find shard key with
   | None -> Reply.bool false
   | Some entry ->
-      let deadline = deadline shard time in
-      if deadline <= Shard.now shard then ignore (Shard.remove shard key : bool)
-      else Shard.set shard key ~deadline entry.value;
-      Reply.bool true
+      let after = deadline shard time in
+      let allowed = allowed ~before:entry.deadline ~after in
+      if allowed then
+        if after <= Shard.now shard then ignore (Shard.remove shard key : bool)
+        else Shard.set shard key ~deadline:after entry.value;
+      Reply.bool allowed
 
-let expire_after ~command ~unit text =
-  expire (time ~command ~unit (fun ~invalid:_ ms -> After ms) text)
+let expire ~command ~unit make text options =
+  let allowed = expire_condition options in
+  expire (time ~command ~unit (fun ~invalid:_ ms -> make ms) text) allowed
+
+let after ms = After ms
+let at ms = At ms
+
+let set_for ~command ~unit text value =
+  let time = time ~command ~unit (positive after) text in
+  fun key shard ->
+    Shard.set shard key ~deadline:(deadline shard time) value;
+    Reply.ok
 
 let persist key shard =
   match Shard.find shard key with
@@ -200,10 +234,6 @@ let set_with { condition; lifetime; return_old } text key shard : Reply.t =
 
 (* ---- several keys *)
 
-let sum replies =
-  let add n = function Reply.Int m -> Int64.add n m | _ -> n in
-  Reply.Int (List.fold_left add 0L replies)
-
 let all_ok _ = Reply.ok
 
 let rec pairs = function
@@ -221,23 +251,28 @@ let matching pattern keys =
 let concat replies =
   Reply.Array (List.concat_map (function Reply.Array items -> items | _ -> []) replies)
 
-let rec scan_options ~pattern ~count = function
-  | [] -> (pattern, count)
+type scan = { pattern : string; count : int; of_type : string }
+
+let rec scan_options options = function
+  | [] -> options
   | option :: argument :: rest -> (
       match upper option with
-      | "MATCH" -> scan_options ~pattern:argument ~count rest
+      | "MATCH" -> scan_options { options with pattern = argument } rest
+      | "TYPE" -> scan_options { options with of_type = upper argument } rest
       | "COUNT" ->
           let count = int argument in
           if count < 1 then syntax_error ();
-          scan_options ~pattern ~count rest
+          scan_options { options with count } rest
       | _ -> syntax_error ())
   | [ _ ] -> syntax_error ()
 
 let scan cursor options =
-  let pattern, count = scan_options ~pattern:"*" ~count:10 options in
+  let all = { pattern = "*"; count = 10; of_type = "STRING" } in
+  let { pattern; count; of_type } = scan_options all options in
   let page keys ~next =
     let next = if next = Key.slots then 0 else next in
-    Reply.Array [ Bulk (string_of_int next); Reply.strings (matching pattern keys) ]
+    let keys = if of_type = "STRING" then matching pattern keys else [] in
+    Reply.Array [ Bulk (string_of_int next); Reply.strings keys ]
   in
   match int_of_string_opt cursor with
   | None -> reject "ERR invalid cursor"
@@ -258,122 +293,27 @@ let flush = function
       Everywhere (clear, all_ok)
   | _ -> syntax_error ()
 
-(* ---- the server and the client *)
-
-let version = "7.0.0"
-
-let info_of_shard shard =
-  Reply.Array [ Reply.int (Shard.length shard); Reply.int (Shard.expiring shard) ]
-
-let info shards =
-  let nth i = function Reply.Array items -> List.nth items i | other -> other in
-  let total i =
-    match sum (List.map (nth i) shards) with Int n -> Int64.to_string n | _ -> "0"
-  in
-  let lines =
-    [
-      "# Server";
-      "redis_version:" ^ version;
-      "server_name:kv";
-      "ocaml_version:" ^ Sys.ocaml_version;
-      "process_id:" ^ string_of_int (Unix.getpid ());
-      "shards:" ^ string_of_int (List.length shards);
-      "";
-      "# Memory";
-      Printf.sprintf "used_memory:%d" (8 * (Gc.quick_stat ()).heap_words);
-      "";
-      "# Keyspace";
-      Printf.sprintf "db0:keys=%s,expires=%s,avg_ttl=0" (total 0) (total 1);
-    ]
-  in
-  Reply.Bulk (String.concat "" (List.map (fun line -> line ^ "\r\n") lines))
-
-(* The settings that redis-benchmark asks for. *)
-let settings = [ ("save", ""); ("appendonly", "no") ]
-
-let config = function
-  | "GET" :: (_ :: _ as patterns) ->
-      let asked (name, _) = List.exists (fun p -> Glob.matches p name) patterns in
-      let entry (name, value) = (Reply.Bulk name, Reply.Bulk value) in
-      Reply.Map (List.map entry (List.filter asked settings))
-  | _ -> reject "ERR unknown subcommand. Only CONFIG GET is supported."
-
-let named (session : Session.t) name =
-  if String.for_all (fun c -> c > ' ' && c <= '~') name then { session with name }
-  else reject "ERR Client names cannot contain spaces, newlines or special characters."
-
-let client (session : Session.t) = function
-  | [ "ID" ] -> Now (Reply.int session.id)
-  | [ "GETNAME" ] -> Now (if session.name = "" then Null else Bulk session.name)
-  | [ "SETNAME"; name ] -> Agree (named session name, Reply.ok)
-  | [ "SETINFO"; _; _ ] -> Now Reply.ok
-  | _ ->
-      reject
-        "ERR unknown subcommand or wrong number of arguments. Supported are CLIENT ID, \
-         GETNAME, SETNAME and SETINFO."
-
-let greeting (session : Session.t) =
-  let text t = Reply.Bulk t in
-  Reply.Map
-    [
-      (text "server", text "kv");
-      (text "version", text version);
-      (text "proto", Reply.int session.resp);
-      (text "id", Reply.int session.id);
-      (text "mode", text "standalone");
-      (text "role", text "master");
-      (text "modules", Array []);
-    ]
-
-let hello (session : Session.t) arguments =
-  let session, options =
-    match arguments with
-    | [] -> (session, [])
-    | version :: options -> (
-        match int64_of_string version with
-        | Some ((2L | 3L) as resp) -> ({ session with resp = Int64.to_int resp }, options)
-        | Some _ -> reject "NOPROTO unsupported protocol version"
-        | None -> reject "ERR Protocol version is not an integer or out of range")
-  in
-  let rec agree session = function
-    | [] -> Agree (session, greeting session)
-    | option :: name :: rest when upper option = "SETNAME" ->
-        agree (named session name) rest
-    | option :: _ -> reject "ERR Syntax error in HELLO option '%s'" option
-  in
-  agree session options
+(* ---- all commands *)
 
 let select index =
   if int index = 0 then Reply.ok else reject "ERR DB index is out of range"
 
-let upper_first = function first :: rest -> upper first :: rest | [] -> []
-
-(* ---- all commands *)
-
-let names_of_commands =
-  String.split_on_char ' '
-    "APPEND CLIENT COMMAND CONFIG DBSIZE DECR DECRBY DEL ECHO EXISTS EXPIRE FLUSHALL GET \
-     GETDEL GETSET HELLO INCR INCRBY INFO KEYS MGET MSET PERSIST PEXPIRE PING PTTL QUIT \
-     SCAN SELECT SET SETNX STRLEN TTL TYPE UNLINK"
-
-let describe = function
-  | [] -> Reply.Array (List.map (fun name -> Reply.strings [ name ]) names_of_commands)
-  | [ "COUNT" ] -> Reply.int (List.length names_of_commands)
-  | "DOCS" :: _ -> Map []
-  | _ ->
-      reject
-        "ERR unknown subcommand. Supported are COMMAND, COMMAND COUNT and COMMAND DOCS."
+let no_watch =
+  Reply.error
+    "WATCH is not supported: a transaction is atomic on each owner of keys, and always \
+     runs"
 
 let not_understood name arguments =
-  if List.mem (upper name) names_of_commands then
-    reject "ERR wrong number of arguments for '%s' command" (String.lowercase_ascii name)
-  else
-    let shown text = String.sub text 0 (min 128 (String.length text)) in
-    let arguments = List.filteri (fun i _ -> i < 8) arguments in
-    reject "ERR unknown command '%s', with args beginning with: %s" (shown name)
-      (String.concat "" (List.map (fun a -> "'" ^ shown a ^ "' ") arguments))
+  match Catalog.wrong name arguments with
+  | Some error -> raise (Rejected error)
+  | None ->
+      reject "ERR wrong number of arguments for '%s' command"
+        (String.lowercase_ascii name)
 
-let plan_for session name arguments =
+let upper_first = function first :: rest -> upper first :: rest | [] -> []
+let agree (session, reply) = Agree (session, reply)
+
+let plan_for (session : Session.t) name arguments =
   match (upper name, arguments) with
   | "GET", [ key ] -> on key get
   | "SET", [ key; text ] -> on key (set text)
@@ -388,30 +328,47 @@ let plan_for session name arguments =
   | "APPEND", [ key; text ] -> on key (append text)
   | "STRLEN", [ key ] -> on key length
   | "TYPE", [ key ] -> on key type_of
-  | "EXPIRE", [ key; s ] -> on key (expire_after ~command:"expire" ~unit:1000 s)
-  | "PEXPIRE", [ key; ms ] -> on key (expire_after ~command:"pexpire" ~unit:1 ms)
+  | "GETRANGE", [ key; first; last ] -> on key (range (position first) (position last))
+  | "SETRANGE", [ key; offset; text ] -> on key (set_range (position offset) text)
+  | "SETEX", [ key; s; text ] -> on key (set_for ~command:"setex" ~unit:1000 s text)
+  | "PSETEX", [ key; ms; text ] -> on key (set_for ~command:"psetex" ~unit:1 ms text)
+  | "EXPIRE", key :: s :: options ->
+      on key (expire ~command:"expire" ~unit:1000 after s options)
+  | "PEXPIRE", key :: ms :: options ->
+      on key (expire ~command:"pexpire" ~unit:1 after ms options)
+  | "EXPIREAT", key :: s :: options ->
+      on key (expire ~command:"expireat" ~unit:1000 at s options)
+  | "PEXPIREAT", key :: ms :: options ->
+      on key (expire ~command:"pexpireat" ~unit:1 at ms options)
   | "PERSIST", [ key ] -> on key persist
   | "TTL", [ key ] -> on key (time_left ~unit:1000)
   | "PTTL", [ key ] -> on key (time_left ~unit:1)
   | "MGET", (_ :: _ as keys) -> Many (each keys get, fun values -> Array values)
   | "MSET", (_ :: _ as arguments) -> Many (List.map set_pair (pairs arguments), all_ok)
-  | ("DEL" | "UNLINK"), (_ :: _ as keys) -> Many (each keys remove, sum)
-  | "EXISTS", (_ :: _ as keys) -> Many (each keys exists, sum)
+  | ("DEL" | "UNLINK"), (_ :: _ as keys) -> Many (each keys remove, Reply.sum)
+  | "EXISTS", (_ :: _ as keys) -> Many (each keys exists, Reply.sum)
   | "KEYS", [ pattern ] ->
       let find shard = Reply.strings (matching pattern (Shard.keys shard)) in
       Everywhere (find, concat)
   | "SCAN", cursor :: options -> scan cursor options
-  | "DBSIZE", [] -> Everywhere ((fun shard -> Reply.int (Shard.length shard)), sum)
-  | "FLUSHALL", options -> flush (List.map upper options)
-  | "INFO", _ -> Everywhere (info_of_shard, info)
+  | "DBSIZE", [] -> Everywhere ((fun shard -> Reply.int (Shard.length shard)), Reply.sum)
+  | ("FLUSHALL" | "FLUSHDB"), options -> flush (List.map upper options)
+  | "INFO", _ -> Everywhere (Admin.info_of_shard, Admin.info)
   | "PING", [] -> Now (Simple "PONG")
   | ("PING" | "ECHO"), [ text ] -> Now (Bulk text)
   | "SELECT", [ index ] -> Now (select index)
-  | "COMMAND", arguments -> Now (describe (upper_first arguments))
-  | "CONFIG", (_ :: _ as arguments) -> Now (config (upper_first arguments))
-  | "CLIENT", (_ :: _ as arguments) -> client session (upper_first arguments)
-  | "HELLO", arguments -> hello session arguments
+  | "COMMAND", arguments -> Now (Catalog.reply (upper_first arguments))
+  | "CONFIG", (_ :: _ as arguments) -> Now (Admin.config (upper_first arguments))
+  | "CLIENT", (_ :: _ as arguments) ->
+      agree (Admin.client session (upper_first arguments))
+  | "HELLO", arguments -> agree (Admin.hello session arguments)
+  | "MULTI", [] ->
+      Agree ({ session with transaction = Some Session.no_commands }, Reply.ok)
+  | ("EXEC" | "DISCARD"), [] -> Now (Reply.error "%s without MULTI" (upper name))
+  | "WATCH", _ -> Now no_watch
   | "QUIT", _ -> Quit
+  (* The first line and a header of HTTP, which a web page can have a browser send. *)
+  | ("POST" | "HOST:"), _ -> Drop
   | _ -> not_understood name arguments
 
 let plan session command =

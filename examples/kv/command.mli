@@ -12,8 +12,16 @@ type plan =
   | Everywhere of op * (Reply.t list -> Reply.t)
       (** on every shard; the function combines the replies *)
   | Agree of Session.t * Reply.t  (** changes the client's session *)
+  | Together of Session.t * plan list
+      (** all of them, without other operations in between on each shard; the reply is the
+          array of their replies *)
   | Quit  (** closes the connection after the reply *)
+  | Drop  (** closes the connection without a reply *)
+
+val no_watch : Reply.t
+(** The reply to [WATCH]. *)
 
 val plan : Session.t -> string array -> plan
-(** [plan session command] is the plan for the name of a command and its arguments. If
-    they are wrong it is a reply with Redis's own error text. *)
+(** [plan session command] is the plan for the name of a command and its arguments,
+    outside of a transaction: see {!Transaction}. If they are wrong it is a reply with
+    Redis's own error text. *)

@@ -21,14 +21,24 @@ let termination () =
   handlers := List.map (fun s -> Lwt_unix.on_signal s handle) [ Sys.sigterm; Sys.sigint ];
   received
 
-(* Replaces one domain after the other, until [stop]. *)
+let reason = function
+  | Failure why -> why
+  | Unix.Unix_error (error, call, _) -> call ^ ": " ^ Unix.error_message error
+  | e -> Printexc.to_string e
+
+(* Replaces one domain after the other, until [stop]. A domain that cannot be replaced, for
+   want of descriptors for example, is tried again. *)
 let recycle workers ~domains ~every ~stop =
   let rec go i =
     let* () = Lwt.choose [ Lwt_unix.sleep every; stop ] in
     if not (Lwt.is_sleeping stop) then Lwt.return_unit
     else
-      let* () = Workers.replace workers i in
-      go ((i + 1) mod domains)
+      Lwt.try_bind
+        (fun () -> Workers.replace workers i)
+        (fun () -> go ((i + 1) mod domains))
+        (fun e ->
+          warn "cannot replace a domain, will try again: %s" (reason e);
+          go i)
   in
   go 0
 
@@ -63,8 +73,8 @@ let run ~listen ~limits ~domains ~recycle_every ~grace =
 let main listen domains recycle_every grace max_clients max_bulk write_timeout =
   let limits = { Server.max_clients; max_bulk; write_timeout } in
   try Lwt_main.run (run ~listen ~limits ~domains ~recycle_every ~grace)
-  with Failure why ->
-    warn "%d domains cannot be started: %s" domains why;
+  with (Failure _ | Unix.Unix_error _) as e ->
+    warn "%d domains cannot be started: %s" domains (reason e);
     not_started
 
 (* ---- the command line *)

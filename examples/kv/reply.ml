@@ -14,6 +14,10 @@ let bulk = function Some text -> Bulk text | None -> Null
 let strings list = Array (List.map (fun text -> Bulk text) list)
 let error format = Printf.ksprintf (fun text -> Error ("ERR " ^ text)) format
 
+let sum replies =
+  let add n = function Int m -> Int64.add n m | _ -> n in
+  Int (List.fold_left add 0L replies)
+
 type pending = (int * t list) list
 
 let line b kind text =

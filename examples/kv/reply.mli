@@ -26,6 +26,9 @@ val strings : string list -> t
 val error : ('a, unit, string, t) format4 -> 'a
 (** [error format ...] is an error of the general kind, [ERR]. *)
 
+val sum : t list -> t
+(** [sum replies] is [Int] of the sum of all [Int]. *)
+
 type pending = (int * t list) list
 (** Replies that are not written yet, each with the version of the protocol. They are
     immutable, so any domain may write them, and share the values in the tables. *)

@@ -44,32 +44,44 @@ let run t tasks =
 type answer = { resp : int; of_replies : Reply.t array -> Reply.t }
 type plan = { answers : answer list; session : Session.t; close : bool }
 
-let plan t tasks session commands =
+(* Adds the tasks of a plan, and returns the function that makes its reply. *)
+let rec add_plan t tasks (plan : Command.plan) =
   let shard = Keyspace.shard_of_slot t.keyspace in
   let combined indices combine replies =
     combine (List.map (fun index -> replies.(index)) indices)
   in
+  match plan with
+  | Now reply | Agree (_, reply) -> fun _ -> reply
+  | One (slot, op) ->
+      let index = add tasks (shard slot) op in
+      fun replies -> replies.(index)
+  | Many (ops, combine) ->
+      let indices = List.map (fun (slot, op) -> add tasks (shard slot) op) ops in
+      combined indices combine
+  | Everywhere (op, combine) ->
+      let shards = List.init (Keyspace.shards t.keyspace) Fun.id in
+      let indices = List.map (fun shard -> add tasks shard op) shards in
+      combined indices combine
+  | Together (_, plans) ->
+      let answers = List.map (add_plan t tasks) plans in
+      fun replies -> Array (List.map (fun of_replies -> of_replies replies) answers)
+  | Quit | Drop -> fun _ -> Reply.ok
+
+let plan t tasks session commands =
   let rec go i (session : Session.t) answers =
-    let answer ?(session = session) ?(close = false) of_replies =
-      let answers = { resp = session.resp; of_replies } :: answers in
-      if close || i + 1 = Array.length commands then
-        { answers = List.rev answers; session; close }
-      else go (i + 1) session answers
+    let plan = Transaction.plan session commands.(i) in
+    let next =
+      match plan with Agree (next, _) | Together (next, _) -> next | _ -> session
     in
-    match Command.plan session commands.(i) with
-    | Now reply -> answer (fun _ -> reply)
-    | One (slot, op) ->
-        let index = add tasks (shard slot) op in
-        answer (fun replies -> replies.(index))
-    | Many (ops, combine) ->
-        let indices = List.map (fun (slot, op) -> add tasks (shard slot) op) ops in
-        answer (combined indices combine)
-    | Everywhere (op, combine) ->
-        let shards = List.init (Keyspace.shards t.keyspace) Fun.id in
-        let indices = List.map (fun shard -> add tasks shard op) shards in
-        answer (combined indices combine)
-    | Agree (session, reply) -> answer ~session (fun _ -> reply)
-    | Quit -> answer ~close:true (fun _ -> Reply.ok)
+    let answers =
+      match plan with
+      | Drop -> answers
+      | _ -> { resp = next.resp; of_replies = add_plan t tasks plan } :: answers
+    in
+    let close = match plan with Quit | Drop -> true | _ -> false in
+    if close || i + 1 = Array.length commands then
+      { answers = List.rev answers; session = next; close }
+    else go (i + 1) next answers
   in
   go 0 session []
 

@@ -27,8 +27,12 @@ let hand_over t old fresh () = Lwt.return (Keyspace.hand_over t.keyspace ~from:o
 
 let replace t i =
   Pool.replace t.pool i (fun old ->
-      let* () = join t i in
-      let* () = Handle.spawn old (hand_over t old (Pool.handle t.pool i)) in
-      Server.Handlers.leave t.handlers old)
+      (* The old domain ends in any case, so the new one has to get the shards, even if it cannot
+         answer clients. *)
+      Lwt.finalize
+        (fun () -> join t i)
+        (fun () ->
+          let* () = Handle.spawn old (hand_over t old (Pool.handle t.pool i)) in
+          Server.Handlers.leave t.handlers old))
 
 let stop t = Pool.shutdown t.pool

@@ -2,12 +2,14 @@
 //! answer the requests. `server.mli`, `client.mli` and `tools.mli` declare these functions for OCaml.
 
 mod client;
+mod hop_by_hop;
+mod host;
 mod message;
 mod server;
 mod tools;
 
 use client::Client;
-use message::{Request, Response};
+use message::{Headers, Request, Response};
 use ocaml::Int;
 use ocaml_lwt_interop::{Bytes, Domain, OCamlAsyncFunc, Opaque, TokenError, func};
 use server::{Limits, Server};
@@ -56,10 +58,14 @@ pub fn http_client(max_body: Int) -> Opaque<Client> {
     Opaque::new(Client::new(max_body as usize))
 }
 
-/// Requests a URL on the calling domain. Cancelling the promise cancels the request.
+/// Requests a URL on behalf of a request that had `headers`. Cancelling the promise cancels the request.
 #[func(raise)]
-pub async fn http_get(client: Opaque<Client>, url: String) -> Result<Response, Error> {
-    client.get(&url).await
+pub async fn http_forward(
+    client: Opaque<Client>,
+    url: String,
+    headers: Headers,
+) -> Result<Response, Error> {
+    client.forward(&url, headers).await
 }
 
 /// Waits for `seconds`. Cancelling the promise stops the timer.

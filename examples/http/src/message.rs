@@ -7,7 +7,7 @@ use hyper::{StatusCode, http};
 use ocaml::{FromValue, ToValue};
 use ocaml_lwt_interop::Bytes;
 
-type Headers = Vec<(String, Bytes)>;
+pub type Headers = Vec<(String, Bytes)>;
 
 /// `Message.request`
 #[derive(ToValue)]
@@ -48,6 +48,11 @@ impl Response {
         }
     }
 
+    #[cfg(test)]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// Converts to what hyper sends.
     ///
     /// # Errors
@@ -56,14 +61,19 @@ impl Response {
         let status = u16::try_from(self.status).unwrap_or(0);
         let mut response = hyper::Response::new(Full::new(self.body.0.into()));
         *response.status_mut() = StatusCode::from_u16(status)?;
-        for (name, value) in self.headers {
-            let name = HeaderName::try_from(name)?;
-            response
-                .headers_mut()
-                .append(name, HeaderValue::try_from(value.0)?);
-        }
+        *response.headers_mut() = header_map(self.headers)?;
         Ok(response)
     }
+}
+
+/// # Errors
+/// A name or a value is not valid in HTTP.
+pub fn header_map(headers: Headers) -> Result<HeaderMap, http::Error> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::try_from(name)?, HeaderValue::try_from(value.0)?);
+    }
+    Ok(map)
 }
 
 fn headers(headers: &HeaderMap) -> Headers {

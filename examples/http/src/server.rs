@@ -1,6 +1,7 @@
 //! Connections: hyper reads the requests, and the worker domains answer them.
 
 use crate::Error;
+use crate::host;
 use crate::message::{Request, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -21,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 type Handlers = Workers<(Request,), Response>;
 type Reply = hyper::Response<Full<Bytes>>;
@@ -32,7 +34,17 @@ pub struct Limits {
     body_bytes: ocaml::Int,
     /// Within which a request has to arrive.
     read_seconds: f64,
+    /// A client that reads nothing for so long is disconnected.
+    write_seconds: f64,
 }
+
+/// Limits of the headers of a request.
+const MOST_HEADERS: usize = 100;
+const HEADER_BYTES: usize = 32 << 10;
+
+/// How much is read, and for how long, of a body that was refused.
+const DISCARDED_BYTES: usize = 64 << 20;
+const DISCARDING: Duration = Duration::from_secs(5);
 
 pub struct Server {
     address: SocketAddr,
@@ -132,24 +144,39 @@ async fn serve(
     _permit: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    let write_timeout = Duration::from_secs_f64(limits.write_seconds);
+    stream
+        .as_mut()
+        .set_write_timeout_pinned(Some(write_timeout));
     let service = service_fn(|request| async {
         Ok::<_, Infallible>(answer(&workers, &limits, request).await)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs_f64(limits.read_seconds))
+        .max_headers(MOST_HEADERS)
+        .max_header_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    // On a protocol error hyper has answered 400.
+    // On a protocol error hyper has answered 400, on one in the headers' size 431.
     let _ = watcher.watch(connection).await;
 }
 
 /// Has a worker answer the request. If the client disconnects, hyper drops this future, which cancels
 /// the handler's promise.
 async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
-    let (head, body) = request.into_parts();
-    let body = match read(body, limits).await {
+    let (head, mut body) = request.into_parts();
+    let read = if host::is_valid(head.version, &head.headers) {
+        read(&mut body, limits).await
+    } else {
+        Err(StatusCode::BAD_REQUEST)
+    };
+    let body = match read {
         Ok(body) => body,
-        Err(status) => return refusal(status),
+        Err(status) => {
+            tokio::spawn(timeout(DISCARDING, discard(body)));
+            return refusal(status);
+        }
     };
     let request = Request::new(&head, body);
     let Ok(call) = workers.call((request,)) else {
@@ -162,7 +189,7 @@ async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Inc
     reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why))
 }
 
-async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
+async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
     // Reject early if `Content-Length` exceeds the limit.
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
@@ -173,6 +200,18 @@ async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Reads on, so that the reply reaches a client that is still sending: closing a socket that has unread bytes
+/// resets the connection. hyper closes it when the body has ended or is dropped.
+async fn discard(mut body: Incoming) {
+    let mut discarded = 0;
+    while discarded < DISCARDED_BYTES {
+        match body.frame().await {
+            Some(Ok(frame)) => discarded += frame.data_ref().map_or(0, Bytes::len),
+            _ => return,
+        }
     }
 }
 

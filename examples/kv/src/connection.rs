@@ -6,6 +6,7 @@ use ocaml_lwt_interop::{Bytes, Rooted, Workers};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,12 +16,14 @@ pub type Handlers = Workers<(Session, Request), Outcome>;
 
 /// The state of a client's connection. It is sent to OCaml and returned with each batch, so that any
 /// domain can serve any client.
-#[derive(Debug, Clone, FromValue, ToValue)]
+#[derive(Debug, Default, FromValue, ToValue)]
 pub struct Session {
     id: isize,
     /// The version of the protocol.
     resp: isize,
     name: Bytes,
+    /// The commands since `MULTI`: OCaml's own.
+    transaction: Option<Rooted>,
 }
 
 /// A request to OCaml.
@@ -82,12 +85,16 @@ impl Connection {
         stream.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        let name = Bytes::default();
+        let session = Session {
+            id,
+            resp: 2,
+            ..Session::default()
+        };
         Ok(Connection {
             stream,
             handlers,
             write_timeout: Duration::from_secs_f64(limits.write_timeout),
-            session: Session { id, resp: 2, name },
+            session,
             parser: Parser::new(limits.max_bulk as usize),
             buffer: Vec::new(),
         })
@@ -147,7 +154,8 @@ impl Connection {
         let mut request = Request::Batch(batch);
         let mut keep_open = true;
         loop {
-            let outcome = match self.handlers.call((self.session.clone(), request)) {
+            let session = mem::take(&mut self.session);
+            let outcome = match self.handlers.call((session, request)) {
                 Ok(call) => call.await.map_err(|error| error.to_string()),
                 Err(no_handlers) => Err(no_handlers.to_string()),
             };

@@ -1,7 +1,8 @@
 (* A client that checks the replies: [check.exe ADDRESS SECONDS].
 
-   Eight connections send pipelines of commands, each for keys of its own, and compare the replies
-   with [Model]. Prints the number of replies, or fails at the first that is wrong. *)
+   Eight connections send pipelines of commands, each for keys of its own, half of them as
+   transactions, and compare the replies with [Model]. Prints the number of replies, or fails at
+   the first that is wrong. *)
 
 open Lwt.Syntax
 open Example_kv
@@ -47,6 +48,12 @@ let check model command got =
          (shown got) (shown wanted));
   model
 
+let transaction client commands =
+  let+ got = Client.pipeline client (([ "MULTI" ] :: commands) @ [ [ "EXEC" ] ]) in
+  match List.nth got (List.length commands + 1) with
+  | Array replies when List.length replies = List.length commands -> replies
+  | other -> failwith ("EXEC: " ^ shown other)
+
 let client address ~until number =
   let rand = Random.State.make_self_init () in
   let* client = Client.connect address in
@@ -54,7 +61,10 @@ let client address ~until number =
     if Unix.gettimeofday () >= until then Client.close client
     else
       let commands = QCheck.Gen.generate1 ~rand (commands ~client:number) in
-      let* got = Client.pipeline client commands in
+      let* got =
+        if Random.State.bool rand then Client.pipeline client commands
+        else transaction client commands
+      in
       go (List.fold_left2 check model commands got)
   in
   (* Remove the keys of an earlier run. *)

@@ -3,17 +3,16 @@ open Example_kv
 
 type t = { input : Lwt_io.input_channel; output : Lwt_io.output_channel }
 
-let connect address =
-  let host, port =
-    match String.rindex_opt address ':' with
-    | Some i ->
-        ( String.sub address 0 i,
-          int_of_string (String.sub address (i + 1) (String.length address - i - 1)) )
-    | None -> invalid_arg address
-  in
-  let+ input, output =
-    Lwt_io.open_connection (Unix.ADDR_INET (Unix.inet_addr_of_string host, port))
-  in
+let address text =
+  match String.rindex_opt text ':' with
+  | None -> Unix.ADDR_UNIX text
+  | Some i ->
+      let port = String.sub text (i + 1) (String.length text - i - 1) in
+      let host = Unix.inet_addr_of_string (String.sub text 0 i) in
+      Unix.ADDR_INET (host, int_of_string port)
+
+let connect text =
+  let+ input, output = Lwt_io.open_connection (address text) in
   { input; output }
 
 let close t =
@@ -46,7 +45,7 @@ let rec read t : Reply.t Lwt.t =
   | '-' -> Lwt.return (Reply.Error rest)
   | ':' -> Lwt.return (Reply.Int (Int64.of_string rest))
   | '_' -> Lwt.return Reply.Null
-  | '$' when rest = "-1" -> Lwt.return Reply.Null
+  | ('$' | '*') when rest = "-1" -> Lwt.return Reply.Null
   | '$' ->
       let length = int_of_string rest in
       let+ text = read_bytes t (length + 2) in

@@ -5,7 +5,8 @@ open Example_kv
 type t
 
 val connect : string -> t Lwt.t
-(** [connect "127.0.0.1:6380"] is a connection to the server there. *)
+(** [connect "127.0.0.1:6380"], or [connect path] with the path of a socket, is a
+    connection to the server there. *)
 
 val close : t -> unit Lwt.t
 

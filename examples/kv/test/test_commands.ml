@@ -4,16 +4,20 @@ open Example_kv
 
 let now = ref 0
 let new_shard () = Shard.create ~clock:(fun () -> !now) ~first:0 ~slots:Key.slots
-let session = { Session.id = 7; resp = 2; name = "" }
+let session = { Session.id = 7; resp = 2; name = ""; transaction = None }
 
 (* Does what the router does, for one shard that has all slots. *)
-let run ?(session = session) shard command : Reply.t =
-  match Command.plan session (Array.of_list command) with
+let rec run_plan shard : Command.plan -> Reply.t = function
   | Now reply | Agree (_, reply) -> reply
+  | Together (_, plans) -> Array (List.map (run_plan shard) plans)
   | One (_, op) -> op shard
   | Many (ops, combine) -> combine (List.map (fun (_, op) -> op shard) ops)
   | Everywhere (op, combine) -> combine [ op shard ]
   | Quit -> Reply.ok
+  | Drop -> Alcotest.fail "the connection is dropped"
+
+let run ?(session = session) shard command =
+  run_plan shard (Transaction.plan session (Array.of_list command))
 
 let words text = String.split_on_char ' ' text
 
@@ -181,6 +185,20 @@ let errors =
     ("scan 0 COUNT 0", error "ERR syntax error");
     ("scan 0 MATCH", error "ERR syntax error");
     ("flushall now", error "ERR syntax error");
+    ("flushdb now", error "ERR syntax error");
+    ("expire a 1 EX", error "ERR Unsupported option EX");
+    ("expire a 1 NX gt", error "ERR NX and XX, GT or LT options at the same time are not compatible");
+    ("expire a 1 GT LT", error "ERR GT and LT options at the same time are not compatible");
+    ("setex a 0 b", error "ERR invalid expire time in 'setex' command");
+    ("psetex a x b", error "ERR value is not an integer or out of range");
+    ("setrange a -1 b", error "ERR offset is out of range");
+    ("setrange a 536870912 b", error "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    ("getrange a x 1", error "ERR value is not an integer or out of range");
+    ("scan 0 TYPE", error "ERR syntax error");
+    ("exec", error "ERR EXEC without MULTI");
+    ("discard", error "ERR DISCARD without MULTI");
+    ("multi a", wrong_number "multi");
+    ("command nonsense", error "ERR unknown subcommand. Supported are COMMAND, COMMAND INFO, COUNT, LIST and DOCS.");
   ]
 [@@ocamlformat "disable"]
 
@@ -202,34 +220,177 @@ let others =
     ("dbsize", ":3\r\n");
     ("keys ?b", "*1\r\n$2\r\nab\r\n");
     ("scan 0 COUNT 1000 MATCH ab", "*2\r\n$1\r\n0\r\n*1\r\n$2\r\nab\r\n");
+    ("scan 0 COUNT 1000 MATCH ab TYPE String", "*2\r\n$1\r\n0\r\n*1\r\n$2\r\nab\r\n");
+    ("scan 0 COUNT 1000 TYPE hash", "*2\r\n$1\r\n0\r\n*0\r\n");
+    ("setrange new 2 xyz", ":5\r\n");
+    ("get new", "$5\r\n\000\000xyz\r\n");
+    ("setrange new 0 abcdef", ":6\r\n");
+    ("getrange new 1 -2", "$4\r\nbcde\r\n");
+    ("getrange new -3 9223372036854775807", "$3\r\ndef\r\n");
+    ("getrange new -9223372036854775808 1", "$2\r\nab\r\n");
+    ("getrange new -1 -2", "$0\r\n\r\n");
+    ("getrange none 0 -1", "$0\r\n\r\n");
+    ("setex new 100 v", "+OK\r\n");
+    ("ttl new", ":100\r\n");
+    ("expire new 200 NX", ":0\r\n");
+    ("expire new 200 LT", ":0\r\n");
+    ("expire new 200 xx gt", ":1\r\n");
+    ("ttl new", ":200\r\n");
+    ("persist new", ":1\r\n");
+    ("expire new 200 GT", ":0\r\n");
+    ("expire new 200 XX", ":0\r\n");
+    ("expire new 200 LT", ":1\r\n");
+    ("psetex new 5000 v", "+OK\r\n");
+    ("pttl new", ":5000\r\n");
+    ("expireat new 0", ":1\r\n");
+    ("exists new", ":0\r\n");
+    ("command info get nonsense",
+     "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@string\r\n+@fast\r\n*0\r\n*0\r\n*0\r\n$-1\r\n");
+    ("flushdb async", "+OK\r\n");
+    ("dbsize", ":0\r\n");
     ("quit", "+OK\r\n");
   ]
+[@@ocamlformat "disable"]
 
-(* Every command that COMMAND lists exists. *)
+(* Every command of the table exists, with the numbers of arguments that the table says. *)
 let all_are_known () =
+  let entry : Reply.t -> string * int = function
+    | Array (Bulk name :: Int arity :: _) -> (name, Int64.to_int arity)
+    | _ -> Alcotest.fail "an entry of COMMAND"
+  in
+  let understood (name, arity) =
+    let arguments = List.init (abs arity - 1) string_of_int in
+    let wrong = Printf.sprintf "ERR wrong number of arguments for '%s' command" name in
+    (match run (new_shard ()) (name :: arguments) with
+    | Error text when text = wrong -> Alcotest.fail text
+    | Error text when String.starts_with ~prefix:"ERR unknown command" text ->
+        Alcotest.fail text
+    | _ -> ());
+    if arity > 0 then
+      check_string name (wrong_number name)
+        (written (run (new_shard ()) ((name :: arguments) @ [ "more" ])))
+  in
   match run (new_shard ()) [ "COMMAND" ] with
-  | Array (_ :: _ as commands) ->
-      let known : Reply.t -> unit = function
-        | Array [ Bulk name ] -> (
-            match run (new_shard ()) [ name; "a"; "b"; "c"; "d"; "e"; "f" ] with
-            | Error text when String.starts_with ~prefix:"ERR unknown command" text ->
-                Alcotest.fail text
-            | _ -> ())
-        | _ -> Alcotest.fail "COMMAND lists something that is not a name"
-      in
-      List.iter known commands
+  | Array (_ :: _ as commands) -> List.iter (fun c -> understood (entry c)) commands
   | _ -> Alcotest.fail "COMMAND lists nothing"
+
+(* The README lists all commands, and no others. *)
+let listed () =
+  let readme = In_channel.with_open_bin "../README.md" In_channel.input_all in
+  let lines = String.split_on_char '\n' readme in
+  let rec section = function
+    | [] -> []
+    | "## Commands" :: rest -> rest
+    | _ :: rest -> section rest
+  in
+  let rec rows = function
+    | line :: _ when String.starts_with ~prefix:"## " line -> []
+    | line :: rest when String.starts_with ~prefix:"| `" line -> line :: rows rest
+    | _ :: rest -> rows rest
+    | [] -> []
+  in
+  let command row =
+    match String.split_on_char '`' row with
+    | _ :: text :: _ -> String.lowercase_ascii (List.hd (words text))
+    | _ -> Alcotest.fail row
+  in
+  let commands = List.sort_uniq compare (List.map command (rows (section lines))) in
+  Alcotest.(check (list string)) "commands" (List.sort compare Catalog.names) commands
+
+(* ---- transactions *)
+
+(* Runs the commands of one client, and returns the replies. *)
+let session_of shard texts =
+  let step session text =
+    let plan = Transaction.plan session (Array.of_list (words text)) in
+    let next =
+      match plan with Agree (next, _) | Together (next, _) -> next | _ -> session
+    in
+    (next, written (run_plan shard plan))
+  in
+  snd (List.fold_left_map step session texts)
+
+let transactions () =
+  let check what texts wanted =
+    let replies = session_of (new_shard ()) texts in
+    Alcotest.(check (list string)) what wanted replies
+  in
+  let queued = "+QUEUED\r\n" and ok = "+OK\r\n" in
+  check "exec"
+    [ "multi"; "set a 1"; "incr a"; "get a"; "exec"; "get a" ]
+    [ ok; queued; queued; queued; "*3\r\n+OK\r\n:2\r\n$1\r\n2\r\n"; "$1\r\n2\r\n" ];
+  check "empty" [ "multi"; "exec"; "exec" ]
+    [ ok; "*0\r\n"; error "ERR EXEC without MULTI" ];
+  check "discard"
+    [ "multi"; "set a 1"; "discard"; "get a"; "discard" ]
+    [ ok; queued; ok; "$-1\r\n"; error "ERR DISCARD without MULTI" ];
+  check "an error when it runs"
+    [ "multi"; "set a x"; "incr a"; "expire a x"; "set a y"; "exec"; "get a" ]
+    [
+      ok;
+      queued;
+      queued;
+      queued;
+      queued;
+      "*4\r\n\
+       +OK\r\n\
+       -ERR value is not an integer or out of range\r\n\
+       -ERR value is not an integer or out of range\r\n\
+       +OK\r\n";
+      "$1\r\ny\r\n";
+    ];
+  check "an error when it is queued"
+    [ "multi"; "set a 1"; "get"; "set a 2"; "exec"; "get a"; "exec" ]
+    [
+      ok;
+      queued;
+      wrong_number "get";
+      queued;
+      error "EXECABORT Transaction discarded because of previous errors.";
+      "$-1\r\n";
+      error "ERR EXEC without MULTI";
+    ];
+  check "what is not queued"
+    [ "multi"; "multi"; "watch a"; "set a 1"; "exec" ]
+    [
+      ok;
+      error "ERR MULTI calls can not be nested";
+      written Command.no_watch;
+      queued;
+      "*1\r\n+OK\r\n";
+    ];
+  check "the session"
+    [ "multi"; "client setname me"; "client getname"; "exec"; "client getname" ]
+    [ ok; queued; queued; "*2\r\n+OK\r\n$2\r\nme\r\n"; "$2\r\nme\r\n" ];
+  let long = String.make (1 lsl 20) 'x' in
+  let replies =
+    session_of (new_shard ())
+      (("multi" :: List.init 100 (fun _ -> "set a " ^ long)) @ [ "exec"; "get a" ])
+  in
+  let last = List.filteri (fun i _ -> i >= 101) replies in
+  Alcotest.(check (list string))
+    "a long one"
+    [ error "EXECABORT Transaction discarded because of previous errors."; "$-1\r\n" ]
+    last
+
+let http () =
+  let drops text =
+    match Transaction.plan session (Array.of_list (words text)) with
+    | Drop -> ()
+    | _ -> Alcotest.failf "%s does not close the connection" text
+  in
+  List.iter drops [ "POST / HTTP/1.1"; "Host: localhost:6380"; "post"; "host: x" ]
 
 let sessions () =
   let plan session command = Command.plan session (Array.of_list (words command)) in
   (match plan session "hello 3 setname me" with
-  | Agree ({ id = 7; resp = 3; name = "me" }, Map entries) ->
+  | Agree ({ id = 7; resp = 3; name = "me"; _ }, Map entries) ->
       Alcotest.(check bool)
         "proto" true
         (List.mem (Reply.Bulk "proto", Reply.int 3) entries)
   | _ -> Alcotest.fail "hello");
   (match plan session "client setname me" with
-  | Agree ({ id = 7; resp = 2; name = "me" }, Simple "OK") -> ()
+  | Agree ({ id = 7; resp = 2; name = "me"; _ }, Simple "OK") -> ()
   | _ -> Alcotest.fail "setname");
   let named = { session with name = "me" } in
   check_string "getname" "$2\r\nme\r\n"
@@ -298,6 +459,9 @@ let () =
           case "errors" (replies errors);
           case "others" (replies others);
           case "all are known" all_are_known;
+          case "the README lists them" listed;
+          case "transactions" transactions;
+          case "HTTP" http;
           case "sessions" sessions;
         ] );
       ("shards", [ case "sweeping" sweeping; property scanning ]);

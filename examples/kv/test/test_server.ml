@@ -176,6 +176,62 @@ let scan server =
       Alcotest.(check int) "each once" 3000 (List.length found);
       is "all" (Reply.strings keys) (Array found))
 
+(* Transactions that several clients run at once on the same keys: each sees all of the others or
+   nothing of them, on each owner. *)
+let transactions server =
+  let rounds = 200 and clients = 6 in
+  (* Keys of one slot have one owner. *)
+  let same_slot = List.filter (fun k -> Key.slot k = Key.slot "0") in
+  let keys = same_slot (List.init 20_000 string_of_int) in
+  let client _ =
+    with_client server (fun client ->
+        let transaction =
+          ([ "MULTI" ] :: List.map (fun key -> [ "INCR"; key ]) keys) @ [ [ "EXEC" ] ]
+        in
+        let rec go n =
+          if n = 0 then Lwt.return_unit
+          else
+            let* got = Client.pipeline client transaction in
+            match List.nth got (List.length got - 1) with
+            | Array (first :: _ as values) ->
+                is "EXEC" (Array (List.map (fun _ -> first) keys)) (Array values);
+                go (n - 1)
+            | other -> Alcotest.failf "EXEC: %s" (shown other)
+        in
+        go rounds)
+  in
+  let* () = Lwt.join (List.init clients client) in
+  with_client server (fun client ->
+      let total = Reply.Bulk (string_of_int (rounds * clients)) in
+      let* () = Lwt_list.iter_s (fun key -> expect client [ "GET"; key ] total) keys in
+      (* Commands that arrive one at a time, for several owners. *)
+      let* () = expect client [ "MULTI" ] Reply.ok in
+      let numbers = List.init 100 string_of_int in
+      let* () =
+        Lwt_list.iter_s
+          (fun n -> expect client [ "SET"; "key" ^ n; n ] (Simple "QUEUED"))
+          numbers
+      in
+      let* () =
+        with_client server (fun other -> expect other [ "EXISTS"; "key5" ] (Int 0L))
+      in
+      (* The queue outlives the domains that have served the client so far. *)
+      let* () = Lwt_list.iter_s (Workers.replace server.workers) [ 0; 1; 2 ] in
+      let* () = expect client [ "EXEC" ] (Array (List.map (fun _ -> Reply.ok) numbers)) in
+      let read = "MGET" :: List.map (( ^ ) "key") numbers in
+      expect client read (Reply.strings numbers))
+
+(* A form of a web page, sent to the server by a browser. *)
+let http server =
+  let request head =
+    with_client server (fun client ->
+        let* () = Client.write client (head ^ "\r\nset stolen yes\r\n") in
+        let* () = Client.ends client in
+        with_client server (fun other -> expect other [ "EXISTS"; "stolen" ] (Int 0L)))
+  in
+  let* () = request "POST / HTTP/1.1\r\nContent-Length: 20\r\nHost: x\r\n" in
+  request "GET / HTTP/1.1\r\nHost: x\r\n"
+
 (* ---- domains that are replaced *)
 
 let handing_over server =
@@ -445,6 +501,7 @@ let () =
           case "long replies" long_replies;
           case "expiry" expiry;
           case "scan" scan;
+          case "transactions" transactions;
         ] );
       ( "domains",
         [
@@ -455,6 +512,7 @@ let () =
       ( "clients",
         [
           case "mistakes" mistakes;
+          case "HTTP" http;
           case "half a command" half_a_command;
           case ~limits:{ limits with write_timeout = 0.2 } "never reads" never_reads;
           case ~limits:{ limits with max_clients = 2 } "too many" too_many;
