@@ -48,6 +48,10 @@ pub(crate) fn count_sent() {
 /// it sleeps. Wakes the loop of the calling thread if it has one, or else all of them. Any thread, also
 /// within a collection: no holder of one of the locks uses OCaml meanwhile.
 pub(crate) fn wake_one_or_all() {
+    if context::is_forked() {
+        // The loops are the parent's, and so may be a lock that is held for ever here.
+        return;
+    }
     if context::with_current(|core| core.shared.wake_if_parked()).is_none() {
         registry().values().for_each(|shared| shared.wake());
     }
