@@ -124,7 +124,9 @@ let names () =
   let name task =
     try
       String.trim
-        (In_channel.with_open_text ("/proc/self/task/" ^ task ^ "/comm") In_channel.input_all)
+        (In_channel.with_open_text
+           ("/proc/self/task/" ^ task ^ "/comm")
+           In_channel.input_all)
     with Sys_error _ -> ""
   in
   let names = List.map name (Array.to_list (Sys.readdir "/proc/self/task")) in
