@@ -337,17 +337,19 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 /// Calls an OCaml function in Domain 0's blocking pool.
 #[func(raise)]
 pub fn ocaml_blocking(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
-    let called = ocaml_blocking::run(move |token| {
-        let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
-        f.call(token, ()).map_err(|e| e.to_string())
+    let called = ocaml_blocking::run(move || {
+        domain::with_token(|token| {
+            let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
+            f.call(token, ()).map_err(|e| e.to_string())
+        })
     });
-    Ok(called.await??)
+    Ok(called.await???)
 }
 
 /// Panics in Domain 0's blocking pool.
 #[func(raise)]
 pub fn ocaml_blocking_panics() -> Result<(), JoinError> {
-    ocaml_blocking::run(|_| panic!("on the blocking pool")).await
+    ocaml_blocking::run(|| panic!("on the blocking pool")).await
 }
 
 /// Fills the queue of Domain 0's blocking pool, whose threads are blocked until `open_gate` is called.
@@ -358,14 +360,14 @@ pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, In
     let ran = Arc::new(AtomicUsize::new(0));
     let dropped = || {
         let ran = ran.clone();
-        ocaml_blocking::run(move |_| ran.fetch_add(1, Ordering::Relaxed))
+        ocaml_blocking::run(move || ran.fetch_add(1, Ordering::Relaxed))
     };
     // `queued` takes a permit, and `waiting` below waits for one.
     let mut queued = Box::pin(dropped());
     assert!(future::poll_once(&mut queued).await.is_none());
     let mut jobs = Vec::new();
     loop {
-        match ocaml_blocking::try_submit(|_| 1) {
+        match ocaml_blocking::try_submit(|| 1) {
             Ok(job) => jobs.push(job),
             Err(TrySubmitError::Full(_)) => break,
             Err(other) => return Err(other.into()),
@@ -373,7 +375,7 @@ pub fn ocaml_blocking_fill(open_gate: OCamlFunc<(), ()>) -> Result<(Int, Int, In
     }
     let mut waiting = Box::pin(dropped());
     assert!(future::poll_once(&mut waiting).await.is_none());
-    let mut late = Box::pin(ocaml_blocking::submit(|_| 100));
+    let mut late = Box::pin(ocaml_blocking::submit(|| 100));
     assert!(future::poll_once(&mut late).await.is_none());
     drop((queued, waiting));
     jobs[7].cancel();

@@ -9,6 +9,7 @@ mod kept;
 mod opaques;
 mod promises;
 mod stress;
+mod threads;
 mod watch;
 mod workers;
 

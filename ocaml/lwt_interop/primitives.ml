@@ -6,7 +6,7 @@ external executor_open :
 
 external initialize : (string * string) array -> string = "lwt_interop_initialize"
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
-external executor_close : unit -> unit = "lwt_interop_executor_close"
+external executor_close : unit -> bool = "lwt_interop_executor_close"
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
 
 external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"
@@ -79,6 +79,8 @@ module Resolver = struct
   let reject (r : t) e = Lwt.wakeup_later_exn (Obj.obj r : Obj.t Lwt.u) e
 end
 
+(* The loop polls between the steps, so that other domains' collections go on. *)
+let rec executor_close_all () = if executor_close () then executor_close_all ()
 let jobs_per_round = 32
 let permits = 256
 let handle_field = 1
@@ -103,6 +105,8 @@ let facts =
     ("the order of Handle.stats", stats_order);
     ("the order of totals", totals_order);
   |]
+
+let executor_close = executor_close_all
 
 let initialize () =
   match initialize facts with

@@ -66,6 +66,12 @@
 // Unsafe code is in the rooms `ffi`, `task`, `value` and `entry`, and nowhere else.
 #![deny(unsafe_code)]
 
+#[cfg(all(panic = "abort", not(doc)))]
+compile_error!(
+    "ocaml-lwt-interop needs unwinding: a panic becomes an OCaml exception instead of ending the \
+     process. Remove `panic = \"abort\"` from the profile in Cargo.toml, and from RUSTFLAGS"
+);
+
 mod base;
 mod bridge;
 pub mod domain;

@@ -1,16 +1,34 @@
-//! Domain 0's blocking pool: a few threads of Domain 0 for OCaml code that blocks.
+//! Domain 0's blocking pool: a few threads of Domain 0 for work that blocks and uses OCaml.
 //!
-//! tokio's threads and the domains' loops never wait for such code: they submit it here. The threads
+//! tokio's threads and the domains' loops never wait for such work: they submit it here. The threads
 //! are started when there is work, and end after five seconds without any. It is another pool than
 //! tokio's blocking pool, on which `#[func(blocking)]` runs Rust code.
+//!
+//! A closure runs without Domain 0's lock, so it may sleep, wait and compute without holding up any
+//! domain. For the parts that use OCaml values it calls
+//! [`domain::with_token`](crate::domain::with_token), which takes the lock:
+//!
+//! ```
+//! use ocaml_lwt_interop::{JoinError, domain, ocaml_blocking};
+//!
+//! # async fn example(path: String) -> Result<usize, JoinError> {
+//! ocaml_blocking::run(move || {
+//!     let text = std::fs::read_to_string(path).unwrap_or_default();
+//!     domain::with_token(|_token| {
+//!         // Domain 0's lock is held here.
+//!         text.len()
+//!     })
+//!     .expect("this is a thread of Domain 0's blocking pool")
+//! })
+//! .await
+//! # }
+//! ```
 
 use crate::base::error::JoinError;
 use crate::base::panic::catch_and_discard;
-use crate::base::tokio_rt::with_signals_blocked;
 use crate::domain::join::{self, JoinHandle, Joined};
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::thread::Registered;
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::thread::{Registered, with_lock};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -35,7 +53,7 @@ type Permit = SemaphorePermit<'static>;
 enum Job {
     Rust {
         permit: Permit,
-        run: Box<dyn FnOnce(&RuntimeToken<'_>) + Send>,
+        run: Box<dyn FnOnce() + Send>,
     },
     /// The next of the closures that OCaml keeps in a queue of its own.
     OCaml,
@@ -44,6 +62,8 @@ enum Job {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
+    /// The number of threads that were ever started, for their names.
+    started: usize,
     threads: usize,
     idle: usize,
 }
@@ -56,19 +76,22 @@ struct BlockingPool {
 
 static POOL: LazyLock<BlockingPool> = LazyLock::new(BlockingPool::default);
 
-/// Runs `f` on a thread of Domain 0's blocking pool: OCaml code that it calls may wait for files, locks
-/// or other processes, and Domain 0's own loop goes on meanwhile. May be awaited anywhere. At most four
-/// such closures run at a time; others wait in a queue, first come, first served, which holds up to
+/// Runs `f` on a thread of Domain 0's blocking pool, where it may wait for files, locks, other processes
+/// or other domains; Domain 0's own loop goes on meanwhile. May be awaited anywhere. At most four such
+/// closures run at a time; others wait in a queue, first come, first served, which holds up to
 /// [`PERMITS`] of them.
 ///
-/// The token is that of Domain 0 but not of its loop, so promises cannot be made with it. Dropping the
-/// future keeps `f` from starting; once started, `f` runs to its end.
+/// `f` runs without a lock, and gets a token from [`domain::with_token`](crate::domain::with_token). It is
+/// a token of Domain 0 but not of its loop, so promises cannot be made with it. OCaml code that blocks
+/// within releases the lock as on any OCaml thread, and so do
+/// [`Domain::call_blocking`](crate::Domain::call_blocking) and its like. Dropping the future keeps `f`
+/// from starting; once started, `f` runs to its end.
 ///
 /// # Errors
 /// `f` panicked, or no thread could be started for it.
 pub async fn run<F, T>(f: F) -> Result<T, JoinError>
 where
-    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     submit(f).await?.cancel_on_drop().await
@@ -81,7 +104,7 @@ where
 /// No thread could be started, and none is running.
 pub async fn submit<F, T>(f: F) -> Result<JoinHandle<T>, JoinError>
 where
-    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let permit = PERMIT.acquire().await.expect("never closed");
@@ -94,7 +117,7 @@ where
 /// The queue is full, and `f` comes back; or no thread could be started, and none is running.
 pub fn try_submit<F, T>(f: F) -> Result<JoinHandle<T>, TrySubmitError<F>>
 where
-    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     match PERMIT.try_acquire() {
@@ -127,15 +150,13 @@ impl<F> fmt::Debug for TrySubmitError<F> {
 
 fn enqueue<F, T>(permit: Permit, f: F) -> Result<JoinHandle<T>, JoinError>
 where
-    F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let (handle, joined): (JoinHandle<T>, Joined<T>) = join::pair(0);
     let job = Job::Rust {
         permit,
-        run: Box::new(move |token| {
-            joined.compute(|| f(token));
-        }),
+        run: Box::new(move || joined.compute(f)),
     };
     match POOL.submit(job) {
         Ok(()) => Ok(handle),
@@ -162,11 +183,10 @@ impl BlockingPool {
     fn submit(&'static self, job: Job) -> io::Result<()> {
         let mut state = self.state();
         if state.idle < state.queue.len() + 1 && state.threads < MAX_THREADS {
-            let spawned = with_signals_blocked(|| {
-                std::thread::Builder::new()
-                    .name("ocaml-blocking".to_owned())
-                    .spawn(|| self.serve())
-            });
+            state.started += 1;
+            let spawned = std::thread::Builder::new()
+                .name(format!("ocaml-blocking-{}", state.started))
+                .spawn(|| self.serve());
             match spawned {
                 Ok(_) => state.threads += 1,
                 // The threads that run take the job in turn.
@@ -182,22 +202,24 @@ impl BlockingPool {
 
     /// Runs a thread of the pool.
     fn serve(&self) {
-        let Some(mut thread) = Registered::new() else {
+        let Some(_registered) = Registered::new() else {
             return self.give_up();
         };
         while let Some(job) = self.next() {
-            thread.with_lock(|token| match job {
+            match job {
                 Job::Rust { permit, run } => {
                     // It wakes a waiting submitter, with a waker of the user's.
                     catch_and_discard(|| drop(permit));
-                    catch_and_discard(|| run(token));
+                    catch_and_discard(run);
                 }
                 Job::OCaml => {
-                    if let Some(callbacks) = Callbacks::get(token) {
-                        callbacks.blocking_next(token);
-                    }
+                    with_lock(|token| {
+                        if let Some(callbacks) = Callbacks::get(token) {
+                            callbacks.blocking_next(token);
+                        }
+                    });
                 }
-            });
+            }
         }
     }
 

@@ -149,13 +149,34 @@ impl<T> SlotMap<T> {
         }
     }
 
+    /// Removes an entry, the next one from `cursor` on. Returns `None` if the map is empty.
+    ///
+    /// With one cursor, to remove all entries takes time that is linear in the number of slots, in steps
+    /// between which entries may be added and removed.
+    pub(crate) fn remove_next(&mut self, cursor: &mut usize) -> Option<T> {
+        while self.len > 0 {
+            let rest = self.slots.get(*cursor..).unwrap_or_default();
+            match rest.iter().position(|slot| matches!(slot, Slot::Full(_))) {
+                Some(i) => {
+                    let index = *cursor + i;
+                    *cursor = index + 1;
+                    let key = Key::new(index as u32, self.generations[index]);
+                    return self.remove(key);
+                }
+                // Entries were added behind the cursor.
+                None => *cursor = 0,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+impl<T> SlotMap<T> {
     /// Removes all entries.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        let keys: Vec<Key> = (self.slots.iter().zip(&self.generations).enumerate())
-            .filter(|(_, (slot, _))| matches!(slot, Slot::Full(_)))
-            .map(|(i, (_, generation))| Key::new(i as u32, *generation))
-            .collect();
-        keys.into_iter().filter_map(|k| self.remove(k)).collect()
+        let mut cursor = 0;
+        std::iter::from_fn(|| self.remove_next(&mut cursor)).collect()
     }
 }
 

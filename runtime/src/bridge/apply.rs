@@ -3,6 +3,7 @@
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::core::Core;
 use crate::ffi::batch::Request;
+use crate::ffi::converted::rooted;
 use crate::ffi::root::{Closure, Root};
 use crate::ffi::token::RuntimeToken;
 use ocaml::{FromValue, ToValue, Value};
@@ -25,7 +26,7 @@ macro_rules! args {
     ($($t:ident $n:tt),+) => {
         impl<$($t: ToValue),+> Args for ($($t,)+) {
             fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value> {
-                vec![$(self.$n.to_value(rt)),+]
+                vec![$(rooted(rt, self.$n.to_value(rt))),+]
             }
         }
     };

@@ -99,8 +99,10 @@ impl<W> Calls<W> {
 
     /// Frees the key of a resolved call, whose outcome OCaml has taken.
     pub(crate) fn release(&self, key: Key) {
-        let call = self.0.borrow_mut().remove(key);
-        debug_assert!(matches!(call, None | Some(Call::Resolved)));
+        let mut calls = self.0.borrow_mut();
+        if let Some(Call::Resolved) = calls.get_mut(key) {
+            calls.remove(key);
+        }
     }
 
     /// Resolves a call whose promise OCaml has cancelled. Returns its work. If an outcome is in a batch,
@@ -114,15 +116,23 @@ impl<W> Calls<W> {
         calls.remove(key).and_then(Call::into_work)
     }
 
-    /// Removes all calls, at the domain's end; OCaml resolves their promises. Returns their work.
+    /// Removes the next call, at the domain's end; OCaml resolves its promise. Returns its work, or
+    /// `None` if there is no call. See [`SlotMap::remove_next`].
+    pub(crate) fn close_next(&self, cursor: &mut usize) -> Option<Option<W>> {
+        let call = self.0.borrow_mut().remove_next(cursor)?;
+        if !matches!(call, Call::Resolved) {
+            counters::count(|t| &t.calls_resolved, 1);
+        }
+        Some(call.into_work())
+    }
+
+    /// Removes all calls. Returns their work.
+    #[cfg(test)]
     pub(crate) fn close(&self) -> Vec<W> {
-        let calls = self.0.borrow_mut().drain();
-        let open = calls
-            .iter()
-            .filter(|c| !matches!(c, Call::Resolved))
-            .count();
-        counters::count(|t| &t.calls_resolved, open as u64);
-        calls.into_iter().filter_map(Call::into_work).collect()
+        let mut cursor = 0;
+        std::iter::from_fn(|| self.close_next(&mut cursor))
+            .flatten()
+            .collect()
     }
 }
 

@@ -2,16 +2,17 @@
 
 use crate::base::error::TokenError;
 use crate::base::panic::{self, catch_and_discard};
+use crate::base::tokio_context::TokioContext;
 use crate::base::tokio_rt;
 use crate::domain::core::Core;
 use crate::domain::executor::Executor;
-use crate::domain::garbage;
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
-use crate::ffi::thread::Place;
+use crate::ffi::thread::{self, Place};
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
+use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
 
@@ -82,6 +83,11 @@ pub(crate) fn with_core<R>(
     with_current(f).ok_or_else(no_executor)
 }
 
+/// Whether the calling thread is in the child of a fork, where the executor is the parent's.
+pub(crate) fn is_forked() -> bool {
+    matches!(NO_EXECUTOR.get(), NoExecutor::Forked(_))
+}
+
 /// Returns the reason why the calling thread, which owns no executor, has none.
 pub(crate) fn no_executor() -> TokenError {
     match NO_EXECUTOR.get() {
@@ -97,10 +103,16 @@ pub(crate) fn no_executor() -> TokenError {
 /// to [`Domain::call`](crate::Domain::call). Do not block in `f`, nor hold a lock that another domain may
 /// wait for: both stop every domain's garbage collector.
 ///
+/// In a closure on Domain 0's blocking pool (see [`ocaml_blocking`](crate::ocaml_blocking)) it takes
+/// Domain 0's lock for `f`, which waits while OCaml code runs there, and gives the lock back afterwards.
+///
 /// # Errors
 /// Anywhere else, such as on a tokio worker, there is no OCaml runtime to use, and the error says so.
 pub fn with_token<R>(f: impl for<'a> FnOnce(&RuntimeToken<'a>) -> R) -> Result<R, TokenError> {
-    with_entered(|_, token| f(token))
+    if has_current() {
+        return with_entered(|_, token| f(token));
+    }
+    thread::with_lock(f).ok_or_else(no_executor)
 }
 
 /// Makes the executor of domain `id`, which the calling thread owns from then on.
@@ -123,30 +135,43 @@ pub(crate) fn open(
     let tokio = tokio_rt::runtime()?;
     let executor = Executor::new(Shared::new(id)?);
     let shared = executor.shared().clone();
-    let core = Core::new(executor, batch(), tokio.enter());
+    let core = Core::new(executor, batch(), TokioContext::enter(tokio));
+    name_thread(id);
     registry::insert(shared.clone());
     CURRENT.with(|current| current.set(Box::new(core)));
     Ok(shared)
 }
 
-/// Ends the executor of the calling thread: messages go back, tasks are dropped here, and Rust forgets
-/// every pending call, for OCaml to resolve. Called at the domain's end; later calls do nothing.
-pub(crate) fn close(_token: &RuntimeToken<'_>) {
-    let closed = with_current(|core| {
-        // No other loop may ever come by.
-        garbage::drop_all();
-        registry::end(&core.shared);
-        // Destructors may use OCaml and may spawn, so everything is still in place.
-        core.close();
-    });
-    if closed.is_none() {
-        return;
+/// Gives the thread of a domain a name that debuggers and top show. The main thread keeps its own, which is
+/// the process's.
+fn name_thread(id: u64) {
+    if id != 0 {
+        let name = CString::new(format!("domain-{id}")).expect("there is no zero in it");
+        // It fails for a bad pointer only.
+        let _ = nix::sys::prctl::set_name(&name);
     }
-    disown(NoExecutor::Terminated);
-    // None if a Rust frame below refers to the executor, under an `exit` that OCaml code called from
-    // Rust has started: the process ends, and takes the memory along.
-    let core = CURRENT.with(Place::take);
-    catch_and_discard(|| drop(core));
+}
+
+/// Ends the executor of the calling thread, in steps of a budget: messages go back, tasks are dropped
+/// here, and Rust forgets every pending call, for OCaml to resolve. Called at the domain's end until it
+/// returns `false`; does nothing on a thread that owns no executor.
+pub(crate) fn close(_token: &RuntimeToken<'_>) -> bool {
+    let more = with_current(|core| {
+        core.begin_close();
+        if core.close_some() {
+            return true;
+        }
+        registry::end(&core.shared);
+        false
+    });
+    if more == Some(false) {
+        disown(NoExecutor::Terminated);
+        // None if a Rust frame below refers to the executor, under an `exit` that OCaml code called from
+        // Rust has started: the process ends, and takes the memory along.
+        let core = CURRENT.with(Place::take);
+        catch_and_discard(|| drop(core));
+    }
+    more.unwrap_or(false)
 }
 
 /// In the child of a fork: the executor remains the parent's, and the child has a copy of its memory

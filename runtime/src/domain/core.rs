@@ -2,12 +2,13 @@
 
 use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
+use crate::base::tokio_context::TokioContext;
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
 use crate::domain::shared::Shared;
 use crate::domain::waits::{FollowUp, Waits};
-use crate::ffi::batch::{Batch, Request};
+use crate::ffi::batch::{Batch, Request, Returned};
 use crate::ffi::hooks::Reclaimed;
 use crate::ffi::root::{Exn, LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
@@ -48,17 +49,24 @@ pub(crate) struct Core {
     reclaimed: Reclaimed,
     pub(crate) budget: Budget,
     idle: Idle,
-    /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll has to enter it.
-    _tokio: tokio::runtime::EnterGuard<'static>,
+    pub(crate) tokio: TokioContext,
+    closing: Cell<Option<Closing>>,
+}
+
+/// How far the end of a domain has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Closing {
+    /// The number of collected values to drop.
+    garbage: usize,
+    /// Cursors of [`SlotMap::remove_next`](crate::base::slot_map::SlotMap::remove_next).
+    tasks: usize,
+    calls: usize,
+    waits: usize,
 }
 
 impl Core {
     /// Creates the executor of a domain whose thread this is.
-    pub(crate) fn new(
-        executor: Executor,
-        batch: Batch,
-        tokio: tokio::runtime::EnterGuard<'static>,
-    ) -> Self {
+    pub(crate) fn new(executor: Executor, batch: Batch, tokio: TokioContext) -> Self {
         Core {
             shared: executor.shared().clone(),
             executor,
@@ -69,24 +77,62 @@ impl Core {
             reclaimed: Reclaimed::new(),
             budget: Budget::new(),
             idle: Idle::new(),
-            _tokio: tokio,
+            tokio,
+            closing: Cell::new(None),
         }
     }
 
-    /// Drops all tasks, calls and waits. Destructors of the user's run.
-    pub(crate) fn close(&self) {
-        catch_and_discard(|| self.executor.close());
-        for work in self.calls.close() {
-            catch_and_discard(|| work.abort());
+    /// Begins to close the domain: messages go back to their senders, and nothing is polled any more.
+    /// Does nothing the second time.
+    pub(crate) fn begin_close(&self) {
+        if self.closing.get().is_none() {
+            self.closing.set(Some(Closing {
+                // No other loop may ever run.
+                garbage: garbage::len(),
+                ..Closing::default()
+            }));
+            self.shared.refuse_messages();
+            catch_and_discard(|| self.executor.close());
         }
-        self.waits.close();
+    }
+
+    /// Drops messages, tasks, calls and waits until the budget is exhausted. Returns `true` if there may
+    /// be more. Destructors of the user's run, which may use OCaml and may spawn.
+    pub(crate) fn close_some(&self) -> bool {
+        self.budget.refill();
+        while self.close_next() {
+            self.budget.consume();
+            if self.budget.is_exhausted() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn close_next(&self) -> bool {
+        let mut closing = self.closing.get().expect("it was begun");
+        let any = if closing.garbage > 0 {
+            closing.garbage -= 1;
+            self.closing.set(Some(closing));
+            garbage::drop_next();
+            return true;
+        } else if self.shared.drop_message() || self.executor.close_next(&mut closing.tasks) {
+            true
+        } else if let Some(work) = self.calls.close_next(&mut closing.calls) {
+            catch_and_discard(|| work.map_or((), AbortHandle::abort));
+            true
+        } else {
+            self.waits.close_next(&mut closing.waits)
+        };
+        self.closing.set(Some(closing));
+        any
     }
 
     /// Does a batch of each kind of work: messages, tasks, values that OCaml has collected. Returns the
     /// number of requests for OCaml and the index of their array: see [`Batch::hand_over`]. OCaml has
     /// finished with the array that it had.
-    pub(crate) fn tick(&self, token: &RuntimeToken<'_>) -> (usize, usize) {
-        self.batch.take_back();
+    pub(crate) fn tick(&self, token: &RuntimeToken<'_>, returned: Returned) -> (usize, usize) {
+        self.batch.take_back(returned);
         let slept = self.shared.end_sleep();
         if self.shared.take_notification() {
             self.unread.set(true);
@@ -107,13 +153,20 @@ impl Core {
             });
             self.unread.set(left);
         }
-        self.executor.drain_inject();
+        self.budget.batch(|| self.executor.drain_inject());
+        self.tokio.restore();
         // Tasks catch the panics of users' code; a panic of our own ends here.
         catch_and_discard(|| {
             self.budget.batch(|| {
-                let polled = !self.batch.is_full() && self.executor.tick();
-                self.shared.counters.polls.add(u64::from(polled));
-                polled
+                if self.batch.is_full() {
+                    return false;
+                }
+                let Some(task) = self.executor.next() else {
+                    return false;
+                };
+                let _ = self.tokio.poll(|| self.executor.run(task));
+                self.shared.counters.polls.add(1);
+                true
             });
         });
         if garbage::any_collected() {

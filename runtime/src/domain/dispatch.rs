@@ -50,6 +50,10 @@ pub(crate) fn count_sent() {
 /// thread's loop if it has one, otherwise all loops. Any thread, also within a collection: no holder of
 /// one of the locks uses OCaml meanwhile.
 pub(crate) fn wake_one_or_all() {
+    if context::is_forked() {
+        // The loops are the parent's, and so may be a lock that is held for ever here.
+        return;
+    }
     if context::with_current(|core| core.shared.wake_if_parked()).is_none() {
         registry().values().for_each(|shared| shared.wake());
     }

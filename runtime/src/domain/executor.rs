@@ -3,9 +3,9 @@
 use crate::base::panic::{catch_and_discard, catch_unwind};
 use crate::base::slot_map::{Key, SlotMap};
 use crate::domain::shared::Shared;
-use crate::task::{Home, NewTask, RunQueue, Runnable, Task, Work};
+use crate::task::{Home, InjectQueue, NewTask, RunQueue, Runnable, Task, Work};
 use pin_project_lite::pin_project;
-use std::cell::{Cell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +28,9 @@ impl<F: Future<Output = ()> + 'static> Work for Spawned<F> {
     }
 }
 
+/// The number of tasks that one call of [`Executor::drain_inject`] moves: some tens of microseconds.
+const TASKS_PER_STEP: usize = 256;
+
 /// A domain's tasks. They are polled and dropped by the thread that owns the domain.
 pub(crate) struct Executor {
     ready: RunQueue,
@@ -36,7 +39,8 @@ pub(crate) struct Executor {
     spawned: RefCell<SlotMap<Task>>,
     /// Dropped after the tasks, which would keep it from freeing its scheduler.
     home: Home<Shared>,
-    closed: Cell<bool>,
+    /// Set when the executor is closed: the tasks that other threads had woken by then.
+    closed: OnceCell<InjectQueue>,
 }
 
 impl Executor {
@@ -46,7 +50,7 @@ impl Executor {
             ready: RunQueue::new(),
             spawned: RefCell::new(SlotMap::new()),
             home: Home::new(shared),
-            closed: Cell::new(false),
+            closed: OnceCell::new(),
         }
     }
 
@@ -63,7 +67,7 @@ impl Executor {
 
     /// Adds a task, which a later tick polls. After `close` the future is dropped at once.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        if self.closed.get() {
+        if self.is_closed() {
             return catch_and_discard(|| drop(future));
         }
         let new = NewTask::new(self.home(), Spawned { future });
@@ -73,30 +77,40 @@ impl Executor {
 
     /// Queues a task of this domain that has become ready.
     pub(crate) fn push(&self, task: Runnable) {
-        if !self.closed.get() {
+        if !self.is_closed() {
             self.ready.push(task);
         }
     }
 
-    /// Moves the tasks that other threads have woken into the run queue.
-    pub(crate) fn drain_inject(&self) {
-        if !self.shared().inject.is_empty() {
-            self.ready.append(&self.shared().inject);
-        }
+    /// Moves tasks that other threads have woken into the run queue, a limited number of them. Returns
+    /// `true` if it has to be called again, before any of them can be polled.
+    #[inline]
+    pub(crate) fn drain_inject(&self) -> bool {
+        self.ready.append(&self.shared().inject, TASKS_PER_STEP)
+    }
+
+    /// Takes the next task that is ready.
+    pub(crate) fn next(&self) -> Option<Runnable> {
+        self.ready.pop().or_else(|| {
+            self.drain_inject();
+            self.ready.pop()
+        })
+    }
+
+    /// Polls a task that is ready.
+    pub(crate) fn run(&self, task: Runnable) -> Poll<()> {
+        task.run(&self.home).map(|key| {
+            if let Some(key) = key {
+                let done = self.spawned.borrow_mut().remove(key);
+                drop(done);
+            }
+        })
     }
 
     /// Polls one task that is ready. Returns `false` if there was none.
+    #[cfg(test)]
     pub(crate) fn tick(&self) -> bool {
-        let task = self.ready.pop().or_else(|| {
-            self.drain_inject();
-            self.ready.pop()
-        });
-        let Some(task) = task else { return false };
-        if let Some(key) = task.run(&self.home) {
-            let done = self.spawned.borrow_mut().remove(key);
-            drop(done);
-        }
-        true
+        self.next().map(|task| self.run(task)).is_some()
     }
 
     /// Returns `true` if a tick would find a task.
@@ -104,14 +118,35 @@ impl Executor {
         !(self.ready.is_empty() && self.shared().inject.is_empty())
     }
 
-    /// Drops every task that was spawned, pending or ready; their destructors run here. Nothing is
-    /// polled any more.
+    fn is_closed(&self) -> bool {
+        self.closed.get().is_some()
+    }
+
+    /// Closes the executor: from now on nothing is polled, and futures that are spawned are dropped at
+    /// once.
     pub(crate) fn close(&self) {
-        self.closed.set(true);
-        self.shared().inject.close();
-        while self.ready.pop().is_some() {}
-        let all = self.spawned.borrow_mut().drain();
-        drop(all);
+        self.closed.get_or_init(|| self.shared().inject.close());
+    }
+
+    /// Drops the next task of a closed executor, or the queue's reference to one. The destructors of work
+    /// run here. Returns `false` if there is none. See [`SlotMap::remove_next`].
+    pub(crate) fn close_next(&self, cursor: &mut usize) -> bool {
+        let injected = self.closed.get().expect("the executor is closed");
+        if self.ready.drop_next(injected) {
+            return true;
+        }
+        let task = self.spawned.borrow_mut().remove_next(cursor);
+        let any = task.is_some();
+        catch_and_discard(|| drop(task));
+        any
+    }
+
+    /// Closes the executor and drops all tasks.
+    #[cfg(test)]
+    pub(crate) fn close_all(&self) {
+        self.close();
+        let mut cursor = 0;
+        while self.close_next(&mut cursor) {}
     }
 }
 

@@ -29,9 +29,15 @@ pub(crate) fn drop_next() -> bool {
     any
 }
 
+/// Returns the number of references that are queued now.
+pub(crate) fn len() -> usize {
+    COLLECTED.len()
+}
+
 /// Drops the references that are queued now.
+#[cfg(test)]
 pub(crate) fn drop_all() {
-    for _ in 0..COLLECTED.len() {
+    for _ in 0..len() {
         drop_next();
     }
 }

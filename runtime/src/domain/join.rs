@@ -3,6 +3,7 @@
 use crate::base::error::JoinError;
 use crate::base::panic::{CatchUnwind, catch_and_discard, catch_unwind};
 use crate::base::sync::oneshot::{self, error::TryRecvError};
+use crate::ffi::thread;
 use crate::wake::spin::AdaptiveSpin;
 use futures_lite::future;
 use std::future::Future;
@@ -122,9 +123,10 @@ impl<T> JoinHandle<T> {
     }
 
     /// Waits for the outcome. Spins before it sleeps if recent waits of this thread were short.
+    /// A thread of Domain 0's blocking pool gives the lock back meanwhile.
     pub(crate) fn wait(self) -> Result<T, JoinError> {
         thread_local!(static SPIN: AdaptiveSpin = const { AdaptiveSpin::new() });
-        SPIN.with(|spin| self.wait_with(spin))
+        thread::without_lock(|| SPIN.with(|spin| self.wait_with(spin)))
     }
 
     fn wait_with(mut self, spin: &AdaptiveSpin) -> Result<T, JoinError> {

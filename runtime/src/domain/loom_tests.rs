@@ -84,7 +84,7 @@ fn loom_a_loop_does_not_sleep_on_a_task() {
         }
         while executor.tick() {}
         assert!(tasks.iter().all(|task| task.polls.get() == 2));
-        executor.close();
+        executor.close_all();
     });
 }
 
@@ -100,7 +100,7 @@ fn loom_a_wake_up_races_the_end_of_its_domain() {
         let threads =
             wakers.map(|wakers| thread::spawn(move || wakers.into_iter().for_each(Waker::wake)));
         let domain = Arc::downgrade(&shared);
-        executor.close();
+        executor.close_all();
         assert!(tasks.iter().all(Pending::is_dropped), "by the owner");
         assert!(!executor.tick());
         drop((executor, shared));

@@ -118,8 +118,21 @@ impl Shared {
         self.mailbox.len()
     }
 
-    /// Ends the domain: later messages are returned to their senders, messages that were not received
-    /// are dropped, and the descriptor is closed. The owner.
+    /// Closes the mailbox: later messages go back to their senders. The owner.
+    pub(crate) fn refuse_messages(&self) {
+        self.mailbox.refuse();
+    }
+
+    /// Drops a message that was not received. Returns `false` if there is none. The owner.
+    pub(crate) fn drop_message(&self) -> bool {
+        let message = self.mailbox.receive();
+        let any = message.is_some();
+        catch_and_discard(|| drop(message));
+        any
+    }
+
+    /// Ends the domain: closes the mailbox, drops the messages in it, and closes the descriptor. The
+    /// owner.
     pub(crate) fn close(&self) {
         self.mailbox
             .close(|message| catch_and_discard(|| drop(message)));

@@ -116,7 +116,8 @@ impl Waits {
     /// Frees the key.
     pub(crate) fn release(&self, key: Key) {
         let wait = self.0.borrow_mut().remove(key);
-        drop(wait);
+        // A wait that is pending has a waker, which is code of the user's.
+        catch_and_discard(|| drop(wait));
     }
 
     /// Drops the wait. Returns `true` if OCaml has to be asked to forget it; the key stays taken until
@@ -157,11 +158,13 @@ impl Waits {
         }
     }
 
-    /// Drops all waits, at the domain's end.
-    pub(crate) fn close(&self) {
-        let waits = self.0.borrow_mut().drain();
-        for wait in waits {
-            catch_and_discard(|| drop(wait));
-        }
+    /// Drops the next wait, at the domain's end. Returns `false` if there is none. See
+    /// [`SlotMap::remove_next`].
+    pub(crate) fn close_next(&self, cursor: &mut usize) -> bool {
+        let wait = self.0.borrow_mut().remove_next(cursor);
+        let any = wait.is_some();
+        // Outside of the borrow: wakers are code of the user's.
+        catch_and_discard(|| drop(wait));
+        any
     }
 }

@@ -113,7 +113,7 @@ unsafe fn enter<const N: usize>(
         attach(&token, callbacks)?;
     }
     let body = |core: &Core, token: &RuntimeToken<'_>| body(core, token, callbacks, args);
-    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
     let result = CURRENT.with(|current| unsafe { current.enter_with(body) });
     Ok(result.expect("attach made this thread an owner")?)
 }
@@ -239,9 +239,11 @@ where
         let first = catch_unwind(|| {
             let future = Some(start(args));
             let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
-            let output = task.poll(|body, cx| {
-                let output = body.poll_future(cx);
-                output.map(|output| outcome(output).0)
+            let output = core.tokio.poll(|| {
+                task.poll(|body, cx| {
+                    let output = body.poll_future(cx);
+                    output.map(|output| outcome(output).0)
+                })
             });
             match output {
                 Poll::Ready(result) => {

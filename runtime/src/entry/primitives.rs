@@ -7,11 +7,12 @@ use crate::base::slot_map::Key;
 use crate::domain::context::{self, CURRENT};
 use crate::domain::core::Core;
 use crate::domain::dispatch;
+use crate::domain::garbage;
 use crate::domain::handle::{HANDLE, new_handle};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::entry::facts;
-use crate::ffi::batch::Batch;
+use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
 use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// # Safety
 /// OCaml called the primitive that calls this.
 unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
-    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
     CURRENT.with(|current| unsafe { current.enter(body) })
 }
 
@@ -36,7 +37,7 @@ unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
 /// OCaml called the primitive that calls this.
 #[inline]
 unsafe fn enter_with<R>(body: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Option<R> {
-    // SAFETY: by this function's contract OCaml called; the lock is not released in between.
+    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
     CURRENT.with(|current| unsafe { current.enter_with(body) })
 }
 
@@ -113,9 +114,11 @@ unsafe extern "C" fn lwt_interop_executor_open(
     odd: RawValue,
 ) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
-        // SAFETY: OCaml passes two arrays that it made as `Batch` wants them, and nothing has allocated
-        // on the OCaml heap since. They are used as `Batch` says.
-        let batch = || unsafe { Batch::new([even, odd]) };
+        // SAFETY: the token proves the lock. OCaml passes two valid arrays, and nothing has allocated on
+        // the OCaml heap since.
+        let arrays = [even, odd].map(|array| unsafe { Root::new(array) });
+        // SAFETY: OCaml made the arrays as `Batch` wants them, and uses them as it says.
+        let batch = || unsafe { Batch::new(token, arrays) };
         let opened = context::open(token, ffi::int_val(id) as u64, batch);
         // SAFETY: the token proves the lock. What is made is rooted until it is stored, and nothing
         // allocates between the last store and the return.
@@ -141,16 +144,23 @@ unsafe extern "C" fn lwt_interop_executor_open(
     unsafe { enter(body) }
 }
 
-/// `executor_close : unit -> unit`: at the end of the domain, on the thread that owns its executor.
+/// `executor_close : unit -> bool`: at the end of the domain, on the thread that owns its executor, until
+/// it is `false`: each step drops as much as a budget allows.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
-        context::close(token);
-        hooks::free_roots(token);
+        let more = context::close(token);
+        if !more {
+            hooks::free_roots(token);
+            // Values that were collected meanwhile are for another loop.
+            if garbage::any_collected() {
+                dispatch::wake_one_or_all();
+            }
+        }
+        ffi::bool(more)
     };
     // SAFETY: OCaml called.
-    unsafe { enter(body) };
-    UNIT
+    unsafe { enter(body) }
 }
 
 /// `refill_budget : unit -> unit` (noalloc): the loop has returned from its wait, and has a new budget.
@@ -209,7 +219,10 @@ extern "C" fn lwt_interop_should_continue(has_work: RawValue) -> RawValue {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
     // SAFETY: OCaml called.
-    let filled = unsafe { enter_with(Core::tick) };
+    let filled = unsafe {
+        // OCaml calls `tick` when it has handled every entry of the array that the last tick returned.
+        enter_with(|core, token| core.tick(token, Returned::assume()))
+    };
     let (len, index) = filled.unwrap_or_default();
     ffi::int((len << 1 | index) as isize)
 }
@@ -241,7 +254,7 @@ unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
 /// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
-    // SAFETY: the call is resolved, so no work of the user's is attached.
+    // SAFETY: `release` removes a resolved call only, which has no work of the user's.
     unsafe { with_executor(|core| core.release_call(key(call))) };
     UNIT
 }
@@ -287,12 +300,12 @@ unsafe extern "C" fn lwt_interop_resolve_wait(
 
 // ---- handles, from any thread that OCaml knows
 
-/// Runs `f` with the domain of a handle. `f` must not allocate on the OCaml heap.
+/// Runs `f` with the domain of a handle.
 ///
 /// # Safety
-/// OCaml called with this handle, which it keeps reachable.
+/// OCaml called with this handle, which it keeps reachable, and `f` does not allocate on the OCaml heap.
 unsafe fn with_handle<R>(block: RawValue, f: impl FnOnce(&Arc<Shared>) -> R) -> R {
-    // SAFETY: by this function's contract it is a handle; `f` does not allocate on the OCaml heap.
+    // SAFETY: by this function's contract it is a handle, and `f` does not allocate on the OCaml heap.
     f(unsafe { HANDLE.borrow(block) })
 }
 

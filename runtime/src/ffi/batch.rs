@@ -54,32 +54,48 @@ pub(crate) struct Batch {
     overflow: RefCell<VecDeque<(Key, Kind, Root)>>,
 }
 
+/// The proof that OCaml has finished with the array that was handed over.
+pub(crate) struct Returned(());
+
+impl Returned {
+    /// # Safety
+    /// OCaml has handled each entry of the array that [`Batch::hand_over`] returned last, on this thread.
+    pub(crate) unsafe fn assume() -> Self {
+        Returned(())
+    }
+}
+
 impl Batch {
     /// Takes the two arrays of a domain.
     ///
     /// # Safety
-    /// The domain's lock is held and `arrays` are two valid OCaml arrays of `FIELDS * CAPACITY` fields
-    /// that hold ints. OCaml uses an array only from when [`hand_over`](Self::hand_over) has returned its
-    /// index until it calls [`take_back`](Self::take_back).
-    pub(crate) unsafe fn new(arrays: [RawValue; 2]) -> Self {
-        // SAFETY: by this function's contract the lock is held and both are valid arrays.
-        unsafe {
-            assert!(arrays.iter().all(|a| ffi::size(*a) == FIELDS * CAPACITY));
-            Batch {
-                arrays: arrays.map(|a| Root::new(a)),
-                filling: Cell::new(0),
-                len: Cell::new(0),
-                is_out: Cell::new(false),
-                overflow: RefCell::new(VecDeque::new()),
-            }
+    /// `arrays` are two OCaml arrays of `FIELDS * CAPACITY` fields that hold ints. OCaml uses an array only
+    /// from when [`hand_over`](Self::hand_over) has returned its index until there is a [`Returned`]; by
+    /// then each field of a value is `()` again.
+    pub(crate) unsafe fn new(token: &RuntimeToken<'_>, arrays: [Root; 2]) -> Self {
+        let has_room = |array: &Root| {
+            // SAFETY: by this function's contract it is an array; the token proves the lock.
+            unsafe { ffi::size(array.raw(token)) == FIELDS * CAPACITY }
+        };
+        assert!(arrays.iter().all(has_room));
+        Batch {
+            arrays,
+            filling: Cell::new(0),
+            len: Cell::new(0),
+            is_out: Cell::new(false),
+            overflow: RefCell::new(VecDeque::new()),
         }
     }
 
     /// Queues a request. Only [`Request::Apply`] allocates on the OCaml heap.
+    ///
+    /// The key of a [`Request::Fulfill`] is that of a call whose promise has the value's type: the function
+    /// that made the call and the value are of one `#[func]` or one `Promise`.
     #[inline(always)]
     pub(crate) fn push(&self, token: &RuntimeToken<'_>, key: Key, request: Request<'_>) {
         // SAFETY: the token proves the lock. Each value was just read from its root, or is none that the
-        // collector moves, and the root's type says that it is as the kind wants it.
+        // collector moves. The root's type says that it is as the kind wants it; for `Fulfill` that is the
+        // caller's part, see above.
         unsafe {
             match request {
                 Request::Fulfill(value) => self.push_raw(key, Kind::Fulfill, value.raw(token)),
@@ -155,8 +171,8 @@ impl Batch {
         self.len.get() == 0
     }
 
-    /// Notes that OCaml has finished with the array that was handed over.
-    pub(crate) fn take_back(&self) {
+    /// Takes back the array that was handed over.
+    pub(crate) fn take_back(&self, _returned: Returned) {
         self.is_out.set(false);
     }
 

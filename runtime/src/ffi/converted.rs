@@ -1,6 +1,6 @@
 //! Conversions between Rust and OCaml as the crate `ocaml` defines them.
 
-use crate::ffi::root::{Closure, LwtPromise, Root};
+use crate::ffi::root::{Any, Closure, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use ocaml::Value;
@@ -32,6 +32,16 @@ impl Immediate {
     #[inline]
     pub(crate) const fn bool(b: bool) -> Self {
         Immediate(ffi::bool(b))
+    }
+}
+
+/// Roots a value that a conversion has returned without a root: nothing has allocated since.
+#[inline]
+pub(crate) fn rooted(_runtime: &ocaml::Runtime, value: Value) -> Value {
+    match value {
+        // SAFETY: a `Runtime` stands for the lock, and the value was valid when the conversion returned it.
+        Value::Raw(raw) if ffi::is_block(raw) => unsafe { Root::<Any>::new(raw) }.into_value(),
+        value => value,
     }
 }
 
@@ -92,8 +102,9 @@ macro_rules! from_value {
             fn from_value(value: ocaml::Value) -> Self {
                 use $crate::ffi::{converted::Declared, token::RuntimeToken};
                 let from: fn(&RuntimeToken<'_>, Declared<'_>) -> Self = $from;
-                // SAFETY: the crate `ocaml` converts only where a domain's lock is held, until the
-                // function returns; and it converts values of the type that OCaml declares.
+                // SAFETY: an assumption about users of the crate `ocaml`, which does not enforce it: they
+                // convert only where a domain's lock is held, until the function returns, and convert
+                // values of the type that OCaml declares.
                 unsafe {
                     let token = RuntimeToken::assume_locked();
                     from(&token, Declared::new(&token, value))
@@ -113,8 +124,8 @@ macro_rules! to_value {
             fn to_value(&self, _rt: &ocaml::Runtime) -> ocaml::Value {
                 use $crate::ffi::{root::Root, token::RuntimeToken};
                 let to: fn(&RuntimeToken<'_>, &Self) -> Root = $to;
-                // SAFETY: a `Runtime` is at hand only where a domain's lock is held, until the function
-                // returns.
+                // SAFETY: an assumption about users of the crate `ocaml`, which does not enforce it: they
+                // have a `Runtime` only where a domain's lock is held, until the function returns.
                 let token = unsafe { RuntimeToken::assume_locked() };
                 to(&token, self).into_value()
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A kind of custom block that owns an `Arc<T>`. OCaml refuses to compare and to marshal such blocks,
 /// and all have the same hash.
 ///
-/// It is a static: the address of its operations identifies its blocks.
+/// It has to be a `static`, and not a `const`: the address of its operations identifies its blocks.
 #[repr(C)]
 pub(crate) struct Custom<T: ?Sized + 'static> {
     /// The first field, so that the runtime's pointer to it is one to the whole.
@@ -62,6 +62,11 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         unsafe { ocaml_sys::field(block, 1).cast() }
     }
 
+    /// Returns the pointer that identifies the blocks of this kind. It may be used for the whole of `self`.
+    fn operations(&self) -> *const custom_operations {
+        ptr::from_ref(self).cast()
+    }
+
     /// Returns a new block that owns `content`.
     pub(crate) fn alloc(&'static self, _token: &RuntimeToken<'_>, content: Arc<T>) -> Root {
         // SAFETY: the operations are static, and the runtime does not write to them. The token proves
@@ -70,7 +75,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         unsafe {
             const { assert!(align_of::<Arc<T>>() <= align_of::<RawValue>()) };
             let size = size_of::<Arc<T>>();
-            let block = ocaml_sys::caml_alloc_custom(&raw const self.operations, size, 0, 1);
+            let block = ocaml_sys::caml_alloc_custom(self.operations(), size, 0, 1);
             Self::content(block).write(content);
             Root::new(block)
         }
@@ -108,7 +113,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         unsafe {
             let made_here = ffi::is_block(value)
                 && ffi::tag(value) == ocaml_sys::CUSTOM
-                && ffi::field(value, 0) == &raw const self.operations as RawValue;
+                && ffi::field(value, 0) == self.operations() as RawValue;
             made_here.then(|| (*Self::content(value)).clone())
         }
     }

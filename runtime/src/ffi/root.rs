@@ -16,7 +16,9 @@ pub(crate) enum Exn {}
 /// Keeps an OCaml value alive, and finds it after the collector has moved it. `K` is what is known of
 /// the value.
 ///
-/// It may be dropped on any thread, with or without a domain's lock: boxroot promises so.
+/// It may be dropped on any thread, with or without a domain's lock: boxroot promises so, but for the
+/// thread of a domain that has ended (see [`hooks::has_ended`](crate::ffi::hooks::has_ended)). A `Root` is
+/// not `Send` and in no thread-local, so it is not dropped there.
 #[repr(transparent)]
 pub(crate) struct Root<K = Any> {
     root: ocaml::root::Root,

@@ -36,8 +36,9 @@ pub(crate) unsafe fn callback(
     args: &mut [RawValue],
 ) -> Result<RawValue, RawValue> {
     // SAFETY: this function's contract gives valid values and the right number of arguments. The
-    // runtime roots the arguments itself, and the `_exn` forms return an exception instead of
-    // unwinding over Rust frames.
+    // runtime roots the arguments itself, and the `_exn` forms return the closure's exception instead of
+    // unwinding over Rust frames. (Where OCaml's stack cannot grow they raise `Stack_overflow` all the
+    // same: doc/limits.md.)
     let result = unsafe {
         match args {
             [a] => ocaml_sys::caml_callback_exn(closure, *a),

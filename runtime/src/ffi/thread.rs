@@ -25,7 +25,7 @@ pub(crate) struct Place<T> {
 
 const BORROW: u64 = 1;
 /// More than there can be borrows on a stack, and small enough for an operand of an instruction.
-const STUB: u64 = 1 << 24;
+const STUB: u64 = 1 << 30;
 
 /// Counts a use until it is dropped.
 struct Use<'a, const N: u64>(&'a Cell<u64>);
@@ -57,20 +57,21 @@ impl<T> Place<T> {
     /// Runs the body of a stub that OCaml has called.
     ///
     /// # Safety
-    /// OCaml called the stub that calls this, on this thread, and the domain's lock is not released while
-    /// `f` runs.
+    /// OCaml called the stub that calls this, on this thread. Whenever Rust code runs on this thread within
+    /// `f`, the thread holds the domain's lock: OCaml code that `f` calls may release it, and takes it again
+    /// before it returns.
     #[inline]
     pub(crate) unsafe fn enter<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
         let _use = Use::<STUB>::new(&self.uses);
-        // SAFETY: this function's contract: OCaml called, so this thread holds the lock, while `f` runs.
+        // SAFETY: this function's contract: the thread holds the lock whenever `f` runs.
         f(&unsafe { RuntimeToken::assume_locked() })
     }
 
     /// Runs the body of a stub that OCaml has called, with the value. Returns `None` if there is none.
     ///
     /// # Safety
-    /// As for [`enter`](Self::enter): OCaml called the stub that calls this, on this thread, and the
-    /// domain's lock is not released while `f` runs.
+    /// As for [`enter`](Self::enter): OCaml called the stub that calls this, on this thread, and whenever
+    /// Rust code runs on this thread within `f`, the thread holds the domain's lock.
     #[inline]
     pub(crate) unsafe fn enter_with<R>(
         &self,
@@ -81,7 +82,7 @@ impl<T> Place<T> {
             return None;
         }
         let _use = Use::<{ STUB + BORROW }>::new(&self.uses);
-        // SAFETY: this function's contract: OCaml called, so this thread holds the lock, while `f` runs.
+        // SAFETY: this function's contract: the thread holds the lock whenever `f` runs.
         let token = unsafe { RuntimeToken::assume_locked() };
         // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
         // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
@@ -117,7 +118,7 @@ impl<T> Place<T> {
     pub(crate) fn with_token<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
         (self.uses.get() >= STUB).then(|| {
             // SAFETY: a stub is counted, so `enter` or `enter_with` is on this thread's stack, and stays
-            // there while `f` runs; their contract says that the lock is held meanwhile.
+            // there while `f` runs; their contract says that the lock is held whenever `f` runs.
             f(&unsafe { RuntimeToken::assume_locked() })
         })
     }
@@ -145,48 +146,97 @@ impl<T> Place<T> {
             return None;
         }
         // SAFETY: `set` leaked the box, and the pointer to it is gone from this place. No borrow is
-        // counted, so no reference to the value exists.
+        // counted, and by its contract no reference of `get` is used any more.
         Some(unsafe { Box::from_raw(value) })
     }
 }
 
-/// A thread of Rust's that is one of Domain 0's systhreads. Dropping it undoes that.
+/// What a thread has to do with Domain 0's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// The thread is not registered with OCaml by this crate.
+    NotRegistered,
+    Released,
+    Held,
+}
+
+thread_local! {
+    static LOCK: Cell<Lock> = const { Cell::new(Lock::NotRegistered) };
+}
+
+/// Sets `LOCK` back when it is dropped, and does what that takes.
+struct Back(Lock);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // SAFETY: `with_lock` or `without_lock` has changed the lock from this state, on this thread, and
+        // everything that did so since has undone it.
+        unsafe {
+            match self.0 {
+                Lock::Released => caml_enter_blocking_section_no_pending(),
+                Lock::Held => ocaml_sys::caml_leave_blocking_section(),
+                Lock::NotRegistered => {}
+            }
+        }
+        LOCK.set(self.0);
+    }
+}
+
+/// A thread of Rust's that is one of Domain 0's systhreads, without its lock. Dropping it undoes that.
 pub(crate) struct Registered(PhantomData<*mut ()>);
 
 impl Registered {
     /// Registers the calling thread, which OCaml does not know. Waits for Domain 0's lock, and gives
     /// it back. Returns `None` if OCaml has no memory for the thread.
     pub(crate) fn new() -> Option<Self> {
-        // SAFETY: any thread that OCaml does not know may call it.
+        assert_eq!(LOCK.get(), Lock::NotRegistered);
+        // SAFETY: OCaml does not know the thread: it is not registered.
         let registered = unsafe { caml_c_thread_register() } != 0;
-        registered.then_some(Registered(PhantomData))
-    }
-
-    /// Runs `f` with Domain 0's lock.
-    pub(crate) fn with_lock<R>(&mut self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
-        struct Unlock;
-        impl Drop for Unlock {
-            fn drop(&mut self) {
-                // SAFETY: this thread holds the lock, taken below.
-                unsafe { caml_enter_blocking_section_no_pending() }
-            }
-        }
-        // SAFETY: the thread is registered and does not hold the lock: `&mut self` rules out that this
-        // function is on its stack already.
-        unsafe { ocaml_sys::caml_leave_blocking_section() };
-        let _unlock = Unlock;
-        // SAFETY: the thread is registered and has taken the lock, which `_unlock` gives back after `f`.
-        f(&unsafe { RuntimeToken::assume_locked() })
+        registered.then(|| {
+            LOCK.set(Lock::Released);
+            Registered(PhantomData)
+        })
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: the thread was registered, and does not hold the lock outside of `with_lock`.
+        LOCK.set(Lock::NotRegistered);
+        // SAFETY: the thread was registered. It does not hold the lock: each `with_lock` has ended.
         unsafe {
             caml_c_thread_unregister();
         }
     }
+}
+
+/// Runs `f` with Domain 0's lock, on a thread that is [`Registered`]. Takes the lock if the thread does
+/// not hold it, which may wait for OCaml code of other threads. Returns `None` on any other thread.
+pub(crate) fn with_lock<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
+    let _back = match LOCK.get() {
+        Lock::NotRegistered => return None,
+        Lock::Held => None,
+        Lock::Released => {
+            // SAFETY: the thread is registered and does not hold the lock.
+            unsafe { ocaml_sys::caml_leave_blocking_section() };
+            LOCK.set(Lock::Held);
+            Some(Back(Lock::Released))
+        }
+    };
+    // SAFETY: the thread is registered and holds the lock, until `_back` gives it back after `f`. If `f`
+    // releases it in between, it does so by `without_lock`, whose closure is given no token.
+    Some(f(&unsafe { RuntimeToken::assume_locked() }))
+}
+
+/// Runs `f`, which waits, without Domain 0's lock. On a thread that does not hold the lock by
+/// [`with_lock`] this is just `f`.
+pub(crate) fn without_lock<R>(f: impl FnOnce() -> R) -> R {
+    let _back = (LOCK.get() == Lock::Held).then(|| {
+        // SAFETY: the thread is registered and holds the lock.
+        unsafe { caml_enter_blocking_section_no_pending() };
+        LOCK.set(Lock::Released);
+        Back(Lock::Held)
+    });
+    f()
 }
 
 #[cfg(all(test, not(loom_model)))]

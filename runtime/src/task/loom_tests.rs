@@ -284,7 +284,7 @@ fn loom_a_task_that_is_pushed_is_taken_once_or_refused() {
             task
         });
         let scheduled = RunQueue::new();
-        scheduled.append(&executor.home.scheduler().0);
+        scheduled.append(&executor.home.scheduler().0, usize::MAX);
         let tasks = [(); 3].map(|()| scheduled.pop().expect("each was woken"));
         let names = tasks.each_ref().map(Runnable::as_ptr);
         let inject = Held::new(InjectQueue::new());
@@ -298,16 +298,16 @@ fn loom_a_task_that_is_pushed_is_taken_once_or_refused() {
         });
         let queue = RunQueue::new();
         let taken = || std::iter::from_fn(|| queue.pop()).map(|task| task.as_ptr());
-        queue.append(&inject);
+        queue.append(&inject, usize::MAX);
         let mut took: Vec<_> = taken().collect();
-        queue.append(&inject);
+        queue.append(&inject, usize::MAX);
         took.extend(taken());
         inject.close();
         assert!(inject.is_empty());
         for t in threads {
             t.join().unwrap();
         }
-        queue.append(&inject);
+        queue.append(&inject, usize::MAX);
         assert!(queue.is_empty(), "pushed after the end");
         let place = |i: usize| took.iter().position(|name| *name == names[i]);
         assert!(place(1).is_none() || place(0) < place(1), "out of order");

@@ -73,12 +73,12 @@ impl OwnerRef {
 
 impl Runnable {
     /// Polls the task, which the owner has taken from its queue, unless it must not be polled now.
-    /// Returns its key if it is complete and [detached](Work::DETACHED): the caller then drops the
-    /// [`Task`].
+    /// Returns `Pending` if the poll was pending. Otherwise returns the task's key if it is complete and
+    /// [detached](Work::DETACHED): the caller then drops the [`Task`].
     ///
     /// # Panics
     /// If the task has another home.
-    pub(crate) fn run<S: Schedule>(self, home: &Home<S>) -> Option<Key> {
+    pub(crate) fn run<S: Schedule>(self, home: &Home<S>) -> Poll<Option<Key>> {
         let header = self.header();
         assert!(
             header.belongs_to(home.scheduler()),
@@ -97,7 +97,7 @@ impl Runnable {
                 Phase::Cancelled | Phase::Complete | Phase::Idle => {}
             }
             drop(ManuallyDrop::into_inner(this));
-            return None;
+            return Poll::Ready(None);
         }
         // An idle task has a `Task`, whose reference `this` is from here on. If the `Task` is dropped
         // during the poll, it leaves the reference to this function.
@@ -115,7 +115,7 @@ impl Runnable {
                 if notified {
                     this.task.wake_by_ref();
                 }
-                None
+                Poll::Pending
             }
             _ => {
                 // The phase does not change before the work has been dropped: its destructor, too, may
@@ -135,7 +135,7 @@ impl Runnable {
                         unsafe { task.free_into(home.free_list()) };
                     }
                 }
-                key
+                Poll::Ready(key)
             }
         }
     }

@@ -31,6 +31,12 @@ pub(crate) struct RunQueue {
     first: Cell<Option<Runnable>>,
     /// The last task of the list that begins with `first`; null if that is empty.
     last: Cell<*mut Header>,
+    /// Tasks from an inject queue that are still in its order, the newest first.
+    stack: Cell<Option<Runnable>>,
+    /// Tasks from the same inject queue that are in order, the oldest first.
+    reversed: Cell<Option<Runnable>>,
+    /// The last task of the list that begins with `reversed`; null if that is empty.
+    newest: Cell<*mut Header>,
 }
 
 impl RunQueue {
@@ -38,11 +44,20 @@ impl RunQueue {
         RunQueue {
             first: Cell::new(None),
             last: Cell::new(null_mut()),
+            stack: Cell::new(None),
+            reversed: Cell::new(None),
+            newest: Cell::new(null_mut()),
         }
     }
 
+    /// Returns `true` if there is no task, neither to [`pop`](Self::pop) nor in an
+    /// [`append`](Self::append) that is not complete.
     pub(crate) fn is_empty(&self) -> bool {
-        self.last.get().is_null()
+        self.last.get().is_null() && !self.is_appending()
+    }
+
+    fn is_appending(&self) -> bool {
+        !self.newest.get().is_null()
     }
 
     /// Appends a task.
@@ -74,28 +89,77 @@ impl RunQueue {
         forget(self.first.replace(task));
     }
 
-    /// Appends the tasks of an inject queue, in the order in which they were pushed.
-    pub(crate) fn append(&self, inject: &InjectQueue) {
-        // The newest task is the first of the stack.
-        let mut newest = inject.take();
-        let mut oldest = None;
-        while let Some(mut task) = newest {
-            newest = take_next(&mut task);
-            set_next(&mut task, oldest);
-            oldest = Some(task);
+    /// Appends the tasks of an inject queue, in the order in which they were pushed, in steps: one call
+    /// looks at `steps` tasks at most. Returns `true` if it has to be called again to complete that; until
+    /// then none of these tasks can be popped.
+    pub(crate) fn append(&self, inject: &InjectQueue, steps: usize) -> bool {
+        if !self.is_appending() {
+            let Some(newest) = inject.take() else {
+                return false;
+            };
+            self.newest.set(newest.as_ptr());
+            self.stack.set(Some(newest));
         }
-        while let Some(mut task) = oldest {
-            oldest = take_next(&mut task);
-            self.push(task);
+        for _ in 0..steps {
+            let Some(mut task) = self.stack.take() else {
+                break;
+            };
+            self.stack.set(take_next(&mut task));
+            set_next(&mut task, self.reversed.take());
+            self.reversed.set(Some(task));
         }
+        let stack = self.stack.take();
+        let incomplete = stack.is_some();
+        self.stack.set(stack);
+        if !incomplete {
+            self.append_reversed();
+        }
+        incomplete
+    }
+
+    /// Appends the list that begins with `reversed`, whose last task is `newest`.
+    fn append_reversed(&self) {
+        let newest = self.newest.replace(null_mut());
+        if let Some(oldest) = self.reversed.take() {
+            let last = self.last.replace(newest);
+            if last.is_null() {
+                self.set_first(Some(oldest));
+            } else {
+                // SAFETY: `last` was the last task of this queue, which has a reference to it. The queue
+                // has its `Runnable` as well, and with it the right to use the link, which is null.
+                unsafe { (*last).next.set(oldest.into_raw()) };
+            }
+        }
+    }
+
+    /// Drops a task of this queue, or if there is none, takes those of an inject queue. Returns `false` if
+    /// there is none either.
+    pub(crate) fn drop_next(&self, inject: &InjectQueue) -> bool {
+        self.drop_own() || self.take_all(inject)
+    }
+
+    fn take_all(&self, inject: &InjectQueue) -> bool {
+        let newest = inject.take();
+        let any = newest.is_some();
+        forget(self.stack.replace(newest));
+        any
+    }
+
+    fn drop_own(&self) -> bool {
+        if let Some(mut task) = self.stack.take() {
+            self.stack.set(take_next(&mut task));
+            return true;
+        }
+        if self.is_appending() {
+            self.append_reversed();
+        }
+        self.pop().is_some()
     }
 }
 
 impl Drop for RunQueue {
     fn drop(&mut self) {
-        while let Some(task) = self.pop() {
-            drop(task);
-        }
+        while self.drop_own() {}
     }
 }
 
@@ -154,11 +218,10 @@ impl InjectQueue {
         self.replace(null_mut())
     }
 
-    /// Drops all tasks, and refuses later ones. The owner.
-    pub(crate) fn close(&self) {
+    /// Refuses later tasks. Returns a queue of those that are there. The owner.
+    pub(crate) fn close(&self) -> InjectQueue {
         let rest = self.replace(closed());
-        let rest = InjectQueue(AtomicPtr::new(rest.map_or(null_mut(), Runnable::into_raw)));
-        drop(rest);
+        InjectQueue(AtomicPtr::new(rest.map_or(null_mut(), Runnable::into_raw)))
     }
 
     fn replace(&self, stack: *mut Header) -> Option<Runnable> {
@@ -173,6 +236,6 @@ impl InjectQueue {
 
 impl Drop for InjectQueue {
     fn drop(&mut self) {
-        RunQueue::new().append(self);
+        RunQueue::new().take_all(self);
     }
 }

@@ -50,7 +50,7 @@ impl TestExecutor {
     }
 
     pub(super) fn drain_inject(&self) {
-        self.ready.append(&self.home.scheduler().0);
+        self.ready.append(&self.home.scheduler().0, usize::MAX);
     }
 
     /// Runs one task that is ready. Returns `false` if there is none.
@@ -61,7 +61,7 @@ impl TestExecutor {
         let Some(task) = self.ready.pop() else {
             return false;
         };
-        if let Some(key) = task.run(&self.home) {
+        if let Poll::Ready(Some(key)) = task.run(&self.home) {
             let complete = self.spawned.borrow_mut().remove(key);
             drop(complete);
         }

@@ -445,8 +445,8 @@ fn a_task_is_not_run_with_the_home_of_another_owner() {
     let task = NewTask::new(&first.home, Never).attach(Key::from_int(1));
     task.wake();
     let queue = RunQueue::new();
-    queue.append(&first.home.scheduler().0);
-    queue.pop().expect("it was woken").run(&second.home);
+    queue.append(&first.home.scheduler().0, usize::MAX);
+    let _ = queue.pop().expect("it was woken").run(&second.home);
 }
 
 /// Work that is ready at once, and whose destructor drops the `Task` and runs a loop.

@@ -1,6 +1,6 @@
 //! Conversion of results to OCaml. To add a conversion, see `ffi/converted.rs`.
 
-use crate::ffi::converted::{Converted, Immediate};
+use crate::ffi::converted::{Converted, Immediate, rooted};
 use crate::ffi::token::RuntimeToken;
 use ocaml::ToValue;
 use std::any::Any;
@@ -10,7 +10,7 @@ use std::any::Any;
 pub(crate) fn to_ocaml<T: ToValue + 'static>(token: &RuntimeToken<'_>, value: &T) -> Converted {
     match immediate(value) {
         Some(immediate) => Converted::Immediate(immediate),
-        None => Converted::Value(value.to_value(token.runtime())),
+        None => Converted::Value(rooted(token.runtime(), value.to_value(token.runtime()))),
     }
 }
 

@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 pub(crate) struct Kept<K = Any>(ManuallyDrop<Root<K>>);
 
 // SAFETY: `boxroot_delete`, the only operation without a token, may be called on any thread without a
-// lock. Everything else takes a `RuntimeToken`, which proves that the thread holds a domain's lock, and
+// lock, but for that of an ended domain, where `drop` does not call it. Everything else takes a `RuntimeToken`, which proves that the thread holds a domain's lock, and
 // the OCaml heap is shared by all domains.
 unsafe impl<K> Send for Kept<K> {}
 // SAFETY: a shared reference only reads the root, with a token: the collector changes the root while no

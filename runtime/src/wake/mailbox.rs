@@ -93,10 +93,15 @@ impl<M, N: Notifier> Mailbox<M, N> {
         self.queue.len()
     }
 
+    /// Refuses later messages, which go back to their senders. The owner.
+    pub(crate) fn refuse(&self) {
+        self.queue.close();
+    }
+
     /// Closes the mailbox and its notifier. Messages that have not been received go to `drop`, later ones
     /// back to their senders. The owner.
     pub(crate) fn close(&self, drop: impl FnMut(M)) {
-        self.queue.close();
+        self.refuse();
         std::iter::from_fn(|| self.receive()).for_each(drop);
         *self.notifier() = None;
     }

@@ -53,7 +53,7 @@ fn closing_drops_pending_tasks_and_later_ones() {
         });
     }
     e.tick();
-    e.close();
+    e.close_all();
     assert_eq!(Rc::strong_count(&alive), 1);
     let held = alive.clone();
     e.spawn(async move { drop(held) });
@@ -83,7 +83,7 @@ fn closing_drops_tasks_that_other_threads_are_waking() {
                 waker.wake();
             }
         });
-        e.close();
+        e.close_all();
         assert_eq!(Rc::strong_count(&alive), 1);
         thread.join().unwrap();
     }
@@ -121,4 +121,73 @@ fn a_task_that_panics_is_dropped_and_others_run_on() {
     while e.tick() {}
     assert_eq!(Rc::strong_count(&alive), 1);
     assert_eq!(e.spawned.borrow().len(), 0);
+}
+
+fn poll_all(e: &Executor) {
+    while e.has_ready() {
+        e.tick();
+    }
+}
+
+/// More tasks than one step moves keep their order, and none is polled before all are moved.
+#[test]
+fn tasks_that_another_thread_has_woken_are_polled_in_order_however_many() {
+    const TASKS: usize = 3 * TASKS_PER_STEP + 7;
+    let (e, _shared) = executor();
+    let polled = Rc::new(RefCell::new(Vec::new()));
+    let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+    for i in 0..TASKS {
+        let (polled, tx) = (polled.clone(), tx.clone());
+        let mut registered = false;
+        e.spawn(poll_fn(move |cx| {
+            if registered {
+                polled.borrow_mut().push(i);
+                return std::task::Poll::Ready(());
+            }
+            registered = true;
+            let _ = tx.send(cx.waker().clone());
+            std::task::Poll::Pending
+        }));
+    }
+    poll_all(&e);
+    std::thread::spawn(move || rx.iter().take(TASKS).for_each(Waker::wake))
+        .join()
+        .unwrap();
+    for _ in 0..3 {
+        assert!(e.drain_inject(), "there is more to move");
+        assert!(e.has_ready());
+        assert!(e.ready.pop().is_none(), "nothing is polled out of order");
+    }
+    assert!(!e.drain_inject());
+    poll_all(&e);
+    assert_eq!(*polled.borrow(), (0..TASKS).collect::<Vec<_>>());
+    assert!(!e.has_ready());
+}
+
+/// The end of a domain drops each task once, also while woken tasks are being moved.
+#[test]
+fn closing_in_steps_drops_every_task_once() {
+    let (e, _shared) = executor();
+    let alive = Rc::new(());
+    let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+    for _ in 0..2 * TASKS_PER_STEP {
+        let (held, tx) = (alive.clone(), tx.clone());
+        e.spawn(poll_fn(move |cx| {
+            let _held = &held;
+            let _ = tx.send(cx.waker().clone());
+            std::task::Poll::Pending
+        }));
+    }
+    poll_all(&e);
+    std::thread::spawn(move || rx.iter().take(2 * TASKS_PER_STEP).for_each(Waker::wake))
+        .join()
+        .unwrap();
+    assert!(e.drain_inject());
+    e.close();
+    let (mut cursor, mut steps) = (0, 0);
+    while e.close_next(&mut cursor) {
+        steps += 1;
+    }
+    assert!(steps >= 4 * TASKS_PER_STEP, "references and tasks: {steps}");
+    assert_eq!(Rc::strong_count(&alive), 1);
 }

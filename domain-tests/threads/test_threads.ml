@@ -1,0 +1,159 @@
+(* Locks that threads hold, signal masks that their children inherit, tokio's state in tasks, names. *)
+
+open Lwt.Syntax
+open Everywhere
+module Blocking = Lwt_interop.Blocking
+
+external wait_at_gate : unit -> unit Lwt.t = "threads_wait_at_gate"
+external open_gate : unit -> unit = "threads_open_gate"
+
+external call_from_pool : Lwt_interop.Handle.t -> (unit -> unit) -> int -> int Lwt.t
+  = "threads_call_from_pool"
+
+external child_of_tokio : unit -> string Lwt.t = "threads_child_of_tokio"
+external child_of_blocking : unit -> string Lwt.t = "threads_child_of_blocking"
+external child_of_pool : unit -> string Lwt.t = "threads_child_of_pool"
+external child_of_task : unit -> string Lwt.t = "threads_child_of_task"
+external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
+external stop : unit -> unit = "threads_stop"
+external lock_often : unit -> int = "threads_lock_often"
+external hold_guard : unit Lwt.t -> unit Lwt.t = "threads_hold_guard"
+external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
+
+(* The closure waits for this domain, which would not run if the closure held the lock, nor collect if it held
+   that of another domain. *)
+let no_lock () =
+  let waiting = wait_at_gate () in
+  let* () = Lwt_unix.sleep 0.01 in
+  Gc.full_major ();
+  open_gate ();
+  waiting
+
+let allocate () = ignore (Sys.opaque_identity (List.init 100_000 Fun.id))
+
+let wait_within how () =
+  let called = ref 0 in
+  let f () =
+    (* A collection takes part of every domain that has its lock taken. *)
+    allocate ();
+    Gc.full_major ();
+    incr called
+  in
+  let me = Lwt_interop.Handle.current () in
+  let* id = call_from_pool me f how in
+  Expect.int "the domain" (Lwt_interop.Handle.id me) id;
+  Expect.int "calls" 1 !called;
+  Lwt.return_unit
+
+let command = "grep SigBlk /proc/self/status"
+
+let by_sys_command () =
+  let file = Filename.temp_file "mask" ".txt" in
+  let (_ : int) = Sys.command (command ^ " > " ^ Filename.quote file) in
+  let text = In_channel.with_open_text file In_channel.input_all in
+  Sys.remove file;
+  text
+
+let by_create_process () =
+  let reading, writing = Unix.pipe ~cloexec:true () in
+  let argv = [| "grep"; "SigBlk"; "/proc/self/status" |] in
+  let pid = Unix.create_process "grep" argv Unix.stdin writing Unix.stderr in
+  Unix.close writing;
+  let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
+  ignore (Unix.waitpid [] pid : int * Unix.process_status);
+  text
+
+let no_signal_is_blocked what text =
+  Expect.string what "SigBlk:\t0000000000000000" (String.trim text)
+
+let children () =
+  let rust =
+    [
+      ("on tokio", child_of_tokio);
+      ("on tokio's blocking pool", child_of_blocking);
+      ("on Domain 0's blocking pool", child_of_pool);
+      ("in a task", child_of_task);
+    ]
+  in
+  let* () =
+    Lwt_list.iter_s
+      (fun (what, start) ->
+        let* text = start () in
+        no_signal_is_blocked what text;
+        Lwt.return_unit)
+      rust
+  in
+  let* text = Blocking.run by_sys_command in
+  no_signal_is_blocked "Sys.command in Blocking.run" text;
+  let* text = Blocking.run by_create_process in
+  no_signal_is_blocked "Unix.create_process in Blocking.run" text;
+  Lwt.return_unit
+
+(* Without a budget the task would not come back to the loop, and the timer would not run. *)
+let budget yields () =
+  let locking = lock_until_stopped yields in
+  let* () = Lwt_unix.sleep 0.005 in
+  stop ();
+  let* locks = locking in
+  Expect.that "it locked often" (locks > 128);
+  Lwt.return_unit
+
+let no_budget () =
+  let* _ = in_shared_runtime () in
+  Expect.int "locks" 1000 (lock_often ());
+  Lwt.return_unit
+
+let guard () =
+  let until, resolve = Lwt.wait () in
+  let holding = hold_guard until in
+  let check what =
+    let* shared = in_shared_runtime () in
+    Expect.that what shared;
+    Lwt.return_unit
+  in
+  let* () = check "while another call holds a guard" in
+  Lwt.wakeup resolve ();
+  let* () = holding in
+  let* () = check "after it" in
+  let* () = Lwt.pause () in
+  check "in a later iteration"
+
+let names () =
+  let* () = Blocking.run ignore in
+  let* (_ : string) = child_of_tokio () in
+  let name task =
+    try
+      String.trim
+        (In_channel.with_open_text
+           ("/proc/self/task/" ^ task ^ "/comm")
+           In_channel.input_all)
+    with Sys_error _ -> ""
+  in
+  let names = List.map name (Array.to_list (Sys.readdir "/proc/self/task")) in
+  let is_there prefix =
+    Expect.that prefix (List.exists (String.starts_with ~prefix) names)
+  in
+  is_there "tokio-";
+  is_there "ocaml-blocking-";
+  let id = (Domain.self () :> int) in
+  if id <> 0 then is_there (Printf.sprintf "domain-%d" id);
+  Lwt.return_unit
+
+let () =
+  let cases =
+    [
+      alone "a closure in Domain 0's blocking pool holds no lock" no_lock;
+      case "a closure waits for a domain by call_blocking" (wait_within 0);
+      case "a closure waits for a domain by block_on" (wait_within 1);
+      case "a wait with the lock gives it back" (wait_within 2);
+      case "a wait within nested closures gives the lock back" (wait_within 3);
+      case "children block no signals, whatever thread starts them" children;
+      alone "tokio's budget acts in the first poll" (budget false);
+      alone "tokio's budget acts in later polls" (budget true);
+      case "there is no budget in synchronous functions" no_budget;
+      case "the shared runtime is entered in each poll" guard;
+      case "threads have names" names;
+    ]
+  in
+  Alcotest.run ~and_exit:true "threads"
+    (suites cases @ [ ("at the end", [ nothing_left () ]) ])
