@@ -141,11 +141,15 @@ void dlwt_mailbox_send_signal(intnat address, int signum) {
   unlock_mailbox(box, &saved);
 }
 
-CAMLprim value dlwt_mailbox_send(value v_address) {
+void dlwt_mailbox_send_notification(intnat address) {
   sigset_t saved;
   dlwt_block_signals(&saved);
-  dlwt_mailbox_send_masked(Long_val(v_address));
+  dlwt_mailbox_send_masked(address);
   dlwt_restore_signals(&saved);
+}
+
+CAMLprim value dlwt_mailbox_send(value v_address) {
+  dlwt_mailbox_send_notification(Long_val(v_address));
   return Val_unit;
 }
 
