@@ -1,3 +1,4 @@
+open Lwt.Infix
 open Support
 
 let await = Lwt_direct.await
@@ -31,6 +32,19 @@ let storage () =
       Lwt_direct.Storage.remove key;
       check "removed" (Lwt_direct.Storage.get key = None))
 
+(* A task that a later enter hook adds when there is nothing else to do. *)
+let task_of_a_hook () =
+  let added = ref false in
+  let p, u = Lwt.wait () in
+  Lwt_direct.spawn ignore >>= fun () ->
+  let hook =
+    Lwt_main.Enter_iter_hooks.add_last (fun () ->
+        if not !added then (
+          added := true;
+          ignore (Lwt_direct.spawn (fun () -> Lwt.wakeup_later u ()))))
+  in
+  p >|= fun () -> Lwt_main.Enter_iter_hooks.remove hook
+
 let many () = Lwt.join (List.init 50 (fun _ -> sequence ()))
 
 let all =
@@ -38,5 +52,6 @@ let all =
     ("direct: sequence", sequence);
     ("direct: exceptions", exceptions);
     ("direct: storage", storage);
+    ("direct: a task of a hook", task_of_a_hook);
     ("direct: many", many);
   ]

@@ -1,8 +1,10 @@
 /* Properties of the process that OCaml cannot read. */
 
+#include <caml/bigarray.h>
 #include <caml/mlvalues.h>
 #include <caml/unixsupport.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 /* Returns how many bytes of C's heap are in use, in all arenas. */
@@ -31,4 +33,14 @@ CAMLprim value dlwt_test_most_descriptors(value unit) {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) == -1) caml_uerror("setrlimit", Nothing);
   return Val_long(limit.rlim_cur);
+}
+
+/* Returns memory that consists of pages of the smallest size. */
+CAMLprim value dlwt_test_small_pages(value v_length) {
+  size_t length = Long_val(v_length);
+  void *memory =
+      mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) caml_uerror("mmap", Nothing);
+  madvise(memory, length, MADV_NOHUGEPAGE);
+  return caml_ba_alloc_dims(CAML_BA_CHAR | CAML_BA_C_LAYOUT, 1, memory, (intnat)length);
 }

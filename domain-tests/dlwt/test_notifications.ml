@@ -78,16 +78,53 @@ let many_senders () =
   List.iter Thread.join threads;
   Alcotest.(check int) "sum" (4 * (per_sender * (per_sender + 1) / 2)) !sum
 
-(* More than the initial capacity of a mailbox. *)
+(* More than a mailbox keeps room for, in order. *)
 let burst () =
-  let count = ref 0 in
-  let id = Dlwt_mailbox.make (fun () -> incr count) in
-  for _ = 1 to 10_000 do
+  let n = 300_000 in
+  let last = ref 0 and sent = ref 0 in
+  let finished, finish = Lwt.wait () in
+  let one number () =
+    check "in order" (!last mod 3 = number);
+    incr last;
+    if !last = 2 * n then Lwt.wakeup finish ()
+  in
+  let ids = Array.init 3 (fun number -> Dlwt_mailbox.make (one number)) in
+  let send () =
+    for _ = 1 to n do
+      Dlwt_mailbox.send ids.(!sent mod 3);
+      incr sent
+    done
+  in
+  send ();
+  (* The second half arrives while the first is in hand. *)
+  Lwt_main.run (Lwt.pause ());
+  send ();
+  Lwt_main.run finished;
+  Array.iter Dlwt_mailbox.stop ids;
+  Alcotest.(check int) "all received" (2 * n) !last
+
+(* Handlers that take 100 us each. In iterations that spend 1 ms on them, the loop makes at
+   least ten for 100 of them. Checked with 5: a clock is read after 8 handlers. *)
+let slices () =
+  let left = ref 100 and iterations = ref 0 in
+  let finished, finish = Lwt.wait () in
+  let handler () =
+    let until = Unix.gettimeofday () +. 0.0001 in
+    while Unix.gettimeofday () < until do
+      ()
+    done;
+    decr left;
+    if !left = 0 then Lwt.wakeup_later finish ()
+  in
+  let id = Dlwt_mailbox.make handler in
+  let hook = Lwt_main.Enter_iter_hooks.add_last (fun () -> incr iterations) in
+  for _ = 1 to 100 do
     Dlwt_mailbox.send id
   done;
-  Lwt_main.run (Lwt_unix.sleep 0.01);
+  Lwt_main.run finished;
+  Lwt_main.Enter_iter_hooks.remove hook;
   Dlwt_mailbox.stop id;
-  Alcotest.(check int) "all received" 10_000 !count
+  check (Printf.sprintf "%d iterations" !iterations) (!iterations >= 5)
 
 let terminated_owner_and_reused_slot () =
   let dropped = Dlwt_mailbox.dropped () in
@@ -226,6 +263,8 @@ let () =
           case "ping-pong" ping_pong;
           case "many senders" many_senders;
           case "a burst" burst;
+          case "slices of the budget" slices;
+          case "slices of the budget, another domain" (fun () -> elsewhere slices);
           case "terminated owner, reused slot" terminated_owner_and_reused_slot;
           case "a handler that raises" handler_that_raises;
           case "a handler that runs the loop" handler_that_runs_the_loop;

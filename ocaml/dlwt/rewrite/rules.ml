@@ -22,6 +22,20 @@ let rule ~version file =
     \   (run ../rewrite/main.exe file --spec ../spec --version %s %%{source}))))\n"
     (Filename.basename file) file version
 
+(* For libraries with C stubs of their own. *)
+let headers (lwt : Installed.t) =
+  let source name = Printf.sprintf "%S" (Filename.concat lwt.unix_directory name) in
+  let copy name = Printf.sprintf "(rule (copy %s %s))\n" (source name) name in
+  copy "lwt_config.h" ^ copy "lwt_features.h"
+  ^ Printf.sprintf
+      "(rule\n\
+      \ (with-stdout-to\n\
+      \  lwt_unix.h\n\
+      \  (progn\n\
+      \   (cat %s)\n\
+      \   (cat dlwt_unix.h))))\n"
+      (source "lwt_unix.h")
+
 (* If lwt_ppx is not installed, the rewriter is empty, and [let%lwt] an unknown extension. *)
 let ppx_rules = function
   | [] -> "(rule (write-file ppx_lwt.ml \"\"))\n(rule (write-file ppx_lwt.mli \"\"))\n"
@@ -40,7 +54,7 @@ let write ~spec =
   check_version ~spec lwt;
   let rules files = String.concat "\n" (List.map (rule ~version:lwt.version) files) in
   write_file "core.inc" (rules lwt.core);
-  write_file "unix.inc" (rules lwt.unix);
+  write_file "unix.inc" (rules lwt.unix ^ headers lwt);
   write_file "ppx.inc" (ppx_rules lwt.ppx);
   write_file "cflags.sexp" (Printf.sprintf "(-O2 %S)" ("-I" ^ lwt.unix_directory));
   write_file "clibs.sexp"

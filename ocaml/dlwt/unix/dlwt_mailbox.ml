@@ -2,7 +2,10 @@ type id = int
 
 external open_mailbox : unit -> id * Unix.file_descr = "dlwt_mailbox_open"
 external close_mailbox : id -> unit = "dlwt_mailbox_close"
-external receive : id -> id array = "dlwt_mailbox_receive"
+external receive : id -> bool = "dlwt_mailbox_receive"
+external first : id -> id = "dlwt_mailbox_first" [@@noalloc]
+external advance : id -> unit = "dlwt_mailbox_advance" [@@noalloc]
+external notify : id -> unit = "dlwt_mailbox_notify"
 external send : id -> unit = "dlwt_mailbox_send"
 external dropped : unit -> int = "dlwt_mailbox_dropped"
 external reopen : id -> Unix.file_descr = "dlwt_mailbox_after_fork"
@@ -21,7 +24,6 @@ type t = {
   notifiers : notifier Table.t;
   mutable last : int;  (** the number given out last *)
   mutable event : Lwt_engine.event;
-  pending : id Queue.t;  (** received, handlers not yet run *)
   mutable closed : bool;
 }
 
@@ -29,31 +31,70 @@ type t = {
 let number_mask = (1 lsl 30) - 1
 let is_own t id = id land lnot number_mask = t.base
 
+let remove notifiers id notifier =
+  match Table.remove notifiers id with
+  | () -> ()
+  | exception exn ->
+      (* Interrupted: its handler has not run. *)
+      Table.replace notifiers id notifier;
+      raise exn
+
 let run notifiers id =
   match Table.find_opt notifiers id with
   | None -> ()
-  | Some { handler; once; _ } ->
-      if once then Table.remove notifiers id;
+  | Some ({ handler; once; _ } as notifier) ->
+      if once then remove notifiers id notifier;
       handler ()
 
-(* Ids are taken off the queue one by one. A handler may run the loop itself, as [exit]
-   does for the hooks of [Lwt_main.at_exit], and may wait there for an id further
-   on in the queue. If a handler raises, the ones after it must still run. *)
-let rec run_pending notifiers pending =
-  match Queue.take_opt pending with
-  | None -> ()
-  | Some id -> (
-      match run notifiers id with
-      | () -> run_pending notifiers pending
-      | exception exn ->
-          let backtrace = Printexc.get_raw_backtrace () in
-          run_pending notifiers pending;
-          Printexc.raise_with_backtrace exn backtrace)
+(* An iteration of the loop spends at most about this on handlers, in nanoseconds. *)
+let budget = 1_000_000
+let handlers_between_clock_readings = 8
 
-let receive_on fd ~base ~notifiers ~pending =
+external now : unit -> int = "dlwt_timers_now" [@@noalloc]
+
+(* The notification is taken when nothing can be raised any more but by its handler. *)
+let run_first t id =
+  match Table.find_opt t.notifiers id with
+  | None -> advance t.base
+  | Some ({ handler; once; _ } as notifier) ->
+      if once then remove t.notifiers id notifier;
+      advance t.base;
+      handler ()
+
+type outcome = All | Out_of_time
+
+(* A handler may run the loop itself, as [exit] does for the hooks of [Lwt_main.at_exit],
+   and may wait there for a notification that has been received after its own. If a handler
+   raises, the ones after it must still run. *)
+let rec run_received_until t ~deadline count =
+  let id = if t.closed then 0 else first t.base in
+  if id = 0 then All
+  else if count land (handlers_between_clock_readings - 1) = 0 && now () > deadline then
+    Out_of_time
+  else
+    match run_first t id with
+    | () -> run_received_until t ~deadline (count + 1)
+    | exception exn ->
+        let backtrace = Printexc.get_raw_backtrace () in
+        ignore (run_received_until t ~deadline (count + 1) : outcome);
+        Printexc.raise_with_backtrace exn backtrace
+
+(* What remains, and what has arrived meanwhile, is for the next iteration. *)
+let run_received_now t =
+  match run_received_until t ~deadline:(now () + budget) 1 with
+  | All -> ()
+  | Out_of_time -> notify t.base
+  | exception exn ->
+      let backtrace = Printexc.get_raw_backtrace () in
+      notify t.base;
+      Printexc.raise_with_backtrace exn backtrace
+
+let receive_on fd t =
   Lwt_engine.on_readable fd (fun _ ->
-      Array.iter (fun id -> Queue.add id pending) (receive base);
-      run_pending notifiers pending)
+      let received_all = receive t.base in
+      (* The queue has not been received. *)
+      if not received_all then notify t.base;
+      run_received_now t)
 
 let before_close_hooks : (id -> unit) list Atomic.t = Atomic.make []
 let before_close f = Atomic.set before_close_hooks (f :: Atomic.get before_close_hooks)
@@ -69,15 +110,19 @@ let close t =
 
 let open_current () =
   let base, fd = open_mailbox () in
-  let notifiers = Table.create 16 in
-  let pending = Queue.create () in
-  let event =
-    try receive_on fd ~base ~notifiers ~pending
-    with exn ->
-      close_mailbox base;
-      raise exn
+  let t =
+    {
+      base;
+      notifiers = Table.create 16;
+      last = 0;
+      event = Lwt_engine.fake_event;
+      closed = false;
+    }
   in
-  let t = { base; notifiers; last = 0; event; pending; closed = false } in
+  (try t.event <- receive_on fd t
+   with exn ->
+     close_mailbox base;
+     raise exn);
   (* The initial domain's mailbox stays open until the process exits. *)
   if not (Dlwt_rt.is_main ()) then Dlwt_rt.at_domain_exit ~priority:80 (fun () -> close t);
   t
@@ -106,14 +151,21 @@ let set id handler =
   let notifier = Table.find t.notifiers id in
   Table.replace t.notifiers id { notifier with handler }
 
+let is_once t id =
+  match Table.find_opt t.notifiers id with Some { once; _ } -> once | None -> false
+
 let call id =
   let t = current () in
-  if is_own t id then run t.notifiers id else send id
+  if not (is_own t id) then send id
+  else
+    match run t.notifiers id with
+    | () -> ()
+    | exception exn ->
+        (* If it is still there, its handler has not run. *)
+        if is_once t id then send id;
+        raise exn
 
-let run_received () =
-  let t = current () in
-  run_pending t.notifiers t.pending
-
+let run_received () = run_received_now (current ())
 let is_open () = Dlwt_rt.is_set key && not (current ()).closed
 
 let can_open () =
@@ -132,7 +184,6 @@ let address () =
   t.base
 
 let after_fork () =
-  let ({ base; notifiers; pending; _ } as t) = current () in
+  let t = current () in
   Lwt_engine.stop_event t.event;
-  Queue.clear pending;
-  t.event <- receive_on (reopen base) ~base ~notifiers ~pending
+  t.event <- receive_on (reopen t.base) t

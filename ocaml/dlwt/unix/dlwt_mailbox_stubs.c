@@ -1,15 +1,18 @@
 /* Mailboxes: how code outside of a domain's loop notifies that loop. A mailbox is a
    queue of notifications and an eventfd that the domain's engine waits for.
 
-   OCaml values: addresses are immediate, and a mailbox holds no value. Two
-   functions allocate, each once and without a lock: [open] when the mailbox is
-   complete, [receive] when the queue no longer holds what it returns. Both results
-   are small and filled at once with immediates, so that no signal handler runs in between.
+   Two buffers: senders fill the queue under the lock. [receive] exchanges it for the
+   buffer that the domain has emptied, whatever their lengths, and the domain takes
+   addresses from that one by one, without a lock.
+
+   OCaml values: addresses are immediate, and a mailbox holds no value. Only [open]
+   allocates, without a lock, when the mailbox is complete.
 
    Memory: a mailbox is never freed. [open] makes its queue and its eventfd, and
    [close] frees them; only the first caller of [close] finds the mailbox open. A
    sender that needs a larger queue installs it under the lock, and frees
-   the one that is not in use afterwards, the old or the new. */
+   the one that is not in use afterwards, the old or the new. [receive] frees an
+   emptied buffer that was large. */
 
 #ifndef __linux__
 #error "dlwt.unix needs Linux: it wakes domains through eventfd."
@@ -30,6 +33,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SIGNAL_WORDS ((NSIG + 63) / 64)
+#define MIN_CAPACITY 64
+/* A larger buffer is freed when it is empty. */
+#define MAX_KEPT 4096
+
 struct mailbox {
   /* Held for a few instructions, with signals blocked and without allocating: a
      signal handler may take it. */
@@ -40,8 +48,12 @@ struct mailbox {
   intnat generation;
   intnat *queue;
   size_t length, capacity;
-  uint64_t pending_signals[(NSIG + 63) / 64]; /* one bit each */
-  _Atomic intnat signal_targets[NSIG];        /* accessed without the lock */
+  uint64_t pending_signals[SIGNAL_WORDS]; /* one bit each */
+  _Atomic intnat signal_targets[NSIG];    /* accessed without the lock */
+  /* What the domain has received: used by its own thread only. */
+  intnat *taken;
+  size_t taken_next, taken_length, taken_capacity;
+  uint64_t taken_signals[SIGNAL_WORDS];
 };
 
 /* A mailbox is never freed, so that a sender looks it up without a lock. */
@@ -103,7 +115,7 @@ void dlwt_mailbox_send_masked(intnat address) {
       break;
     }
     /* Allocates without the lock, then checks again. */
-    needed = 2 * box->capacity;
+    needed = box->capacity < MIN_CAPACITY ? MIN_CAPACITY : 2 * box->capacity;
     pthread_mutex_unlock(&box->lock);
     free(larger);
     capacity = needed;
@@ -129,11 +141,15 @@ void dlwt_mailbox_send_signal(intnat address, int signum) {
   unlock_mailbox(box, &saved);
 }
 
-CAMLprim value dlwt_mailbox_send(value v_address) {
+void dlwt_mailbox_send_notification(intnat address) {
   sigset_t saved;
   dlwt_block_signals(&saved);
-  dlwt_mailbox_send_masked(Long_val(v_address));
+  dlwt_mailbox_send_masked(address);
   dlwt_restore_signals(&saved);
+}
+
+CAMLprim value dlwt_mailbox_send(value v_address) {
+  dlwt_mailbox_send_notification(Long_val(v_address));
   return Val_unit;
 }
 
@@ -157,7 +173,7 @@ CAMLprim value dlwt_mailbox_open(value unit) {
   intnat address = 0;
   struct mailbox *spare, *box = NULL;
   intnat *queue;
-  const size_t capacity = 64;
+  const size_t capacity = MIN_CAPACITY;
   int slot, fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd == -1) caml_uerror("eventfd", Nothing);
   spare = new_mailbox();
@@ -185,6 +201,9 @@ CAMLprim value dlwt_mailbox_open(value unit) {
     box->length = 0;
     box->notified = 0;
     memset(box->pending_signals, 0, sizeof box->pending_signals);
+    box->taken = NULL;
+    box->taken_next = box->taken_length = box->taken_capacity = 0;
+    memset(box->taken_signals, 0, sizeof box->taken_signals);
     address = DLWT_ADDRESS(box->generation, slot);
     pthread_mutex_unlock(&box->lock);
   }
@@ -207,52 +226,103 @@ CAMLprim value dlwt_mailbox_open(value unit) {
 
 CAMLprim value dlwt_mailbox_close(value v_address) {
   sigset_t saved;
-  intnat *queue;
+  intnat *queue, *taken;
   struct mailbox *box = lock_mailbox(Long_val(v_address), &saved);
   if (box == NULL) return Val_unit;
   box->is_open = 0;
-  dropped += box->length;
+  dropped += box->length + box->taken_length - box->taken_next;
   queue = box->queue;
   box->queue = NULL;
   box->length = box->capacity = 0;
+  taken = box->taken;
+  box->taken = NULL;
+  box->taken_next = box->taken_length = box->taken_capacity = 0;
   close(box->fd);
   unlock_mailbox(box, &saved);
   free(queue);
+  free(taken);
   return Val_unit;
 }
 
-/* Returns the addresses sent since the last call, oldest first, then one for each
-   pending signal. If there are too many for one call, the domain is notified again. */
+/* Receives what has been sent. Returns false, and leaves the queue as it is, if the domain
+   has not taken all that it received before. */
 CAMLprim value dlwt_mailbox_receive(value v_address) {
   sigset_t saved;
   uint64_t count;
-  enum { AT_ONCE = 128 };
-  intnat received[AT_ONCE + NSIG];
-  size_t n, i;
-  int signum;
-  value result;
+  intnat *emptied = NULL;
+  int i, is_empty;
   struct mailbox *box = lock_mailbox(Long_val(v_address), &saved);
-  if (box == NULL) return Atom(0);
+  if (box == NULL) return Val_true;
   while (read(box->fd, &count, sizeof count) == -1 && errno == EINTR) continue;
   box->notified = 0;
-  n = box->length < AT_ONCE ? box->length : AT_ONCE;
-  memcpy(received, box->queue, n * sizeof *received);
-  box->length -= n;
-  if (box->length > 0) {
-    memmove(box->queue, box->queue + n, box->length * sizeof *box->queue);
-    notify(box);
-  }
-  for (signum = 1; signum < NSIG; signum++)
-    if (box->pending_signals[signum / 64] & ((uint64_t)1 << (signum % 64))) {
-      intnat target = box->signal_targets[signum];
-      if (target != 0) received[n++] = target;
+  is_empty = box->taken_next == box->taken_length;
+  if (is_empty) {
+    intnat *buffer = box->taken;
+    size_t capacity = box->taken_capacity;
+    if (capacity > MAX_KEPT) {
+      emptied = buffer;
+      buffer = NULL;
+      capacity = 0;
     }
+    box->taken = box->queue;
+    box->taken_capacity = box->capacity;
+    box->taken_length = box->length;
+    box->taken_next = 0;
+    box->queue = buffer;
+    box->capacity = capacity;
+    box->length = 0;
+  }
+  for (i = 0; i < SIGNAL_WORDS; i++) box->taken_signals[i] |= box->pending_signals[i];
   memset(box->pending_signals, 0, sizeof box->pending_signals);
   unlock_mailbox(box, &saved);
-  /* May run the GC, so the lock must be free. */
-  result = caml_alloc_tuple(n);
-  for (i = 0; i < n; i++) Field(result, i) = Val_long(received[i]);
-  return result;
+  free(emptied);
+  return Val_bool(is_empty);
+}
+
+/* The first signal whose bit is set, or 0. */
+static int first_signal(const struct mailbox *box) {
+  int i;
+  for (i = 0; i < SIGNAL_WORDS; i++)
+    if (box->taken_signals[i] != 0) return 64 * i + __builtin_ctzll(box->taken_signals[i]);
+  return 0;
+}
+
+static void clear_signal(struct mailbox *box, int signum) {
+  box->taken_signals[signum / 64] &= ~((uint64_t)1 << (signum % 64));
+}
+
+/* Returns the first address that has been received, or 0: what was sent, oldest first,
+   then the targets of signals. [dlwt_mailbox_advance] takes it. Both are for the mailbox's
+   own domain, as long as it is open, and neither allocates nor polls. */
+CAMLprim value dlwt_mailbox_first(value v_address) {
+  struct mailbox *box = mailboxes[DLWT_SLOT(Long_val(v_address))];
+  int signum;
+  if (box->taken_next < box->taken_length) return Val_long(box->taken[box->taken_next]);
+  while ((signum = first_signal(box)) != 0) {
+    intnat target = box->signal_targets[signum];
+    if (target != 0) return Val_long(target);
+    clear_signal(box, signum);
+  }
+  return Val_long(0);
+}
+
+CAMLprim value dlwt_mailbox_advance(value v_address) {
+  struct mailbox *box = mailboxes[DLWT_SLOT(Long_val(v_address))];
+  if (box->taken_next < box->taken_length)
+    box->taken_next++;
+  else
+    clear_signal(box, first_signal(box));
+  return Val_unit;
+}
+
+/* Has the domain receive again in its next iteration. */
+CAMLprim value dlwt_mailbox_notify(value v_address) {
+  sigset_t saved;
+  struct mailbox *box = lock_mailbox(Long_val(v_address), &saved);
+  if (box == NULL) return Val_unit;
+  notify(box);
+  unlock_mailbox(box, &saved);
+  return Val_unit;
 }
 
 /* In a forked child, whose only domain is the caller's. The old eventfd is the
@@ -268,5 +338,7 @@ CAMLprim value dlwt_mailbox_after_fork(value v_address) {
   box->length = 0;
   box->notified = 0;
   memset(box->pending_signals, 0, sizeof box->pending_signals);
+  box->taken_next = box->taken_length = 0;
+  memset(box->taken_signals, 0, sizeof box->taken_signals);
   return Val_int(fd);
 }

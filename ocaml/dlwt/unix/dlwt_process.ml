@@ -48,8 +48,12 @@ let start program arguments environment cwd redirections =
   reap ();
   Mutex.protect lock (fun () ->
       let pid = spawn program arguments environment cwd redirections in
-      update_orphans (List.filter (( <> ) pid));
-      pid)
+      match update_orphans (List.filter (( <> ) pid)) with
+      | () -> pid
+      | exception exn ->
+          (* Nobody else will wait for it. *)
+          update_orphans (List.cons pid);
+          raise exn)
 
 let spawn ?cwd ~stdin ~stdout ~stderr program arguments environment =
   let redirections = [ stdin; stdout; stderr ] in

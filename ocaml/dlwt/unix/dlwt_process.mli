@@ -27,7 +27,8 @@ val spawn :
 (** [spawn program arguments environment] starts a process and returns its process id. As
     in stock Lwt, the exit code of a program that cannot be executed is 127, and the
     caller has to close the parent's copies of [`FD_move] descriptors; they are closed if
-    [spawn] raises.
+    [spawn] raises. The child inherits the signal mask of the calling thread, unless that
+    blocks all signals, as the threads of a pool do: then the child blocks none.
 
     @raise Unix.Unix_error
       if the process cannot be created, or with [EINVAL] if a string contains a NUL byte.

@@ -1,0 +1,9 @@
+external square_job : int -> int Lwt_unix.job = "test_square_job"
+external notify_from_thread : int -> int = "test_notify_from_thread"
+
+let square n = Lwt_unix.run_job (square_job n)
+
+let notified () =
+  let p, u = Lwt.wait () in
+  let id = Lwt_unix.make_notification ~once:true (fun () -> Lwt.wakeup u ()) in
+  match notify_from_thread id with 0 -> p | _ -> Lwt.fail_with "pthread_create"

@@ -1,0 +1,2 @@
+val square : int -> int Lwt.t
+val notified : unit -> unit Lwt.t
