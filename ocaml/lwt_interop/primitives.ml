@@ -81,9 +81,11 @@ end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)
 let rec executor_close_all () = if executor_close () then executor_close_all ()
+
+let identified r = Obj.obj (Obj.with_tag Obj.object_tag (Obj.repr r))
 let jobs_per_round = 32
 let permits = 256
-let handle_field = 1
+let handle_field = 0
 
 (* In the order of the functions' array in [Handle.stats] and [Lwt_interop.totals]. *)
 let stats_order = "polls messages_in messages_out wakeups alive busy"
