@@ -7,6 +7,7 @@ let () =
          Cross_domain.suites;
          Termination.suites;
          Spawning.suites;
+         Keys.suites;
          Pools.suites;
          Pool_replace.suites;
          Pool_shutdown.suites;

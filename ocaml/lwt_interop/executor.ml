@@ -1,9 +1,9 @@
 type fate = Run | Cancel
 type job = fate -> unit
 
-(* A [Handle.t] that is passed to Rust is this record. Rust reads the second field, [raw]: see
-   [handle_in] in runtime/src/domain/handle.rs. *)
-type handle = { id : int; raw : Primitives.handle; mailbox : job Mpsc.t }
+(* A [Handle.t] that is passed to Rust is this record. Rust reads the first field, [raw]: see
+   runtime/src/domain/handle.rs. The second one identifies it: see [Primitives.identified]. *)
+type handle = { raw : Primitives.handle; id : int; mailbox : job Mpsc.t }
 
 (* A pending promise that Rust awaits: a [Lwt.protected] of it, which can be cancelled alone. *)
 type wait = No_wait | Wait of Obj.t Lwt.t
@@ -243,7 +243,7 @@ let attach state =
       let t =
         {
           wake_fd;
-          handle = { id; raw; mailbox = Mpsc.create () };
+          handle = Primitives.identified { raw; id; mailbox = Mpsc.create () };
           thread = Thread.id (Thread.self ());
           calls = Slot_table.create Primitives.Resolver.none;
           waits = Slot_table.create No_wait;

@@ -25,8 +25,9 @@ type fate =
 type job = fate -> unit
 (** Work for a domain. Once it is posted it is called exactly once. It must not raise. *)
 
-type handle = { id : int; raw : Primitives.handle; mailbox : job Mpsc.t }
-(** A domain, as other domains refer to it. *)
+type handle = { raw : Primitives.handle; id : int; mailbox : job Mpsc.t }
+(** A domain, as other domains refer to it. Handles compare and hash by [id]: see
+    {!Primitives.identified}. *)
 
 val current : unit -> handle
 (** [current ()] is the calling domain, which gets an executor if it has none.

@@ -3,6 +3,8 @@ type t = Executor.handle
 let current = Executor.current
 let id (t : t) = t.id
 let equal (t : t) (other : t) = t.id = other.id
+let compare (t : t) (other : t) = Int.compare t.id other.id
+let hash (t : t) = Hashtbl.hash t
 let is_alive (t : t) = not (Mpsc.is_closed t.mailbox)
 
 let post t f =

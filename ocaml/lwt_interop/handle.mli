@@ -37,6 +37,24 @@ val id : t -> int
 val equal : t -> t -> bool
 (** [equal h1 h2] is [true] if both name the same domain. *)
 
+val compare : t -> t -> int
+(** [compare h1 h2] orders handles by the numbers of their domains. [Stdlib.compare] and
+    [( = )] decide by that number alone too, so handles can be keys of any table:
+
+    {[
+      let load : (Lwt_interop.Handle.t, int) Hashtbl.t = Hashtbl.create 8
+
+      let () =
+        Lwt_main.run
+          (let h = Lwt_interop.Handle.current () in
+           Hashtbl.replace load h 1;
+           assert (Hashtbl.mem load h);
+           Lwt.return_unit)
+    ]} *)
+
+val hash : t -> int
+(** [hash h] is [Hashtbl.hash h], which depends on the number alone. *)
+
 (** {1 Sending work} *)
 
 val spawn : t -> (unit -> 'a Lwt.t) -> 'a Lwt.t

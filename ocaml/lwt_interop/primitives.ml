@@ -79,9 +79,10 @@ module Resolver = struct
   let reject (r : t) e = Lwt.wakeup_later_exn (Obj.obj r : Obj.t Lwt.u) e
 end
 
+let identified r = Obj.obj (Obj.with_tag Obj.object_tag (Obj.repr r))
 let jobs_per_round = 32
 let permits = 256
-let handle_field = 1
+let handle_field = 0
 
 (* In the order of the functions' array in [Handle.stats] and [Lwt_interop.totals]. *)
 let stats_order = "polls messages_in messages_out wakeups alive busy"

@@ -131,6 +131,11 @@ val resolve_wait : int -> bool -> Obj.t -> unit
 
 (** {1 Functions for any thread} *)
 
+val identified : 'a -> 'a
+(** [identified r] is a copy of the record [r] that [compare], [( = )] and [Hashtbl.hash]
+    treat as they treat objects: only its second field, an [int], matters to them. The
+    fields may hold functions, and may change while they are compared. *)
+
 val notify : handle -> unit
 (** [notify handle] wakes the domain's loop, because there is a message in its mailbox. *)
 

@@ -1,4 +1,4 @@
-//! `Lwt_interop.Handle.t`: an `Arc<Shared>` in a custom block, which is a field of an OCaml record.
+//! `Lwt_interop.Handle.t`: an `Arc<Shared>` in a custom block, which is a field of an OCaml block.
 
 use crate::domain::Domain;
 use crate::domain::shared::Shared;
@@ -8,9 +8,9 @@ use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
 use std::sync::Arc;
 
-/// The field of the record `Lwt_interop.Handle.t` that holds the block. OCaml has the same: see
-/// [`crate::ffi::facts`].
-pub(crate) const RECORD_FIELD: usize = 1;
+/// The field of a `Lwt_interop.Handle.t` that holds the block. OCaml has the same: see
+/// [`crate::entry::facts`].
+pub(crate) const RECORD_FIELD: usize = 0;
 
 /// A `Shared` owns nothing of users' when OCaml has collected the last handle, since all of that was
 /// dropped when the domain ended; so it may be dropped within a collection.

@@ -82,7 +82,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         unsafe { self.get_raw(value.raw(token)) }
     }
 
-    /// Like [`get`](Self::get), for a field of a value that is a tuple or record.
+    /// Like [`get`](Self::get), for a field of a value that OCaml gave the tag of objects.
     pub(crate) fn get_field(
         &self,
         token: &RuntimeToken<'_>,
@@ -93,8 +93,9 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         // SAFETY: the token proves the lock; the block was just read from its root, and was seen to have
         // the field.
         unsafe {
-            let has_field =
-                ffi::is_block(block) && ffi::tag(block) == 0 && ffi::size(block) > index;
+            let has_field = ffi::is_block(block)
+                && ffi::tag(block) == ocaml_sys::OBJECT
+                && ffi::size(block) > index;
             has_field.then(|| self.get_raw(ffi::field(block, index)))?
         }
     }
