@@ -154,11 +154,10 @@ extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
     ffi::bool(is_left.unwrap_or(false))
 }
 
-/// `record_received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
+/// `record_received : unit -> unit` (noalloc): counts a message that was taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
-    let messages = ffi::int_val(messages) as u64;
-    context::with_current(|core| core.shared.counters.messages_in.add(messages));
+extern "C" fn lwt_interop_record_received(_unit: RawValue) -> RawValue {
+    context::with_current(|core| core.shared.counters.messages_in.add(1));
     UNIT
 }
 
