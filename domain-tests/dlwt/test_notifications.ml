@@ -21,6 +21,18 @@ let send c v =
   Mutex.protect c.lock (fun () -> Queue.add v c.queue);
   Dlwt_mailbox.send c.id
 
+(* Returns a notification, and a promise that is fulfilled when it is received. Notifications of a
+   domain are received in the order in which they are sent, so all earlier ones are received before. *)
+let marker () =
+  let received, resolver = Lwt.wait () in
+  (Lwt_unix.make_notification ~once:true (Lwt.wakeup_later resolver), received)
+
+(* Runs the loop until it has received all notifications that were sent. *)
+let run_until_received () =
+  let id, received = marker () in
+  Lwt_unix.send_notification id;
+  Lwt_main.run received
+
 (* Waits until another domain has set the cell. *)
 let rec await cell =
   match Atomic.get cell with
@@ -85,7 +97,7 @@ let burst () =
   for _ = 1 to 10_000 do
     Dlwt_mailbox.send id
   done;
-  Lwt_main.run (Lwt_unix.sleep 0.01);
+  run_until_received ();
   Dlwt_mailbox.stop id;
   Alcotest.(check int) "all received" 10_000 !count
 
@@ -101,17 +113,19 @@ let terminated_owner_and_reused_slot () =
   in
   Lwt_unix.send_notification id;
   (* The next domain gets the same slot, and perhaps the same number in it. *)
-  let ready = Atomic.make false in
+  let last = Atomic.make None in
   let other =
     Domain.spawn (fun () ->
         let id' = Lwt_unix.make_notification (fun () -> Atomic.set wrong true) in
-        Atomic.set ready true;
-        Lwt_main.run (Lwt_unix.sleep 0.05);
+        let marker, received = marker () in
+        Atomic.set last (Some marker);
+        Lwt_main.run received;
         id')
   in
-  eventually (fun () -> Atomic.get ready);
+  let last = await last in
   Lwt_unix.send_notification id;
   Lwt_unix.call_notification id;
+  Lwt_unix.send_notification last;
   let id' = Domain.join other in
   check "another id" (id <> id');
   check "no handler ran" (not (Atomic.get wrong));
@@ -124,7 +138,7 @@ let handler_that_raises () =
   Dlwt_mailbox.send bad;
   Dlwt_mailbox.send good;
   Alcotest.check_raises "the loop raises it" Exit (fun () ->
-      Lwt_main.run (Lwt_unix.sleep 0.05));
+      Lwt_main.run (fst (Lwt.wait ())));
   Alcotest.(check (list string)) "the next one was not lost" [ "good" ] !seen;
   Dlwt_mailbox.stop bad;
   Dlwt_mailbox.stop good
@@ -156,7 +170,7 @@ let once_and_stop_and_set () =
   Lwt_unix.stop_notification stopped;
   Lwt_unix.set_notification changed (fun () -> count := !count + 10);
   List.iter Lwt_unix.send_notification [ once; once; stopped; changed ];
-  Lwt_main.run (Lwt_unix.sleep 0.01);
+  run_until_received ();
   Lwt_unix.stop_notification changed;
   Alcotest.(check int) "once, never, and the new handler" 11 !count;
   Alcotest.check_raises "set after stop" Not_found (fun () ->
@@ -197,7 +211,12 @@ let every_subscriber () =
 
 let termination_of_a_subscriber () =
   let count = ref 0 in
-  let mine = Lwt_unix.on_signal Sys.sigusr1 (fun _ -> incr count) in
+  let received, resolver = Lwt.wait () in
+  let mine =
+    Lwt_unix.on_signal Sys.sigusr1 (fun _ ->
+        incr count;
+        if !count = 1 then Lwt.wakeup_later resolver ())
+  in
   (* Terminates without disabling its handler. *)
   Domain.join
     (Domain.spawn (fun () ->
@@ -205,7 +224,7 @@ let termination_of_a_subscriber () =
          Lwt_main.run (Lwt.pause ())));
   Alcotest.(check bool) "still caught" true (caught sigusr1);
   Unix.kill (Unix.getpid ()) Sys.sigusr1;
-  Lwt_main.run (Lwt_unix.sleep 0.02);
+  Lwt_main.run received;
   Lwt_unix.disable_signal_handler mine;
   Alcotest.(check int) "received" 1 !count;
   Alcotest.(check bool) "not caught" false (caught sigusr1);
