@@ -2,7 +2,7 @@
 # only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test stress tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+.PHONY: help setup tools demo test stress matrix tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
 
 # What the scripts call themselves in messages.
 export GOAL := make $(firstword $(MAKECMDGOALS))
@@ -12,6 +12,7 @@ help:
 	@echo "make demo        build the text indexer and run it on real files"
 	@echo "make test        run all tests; FILTER=regex selects steps by name"
 	@echo "make stress      start and terminate domains under load for SECONDS (60); SEED=N repeats a run"
+	@echo "make matrix      build and test with newer versions of OCaml and Lwt, in target/matrix; needs root"
 	@echo "make tsan        run the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make bench       run the benchmarks; FILTER=regex selects some, COMPARE=results.json shows changes"
 	@echo "make bench-growth             measure costs by number of domains, calls, descriptors and messages"
@@ -36,6 +37,9 @@ tools:
 
 stress: tools
 	@STRESS_SECONDS='$(SECONDS)' STRESS_SEED='$(SEED)' scripts/stress $(ARGS)
+
+matrix:
+	@FILTER='$(FILTER)' scripts/matrix $(ARGS)
 
 tsan asan valgrind: tools
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)

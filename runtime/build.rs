@@ -1,4 +1,5 @@
-//! With the feature `standalone`, makes the OCaml runtime a library that Rust programs link.
+//! Sets `cfg(ocaml_5_5)` if OCaml is 5.5 or newer. With the feature `standalone`, makes the OCaml
+//! runtime a library that Rust programs link.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,8 +15,43 @@ fn run(command: &mut Command) {
     }
 }
 
+/// Prints what `ocamlopt OPTION` prints, of the compiler that the crate ocaml-sys asks, too.
+fn ocamlopt(option: &str) -> Option<String> {
+    let program = std::env::var_os("OCAMLOPT").unwrap_or_else(|| "ocamlopt".into());
+    let output = Command::new(program).arg(option).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// Returns major and minor version of `5.5.0+options`.
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|part| part.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+/// Declares `cfg(ocaml_5_5)`, and sets it if it holds. Without OCaml it is not set: the crate
+/// ocaml-sys fails with a message then.
+fn set_version() {
+    println!("cargo::rustc-check-cfg=cfg(ocaml_5_5)");
+    for variable in ["OCAMLOPT", "OCAML_VERSION", "OPAM_SWITCH_PREFIX"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    // Another OCaml may be installed in the same place.
+    if let Some(library) = ocamlopt("-where") {
+        println!("cargo::rerun-if-changed={library}/Makefile.config");
+    }
+    let version = std::env::var("OCAML_VERSION").ok();
+    let version = version.or_else(|| ocamlopt("-version")).unwrap_or_default();
+    if major_minor(&version) >= Some((5, 5)) {
+        println!("cargo::rustc-cfg=ocaml_5_5");
+    }
+}
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    set_version();
     if std::env::var_os("CARGO_FEATURE_STANDALONE").is_none() {
         return;
     }

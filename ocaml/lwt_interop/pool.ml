@@ -140,7 +140,9 @@ let start minor_heap =
   in
   let domain =
     try Domain.spawn body
-    with Failure why ->
+    with
+    (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
+    | Failure why | Sys_error why ->
       failwith
         (Printf.sprintf
            "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a time; \

@@ -48,11 +48,10 @@ let rec stateless e =
   | Pexp_variant (_, Some e)
   | Pexp_constraint (e, _)
   | Pexp_newtype (_, e)
-  | Pexp_poly (e, _)
-  | Pexp_open (_, e) ->
+  | Pexp_poly (e, _) ->
       stateless e
   | Pexp_ifthenelse (_, a, Some b) -> stateless a && stateless b
-  | _ -> false
+  | _ -> ( match Local_open.body e with Some e -> stateless e | None -> false)
 
 let rec stateless_module m =
   match m.pmod_desc with

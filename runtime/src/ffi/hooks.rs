@@ -11,6 +11,8 @@
 //! state from the start.
 
 use crate::ffi::root::Root;
+#[cfg(ocaml_5_5)]
+use crate::ffi::runtime::RawValue;
 use crate::ffi::runtime::UNIT;
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
@@ -21,11 +23,17 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 type ScanHook = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, *mut c_void);
 type TimingHook = unsafe extern "C" fn();
+/// Since OCaml 5.5 this hook returns `()`, or an exception result, with which `Domain.spawn` fails.
+#[cfg(ocaml_5_5)]
+type InitializeHook = unsafe extern "C" fn() -> RawValue;
+#[cfg(not(ocaml_5_5))]
+type InitializeHook = TimingHook;
 
 unsafe extern "C" {
     static caml_scan_roots_hook: AtomicPtr<c_void>;
     static caml_domain_terminated_hook: AtomicPtr<c_void>;
-    static mut caml_domain_initialize_hook: Option<TimingHook>;
+    #[cfg_attr(ocaml_5_5, link_name = "caml_domain_initialize_hook_exn")]
+    static mut caml_domain_initialize_hook: Option<InitializeHook>;
     fn caml_minor_collection();
 }
 
@@ -135,29 +143,39 @@ unsafe extern "C" fn scan(
     }
 }
 
-/// Runs the hook that was there before ours.
-///
-/// # Safety
-/// `before` is null or a `TimingHook`, and the OCaml runtime is calling our hook of the same kind.
-unsafe fn call_previous(before: &AtomicPtr<c_void>) {
-    let before = before.load(Ordering::Acquire);
-    if !before.is_null() {
-        // SAFETY: by this function's contract it is such a hook, and the runtime wants it called now.
-        unsafe { transmute::<*mut c_void, TimingHook>(before)() }
+/// Called by the runtime at a domain's start, on its first thread.
+#[cfg(ocaml_5_5)]
+unsafe extern "C" fn initialized() -> RawValue {
+    FIRST.set(true);
+    let before = INITIALIZE.load(Ordering::Acquire);
+    if before.is_null() {
+        return UNIT;
     }
+    // SAFETY: `install` stored the hook of this type that was there before, and the runtime wants it
+    // called now. Its result is returned at once.
+    unsafe { transmute::<*mut c_void, InitializeHook>(before)() }
 }
 
 /// Called by the runtime at a domain's start, on its first thread.
+#[cfg(not(ocaml_5_5))]
 unsafe extern "C" fn initialized() {
-    // SAFETY: the runtime calls its initialisation hook, this one; `install` stored the one before it.
-    unsafe { call_previous(&INITIALIZE) }
     FIRST.set(true);
+    let before = INITIALIZE.load(Ordering::Acquire);
+    if !before.is_null() {
+        // SAFETY: `install` stored the hook of this type that was there before, and the runtime wants it
+        // called now.
+        unsafe { transmute::<*mut c_void, InitializeHook>(before)() }
+    }
 }
 
 /// Called by the runtime at a domain's end, on its first thread.
 unsafe extern "C" fn terminated() {
-    // SAFETY: the runtime calls its termination hook, this one; `install` stored the one before it.
-    unsafe { call_previous(&TERMINATED) }
+    let before = TERMINATED.load(Ordering::Acquire);
+    if !before.is_null() {
+        // SAFETY: `install` stored the hook of this type that was there before, and the runtime wants it
+        // called now.
+        unsafe { transmute::<*mut c_void, TimingHook>(before)() }
+    }
     ENDED.set(true);
     ENDED_DOMAINS.fetch_add(1, Ordering::Relaxed);
 }
