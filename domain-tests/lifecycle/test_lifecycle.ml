@@ -206,9 +206,7 @@ let () =
           plain "50 domains, each started by the one before" nested;
           plain "50 pools leave no descriptor and no thread" pools;
           plain "idle threads of the blocking pool end" blocking_threads;
-          plain
-            "signals wake the main thread's loop, and the library's threads block none"
-            signals;
+          plain "signals wake the loop, and no thread of the library blocks them" signals;
         ] );
       ("at the end", [ nothing_left () ]);
     ]

@@ -81,7 +81,6 @@ end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)
 let rec executor_close_all () = if executor_close () then executor_close_all ()
-
 let identified r = Obj.obj (Obj.with_tag Obj.object_tag (Obj.repr r))
 let jobs_per_round = 32
 let permits = 256
