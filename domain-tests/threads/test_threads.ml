@@ -1,4 +1,4 @@
-(* Locks that threads hold, signal masks that their children inherit, tokio's state in tasks, names. *)
+(* Locks that threads hold, signal masks that their children inherit, and names. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -14,11 +14,6 @@ external child_of_tokio : unit -> string Lwt.t = "threads_child_of_tokio"
 external child_of_blocking : unit -> string Lwt.t = "threads_child_of_blocking"
 external child_of_pool : unit -> string Lwt.t = "threads_child_of_pool"
 external child_of_task : unit -> string Lwt.t = "threads_child_of_task"
-external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
-external stop : unit -> unit = "threads_stop"
-external lock_often : unit -> int = "threads_lock_often"
-external hold_guard : unit Lwt.t -> unit Lwt.t = "threads_hold_guard"
-external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
 
 (* The closure waits for this domain, which would not run if the closure held the lock, nor collect if it held
    that of another domain. *)
@@ -89,35 +84,6 @@ let children () =
   no_signal_is_blocked "Unix.create_process in Blocking.run" text;
   Lwt.return_unit
 
-(* Without a budget the task would not come back to the loop, and the timer would not run. *)
-let budget yields () =
-  let locking = lock_until_stopped yields in
-  let* () = Lwt_unix.sleep 0.005 in
-  stop ();
-  let* locks = locking in
-  Expect.that "it locked often" (locks > 128);
-  Lwt.return_unit
-
-let no_budget () =
-  let* _ = in_shared_runtime () in
-  Expect.int "locks" 1000 (lock_often ());
-  Lwt.return_unit
-
-let guard () =
-  let until, resolve = Lwt.wait () in
-  let holding = hold_guard until in
-  let check what =
-    let* shared = in_shared_runtime () in
-    Expect.that what shared;
-    Lwt.return_unit
-  in
-  let* () = check "while another call holds a guard" in
-  Lwt.wakeup resolve ();
-  let* () = holding in
-  let* () = check "after it" in
-  let* () = Lwt.pause () in
-  check "in a later iteration"
-
 let names () =
   let* () = Blocking.run ignore in
   let* (_ : string) = child_of_tokio () in
@@ -148,10 +114,6 @@ let () =
       case "a wait with the lock gives it back" (wait_within 2);
       case "a wait within nested closures gives the lock back" (wait_within 3);
       case "children block no signals, whatever thread starts them" children;
-      alone "tokio's budget acts in the first poll" (budget false);
-      alone "tokio's budget acts in later polls" (budget true);
-      case "there is no budget in synchronous functions" no_budget;
-      case "the shared runtime is entered in each poll" guard;
       case "threads have names" names;
     ]
   in

@@ -2,7 +2,6 @@
 
 use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
-use crate::base::tokio_context::TokioContext;
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
@@ -49,7 +48,8 @@ pub(crate) struct Core {
     reclaimed: Reclaimed,
     pub(crate) budget: Budget,
     idle: Idle,
-    pub(crate) tokio: TokioContext,
+    /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll has to enter it.
+    _tokio: tokio::runtime::EnterGuard<'static>,
     closing: Cell<Option<Closing>>,
 }
 
@@ -66,7 +66,11 @@ struct Closing {
 
 impl Core {
     /// Creates the executor of a domain whose thread this is.
-    pub(crate) fn new(executor: Executor, batch: Batch, tokio: TokioContext) -> Self {
+    pub(crate) fn new(
+        executor: Executor,
+        batch: Batch,
+        tokio: tokio::runtime::EnterGuard<'static>,
+    ) -> Self {
         Core {
             shared: executor.shared().clone(),
             executor,
@@ -77,7 +81,7 @@ impl Core {
             reclaimed: Reclaimed::new(),
             budget: Budget::new(),
             idle: Idle::new(),
-            tokio,
+            _tokio: tokio,
             closing: Cell::new(None),
         }
     }
@@ -154,7 +158,6 @@ impl Core {
             self.unread.set(left);
         }
         self.budget.batch(|| self.executor.drain_inject());
-        self.tokio.restore();
         // Tasks catch the panics of users' code; a panic of our own ends here.
         catch_and_discard(|| {
             self.budget.batch(|| {
@@ -164,7 +167,7 @@ impl Core {
                 let Some(task) = self.executor.next() else {
                     return false;
                 };
-                let _ = self.tokio.poll(|| self.executor.run(task));
+                let _ = self.executor.run(task);
                 self.shared.counters.polls.add(1);
                 true
             });
