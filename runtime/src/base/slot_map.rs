@@ -134,7 +134,15 @@ impl<T> SlotMap<T> {
 
     /// Removes an entry. Returns `None` if it was removed before.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get_mut(key)?;
+        self.remove_if(key, |_| true)
+    }
+
+    /// Removes an entry for which `condition` holds. Returns `None` if there is none, or it does not.
+    #[inline]
+    pub(crate) fn remove_if(&mut self, key: Key, condition: impl FnOnce(&T) -> bool) -> Option<T> {
+        if !condition(self.get_mut(key)?) {
+            return None;
+        }
         let slot = &mut self.slots[key.index()];
         let old = std::mem::replace(slot, Slot::Free { next: self.free });
         if key.generation() < LAST_GENERATION {

@@ -100,9 +100,7 @@ impl<W> Calls<W> {
     /// Frees the key of a resolved call, whose outcome OCaml has taken.
     pub(crate) fn release(&self, key: Key) {
         let mut calls = self.0.borrow_mut();
-        if let Some(Call::Resolved) = calls.get_mut(key) {
-            calls.remove(key);
-        }
+        calls.remove_if(key, |call| matches!(call, Call::Resolved));
     }
 
     /// Resolves a call whose promise OCaml has cancelled. Returns its work. If an outcome is in a batch,

@@ -157,7 +157,9 @@ impl Core {
             });
             self.unread.set(left);
         }
-        self.budget.batch(|| self.executor.drain_inject());
+        if self.executor.has_injected() {
+            self.budget.batch(|| self.executor.drain_inject());
+        }
         // Tasks catch the panics of users' code; a panic of our own ends here.
         catch_and_discard(|| {
             self.budget.batch(|| {

@@ -84,14 +84,22 @@ impl Executor {
 
     /// Moves tasks that other threads have woken into the run queue, a limited number of them. Returns
     /// `true` if it has to be called again, before any of them can be polled.
-    #[inline]
     pub(crate) fn drain_inject(&self) -> bool {
         self.ready.append(&self.shared().inject, TASKS_PER_STEP)
+    }
+
+    /// Returns `true` if [`drain_inject`](Self::drain_inject) has something to do.
+    #[inline]
+    pub(crate) fn has_injected(&self) -> bool {
+        !self.shared().inject.is_empty() || self.ready.is_appending()
     }
 
     /// Takes the next task that is ready.
     pub(crate) fn next(&self) -> Option<Runnable> {
         self.ready.pop().or_else(|| {
+            if !self.has_injected() {
+                return None;
+            }
             self.drain_inject();
             self.ready.pop()
         })

@@ -106,7 +106,7 @@ impl Runnable {
         let waker = waker_ref(&this.task);
         // SAFETY: the phase was `Idle`, so the work is present, and was not borrowed.
         let polled = unsafe {
-            let key = owner.key.get();
+            let key = owner.key();
             this.task.poll_work(key, &mut Context::from_waker(&waker))
         };
         match (polled, owner.phase.get()) {
@@ -125,7 +125,7 @@ impl Runnable {
                 unsafe { this.drop_work() };
                 let cancelled = owner.phase.replace(Phase::Complete) == Phase::Cancelled;
                 let detached = header.vtable.detached;
-                let key = detached.then(|| owner.key.get());
+                let key = detached.then(|| owner.key());
                 if cancelled {
                     let unique = this.retire();
                     let task = ManuallyDrop::into_inner(this).task;
@@ -228,7 +228,7 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
             ManuallyDrop::take(&mut this.owner)
         }));
         let owner = task.0.state();
-        owner.key.set(key);
+        owner.set_key(key);
         count(|t| &t.tasks_made, 1);
         let notified = owner.phase.replace(Phase::Idle) == Phase::Unbound { notified: true };
         if notified {

@@ -94,10 +94,27 @@ pub(super) struct Header {
 /// The part of the header that only the owner's thread uses.
 pub(super) struct OwnerState {
     pub(super) phase: sync::Cell<Phase>,
-    pub(super) key: sync::Cell<Key>,
+    /// The key, in halves: aligned as a `u64` it would pad the header by a word.
+    key: sync::Cell<[u32; 2]>,
     /// `true` if the task has a strong reference to its scheduler. Set when the owner gives up its
     /// reference while there are others, and not changed any more.
     holds_home_ref: sync::Cell<bool>,
+}
+
+impl OwnerState {
+    /// Returns the key that the task is known under.
+    #[inline]
+    pub(super) fn key(&self) -> Key {
+        let [low, high] = self.key.get();
+        Key::from_int((u64::from(high) << 32 | u64::from(low)) as isize)
+    }
+
+    /// Sets the key that the task is known under.
+    #[inline]
+    pub(super) fn set_key(&self, key: Key) {
+        let key = key.to_int() as u64;
+        self.key.set([key as u32, (key >> 32) as u32]);
+    }
 }
 
 impl Header {
@@ -155,7 +172,7 @@ impl<W: Work> RawTask<W> {
             next: sync::Cell::new(null_mut()),
             owner: OwnerState {
                 phase: sync::Cell::new(Phase::Unbound { notified: false }),
-                key: sync::Cell::new(Key::from_int(0)),
+                key: sync::Cell::new([0, 0]),
                 holds_home_ref: sync::Cell::new(false),
             },
         };

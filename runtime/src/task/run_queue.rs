@@ -56,7 +56,9 @@ impl RunQueue {
         self.last.get().is_null() && !self.is_appending()
     }
 
-    fn is_appending(&self) -> bool {
+    /// Returns `true` if an [`append`](Self::append) is not complete.
+    #[inline]
+    pub(crate) fn is_appending(&self) -> bool {
         !self.newest.get().is_null()
     }
 
