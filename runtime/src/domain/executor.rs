@@ -95,6 +95,7 @@ impl Executor {
     }
 
     /// Takes the next task that is ready.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Runnable> {
         self.ready.pop().or_else(|| {
             if !self.has_injected() {
@@ -106,6 +107,7 @@ impl Executor {
     }
 
     /// Polls a task that is ready.
+    #[inline]
     pub(crate) fn run(&self, task: Runnable) -> Poll<()> {
         task.run(&self.home).map(|key| {
             if let Some(key) = key {
@@ -122,6 +124,7 @@ impl Executor {
     }
 
     /// Returns `true` if a tick would find a task.
+    #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         !(self.ready.is_empty() && self.shared().inject.is_empty())
     }

@@ -52,8 +52,9 @@ impl RunQueue {
 
     /// Returns `true` if there is no task, neither to [`pop`](Self::pop) nor in an
     /// [`append`](Self::append) that is not complete.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.last.get().is_null() && !self.is_appending()
+        self.last.get().is_null() && self.newest.get().is_null()
     }
 
     /// Returns `true` if an [`append`](Self::append) is not complete.
