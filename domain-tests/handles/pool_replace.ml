@@ -2,17 +2,9 @@
 
 open Lwt.Syntax
 open Everywhere
+open Pool_fixture
 module Pool = Lwt_interop.Pool
 module Handle = Lwt_interop.Handle
-
-let self () = (Domain.self () :> int)
-
-let with_pool ?(domains = 2) f =
-  let pool = Pool.create ~domains () in
-  Lwt.finalize (fun () -> f pool) (fun () -> Pool.shutdown pool)
-
-let invalid what f =
-  match Expect.raised what f with Invalid_argument _ -> () | e -> raise e
 
 let replaced () =
   with_pool ~domains:2 (fun pool ->
