@@ -6,7 +6,7 @@ external executor_open :
 
 external initialize : (string * string) array -> string = "lwt_interop_initialize"
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
-external executor_close : unit -> bool = "lwt_interop_executor_close"
+external executor_close_step : unit -> bool = "lwt_interop_executor_close"
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
 
 external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"
@@ -80,7 +80,7 @@ module Resolver = struct
 end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)
-let rec executor_close_all () = if executor_close () then executor_close_all ()
+let rec executor_close () = if executor_close_step () then executor_close ()
 let identified r = Obj.obj (Obj.with_tag Obj.object_tag (Obj.repr r))
 let jobs_per_round = 32
 let permits = 256
@@ -106,8 +106,6 @@ let facts =
     ("the order of Handle.stats", stats_order);
     ("the order of totals", totals_order);
   |]
-
-let executor_close = executor_close_all
 
 let initialize () =
   match initialize facts with

@@ -73,7 +73,8 @@ val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, stri
     the operating system refused. *)
 
 val executor_close : unit -> unit
-(** [executor_close ()] terminates the executor: drops the domain's tasks and futures. *)
+(** [executor_close ()] terminates the executor: drops the domain's tasks and futures, in
+    steps between which other domains may collect. *)
 
 val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their

@@ -124,7 +124,10 @@ impl<T> JoinHandle<T> {
 
     /// Waits for the outcome. Spins before it sleeps if recent waits of this thread were short.
     /// A thread of Domain 0's blocking pool gives the lock back meanwhile.
-    pub(crate) fn wait(self) -> Result<T, JoinError> {
+    pub(crate) fn wait(self) -> Result<T, JoinError>
+    where
+        T: Send,
+    {
         thread_local!(static SPIN: AdaptiveSpin = const { AdaptiveSpin::new() });
         thread::without_lock(|| SPIN.with(|spin| self.wait_with(spin)))
     }

@@ -190,7 +190,8 @@ impl Registered {
     /// it back. Returns `None` if OCaml has no memory for the thread.
     pub(crate) fn new() -> Option<Self> {
         assert_eq!(LOCK.get(), Lock::NotRegistered);
-        // SAFETY: OCaml does not know the thread: it is not registered.
+        // SAFETY: any thread may call it. If OCaml knows the thread already, it changes nothing and
+        // returns 0.
         let registered = unsafe { caml_c_thread_register() } != 0;
         registered.then(|| {
             LOCK.set(Lock::Released);
@@ -223,13 +224,14 @@ pub(crate) fn with_lock<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> 
         }
     };
     // SAFETY: the thread is registered and holds the lock, until `_back` gives it back after `f`. If `f`
-    // releases it in between, it does so by `without_lock`, whose closure is given no token.
+    // releases it in between, it does so by `without_lock`, whose closure has no token: a token is not
+    // `Send`.
     Some(f(&unsafe { RuntimeToken::assume_locked() }))
 }
 
 /// Runs `f`, which waits, without Domain 0's lock. On a thread that does not hold the lock by
-/// [`with_lock`] this is just `f`.
-pub(crate) fn without_lock<R>(f: impl FnOnce() -> R) -> R {
+/// [`with_lock`] this is just `f`. `f` is `Send` so that it captures no token, which would not be valid.
+pub(crate) fn without_lock<R>(f: impl FnOnce() -> R + Send) -> R {
     let _back = (LOCK.get() == Lock::Held).then(|| {
         // SAFETY: the thread is registered and holds the lock.
         unsafe { caml_enter_blocking_section_no_pending() };
