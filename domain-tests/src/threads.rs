@@ -1,10 +1,11 @@
-//! What the threads of the library and of tokio hold and inherit: locks and signal masks.
+//! What the threads of the library and of tokio hold and inherit: locks, signal masks, tokio's state, names.
 
 use futures_lite::future;
 use ocaml::Int;
 use ocaml_lwt_interop::{Bytes, Domain, OCamlFunc, Rooted, domain, func, ocaml_blocking};
 use std::error::Error as StdError;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 type Error = Box<dyn StdError + Send + Sync>;
@@ -100,4 +101,71 @@ pub fn threads_child_of_pool() -> Result<Bytes, Error> {
 pub fn threads_child_of_task() -> Result<Bytes, Error> {
     future::yield_now().await;
     blocked_in_child()
+}
+
+// ---- tokio's state
+
+/// Locks a tokio mutex, which is never contended, until the flag of `threads_stop` is set: a task that never
+/// waits. Starts with the first poll, or with one by the loop.
+#[func]
+pub async fn threads_lock_until_stopped(yields: bool) -> Int {
+    STOP.store(false, Ordering::Relaxed);
+    let mutex = tokio::sync::Mutex::new(0);
+    if yields {
+        future::yield_now().await;
+    }
+    while !STOP.load(Ordering::Relaxed) {
+        *mutex.lock().await += 1;
+    }
+    *mutex.lock().await
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Sets the flag.
+#[func(sync)]
+pub fn threads_stop() {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+/// Uses tokio resources more often than a task's budget allows, where there is no budget: in a synchronous
+/// function.
+#[func(sync)]
+pub fn threads_lock_often() -> Int {
+    let mutex = tokio::sync::Mutex::new(0);
+    future::block_on(async {
+        for _ in 0..1000 {
+            *mutex.lock().await += 1;
+        }
+        *mutex.lock().await
+    })
+}
+
+/// Holds a guard of another runtime across an await, until the promise is resolved, and then forgets or
+/// drops it.
+#[func(raise)]
+pub async fn threads_hold_guard(
+    until: ocaml_lwt_interop::Promise<()>,
+    forget: bool,
+) -> Result<(), Error> {
+    let other = tokio::runtime::Builder::new_current_thread().build()?;
+    let guard = other.enter();
+    until.await.map_err(|e| e.to_string())?;
+    if forget {
+        std::mem::forget(guard);
+    } else {
+        drop(guard);
+    }
+    other.shutdown_background();
+    Ok(())
+}
+
+/// Whether the current runtime is the shared one, at the first poll and after an await.
+#[func]
+pub async fn threads_in_shared_runtime() -> bool {
+    let shared = ocaml_lwt_interop::tokio_handle().expect("it runs").id();
+    let is_shared = || tokio::runtime::Handle::current().id() == shared;
+    let first = is_shared();
+    future::yield_now().await;
+    first && is_shared() && tokio::spawn(async { true }).await.unwrap_or(false)
 }

@@ -1,4 +1,4 @@
-(* Locks that threads hold, signal masks that their children inherit, and names. *)
+(* Locks that threads hold, signal masks that their children inherit, tokio's state in tasks, names. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -14,6 +14,11 @@ external child_of_tokio : unit -> string Lwt.t = "threads_child_of_tokio"
 external child_of_blocking : unit -> string Lwt.t = "threads_child_of_blocking"
 external child_of_pool : unit -> string Lwt.t = "threads_child_of_pool"
 external child_of_task : unit -> string Lwt.t = "threads_child_of_task"
+external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
+external stop : unit -> unit = "threads_stop"
+external lock_often : unit -> int = "threads_lock_often"
+external hold_guard : unit Lwt.t -> bool -> unit Lwt.t = "threads_hold_guard"
+external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
 
 (* The closure waits for this domain, which would not run if the closure held the lock, nor collect if it held
    that of another domain. *)
@@ -84,6 +89,52 @@ let children () =
   no_signal_is_blocked "Unix.create_process in Blocking.run" text;
   Lwt.return_unit
 
+(* Without a budget the task would not come back to the loop, and the timer would not run. *)
+let budget yields () =
+  let locking = lock_until_stopped yields in
+  let* () = Lwt_unix.sleep 0.005 in
+  stop ();
+  let* locks = locking in
+  Expect.that "it locked often" (locks > 128);
+  Lwt.return_unit
+
+let no_budget () =
+  let* _ = in_shared_runtime () in
+  Expect.int "locks" 1000 (lock_often ());
+  Lwt.return_unit
+
+let guard () =
+  let check what =
+    let* shared = in_shared_runtime () in
+    Expect.that what shared;
+    Lwt.return_unit
+  in
+  let hold forget =
+    let until, resolve = Lwt.wait () in
+    (hold_guard until forget, resolve)
+  in
+  let first, end_first = hold true in
+  let second, end_second = hold false in
+  let* () = check "while other calls hold guards" in
+  Lwt.wakeup end_first ();
+  let* () = first in
+  let* () = check "after a call that has forgotten its guard" in
+  Lwt.wakeup end_second ();
+  (* tokio panics where a guard is not the last one that is dropped. *)
+  let* () =
+    Lwt.try_bind
+      (fun () -> second)
+      (fun () -> failwith "a guard was dropped out of order")
+      (function
+        | Lwt_interop.Rust_panic { message; _ } ->
+            Expect.contains "the panic" ~part:"dropped out of order" message;
+            Lwt.return_unit
+        | exn -> Lwt.reraise exn)
+  in
+  let* () = check "after a call that has dropped its guard" in
+  let* () = Lwt.pause () in
+  check "in a later iteration"
+
 let names () =
   let* () = Blocking.run ignore in
   let* (_ : string) = child_of_tokio () in
@@ -114,6 +165,10 @@ let () =
       case "a wait with the lock gives it back" (wait_within 2);
       case "a wait within nested closures gives the lock back" (wait_within 3);
       case "children block no signals, whatever thread starts them" children;
+      alone "tokio's budget acts in the first poll" (budget false);
+      alone "tokio's budget acts in later polls" (budget true);
+      case "there is no budget in synchronous functions" no_budget;
+      case "the shared runtime is entered in each poll" guard;
       case "threads have names" names;
     ]
   in

@@ -6,4 +6,5 @@ pub(crate) mod not_send;
 pub(crate) mod panic;
 pub(crate) mod slot_map;
 pub(crate) mod sync;
+pub(crate) mod tokio_context;
 pub(crate) mod tokio_rt;

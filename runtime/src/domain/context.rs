@@ -2,6 +2,7 @@
 
 use crate::base::error::TokenError;
 use crate::base::panic::{self, catch_and_discard};
+use crate::base::tokio_context::TokioContext;
 use crate::base::tokio_rt;
 use crate::domain::core::Core;
 use crate::domain::executor::Executor;
@@ -134,7 +135,7 @@ pub(crate) fn open(
     let tokio = tokio_rt::runtime()?;
     let executor = Executor::new(Shared::new(id)?);
     let shared = executor.shared().clone();
-    let core = Core::new(executor, batch(), tokio.enter());
+    let core = Core::new(executor, batch(), TokioContext::enter(tokio));
     name_thread(id);
     registry::insert(shared.clone());
     CURRENT.with(|current| current.set(Box::new(core)));

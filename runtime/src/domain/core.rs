@@ -2,6 +2,7 @@
 
 use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
+use crate::base::tokio_context::TokioContext;
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
@@ -48,8 +49,7 @@ pub(crate) struct Core {
     reclaimed: Reclaimed,
     pub(crate) budget: Budget,
     idle: Idle,
-    /// Keeps tokio's context entered on this thread, so that neither a stub nor a poll has to enter it.
-    _tokio: tokio::runtime::EnterGuard<'static>,
+    pub(crate) tokio: TokioContext,
     closing: Cell<Option<Closing>>,
 }
 
@@ -66,11 +66,7 @@ struct Closing {
 
 impl Core {
     /// Creates the executor of a domain whose thread this is.
-    pub(crate) fn new(
-        executor: Executor,
-        batch: Batch,
-        tokio: tokio::runtime::EnterGuard<'static>,
-    ) -> Self {
+    pub(crate) fn new(executor: Executor, batch: Batch, tokio: TokioContext) -> Self {
         Core {
             shared: executor.shared().clone(),
             executor,
@@ -81,7 +77,7 @@ impl Core {
             reclaimed: Reclaimed::new(),
             budget: Budget::new(),
             idle: Idle::new(),
-            _tokio: tokio,
+            tokio,
             closing: Cell::new(None),
         }
     }
@@ -162,16 +158,18 @@ impl Core {
         }
         // Tasks catch the panics of users' code; a panic of our own ends here.
         catch_and_discard(|| {
-            self.budget.batch(|| {
-                if self.batch.is_full() {
-                    return false;
-                }
-                let Some(task) = self.executor.next() else {
-                    return false;
-                };
-                let _ = self.executor.run(task);
-                self.shared.counters.polls.add(1);
-                true
+            self.tokio.scope(|| {
+                self.budget.batch(|| {
+                    if self.batch.is_full() {
+                        return false;
+                    }
+                    let Some(task) = self.executor.next() else {
+                        return false;
+                    };
+                    let _ = self.tokio.poll_in_scope(|| self.executor.run(task));
+                    self.shared.counters.polls.add(1);
+                    true
+                });
             });
         });
         if garbage::any_collected() {
@@ -190,7 +188,10 @@ impl Core {
         }
         match self.idle.advise(|| self.shared.is_notified()) {
             Advice::PollAgain => false,
-            Advice::Sleep => self.shared.park(),
+            Advice::Sleep => {
+                self.tokio.restore();
+                self.shared.park()
+            }
         }
     }
 

@@ -239,9 +239,11 @@ where
         let first = catch_unwind(|| {
             let future = Some(start(args));
             let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
-            let output = task.poll(|body, cx| {
-                let output = body.poll_future(cx);
-                output.map(|output| outcome(output).0)
+            let output = core.tokio.poll(|| {
+                task.poll(|body, cx| {
+                    let output = body.poll_future(cx);
+                    output.map(|output| outcome(output).0)
+                })
             });
             match output {
                 Poll::Ready(result) => {
