@@ -85,6 +85,7 @@ pub mod ocaml_blocking;
 mod task;
 #[allow(unsafe_code)]
 mod value;
+#[allow(unsafe_code)]
 mod wake;
 
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};

@@ -4,4 +4,5 @@ pub(crate) mod budget;
 pub(crate) mod eventfd;
 pub(crate) mod mailbox;
 pub(crate) mod parker;
+mod queue;
 pub(crate) mod spin;

@@ -1,12 +1,14 @@
-//! The primitives of synchronisation: those of the standard library, `concurrent-queue` and tokio, or
-//! in loom models those of loom, and stand-ins made with them.
+//! The primitives of synchronisation: those of the standard library and tokio, or in loom models those of
+//! loom, and stand-ins made with them.
 
 #[cfg(not(loom_model))]
 mod real {
-    pub(crate) use concurrent_queue::ConcurrentQueue as Queue;
     pub(crate) use std::cell::Cell;
-    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
+    pub(crate) use std::sync::atomic::{
+        AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::thread::yield_now;
     pub(crate) use tokio::sync::oneshot;
 }
 #[cfg(not(loom_model))]
@@ -14,13 +16,14 @@ pub(crate) use real::*;
 
 #[cfg(loom_model)]
 mod modelled {
-    mod queue;
-
     pub(crate) mod oneshot;
     // loom reports uses that are not ordered.
     pub(crate) use loom::cell::Cell;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{
+        AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use loom::thread::yield_now;
 
     /// Checks a model with three threads, which has too many executions to try all: those with at most
     /// three preemptions, or as many as `LOOM_MAX_PREEMPTIONS` says.
@@ -30,7 +33,6 @@ mod modelled {
         builder.preemption_bound = builder.preemption_bound.or(Some(3));
         builder.check(f);
     }
-    pub(crate) use queue::Queue;
 }
 #[cfg(loom_model)]
 pub(crate) use modelled::*;

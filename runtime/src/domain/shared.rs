@@ -123,12 +123,15 @@ impl Shared {
         self.mailbox.refuse();
     }
 
-    /// Drops a message that was not received. Returns `false` if there is none. The owner.
+    /// Drops a message that was not received. Returns `false` if there is none, nor a thread that is about
+    /// to complete one. The owner, once messages are refused.
     pub(crate) fn drop_message(&self) -> bool {
+        if self.mailbox.is_drained() {
+            return false;
+        }
         let message = self.mailbox.receive();
-        let any = message.is_some();
         catch_and_discard(|| drop(message));
-        any
+        true
     }
 
     /// Ends the domain: closes the mailbox, drops the messages in it, and closes the descriptor. The

@@ -1,8 +1,9 @@
 //! The mailbox of a domain: a queue of messages that any thread sends to, and the parker and notifier
 //! that wake the domain's loop.
 
-use crate::base::sync::{Mutex, MutexGuard, Queue};
+use crate::base::sync::{Mutex, MutexGuard, yield_now};
 use crate::wake::parker::Parker;
+use crate::wake::queue::Queue;
 use crossbeam_utils::CachePadded;
 use std::sync::PoisonError;
 
@@ -28,7 +29,7 @@ impl<M, N: Notifier> Mailbox<M, N> {
     /// The mailbox of a loop that is awake.
     pub(crate) fn new(notifier: N) -> Self {
         Mailbox {
-            queue: Queue::unbounded(),
+            queue: Queue::new(),
             parker: CachePadded::new(Parker::new()),
             notifier: Mutex::new(Some(notifier)),
         }
@@ -46,7 +47,7 @@ impl<M, N: Notifier> Mailbox<M, N> {
     /// Sends a message and [wakes](Self::wake) the loop. Returns `true` if the loop was woken from its
     /// sleep. Fails with the message if the mailbox is closed. Any thread; never blocks.
     pub(crate) fn send(&self, message: M) -> Result<bool, M> {
-        self.queue.push(message).map_err(|e| e.into_inner())?;
+        self.queue.push(message)?;
         // After the push, so that a loop that takes the notification finds the message.
         Ok(self.wake())
     }
@@ -83,9 +84,16 @@ impl<M, N: Notifier> Mailbox<M, N> {
         self.parker.park()
     }
 
-    /// Takes the next message. The owner.
+    /// Takes the next message. Returns `None` if there is none, or if the thread that sends it is
+    /// suspended in the middle: it wakes the loop when it goes on. The owner.
     pub(crate) fn receive(&self) -> Option<M> {
-        self.queue.pop().ok()
+        self.queue.pop()
+    }
+
+    /// Returns `true` once messages are [refused](Self::refuse) and all others have been received. The
+    /// owner.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_drained()
     }
 
     /// The number of messages that have not been received. Any thread.
@@ -99,10 +107,15 @@ impl<M, N: Notifier> Mailbox<M, N> {
     }
 
     /// Closes the mailbox and its notifier. Messages that have not been received go to `drop`, later ones
-    /// back to their senders. The owner.
-    pub(crate) fn close(&self, drop: impl FnMut(M)) {
+    /// back to their senders. Waits for threads that are suspended while they send. The owner.
+    pub(crate) fn close(&self, mut drop: impl FnMut(M)) {
         self.refuse();
-        std::iter::from_fn(|| self.receive()).for_each(drop);
+        while !self.is_drained() {
+            match self.receive() {
+                Some(message) => drop(message),
+                None => yield_now(),
+            }
+        }
         *self.notifier() = None;
     }
 }
