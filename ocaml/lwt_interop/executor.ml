@@ -345,8 +345,15 @@ let wait p wait_key =
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
+(* As in Rust programs, a write to a closed socket is an error and no signal. A handler does that as well as
+   [Signal_ignore], and is not inherited by the programs that this one starts. This runs before the
+   program's own modules, which may choose another behaviour. *)
+let handle_sigpipe () =
+  if Primitives.sigpipe_is_default () then Sys.set_signal Sys.sigpipe (Signal_handle ignore)
+
 let () =
   Primitives.initialize ();
+  handle_sigpipe ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
   (* Rust learns from it how Lwt represents a fulfilled promise. *)

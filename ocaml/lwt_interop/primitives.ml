@@ -5,6 +5,9 @@ external executor_open :
   = "lwt_interop_executor_open"
 
 external initialize : (string * string) array -> string = "lwt_interop_initialize"
+external sigpipe_is_default : unit -> bool = "lwt_interop_sigpipe_is_default"
+[@@noalloc]
+
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close_step : unit -> bool = "lwt_interop_executor_close"
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]

@@ -20,6 +20,8 @@ use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
 use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::Arc;
 
 /// Runs the body of a primitive that may allocate or run code of the user's.
@@ -85,6 +87,20 @@ unsafe extern "C" fn lwt_interop_initialize(ocaml_facts: RawValue) -> RawValue {
         }
         ffi::alloc_string(&difference)
     }
+}
+
+/// `sigpipe_is_default : unit -> bool` (noalloc): whether SIGPIPE ends the process. OCaml could not distinguish that
+/// from a handler that a C library has installed.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_sigpipe_is_default(_unit: RawValue) -> RawValue {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null pointer as the new action changes nothing; the old one is written to `action`, of which all
+    // zeros is a valid value.
+    let action = unsafe {
+        libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    ffi::bool(action.sa_sigaction == libc::SIG_DFL)
 }
 
 /// `is_first_thread : unit -> bool` (noalloc): whether the calling thread is the first of its domain.
