@@ -162,5 +162,4 @@ let () =
         ]
       in
       Alcotest.run ~and_exit:true "sigpipe"
-        (suites cases
-        @ [ ("programs", programs); ("at the end", [ nothing_left () ]) ])
+        (suites cases @ [ ("programs", programs); ("at the end", [ nothing_left () ]) ])

@@ -349,7 +349,8 @@ let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
    [Signal_ignore], and is not inherited by the programs that this one starts. This runs before the
    program's own modules, which may choose another behaviour. *)
 let handle_sigpipe () =
-  if Primitives.sigpipe_is_default () then Sys.set_signal Sys.sigpipe (Signal_handle ignore)
+  if Primitives.sigpipe_is_default () then
+    Sys.set_signal Sys.sigpipe (Signal_handle ignore)
 
 let () =
   Primitives.initialize ();
@@ -364,6 +365,9 @@ let () =
   Callback.register "lwt_interop.wait" wait;
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;
+  (* The argument is an address of Rust's. *)
+  Callback.register "lwt_interop.run_protected" (fun address ->
+      Primitives.run_protected address);
   (* Every domain that runs a Lwt loop receives jobs, whether or not it calls Rust. [Failure] means
      that no descriptors are left; then the domain's first call of Rust raises it again. *)
   let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in
