@@ -2,7 +2,7 @@
 # only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test stress matrix tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+.PHONY: help setup tools demo test stress matrix cohttp tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
 
 # What the scripts call themselves in messages.
 export GOAL := make $(firstword $(MAKECMDGOALS))
@@ -13,6 +13,7 @@ help:
 	@echo "make test        run all tests; FILTER=regex selects steps by name"
 	@echo "make stress      start and terminate domains under load for SECONDS (60); SEED=N repeats a run"
 	@echo "make matrix      build and test with newer versions of OCaml and Lwt, in target/matrix; needs root"
+	@echo "make cohttp      serve with unmodified cohttp-lwt-unix on several domains"
 	@echo "make tsan        run the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make bench       run the benchmarks; FILTER=regex selects some, COMPARE=results.json shows changes"
 	@echo "make bench-growth             measure costs by number of domains, calls, descriptors and messages"
@@ -40,6 +41,9 @@ stress: tools
 
 matrix:
 	@FILTER='$(FILTER)' scripts/matrix $(ARGS)
+
+cohttp: tools
+	@scripts/test-cohttp
 
 tsan asan valgrind: tools
 	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)

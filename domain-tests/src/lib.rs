@@ -6,6 +6,7 @@ mod domains;
 mod failures;
 mod faults;
 mod kept;
+mod memory;
 mod opaques;
 mod promises;
 mod stress;

@@ -4,9 +4,14 @@ use futures_lite::future;
 use ocaml::Int;
 use ocaml_lwt_interop::{Bytes, Domain, OCamlFunc, Rooted, domain, func, ocaml_blocking};
 use std::error::Error as StdError;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 
 type Error = Box<dyn StdError + Send + Sync>;
 
@@ -70,10 +75,10 @@ pub fn threads_call_from_pool(
 
 // ---- signals
 
-/// The signals that a child process of the calling thread blocks, as the kernel shows them.
-fn blocked_in_child() -> Result<Bytes, Error> {
+/// The signals that a child process of the calling thread blocks and ignores, as the kernel shows them.
+fn signals_of_child() -> Result<Bytes, Error> {
     let out = Command::new("grep")
-        .args(["SigBlk", "/proc/self/status"])
+        .args(["Sig", "/proc/self/status"])
         .output()?;
     Ok(out.stdout.into())
 }
@@ -81,26 +86,70 @@ fn blocked_in_child() -> Result<Bytes, Error> {
 /// Starts a child by `std::process` on a thread of tokio's.
 #[func(tokio, raise)]
 pub async fn threads_child_of_tokio() -> Result<Bytes, Error> {
-    blocked_in_child()
+    signals_of_child()
 }
 
 /// Starts a child by `std::process` on tokio's blocking pool.
 #[func(blocking, raise)]
 pub fn threads_child_of_blocking() -> Result<Bytes, Error> {
-    blocked_in_child()
+    signals_of_child()
 }
 
 /// Starts a child by `std::process` on Domain 0's blocking pool.
 #[func(raise)]
 pub fn threads_child_of_pool() -> Result<Bytes, Error> {
-    ocaml_blocking::run(blocked_in_child).await?
+    ocaml_blocking::run(signals_of_child).await?
 }
 
 /// Starts a child by `std::process` on the calling domain.
 #[func(raise)]
 pub fn threads_child_of_task() -> Result<Bytes, Error> {
     future::yield_now().await;
-    blocked_in_child()
+    signals_of_child()
+}
+
+/// The error of a write to a pipe whose other end is closed.
+fn write_to_closed() -> Result<Bytes, Error> {
+    let (open, closed) = UnixStream::pair()?;
+    drop(closed);
+    // A file's `write` lets the kernel send SIGPIPE; a socket's would not.
+    let text = match File::from(OwnedFd::from(open)).write(b"x") {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => "Broken pipe".to_owned(),
+        Err(e) => e.to_string(),
+        Ok(n) => format!("{n} written"),
+    };
+    Ok(text.into_bytes().into())
+}
+
+/// Writes to a closed socket in a task.
+#[func(raise)]
+pub fn threads_write_in_task() -> Result<Bytes, Error> {
+    future::yield_now().await;
+    write_to_closed()
+}
+
+/// Writes to a closed socket on a thread of tokio's.
+#[func(tokio, raise)]
+pub async fn threads_write_on_tokio() -> Result<Bytes, Error> {
+    write_to_closed()
+}
+
+/// Writes to a closed socket on tokio's blocking pool.
+#[func(blocking, raise)]
+pub fn threads_write_on_blocking() -> Result<Bytes, Error> {
+    write_to_closed()
+}
+
+/// Writes to a closed socket on Domain 0's blocking pool.
+#[func(raise)]
+pub fn threads_write_in_pool() -> Result<Bytes, Error> {
+    ocaml_blocking::run(write_to_closed).await?
+}
+
+/// Writes to a closed socket on a thread of its own.
+#[func(sync, raise)]
+pub fn threads_write_on_thread() -> Result<Bytes, Error> {
+    thread::spawn(write_to_closed).join().expect("no panic")
 }
 
 // ---- tokio's state

@@ -83,8 +83,6 @@ let listen (config : Options.t) =
       | e -> Lwt.fail e)
 
 let main config =
-  (* Rust's libraries expect an error when a client has disconnected, not a signal. *)
-  Sys.set_signal Sys.sigpipe Signal_ignore;
   let run () =
     let* server = listen config in
     let+ () = serve config server in

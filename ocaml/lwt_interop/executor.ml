@@ -345,8 +345,16 @@ let wait p wait_key =
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
+(* As in Rust programs, a write to a closed socket is an error and no signal. A handler does that as well as
+   [Signal_ignore], and is not inherited by the programs that this one starts. This runs before the
+   program's own modules, which may choose another behaviour. *)
+let handle_sigpipe () =
+  if Primitives.sigpipe_is_default () then
+    Sys.set_signal Sys.sigpipe (Signal_handle ignore)
+
 let () =
   Primitives.initialize ();
+  handle_sigpipe ();
   Callback.register "lwt_interop.attach" (fun () -> ignore (executor () : t));
   Callback.register "lwt_interop.return" Lwt.return;
   (* Rust learns from it how Lwt represents a fulfilled promise. *)
@@ -357,6 +365,9 @@ let () =
   Callback.register "lwt_interop.wait" wait;
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;
+  (* The argument is an address of Rust's. *)
+  Callback.register "lwt_interop.run_protected" (fun address ->
+      Primitives.run_protected address);
   (* Every domain that runs a Lwt loop receives jobs, whether or not it calls Rust. [Failure] means
      that no descriptors are left; then the domain's first call of Rust raises it again. *)
   let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in

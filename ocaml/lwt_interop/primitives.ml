@@ -5,6 +5,7 @@ external executor_open :
   = "lwt_interop_executor_open"
 
 external initialize : (string * string) array -> string = "lwt_interop_initialize"
+external sigpipe_is_default : unit -> bool = "lwt_interop_sigpipe_is_default" [@@noalloc]
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close_step : unit -> bool = "lwt_interop_executor_close"
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
@@ -27,6 +28,7 @@ external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
 external close_handle : handle -> unit = "lwt_interop_close_handle"
 external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"
+external run_protected : int -> unit = "lwt_interop_run_protected"
 external blocking_pool_submit : unit -> bool = "lwt_interop_blocking_pool_submit"
 
 module Batch = struct

@@ -6,6 +6,7 @@ pub(crate) mod callbacks;
 pub(crate) mod converted;
 pub(crate) mod custom;
 pub(crate) mod hooks;
+pub(crate) mod protected;
 pub(crate) mod root;
 pub(crate) mod runtime;
 pub(crate) mod thread;

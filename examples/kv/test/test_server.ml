@@ -488,7 +488,6 @@ let case ?domains ?limits name test =
   Alcotest.test_case name `Quick (with_server ?domains ?limits test)
 
 let () =
-  Sys.set_signal Sys.sigpipe Signal_ignore;
   Alcotest.run "server"
     [
       ( "commands",

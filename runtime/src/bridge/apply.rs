@@ -6,27 +6,29 @@ use crate::ffi::batch::Request;
 use crate::ffi::converted::rooted;
 use crate::ffi::root::{Closure, Root};
 use crate::ffi::token::RuntimeToken;
+use crate::value::convert::protected;
+use crate::value::exception::OCamlException;
 use ocaml::{FromValue, ToValue, Value};
 use std::task::Waker;
 
 /// The arguments of an OCaml function: a tuple of up to seven values that convert. `()` is the one
 /// argument `()`.
 pub trait Args {
-    /// Returns the values, in order.
-    fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value>;
+    /// Adds the values, in order. OCaml may raise meanwhile: then those that were added are dropped.
+    fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>);
 }
 
 impl Args for () {
-    fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value> {
-        vec![().to_value(rt)]
+    fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
+        values.push(().to_value(rt));
     }
 }
 
 macro_rules! args {
     ($($t:ident $n:tt),+) => {
         impl<$($t: ToValue),+> Args for ($($t,)+) {
-            fn to_values(&self, rt: &ocaml::Runtime) -> Vec<Value> {
-                vec![$(rooted(rt, self.$n.to_value(rt))),+]
+            fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
+                $(values.push(rooted(rt, self.$n.to_value(rt)));)+
             }
         }
     };
@@ -39,6 +41,19 @@ args!(A 0, B 1, C 2, D 3);
 args!(A 0, B 1, C 2, D 3, E 4);
 args!(A 0, B 1, C 2, D 3, E 4, F 5);
 args!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+
+/// The number of arguments that most functions have at most.
+const FEW: usize = 8;
+
+/// Converts the arguments of a function. Fails with `Out_of_memory` if OCaml has none for them.
+pub(crate) fn to_values<A: Args>(
+    token: &RuntimeToken<'_>,
+    args: &A,
+) -> Result<Vec<Value>, OCamlException> {
+    let mut values = Vec::with_capacity(FEW);
+    protected(token, || args.add_to(token.runtime(), &mut values))?;
+    Ok(values)
+}
 
 /// Requests that the loop apply a closure that returns a promise. Returns a future of the promise's
 /// outcome. Each of the values is rooted, or is not moved by the collector.

@@ -2,7 +2,7 @@
 
 use crate::base::error::TokenError;
 use crate::base::not_send::NotSend;
-use crate::bridge::apply::{Args, apply};
+use crate::bridge::apply::{Args, apply, to_values};
 use crate::bridge::promise::PromiseFuture;
 use crate::bridge::remote::RemoteFunc;
 use crate::domain::Domain;
@@ -33,10 +33,10 @@ impl<A: Args, R: FromValue + 'static> OCamlFunc<A, R> {
     /// [`OCamlAsyncFunc`].
     ///
     /// # Errors
-    /// The exception that the function raised.
+    /// The exception that the function raised, or `Out_of_memory` if OCaml has none for the arguments.
     pub fn call(&self, token: &RuntimeToken<'_>, args: A) -> Result<R, OCamlException> {
         assert_owned::<R>();
-        let values = args.to_values(token.runtime());
+        let values = to_values(token, &args)?;
         match callbacks::call(token, self.closure.root(), &values) {
             Ok(value) => Ok(R::from_value(value.into_value())),
             Err(exn) => Err(OCamlException::from_root(token, exn)),
@@ -58,14 +58,15 @@ pub struct OCamlAsyncFunc<A, R> {
 impl<A: Args, R: FromValue + 'static> OCamlAsyncFunc<A, R> {
     /// Requests that the loop call the function, and returns a future of its promise's outcome. The
     /// function is called even if the future is dropped. An exception that the function raises, or that
-    /// rejects its promise, is the future's error.
+    /// rejects its promise, is the future's error, and so is `Out_of_memory` if OCaml has none for the
+    /// arguments: then the function is not called.
     ///
     /// # Errors
     /// There is no executor here: see [`with_token`](crate::domain::with_token).
     pub fn call(&self, args: A) -> Result<PromiseFuture<R>, TokenError> {
-        with_entered(|core, token| {
-            let values = args.to_values(token.runtime());
-            apply(token, core, self.closure.root(), &values)
+        with_entered(|core, token| match to_values(token, &args) {
+            Ok(values) => apply(token, core, self.closure.root(), &values),
+            Err(exn) => PromiseFuture::failed(exn),
         })
     }
 

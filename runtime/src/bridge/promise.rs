@@ -105,6 +105,7 @@ pub struct PromiseFuture<T> {
 ///              poll                        poll
 ///   Unasked -----------> Asked(promise) ----------> Done
 ///                        Applied         ---------->
+///                        Failed          ---------->
 /// ```
 enum State {
     /// Not polled yet.
@@ -113,6 +114,8 @@ enum State {
     Asked(Kept<LwtPromise>, Key),
     /// OCaml applies a function, and reports the outcome of its promise to the wait.
     Applied(Key),
+    /// The function could not be applied.
+    Failed(Box<OCamlException>),
     Done,
 }
 
@@ -121,6 +124,15 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
     pub(crate) fn waiting(key: Key) -> Self {
         PromiseFuture {
             state: State::Applied(key),
+            cancel_on_drop: false,
+            _type: PhantomData,
+        }
+    }
+
+    /// Returns a future that fails with the exception.
+    pub(crate) fn failed(exn: OCamlException) -> Self {
+        PromiseFuture {
+            state: State::Failed(Box::new(exn)),
             cancel_on_drop: false,
             _type: PhantomData,
         }
@@ -187,6 +199,7 @@ impl<T: FromValue + 'static> Future for PromiseFuture<T> {
                         return Poll::Pending;
                     }
                 },
+                State::Failed(exn) => return Poll::Ready(Err(*exn)),
                 state => {
                     let (State::Asked(_, key) | State::Applied(key)) = state else {
                         panic!("polled after completion");
@@ -224,7 +237,7 @@ impl<T> Drop for PromiseFuture<T> {
                     core.drop_wait(Some(token), *key);
                 }
                 State::Applied(key) => core.cancel_wait(token, *key),
-                State::Done => {}
+                State::Failed(_) | State::Done => {}
             });
             if asked.is_ok() {
                 return;

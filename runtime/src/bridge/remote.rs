@@ -2,7 +2,7 @@
 
 use crate::base::error::{DomainTerminated, JoinError};
 use crate::base::panic::{catch_and_discard, catch_unwind};
-use crate::bridge::apply::{Args, apply};
+use crate::bridge::apply::{Args, apply, to_values};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::Domain;
 use crate::domain::context;
@@ -171,10 +171,10 @@ where
         } else {
             // Converting and dropping them is code of the user's. It runs before the function is called, so
             // that a panic keeps the function from being called.
-            catch_unwind(move || args.to_values(token.runtime())).map_err(JoinError::Panicked)
+            catch_unwind(move || to_values(token, &args)).map_err(JoinError::Panicked)
         };
         match values {
-            Ok(values) => context::with_core(token, |core| {
+            Ok(Ok(values)) => context::with_core(token, |core| {
                 let promise = apply(token, core, closure.root(), &values);
                 let mut running = Running(Some((promise, until_done)));
                 core.executor.spawn(joined.run(async move {
@@ -185,6 +185,10 @@ where
                 }));
             })
             .expect("a domain's loop delivers messages"),
+            Ok(Err(exn)) => {
+                drop(until_done);
+                joined.report(Ok(Err(exn)));
+            }
             Err(why) => {
                 drop(until_done);
                 joined.report(Err(why));

@@ -11,7 +11,8 @@ use crate::value::exception::Failure;
 use ocaml::ToValue;
 
 /// Converts the outcome and queues it for the loop. If the call was resolved before, the outcome is
-/// dropped, without being converted. A conversion that panics rejects the promise.
+/// dropped, without being converted. A conversion that panics, or for which OCaml has no memory, rejects
+/// the promise.
 pub(crate) fn resolve<T: ToValue + 'static>(
     core: &Core,
     token: &RuntimeToken<'_>,
@@ -22,8 +23,9 @@ pub(crate) fn resolve<T: ToValue + 'static>(
         return catch_and_discard(|| drop(outcome));
     }
     // The value is dropped inside: its destructor may panic as well.
-    let converted = outcome
-        .and_then(|value| catch_unwind(move || to_ocaml(token, &value)).map_err(Failure::Panic));
+    let converted = outcome.and_then(|value| {
+        catch_unwind(move || to_ocaml(token, &value)).unwrap_or_else(|e| Err(Failure::Panic(e)))
+    });
     match converted {
         Ok(value) => core.request(token, key, Request::Fulfill(value)),
         Err(failure) => {

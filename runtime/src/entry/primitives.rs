@@ -14,12 +14,15 @@ use crate::domain::shared::Shared;
 use crate::entry::facts;
 use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
+use crate::ffi::protected;
 use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
 use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::Arc;
 
 /// Runs the body of a primitive that may allocate or run code of the user's.
@@ -85,6 +88,20 @@ unsafe extern "C" fn lwt_interop_initialize(ocaml_facts: RawValue) -> RawValue {
         }
         ffi::alloc_string(&difference)
     }
+}
+
+/// `sigpipe_is_default : unit -> bool` (noalloc): whether SIGPIPE ends the process. OCaml could not distinguish that
+/// from a handler that a C library has installed.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_sigpipe_is_default(_unit: RawValue) -> RawValue {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null pointer as the new action changes nothing; the old one is written to `action`, of which all
+    // zeros is a valid value.
+    let action = unsafe {
+        libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    ffi::bool(action.sa_sigaction == libc::SIG_DFL)
 }
 
 /// `is_first_thread : unit -> bool` (noalloc): whether the calling thread is the first of its domain.
@@ -295,6 +312,14 @@ unsafe extern "C" fn lwt_interop_resolve_wait(
         };
         enter_with(|core, _| core.resolve_wait(key(wait), outcome));
     }
+    UNIT
+}
+
+/// `run_protected : int -> unit`: runs the Rust code that asked OCaml for this. OCaml handles what is raised in it.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_run_protected(address: RawValue) -> RawValue {
+    // SAFETY: OCaml passes on the number that `protect` has given it, and returns to `protect` afterwards.
+    unsafe { protected::run(address) };
     UNIT
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Callbacks {
     make_exception: Named,
     describe_exception: Named,
     blocking_next: Named,
+    run_protected: Named,
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
@@ -105,6 +106,7 @@ impl Callbacks {
                     make_exception: named(c"lwt_interop.make_exception")?,
                     describe_exception: named(c"lwt_interop.describe_exception")?,
                     blocking_next: named(c"lwt_interop.blocking_next")?,
+                    run_protected: named(c"lwt_interop.run_protected")?,
                 })
             })
             .ok()
@@ -235,6 +237,22 @@ impl Callbacks {
                     (message, (!backtrace.is_empty()).then_some(backtrace))
                 }
                 Err(_) => ("an exception whose printer raised".to_owned(), None),
+            }
+        }
+    }
+
+    /// Has OCaml call `protected::run` with the address. Fails with the exception that was raised within.
+    pub(crate) fn run_protected(
+        &self,
+        token: &RuntimeToken<'_>,
+        address: RawValue,
+    ) -> Result<(), Root<Exn>> {
+        // SAFETY: the token proves the lock; OCaml registered a function of one int, which the address is to it.
+        // An exception is rooted before anything allocates.
+        unsafe {
+            match ffi::callback(self.run_protected.get(token), &mut [address]) {
+                Ok(_) => Ok(()),
+                Err(exn) => Err(Root::new(exn)),
             }
         }
     }

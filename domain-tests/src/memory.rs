@@ -1,0 +1,150 @@
+//! Functions whose conversions need more memory than the process may have.
+
+use crate::{Error, Int};
+use futures_lite::future;
+use ocaml_lwt_interop::domain::with_token;
+use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, OCamlFunc, Promise, func};
+use std::fs;
+
+/// The memory that the process may use beyond what it uses already, in bytes.
+const LEFT: u64 = 16 << 20;
+const BIG: usize = 256 << 20;
+
+/// Sets the limit of the process's address space, with `None` as far as it can be.
+fn set_limit(bytes: Option<u64>) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both get a pointer to a limit.
+    let result = unsafe {
+        libc::getrlimit(libc::RLIMIT_AS, &mut limit);
+        limit.rlim_cur = bytes.unwrap_or(limit.rlim_max);
+        libc::setrlimit(libc::RLIMIT_AS, &limit)
+    };
+    assert_eq!(result, 0);
+}
+
+/// Returns the bytes of address space that the process uses.
+fn in_use() -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").expect("Linux has it");
+    let pages = text.split(' ').next().and_then(|n| n.parse::<u64>().ok());
+    pages.expect("it begins with a number") * 4096
+}
+
+/// Calls `f`, and from then on leaves too little memory for another value like its own.
+fn with_little_left<T>(f: impl FnOnce() -> T) -> T {
+    let value = f();
+    set_limit(Some(in_use() + LEFT));
+    value
+}
+
+/// Returns bytes that Rust has room for, and OCaml has not.
+fn big() -> Bytes {
+    // The kernel gives the memory of zeros when it is used, which it is not.
+    with_little_left(|| Bytes(vec![0; BIG]))
+}
+
+/// Ends the limit that the functions of this module have set.
+#[func(sync)]
+pub fn memory_unlimited() {
+    set_limit(None);
+}
+
+/// Returns the megabytes of address space that the process uses.
+#[func(sync)]
+pub fn memory_in_use() -> Int {
+    (in_use() >> 20) as Int
+}
+
+/// Returns too much at once.
+#[func(sync)]
+pub fn memory_sync() -> Bytes {
+    big()
+}
+
+/// Returns too much, in its first poll.
+#[func]
+pub fn memory_ready() -> Bytes {
+    big()
+}
+
+/// Returns too much, in a later poll.
+#[func]
+pub fn memory_later() -> Bytes {
+    future::yield_now().await;
+    big()
+}
+
+/// Returns too much, on tokio.
+#[func(tokio)]
+pub async fn memory_tokio() -> Bytes {
+    big()
+}
+
+/// Returns too much, on tokio's blocking pool.
+#[func(blocking)]
+pub fn memory_blocking() -> Bytes {
+    big()
+}
+
+/// Returns a string that is too large.
+#[func]
+pub fn memory_string() -> String {
+    future::yield_now().await;
+    with_little_left(|| String::from_utf8(vec![0; BIG]).expect("zeros are UTF-8"))
+}
+
+/// Returns an array that is too large.
+#[func]
+pub fn memory_array() -> Vec<Int> {
+    future::yield_now().await;
+    with_little_left(|| vec![0; BIG / size_of::<Int>()])
+}
+
+/// Returns too much within other values.
+#[func]
+pub fn memory_nested() -> (Int, Option<Vec<Bytes>>) {
+    future::yield_now().await;
+    (1, Some(vec![Bytes::default(), big()]))
+}
+
+/// Returns a promise that another thread fulfills with too much.
+#[func(sync)]
+pub fn memory_promise() -> Promise<Bytes> {
+    let (promise, resolver) = with_token(Promise::new)
+        .and_then(|made| made)
+        .expect("a stub has a token");
+    std::thread::spawn(move || {
+        let _ = resolver.resolve(big());
+    });
+    promise
+}
+
+/// Calls a function with too much.
+#[func(raise)]
+pub fn memory_callback(f: OCamlFunc<(Bytes, Bytes), ()>) -> Result<(), Error> {
+    future::yield_now().await;
+    let args = (Bytes(vec![1; 5000]), big());
+    Ok(with_token(|token| f.call(token, args))??)
+}
+
+/// Calls a function that returns a promise with too much.
+#[func(raise)]
+pub fn memory_async_callback(f: OCamlAsyncFunc<(Bytes, Bytes), ()>) -> Result<(), Error> {
+    future::yield_now().await;
+    Ok(f.call((Bytes(vec![1; 5000]), big()))?.await?)
+}
+
+/// Calls a function of a domain with too much, from tokio.
+#[func(raise)]
+pub fn memory_remote_callback(f: OCamlAsyncFunc<(Bytes, Bytes), ()>) -> Result<(), Error> {
+    let f = f.remote()?;
+    let call = tokio::spawn(async move {
+        let call = f.call((Bytes(vec![1; 5000]), big()));
+        call.map_err(|e| e.domain)
+            .expect("the domain has not terminated")
+            .await
+    });
+    Ok(call.await??)
+}
