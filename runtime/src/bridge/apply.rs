@@ -6,7 +6,7 @@ use crate::ffi::batch::Request;
 use crate::ffi::converted::rooted;
 use crate::ffi::root::{Closure, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::value::convert::protected;
+use crate::value::convert::{is_small, protected};
 use crate::value::exception::OCamlException;
 use ocaml::{FromValue, ToValue, Value};
 use std::task::Waker;
@@ -16,11 +16,21 @@ use std::task::Waker;
 pub trait Args {
     /// Adds the values, in order. OCaml may raise meanwhile: then those that were added are dropped.
     fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>);
+
+    /// Returns `true` if OCaml certainly has memory for the values.
+    #[doc(hidden)]
+    fn are_small(&self) -> bool {
+        false
+    }
 }
 
 impl Args for () {
     fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
         values.push(().to_value(rt));
+    }
+
+    fn are_small(&self) -> bool {
+        true
     }
 }
 
@@ -29,6 +39,10 @@ macro_rules! args {
         impl<$($t: ToValue),+> Args for ($($t,)+) {
             fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
                 $(values.push(rooted(rt, self.$n.to_value(rt)));)+
+            }
+
+            fn are_small(&self) -> bool {
+                $(is_small(&self.$n))&&+
             }
         }
     };
@@ -51,7 +65,11 @@ pub(crate) fn to_values<A: Args>(
     args: &A,
 ) -> Result<Vec<Value>, OCamlException> {
     let mut values = Vec::with_capacity(FEW);
-    protected(token, || args.add_to(token.runtime(), &mut values))?;
+    if args.are_small() {
+        args.add_to(token.runtime(), &mut values);
+    } else {
+        protected(token, || args.add_to(token.runtime(), &mut values))?;
+    }
     Ok(values)
 }
 

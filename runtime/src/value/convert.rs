@@ -41,23 +41,44 @@ const SMALL_STRING: usize = 1024;
 /// Returns `true` if the conversion of the value surely allocates small blocks only. For most types the compiler
 /// decides it.
 #[inline(always)]
-fn is_small<T: 'static>(value: &T) -> bool {
-    let value: &dyn Any = value;
-    if let Some(s) = value.downcast_ref::<String>() {
-        return s.len() <= SMALL_STRING;
+pub(crate) fn is_small<T>(value: &T) -> bool {
+    macro_rules! is_one_of {
+        ($($t:ty),+) => { $(typeid::of::<T>() == typeid::of::<$t>())||+ };
     }
-    if let Some(s) = value.downcast_ref::<&'static str>() {
-        return s.len() <= SMALL_STRING;
-    }
-    if let Some(b) = value.downcast_ref::<Bytes>() {
-        return b.0.len() <= SMALL_STRING;
-    }
-    value.is::<f32>()
-        || value.is::<f64>()
-        || value.is::<i32>()
-        || value.is::<u32>()
-        || value.is::<i64>()
-        || value.is::<u64>()
+    let length = if let Some(s) = is_a::<T, String>(value) {
+        s.len()
+    } else if let Some(s) = is_a::<T, &str>(value) {
+        s.len()
+    } else if let Some(b) = is_a::<T, Bytes>(value) {
+        b.0.len()
+    } else {
+        return is_one_of!(
+            (),
+            bool,
+            i8,
+            u8,
+            i16,
+            u16,
+            isize,
+            usize,
+            i32,
+            u32,
+            i64,
+            u64,
+            f32,
+            f64
+        );
+    };
+    length <= SMALL_STRING
+}
+
+/// Returns the value if its type is `U`, whatever its lifetimes: the caller chooses those of `U` as those of `T`.
+#[inline(always)]
+fn is_a<T, U>(value: &T) -> Option<&U> {
+    let same = typeid::of::<T>() == typeid::of::<U>();
+    // SAFETY: the types are equal but for lifetimes. They are in `&str` only, where the reference is as long as
+    // that to `value`, which it cannot outlive.
+    same.then(|| unsafe { &*std::ptr::from_ref(value).cast() })
 }
 
 /// Returns the value of a type that is an OCaml `int`, `bool` or `unit`. The compiler decides it.
@@ -111,5 +132,7 @@ mod tests {
         assert!(!is_small(&vec![7i64]));
         assert!(!is_small(&(7i64, 8i64)));
         assert!(!is_small(&Some("short")));
+        let text = "x".repeat(SMALL_STRING + 1);
+        assert!(is_small(&&text[1..]) && !is_small(&&text[..]));
     }
 }
