@@ -2,7 +2,9 @@
 
 use futures_lite::future;
 use ocaml::Int;
-use ocaml_lwt_interop::{Bytes, Domain, OCamlFunc, Rooted, domain, func, ocaml_blocking};
+use ocaml_lwt_interop::{
+    Bytes, Domain, JoinError, OCamlFunc, Rooted, domain, func, ocaml_blocking,
+};
 use std::error::Error as StdError;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -217,4 +219,46 @@ pub async fn threads_in_shared_runtime() -> bool {
     let first = is_shared();
     future::yield_now().await;
     first && is_shared() && tokio::spawn(async { true }).await.unwrap_or(false)
+}
+
+/// Calls the function while a guard of another runtime is held, which is dropped afterwards: in a task, or
+/// within that runtime's `block_on`.
+#[func(raise)]
+pub async fn threads_call_under_guard(f: OCamlFunc<(), ()>, within: bool) -> Result<(), Error> {
+    let other = tokio::runtime::Builder::new_current_thread().build()?;
+    future::yield_now().await;
+    let call = || domain::with_token(|token| f.call(token, ()).map_err(|e| e.to_string()));
+    if within {
+        other.block_on(async { call() })??;
+    } else {
+        let _guard = other.enter();
+        call()??;
+    }
+    Ok(())
+}
+
+/// The same in a synchronous function.
+#[func(sync, raise)]
+pub fn threads_sync_call_under_guard(f: OCamlFunc<(), ()>) -> Result<(), Error> {
+    let other = tokio::runtime::Builder::new_current_thread().build()?;
+    let _guard = other.enter();
+    domain::with_token(|token| f.call(token, ()).map_err(|e| e.to_string()))??;
+    Ok(())
+}
+
+/// Cancels a task that uses up its budget in each poll.
+#[func(raise)]
+pub async fn threads_cancel_busy() -> Result<bool, Error> {
+    let mut task = domain::spawn_local(async {
+        let mutex = tokio::sync::Mutex::new(());
+        loop {
+            drop(mutex.lock().await);
+        }
+    })?;
+    for _ in 0..3 {
+        future::yield_now().await;
+    }
+    task.cancel();
+    let outcome: Result<(), _> = task.await;
+    Ok(matches!(outcome, Err(JoinError::Cancelled)))
 }

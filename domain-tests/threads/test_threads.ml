@@ -18,6 +18,9 @@ external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
 external stop : unit -> unit = "threads_stop"
 external lock_often : unit -> int = "threads_lock_often"
 external hold_guard : unit Lwt.t -> bool -> unit Lwt.t = "threads_hold_guard"
+external call_under_guard : (unit -> unit) -> bool -> unit Lwt.t = "threads_call_under_guard"
+external sync_call_under_guard : (unit -> unit) -> unit = "threads_sync_call_under_guard"
+external cancel_busy : unit -> bool Lwt.t = "threads_cancel_busy"
 external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
 
 (* The closure waits for this domain, which would not run if the closure held the lock, nor collect if it held
@@ -98,9 +101,31 @@ let budget yields () =
   Expect.that "it locked often" (locks > 128);
   Lwt.return_unit
 
+let check_no_budget () = Expect.int "locks" 1000 (lock_often ())
+
 let no_budget () =
   let* _ = in_shared_runtime () in
-  Expect.int "locks" 1000 (lock_often ());
+  check_no_budget ();
+  (* In OCaml code that a poll calls there is none either. *)
+  let* () = call_under_guard check_no_budget false in
+  call_under_guard check_no_budget true
+
+let cancel_busy () =
+  let* cancelled = cancel_busy () in
+  Expect.that "the task is cancelled" cancelled;
+  Lwt.return_unit
+
+(* The call that is made under the guard is pending after its first poll. The guard is dropped in order. *)
+let guard_over_call () =
+  let calls = ref [] in
+  let call () = calls := in_shared_runtime () :: !calls in
+  let* () = call_under_guard call false in
+  let* () = call_under_guard call true in
+  sync_call_under_guard call;
+  let* (_ : bool list) = Lwt.all !calls in
+  Expect.int "calls" 3 (List.length !calls);
+  let* shared = in_shared_runtime () in
+  Expect.that "the shared runtime is current afterwards" shared;
   Lwt.return_unit
 
 let guard () =
@@ -169,6 +194,8 @@ let () =
       alone "tokio's budget acts in later polls" (budget true);
       case "there is no budget in synchronous functions" no_budget;
       case "the shared runtime is entered in each poll" guard;
+      case "a call within the scope of a guard does not disturb it" guard_over_call;
+      case "a task that uses up its budget can be cancelled" cancel_busy;
       case "threads have names" names;
     ]
   in

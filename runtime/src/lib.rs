@@ -63,7 +63,7 @@
 //! the hook that was there before.
 
 #![warn(missing_docs)]
-// Unsafe code is in the rooms `ffi`, `task`, `value` and `entry`, and nowhere else.
+// Unsafe code is in the rooms `ffi`, `task`, `wake`, `value` and `entry`, and nowhere else.
 #![deny(unsafe_code)]
 
 #[cfg(all(panic = "abort", not(doc)))]

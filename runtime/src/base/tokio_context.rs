@@ -11,8 +11,12 @@
 //! of tokio's own, resources return `Pending` after 128 operations in one poll. Here the same budget is
 //! set before each poll, with the two public functions that change it: dropping the `RestoreOnPending`
 //! of a `poll_proceed` sets the budget that there was before, which was a whole one, and `unconstrained`
-//! sets the old budget back after the poll: code outside of tasks has none. A first poll takes some 50
-//! instructions more for it, one within a `scope` some 30.
+//! sets the old budget back after the poll: code outside of polls has none, nor has OCaml code that a
+//! poll calls. A first poll takes some 50 instructions more for it, one within a `scope` some 30.
+//!
+//! **Nested polls**, of calls by OCaml code that Rust has called, have no budget and enter nothing: Rust
+//! code further down may hold a guard, which it drops in order, or may run in another runtime's
+//! `block_on`, which would not remember a waker that a budget leaves with it.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -60,30 +64,18 @@ impl TokioContext {
         }
     }
 
-    /// Polls something of the user's with a whole budget.
+    /// Polls something of the user's with a whole budget, unless it is `nested`.
     #[inline]
-    pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        self.scope(|| self.poll_in_scope(poll))
+    pub(crate) fn poll<T>(&self, nested: bool, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        without_budget(|| self.poll_in_scope(nested, poll))
     }
 
-    /// Calls `f`, whose polls are [`poll_in_scope`](Self::poll_in_scope): code after it has no budget,
-    /// whatever they have left.
+    /// [`poll`](Self::poll), within [`without_budget`]: the budget that is left stays until that ends.
     #[inline]
-    pub(crate) fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
-        let mut f = Some(f);
-        let unbudgeted = unconstrained(poll_fn(|_| match f.take() {
-            Some(f) => Poll::Ready(f()),
-            None => Poll::Pending,
-        }));
-        match pin!(unbudgeted).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result,
-            Poll::Pending => unreachable!("`f` is called in the first poll"),
+    pub(crate) fn poll_in_scope<T>(&self, nested: bool, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        if nested {
+            return poll();
         }
-    }
-
-    /// [`poll`](Self::poll), within a [`scope`](Self::scope).
-    #[inline]
-    pub(crate) fn poll_in_scope<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
         // Dropped first: it sets a whole budget, of which the next one takes a unit.
         drop(self.whole_budget.take());
         if let Poll::Ready(next) = poll_proceed(&mut Context::from_waker(Waker::noop())) {
@@ -94,6 +86,29 @@ impl TokioContext {
             self.restore();
         }
         polled
+    }
+}
+
+impl Drop for TokioContext {
+    fn drop(&mut self) {
+        if let Some(budget) = self.whole_budget.take() {
+            // Without this its destructor would set the budget of code outside of polls.
+            budget.made_progress();
+        }
+    }
+}
+
+/// Calls `f` without a budget, and sets the old one back afterwards. Any thread.
+#[inline]
+pub(crate) fn without_budget<T>(f: impl FnOnce() -> T) -> T {
+    let mut f = Some(f);
+    let unbudgeted = unconstrained(poll_fn(|_| match f.take() {
+        Some(f) => Poll::Ready(f()),
+        None => Poll::Pending,
+    }));
+    match pin!(unbudgeted).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("`f` is called in the first poll"),
     }
 }
 
@@ -116,7 +131,7 @@ mod tests {
     fn locks_until_pending(context: &TokioContext, mutex: &Mutex<()>) -> usize {
         let mut locks = 0;
         let mut cx = Context::from_waker(Waker::noop());
-        let _: Poll<()> = context.poll(|| {
+        let _: Poll<()> = context.poll(false, || {
             while locks < 10_000 && pin!(mutex.lock()).poll(&mut cx).is_ready() {
                 locks += 1;
             }
@@ -154,7 +169,7 @@ mod tests {
     fn a_panic_leaves_no_budget_behind() {
         on_a_thread(|context| {
             let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                context.poll::<()>(|| panic!("in a poll"))
+                context.poll::<()>(false, || panic!("in a poll"))
             }));
             assert!(panicked.is_err());
             let mutex = Mutex::new(());
@@ -174,15 +189,55 @@ mod tests {
                 .build()
                 .expect("tokio starts");
             let mut kept = None;
-            let _: Poll<()> = context.poll(|| {
+            let _: Poll<()> = context.poll(false, || {
                 kept = Some(other.enter());
                 assert_ne!(Handle::current().id(), shared);
                 Poll::Pending
             });
             assert_eq!(Handle::current().id(), shared);
-            let next = context.poll(|| Poll::Ready(Handle::current().id()));
+            let next = context.poll(false, || Poll::Ready(Handle::current().id()));
             assert_eq!(next, Poll::Ready(shared));
             std::mem::forget(kept);
+        });
+    }
+
+    #[test]
+    fn nested_polls_have_no_budget_and_enter_no_runtime() {
+        on_a_thread(|context| {
+            let mutex = Mutex::new(());
+            let other = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .expect("tokio starts");
+            let _: Poll<()> = context.poll(false, || {
+                let guard = other.enter();
+                let nested = without_budget(|| {
+                    context.poll(true, || {
+                        let mut cx = Context::from_waker(Waker::noop());
+                        for _ in 0..1000 {
+                            assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
+                        }
+                        Poll::<()>::Pending
+                    })
+                });
+                assert!(nested.is_pending());
+                // It would panic if something had been entered since.
+                drop(guard);
+                Poll::Pending
+            });
+        });
+    }
+
+    #[test]
+    fn a_context_leaves_no_budget_behind() {
+        on_a_thread(|context| {
+            let mutex = Mutex::new(());
+            for _ in 0..2 {
+                drop(TokioContext::enter(context.runtime));
+                let mut cx = Context::from_waker(Waker::noop());
+                for _ in 0..1000 {
+                    assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
+                }
+            }
         });
     }
 }

@@ -42,6 +42,12 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     CURRENT.with(|current| current.with(f))
 }
 
+/// Whether the stub that is running was called by code that no other stub has called.
+#[inline]
+pub(crate) fn is_outermost() -> bool {
+    CURRENT.with(Place::is_outermost)
+}
+
 /// Whether the calling thread owns an executor.
 #[inline]
 pub(crate) fn has_current() -> bool {

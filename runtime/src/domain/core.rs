@@ -2,7 +2,7 @@
 
 use crate::base::panic::catch_and_discard;
 use crate::base::slot_map::Key;
-use crate::base::tokio_context::TokioContext;
+use crate::base::tokio_context::{TokioContext, without_budget};
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
@@ -106,7 +106,12 @@ impl Core {
                 return true;
             }
         }
-        false
+        // A thread that is suspended while it sends a message keeps it open.
+        let drained = self.shared.is_drained();
+        if !drained {
+            std::thread::yield_now();
+        }
+        !drained
     }
 
     fn close_next(&self) -> bool {
@@ -130,8 +135,13 @@ impl Core {
 
     /// Does a batch of each kind of work: messages, tasks, values that OCaml has collected. Returns the
     /// number of requests for OCaml and the index of their array: see [`Batch::hand_over`]. OCaml has
-    /// finished with the array that it had.
-    pub(crate) fn tick(&self, token: &RuntimeToken<'_>, returned: Returned) -> (usize, usize) {
+    /// finished with the array that it had. `nested`: code that Rust has called runs the loop.
+    pub(crate) fn tick(
+        &self,
+        token: &RuntimeToken<'_>,
+        returned: Returned,
+        nested: bool,
+    ) -> (usize, usize) {
         self.batch.take_back(returned);
         let slept = self.shared.end_sleep();
         if self.shared.take_notification() {
@@ -158,7 +168,7 @@ impl Core {
         }
         // Tasks catch the panics of users' code; a panic of our own ends here.
         catch_and_discard(|| {
-            self.tokio.scope(|| {
+            without_budget(|| {
                 self.budget.batch(|| {
                     if self.batch.is_full() {
                         return false;
@@ -166,7 +176,7 @@ impl Core {
                     let Some(task) = self.executor.next() else {
                         return false;
                     };
-                    let _ = self.tokio.poll_in_scope(|| self.executor.run(task));
+                    let _ = self.tokio.poll_in_scope(nested, || self.executor.run(task));
                     self.shared.counters.polls.add(1);
                     true
                 });

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
+use tokio::task::unconstrained;
 
 /// A future of the outcome of a task. May be awaited anywhere: on a domain, on tokio, or on any other
 /// executor.
@@ -60,7 +61,8 @@ impl<T> Joined<T> {
             let work = async { work.await.map_err(JoinError::Panicked) };
             let cancelled = async {
                 let asked = match cancelled {
-                    Some(cancelled) => cancelled.await.is_ok(),
+                    // Also heard if the work has used up tokio's budget.
+                    Some(cancelled) => unconstrained(cancelled).await.is_ok(),
                     None => false,
                 };
                 if asked {
@@ -150,7 +152,8 @@ impl<T> JoinHandle<T> {
             }
         }
         let start = Instant::now();
-        let outcome = future::block_on(self);
+        // A task of tokio's may have used up its budget, which nothing here would renew.
+        let outcome = future::block_on(unconstrained(self));
         spin.on_sleep(start.elapsed());
         outcome
     }

@@ -5,7 +5,7 @@ use crate::base::panic::catch_and_discard;
 use crate::domain::message::Message;
 use crate::task::InjectQueue;
 use crate::wake::eventfd::Eventfd;
-use crate::wake::mailbox::{Mailbox, Notifier};
+use crate::wake::mailbox::Mailbox;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
@@ -64,7 +64,7 @@ impl Shared {
 
     /// Makes the descriptor unreadable again. The owner, when its loop has seen it.
     pub(crate) fn clear_notifier(&self) {
-        let _ = self.mailbox.with_notifier(Notifier::clear);
+        self.mailbox.clear_notifier();
     }
 
     /// See [`Mailbox::take_notification`]. The owner.
@@ -123,15 +123,17 @@ impl Shared {
         self.mailbox.refuse();
     }
 
-    /// Drops a message that was not received. Returns `false` if there is none, nor a thread that is about
-    /// to complete one. The owner, once messages are refused.
+    /// Drops a message that was not received. Returns `false` if there is none. The owner.
     pub(crate) fn drop_message(&self) -> bool {
-        if self.mailbox.is_drained() {
-            return false;
-        }
         let message = self.mailbox.receive();
+        let any = message.is_some();
         catch_and_discard(|| drop(message));
-        true
+        any
+    }
+
+    /// See [`Mailbox::is_drained`]. The owner.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.mailbox.is_drained()
     }
 
     /// Ends the domain: closes the mailbox, drops the messages in it, and closes the descriptor. The

@@ -239,7 +239,8 @@ where
         let first = catch_unwind(|| {
             let future = Some(start(args));
             let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
-            let output = core.tokio.poll(|| {
+            let nested = !context::is_outermost();
+            let output = core.tokio.poll(nested, || {
                 task.poll(|body, cx| {
                     let output = body.poll_future(cx);
                     output.map(|output| outcome(output).0)

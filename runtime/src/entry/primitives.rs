@@ -238,7 +238,7 @@ unsafe extern "C" fn lwt_interop_tick(_unit: RawValue) -> RawValue {
     // SAFETY: OCaml called.
     let filled = unsafe {
         // OCaml calls `tick` when it has handled every entry of the array that the last tick returned.
-        enter_with(|core, token| core.tick(token, Returned::assume()))
+        enter_with(|core, token| core.tick(token, Returned::assume(), !context::is_outermost()))
     };
     let (len, index) = filled.unwrap_or_default();
     ffi::int((len << 1 | index) as isize)
@@ -347,6 +347,10 @@ unsafe extern "C" fn lwt_interop_notify(block: RawValue) -> RawValue {
 /// the thread that owned it, which need not have been the domain's first.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_close_handle(block: RawValue) -> RawValue {
+    if context::is_forked() {
+        // The domain, its messages and the threads that may be sending some are the parent's.
+        return UNIT;
+    }
     // SAFETY: OCaml called with a handle. The domain's own reference is cloned: closing drops messages,
     // whose destructors may use OCaml.
     let shared = unsafe { with_handle(block, Arc::clone) };

@@ -1,6 +1,7 @@
 //! The OCaml functions that Rust calls, registered by `ocaml/lwt_interop/executor.ml` and
 //! `blocking.ml`.
 
+use crate::base::tokio_context::without_budget;
 use crate::ffi::converted::{Converted, Immediate};
 use crate::ffi::root::{Closure, Exn, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
@@ -264,7 +265,8 @@ impl Callbacks {
     }
 }
 
-/// Calls an OCaml closure with these arguments, from a Rust frame.
+/// Calls an OCaml closure with these arguments, from a Rust frame. Within it there is none of tokio's budget, as in
+/// all code outside of polls.
 pub(crate) fn call(
     token: &RuntimeToken<'_>,
     closure: &Root<Closure>,
@@ -274,10 +276,10 @@ pub(crate) fn call(
     // SAFETY: the token proves the lock; nothing has allocated since the raw values were read; the type
     // of the function that Rust was given says how many arguments the closure takes. The result is
     // rooted before anything allocates.
-    unsafe {
+    without_budget(|| unsafe {
         match ffi::callback(closure.raw(token), &mut raw) {
             Ok(value) => Ok(Root::new(value)),
             Err(exn) => Err(Root::new(exn)),
         }
-    }
+    })
 }

@@ -123,6 +123,12 @@ impl<T> Place<T> {
         })
     }
 
+    /// Returns `true` if OCaml has called one stub on this thread, and none within that.
+    #[inline]
+    pub(crate) fn is_outermost(&self) -> bool {
+        self.uses.get() < 2 * STUB
+    }
+
     /// Returns `true` if there is a value.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::base::sync::{AtomicPtr, Ordering};
 use crate::task::raw::{Header, Runnable};
 use std::cell::Cell;
 use std::mem::forget;
-use std::ptr::{dangling_mut, null_mut};
+use std::ptr::{null_mut, without_provenance_mut};
 
 /// Takes the tasks that follow `task` in its queue.
 #[inline]
@@ -170,9 +170,9 @@ impl Drop for RunQueue {
 #[derive(Debug)]
 pub(crate) struct InjectQueue(AtomicPtr<Header>);
 
-/// The stack of a queue that is closed. No task is at this address.
+/// The stack of a queue that is closed. No task is at this address, since headers are aligned.
 fn closed() -> *mut Header {
-    dangling_mut()
+    without_provenance_mut(1)
 }
 
 impl InjectQueue {

@@ -8,7 +8,7 @@
 
 use crate::base::sync::{AtomicPtr, AtomicUsize, Ordering};
 use std::marker::PhantomData;
-use std::ptr::{dangling_mut, null_mut};
+use std::ptr::{null_mut, without_provenance_mut};
 use std::sync::Mutex;
 
 struct Node<T> {
@@ -41,9 +41,9 @@ pub(crate) struct Queue<T> {
     values: PhantomData<Mutex<T>>,
 }
 
-/// The last node of a queue that is closed. No node is at this address.
+/// The last node of a queue that is closed. No node is at this address, since nodes are aligned.
 fn closed<T>() -> *mut Node<T> {
-    dangling_mut()
+    without_provenance_mut(1)
 }
 
 impl<T> Queue<T> {
@@ -63,7 +63,7 @@ impl<T> Queue<T> {
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
         let node = Node::allocate(Some(value));
         let mut last = self.last.load(Ordering::Relaxed);
-        loop {
+        let before = loop {
             if last == closed() {
                 // SAFETY: `allocate` made the node with `Box::into_raw`, and no other thread knows it.
                 let node = unsafe { Box::from_raw(node) };
@@ -74,14 +74,16 @@ impl<T> Queue<T> {
                 .last
                 .compare_exchange_weak(last, node, Ordering::AcqRel, Ordering::Relaxed)
             {
-                Ok(_) => break,
+                // The same address, but this pointer is surely that of the node that is there now.
+                Ok(before) => break before,
                 Err(now) => last = now,
             }
-        }
+        };
         self.pushed.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: `last` was the last node when this thread replaced it, and whoever pops frees a node
-        // only when its `next` is set, which this thread alone does, here.
-        unsafe { (*last).next.store(node, Ordering::Release) };
+        // SAFETY: `before` was the last node when this thread replaced it. Whoever pops frees a node only
+        // when its `next` is set, which this thread alone does, here; `drop`, which frees the others, cannot
+        // run while this has `&self`.
+        unsafe { (*before).next.store(node, Ordering::Release) };
         Ok(())
     }
 
@@ -93,7 +95,7 @@ impl<T> Queue<T> {
             return None;
         }
         // SAFETY: whoever takes `first` owns the node, which came from `allocate` and is freed only
-        // below, after `first` has been replaced.
+        // below, after `first` has been replaced, and by `drop`.
         let next = unsafe { (*first).next.load(Ordering::Acquire) };
         if next.is_null() {
             self.first.store(first, Ordering::Release);
@@ -110,7 +112,7 @@ impl<T> Queue<T> {
         value
     }
 
-    /// The number of values. One that is being pushed or popped may be missed. Any thread.
+    /// The number of values, about: those that are pushed or popped meanwhile may count or not. Any thread.
     pub(crate) fn len(&self) -> usize {
         let popped = self.popped.load(Ordering::Relaxed);
         self.pushed.load(Ordering::Relaxed).saturating_sub(popped)
