@@ -42,7 +42,14 @@ let start job ~here =
   if not in_pool then run_here job;
   not in_pool
 
-let check job id = Dlwt_mailbox.is_open () && check job id
+(* A job that is not checked would never notify its domain. *)
+let rec check_job job id =
+  try Dlwt_mailbox.is_open () && check job id
+  with exn ->
+    ignore (check_job job id : bool);
+    raise exn
+
+let check = check_job
 
 let abandon job ~discard =
   if is_done_or_abandon job then discard_quietly discard
