@@ -141,6 +141,28 @@ let works =
         Lwt.cancel either;
         Lwt.join [ wait either; all ] );
     ("sleep", fun () -> repeat 3 (fun () -> Lwt_unix.sleep 0.));
+    ( "notifications",
+      fun () ->
+        Lwt.join
+          (List.init 10 (fun _ ->
+               let p, u = Lwt.wait () in
+               let id = Dlwt_mailbox.make ~once:true (fun () -> Lwt.wakeup u ()) in
+               Dlwt_mailbox.send id;
+               p)) );
+    ("system calls", fun () -> repeat 3 (fun () -> Lwt_unix.stat "/" >|= ignore));
+    ( "descriptors",
+      fun () ->
+        let input, output = Lwt_unix.pipe ~cloexec:true () in
+        let close fd = Unix.close (Lwt_unix.unix_file_descr fd) in
+        Lwt.finalize
+          (fun () ->
+            let read = Lwt_unix.wait_read input in
+            ignore (Unix.write_substring (Lwt_unix.unix_file_descr output) "x" 0 1);
+            read)
+          (fun () ->
+            close input;
+            close output;
+            Lwt.return_unit) );
   ]
 
 (* Nothing of an interrupted run is in the way: callbacks are called at once. *)

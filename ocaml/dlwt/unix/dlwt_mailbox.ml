@@ -151,9 +151,19 @@ let set id handler =
   let notifier = Table.find t.notifiers id in
   Table.replace t.notifiers id { notifier with handler }
 
+let is_once t id =
+  match Table.find_opt t.notifiers id with Some { once; _ } -> once | None -> false
+
 let call id =
   let t = current () in
-  if is_own t id then run t.notifiers id else send id
+  if not (is_own t id) then send id
+  else
+    match run t.notifiers id with
+    | () -> ()
+    | exception exn ->
+        (* If it is still there, its handler has not run. *)
+        if is_once t id then send id;
+        raise exn
 
 let run_received () = run_received_now (current ())
 let is_open () = Dlwt_rt.is_set key && not (current ()).closed
