@@ -76,10 +76,17 @@ let rec update_running f =
   let owners = Atomic.get running in
   if not (Atomic.compare_and_set running owners (f owners)) then update_running f
 
-let terminate owner =
-  run_exit_actions ~up_to:max_int;
-  Atomic.set owner.terminated true;
-  update_running (List.filter (fun o -> o != owner))
+(* A signal handler may raise here: the other actions still run. *)
+let rec terminate owner =
+  match
+    run_exit_actions ~up_to:max_int;
+    Atomic.set owner.terminated true;
+    update_running (List.filter (fun o -> o != owner))
+  with
+  | () -> ()
+  | exception exn ->
+      terminate owner;
+      raise exn
 
 let[@inline never] register owner =
   owner.id <- domain ();
