@@ -7,24 +7,26 @@ let loop_thread = Atomic.make None
 
 (* No exception can be raised between a change here and its handler: these functions
    neither allocate nor poll. *)
-let[@inline] begin_loop thread =
-  if Dlwt_rt.is_main () then Atomic.exchange loop_thread thread else None
+let[@inline] begin_loop ~is_main thread =
+  if is_main then Atomic.exchange loop_thread thread else None
 
-let[@inline] end_loop ~running before =
-  if Dlwt_rt.is_main () then Atomic.set loop_thread before;
+let[@inline] end_loop ~is_main ~running before =
+  if is_main then Atomic.set loop_thread before;
   Atomic.set running false
 
 let with_loop ~running run p =
   let thread = Some (this_thread ()) in
+  (* An effect handler may end it in another domain. *)
+  let is_main = Dlwt_rt.is_main () in
   if not (Atomic.compare_and_set running false true) then
     failwith "Nested calls to Lwt_main.run are not allowed";
-  let before = begin_loop thread in
+  let before = begin_loop ~is_main thread in
   match run p with
   | v ->
-      end_loop ~running before;
+      end_loop ~is_main ~running before;
       v
   | exception exn ->
-      end_loop ~running before;
+      end_loop ~is_main ~running before;
       raise exn
 
 (* Requests are numbered. An answer is for all requests up to its number. *)
