@@ -231,15 +231,24 @@ let run_all registrations bits round =
   run_some registrations (bits land readable) round;
   run_some registrations (bits land writable) round
 
+(* An exception must not lose the registrations that have not run. *)
+let run_once t d round =
+  let waiting = d.registrations in
+  remove_older t d;
+  d.readiness <- Polled;
+  try run_all waiting (readable lor writable) round
+  with exn ->
+    let again = List.filter (fun r -> not r.stopped) waiting in
+    make_ready t d Once;
+    d.registrations <- List.rev_append again d.registrations;
+    raise exn
+
 let rec run_ready t ready round =
   match ready with
   | [] -> ()
   | d :: rest ->
-      let waiting = d.registrations in
-      if d.readiness = Once then (
-        remove_older t d;
-        d.readiness <- Polled);
-      run_all waiting (readable lor writable) round;
+      if d.readiness = Once then run_once t d round
+      else run_all d.registrations (readable lor writable) round;
       if not (is_over t round) then run_ready t rest round
 
 let run_event t event round =

@@ -14,9 +14,15 @@ type abandoned = Abandoned : { job : 'a t; discard : unit -> unit } -> abandoned
 let abandoned : abandoned list Atomic.t = Atomic.make []
 
 let rec add_abandoned jobs =
-  let others = Atomic.get abandoned in
-  if not (Atomic.compare_and_set abandoned others (List.rev_append jobs others)) then
-    add_abandoned jobs
+  match
+    let others = Atomic.get abandoned in
+    Atomic.compare_and_set abandoned others (List.rev_append jobs others)
+  with
+  | true -> ()
+  | false -> add_abandoned jobs
+  | exception exn ->
+      add_abandoned jobs;
+      raise exn
 
 let discard_quietly discard = try discard () with _ -> ()
 
@@ -52,5 +58,5 @@ let rec check_job job id =
 let check = check_job
 
 let abandon job ~discard =
-  if is_done_or_abandon job then discard_quietly discard
-  else add_abandoned [ Abandoned { job; discard } ]
+  let this = [ Abandoned { job; discard } ] in
+  if is_done_or_abandon job then discard_quietly discard else add_abandoned this
