@@ -1,4 +1,4 @@
-(* Lwt_main.run: what ends it, and what an exception that leaves it leaves behind. *)
+(* Lwt_main.run: what ends it, and what happens if its domain changes. *)
 
 open Lwt.Infix
 open Support
@@ -68,141 +68,6 @@ let resolved_by hook make =
             ignore (Lwt.pause ());
             Lwt_main.run p)
       done)
-
-(* ------------------------------------- exceptions that a signal handler raises *)
-
-exception Interrupted
-
-(* The domain whose signal handler raises: -1 for none. *)
-let target = Atomic.make (-1)
-let interrupts = Atomic.make 0
-
-let signal_in seconds =
-  ignore (Unix.setitimer ITIMER_REAL { it_value = seconds; it_interval = 0. })
-
-let handle _ =
-  let target = Atomic.get target in
-  if target = domain () then (
-    Atomic.incr interrupts;
-    raise Interrupted)
-  else if target >= 0 then signal_in 0.00005
-
-(* Calls [f] again and again until a signal handler raises [Interrupted] in the calling domain,
-   once and at a random point. What [f] calls may handle the exception. *)
-let interrupted f =
-  let before = Atomic.get interrupts in
-  (try
-     Atomic.set target (domain ());
-     signal_in (0.00002 +. Random.float 0.0005);
-     while Atomic.get interrupts = before do
-       f ()
-     done
-   with Interrupted -> ());
-  Atomic.set target (-1)
-
-(* A step of a task may be interrupted, and the task then fails. All others must end. *)
-type tasks = { mutable started : int; mutable unfinished : (string * unit Lwt.t) list }
-
-let start tasks name task =
-  let p = try task () with Interrupted -> Lwt.fail Interrupted in
-  tasks.started <- tasks.started + 1;
-  tasks.unfinished <- (name, p) :: tasks.unfinished
-
-let rec repeat n f =
-  if n = 0 then Lwt.return_unit else f () >>= fun () -> repeat (n - 1) f
-
-(* All of these end by themselves. *)
-let works =
-  let resolve_many resolve () =
-    let promises = List.init 20 (fun _ -> Lwt.wait ()) in
-    let all = Lwt.join (List.map fst promises) in
-    let resolve (p, u) = if Lwt.is_sleeping p then resolve u in
-    List.iter (fun pair -> try resolve pair with Interrupted -> resolve pair) promises;
-    all
-  in
-  let wakeup u = Lwt.wakeup u () and wakeup_later u = Lwt.wakeup_later u () in
-  [
-    ("pauses", fun () -> repeat 20 Lwt.pause);
-    ("wakeup", resolve_many wakeup);
-    ("wakeup_later", resolve_many wakeup_later);
-    ( "wakeup_later in callbacks",
-      fun () -> Lwt.pause () >>= fun () -> resolve_many wakeup_later () );
-    ( "many callbacks of a promise",
-      fun () ->
-        let p = Lwt.pause () in
-        Lwt.join (List.init 20 (fun _ -> p >>= Lwt.return)) );
-    ( "cancel",
-      fun () ->
-        Lwt.pause () >>= fun () ->
-        let never = List.init 20 (fun _ -> fst (Lwt.task ())) in
-        let wait p = Lwt.catch (fun () -> p) (fun _ -> Lwt.return_unit) in
-        let all = Lwt.join (List.map wait never) in
-        let either = Lwt.pick never in
-        Lwt.cancel either;
-        Lwt.join [ wait either; all ] );
-    ("sleep", fun () -> repeat 3 (fun () -> Lwt_unix.sleep 0.));
-    ( "notifications",
-      fun () ->
-        Lwt.join
-          (List.init 10 (fun _ ->
-               let p, u = Lwt.wait () in
-               let id = Dlwt_mailbox.make ~once:true (fun () -> Lwt.wakeup u ()) in
-               Dlwt_mailbox.send id;
-               p)) );
-    ("system calls", fun () -> repeat 3 (fun () -> Lwt_unix.stat "/" >|= ignore));
-    ( "descriptors",
-      fun () ->
-        let input, output = Lwt_unix.pipe ~cloexec:true () in
-        let close fd = Unix.close (Lwt_unix.unix_file_descr fd) in
-        Lwt.finalize
-          (fun () ->
-            let read = Lwt_unix.wait_read input in
-            ignore (Unix.write_substring (Lwt_unix.unix_file_descr output) "x" 0 1);
-            read)
-          (fun () ->
-            close input;
-            close output;
-            Lwt.return_unit) );
-  ]
-
-(* Nothing of an interrupted run is in the way: callbacks are called at once. *)
-let check_clean () =
-  let p, u = Lwt.wait () in
-  let called = ref false in
-  Lwt.on_success p (fun () -> called := true);
-  Lwt.wakeup_later u ();
-  check "wakeup_later calls the callbacks" !called;
-  Lwt_main.run (Lwt.pause ())
-
-let interrupted_runs work () =
-  let old = Sys.signal Sys.sigalrm (Signal_handle handle) in
-  let tasks = { started = 0; unfinished = [] } in
-  let before = Atomic.get interrupts in
-  let rounds = 300 in
-  let is_pending (_, p) = Lwt.is_sleeping p in
-  Dlwt.set_async_exception_hook (Some ignore);
-  let round _ =
-    interrupted (fun () ->
-        start tasks (fst work) (snd work);
-        Lwt_main.run (Lwt.pause ()));
-    tasks.unfinished <- List.filter is_pending tasks.unfinished;
-    check_clean ()
-  in
-  for i = 1 to rounds do
-    round i
-  done;
-  Sys.set_signal Sys.sigalrm old;
-  let until = Unix.gettimeofday () +. 5. in
-  let pending () = List.filter is_pending tasks.unfinished in
-  while pending () <> [] && Unix.gettimeofday () < until do
-    Lwt_main.run (Lwt_unix.sleep 0.001)
-  done;
-  Dlwt.set_async_exception_hook None;
-  check "interrupted" (Atomic.get interrupts - before >= rounds);
-  let lost = List.length (pending ()) in
-  check
-    (Printf.sprintf "%s: %d of %d wait for ever" (fst work) lost tasks.started)
-    (lost = 0)
 
 (* -------------------------------- an effect handler that moves a loop elsewhere *)
 
@@ -310,5 +175,4 @@ let () =
       hooks "an enter hook ends the run" enter;
       hooks "a leave hook ends the run" leave;
       ("a loop that another domain continues: refused", in_two_domains moved_loop places);
-      ("runs that a signal handler interrupts", in_two_domains interrupted_runs works);
     ]
