@@ -169,7 +169,6 @@ let more_works =
         try_bind (fun () -> p) return fail;
         (try catch (fun () -> p >>= fun () -> raise Exit) (fun _ -> raise Exit)
          with Exit -> return_unit);
-        backtrace_bind Fun.id p return;
         both p p >|= ignore;
         all [ p; p; p ] >|= ignore;
       ]
