@@ -340,6 +340,40 @@ let channel_operations =
         Lwt_io.flush output >>= fun () -> read >|= ignore );
   ]
 
+(* ---- the end of a domain *)
+
+let interrupted_end () =
+  let end_of_domain n =
+    let enough = Atomic.make false in
+    (try
+       elsewhere (fun () ->
+           Lwt_main.run (Lwt_unix.sleep 0.);
+           ignore (Lwt_unix.stat "/" : Unix.stats Lwt.t);
+           let left = ref n in
+           let count _ =
+             decr left;
+             if !left = 0 then (
+               Atomic.set enough true;
+               raise Interrupted);
+             None
+           in
+           ignore
+             (Gc.Memprof.start ~sampling_rate:1. ~callstack_size:0
+                { Gc.Memprof.null_tracker with alloc_minor = count; alloc_major = count }
+               : Gc.Memprof.t))
+     with Interrupted -> ());
+    Atomic.get enough
+  in
+  ignore (end_of_domain max_int : bool);
+  let before = descriptors () in
+  sweep (fun n ->
+      let more = end_of_domain n in
+      let leaked = descriptors () - before in
+      check
+        (Printf.sprintf "%d descriptors are left after allocation %d" leaked n)
+        (leaked = 0);
+      more)
+
 (* ---- again and again *)
 
 (* Ends, also if one of its steps is interrupted and fails. *)
@@ -377,6 +411,8 @@ let () =
         in_two_domains interrupted_everywhere (works @ more_works) );
       ( "a channel is unlocked after an interruption",
         in_two_domains interrupted_channel channel_operations );
+      ( "the end of a domain, interrupted at each allocation",
+        [ case "descriptors are closed" interrupted_end ] );
       ( "interrupted thousands of times, a run is complete",
         [
           case "the initial domain" many_interrupts;

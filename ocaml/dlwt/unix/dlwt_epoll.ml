@@ -76,7 +76,7 @@ let create () =
 let close t =
   let epfd = t.epfd in
   t.epfd <- -1;
-  epoll_close epfd
+  if epfd <> -1 then epoll_close epfd
 
 let timers t = t.timers
 
