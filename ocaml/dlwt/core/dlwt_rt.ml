@@ -39,25 +39,43 @@ type exit_actions = { mutable pending : (int * (unit -> unit)) list }
 let exit_actions = eager_key (fun () -> { pending = [] })
 
 (* A daemon may have closed its stderr, which must not keep other actions from running. *)
-let report priority exn =
+let report what exn =
   try
-    Printf.eprintf "dlwt: domain %d: the exit action of priority %d raised %s\n%!"
-      (domain ()) priority (Printexc.to_string exn)
-  with Sys_error _ -> ()
+    Printf.eprintf "dlwt: domain %d: %s raised %s\n%!" (domain ()) what
+      (Printexc.to_string exn)
+  with _ -> ()
 
-(* An action may register others, so the list is read again after each. *)
-let rec run_exit_actions ~up_to =
+let report_action priority exn =
+  report (Printf.sprintf "the exit action of priority %d" priority) exn
+
+let run_exit_action (priority, f) = try f () with exn -> report_action priority exn
+
+(* An action may register others, so the list is read again after each. Nothing can interrupt what
+   happens between an action's removal and its call. *)
+let run_next_exit_action ~up_to =
   let actions = get_eager exit_actions in
   match List.filter (fun (priority, _) -> priority <= up_to) actions.pending with
-  | [] -> ()
+  | [] -> false
   | latest :: older ->
-      let ((priority, f) as first) =
+      let first =
         List.fold_left (fun best x -> if fst x <= fst best then x else best) latest older
       in
       actions.pending <- List.filter (fun x -> x != first) actions.pending;
-      (try f () with exn -> report priority exn);
-      run_exit_actions ~up_to
+      run_exit_action first;
+      true
 
+(* Goes on after each exception of a signal handler or finaliser. There is no tail call, before which
+   OCaml would poll outside of the handler. *)
+let rec insist attempts ~up_to =
+  try
+    while run_next_exit_action ~up_to do
+      ()
+    done
+  with exn ->
+    report "a signal handler or finaliser between exit actions" exn;
+    if attempts > 1 then Sys.opaque_identity (insist (attempts - 1) ~up_to)
+
+let run_exit_actions ~up_to = insist 10_000 ~up_to
 let hooks_priority = 10
 
 (* ---------------------------------------------------------------- owners *)
@@ -76,15 +94,23 @@ let rec update_running f =
   let owners = Atomic.get running in
   if not (Atomic.compare_and_set running owners (f owners)) then update_running f
 
-let terminate owner =
-  run_exit_actions ~up_to:max_int;
-  Atomic.set owner.terminated true;
-  update_running (List.filter (fun o -> o != owner))
+let rec terminate owner =
+  match
+    run_exit_actions ~up_to:max_int;
+    Atomic.set owner.terminated true;
+    update_running (List.filter (fun o -> o != owner))
+  with
+  | () -> ()
+  | exception exn ->
+      terminate owner;
+      raise exn
 
+(* If an exception arrives, the next call tries again. *)
 let[@inline never] register owner =
-  owner.id <- domain ();
-  update_running (List.cons owner);
+  let id = domain () in
   if not (is_main ()) then Domain.at_exit (fun () -> terminate owner);
+  update_running (List.cons owner);
+  owner.id <- id;
   owner
 
 let[@inline always] self () =

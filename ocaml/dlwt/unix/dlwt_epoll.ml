@@ -76,7 +76,7 @@ let create () =
 let close t =
   let epfd = t.epfd in
   t.epfd <- -1;
-  epoll_close epfd
+  if epfd <> -1 then epoll_close epfd
 
 let timers t = t.timers
 
@@ -109,19 +109,28 @@ let change t d =
 let register t fd bits run =
   let d = descriptor t (Dlwt_fd.number fd) in
   let r = { descriptor = d; bits; run; round = t.round; stopped = false } in
-  d.registrations <- r :: d.registrations;
+  let registrations = r :: d.registrations in
+  (* First, because an exception between the two would leave a registration that the next
+     wait does not know. *)
   change t d;
+  d.registrations <- registrations;
   r
 
 let on_readable t fd run = register t fd readable run
 let on_writable t fd run = register t fd writable run
 
+let remove_stopped d =
+  d.registrations <- List.filter (fun r -> not r.stopped) d.registrations
+
+(* If an exception interrupts it, the registration is removed after its next event. *)
 let stop r =
   r.stopped <- true;
-  r.descriptor.registrations <-
-    List.filter (fun r -> not r.stopped) r.descriptor.registrations
+  remove_stopped r.descriptor
 
-let wanted d = List.fold_left (fun bits r -> bits lor r.bits) 0 d.registrations
+let wanted d =
+  List.fold_left
+    (fun bits r -> if r.stopped then bits else bits lor r.bits)
+    0 d.registrations
 
 (* ------------------------------------------------------ the epoll instance *)
 
@@ -173,6 +182,7 @@ let rec make_changes t =
 
 (* After an event that no registration waits for. *)
 let reduce_interest t d =
+  remove_stopped d;
   if not (List.is_empty d.registrations) then modify t d
   else (
     (* Fails if the event's file is open under another number only. Then there will be
@@ -221,15 +231,24 @@ let run_all registrations bits round =
   run_some registrations (bits land readable) round;
   run_some registrations (bits land writable) round
 
+(* An exception must not lose the registrations that have not run. *)
+let run_once t d round =
+  let waiting = d.registrations in
+  remove_older t d;
+  d.readiness <- Polled;
+  try run_all waiting (readable lor writable) round
+  with exn ->
+    let again = List.filter (fun r -> not r.stopped) waiting in
+    make_ready t d Once;
+    d.registrations <- List.rev_append again d.registrations;
+    raise exn
+
 let rec run_ready t ready round =
   match ready with
   | [] -> ()
   | d :: rest ->
-      let waiting = d.registrations in
-      if d.readiness = Once then (
-        d.readiness <- Polled;
-        remove_older t d);
-      run_all waiting (readable lor writable) round;
+      if d.readiness = Once then run_once t d round
+      else run_all d.registrations (readable lor writable) round;
       if not (is_over t round) then run_ready t rest round
 
 let run_event t event round =

@@ -5,11 +5,29 @@ let this_thread () = Thread.id (Thread.self ())
 (* The thread that runs the initial domain's loop, if there is one. *)
 let loop_thread = Atomic.make None
 
-let with_loop run p =
-  if Dlwt_rt.is_main () then
-    let before = Atomic.exchange loop_thread (Some (this_thread ())) in
-    Fun.protect ~finally:(fun () -> Atomic.set loop_thread before) (fun () -> run p)
-  else run p
+(* No exception can be raised between a change here and its handler: these functions
+   neither allocate nor poll. *)
+let[@inline] begin_loop ~is_main thread =
+  if is_main then Atomic.exchange loop_thread thread else None
+
+let[@inline] end_loop ~is_main ~running before =
+  if is_main then Atomic.set loop_thread before;
+  Atomic.set running false
+
+let with_loop ~running run p =
+  let thread = Some (this_thread ()) in
+  (* An effect handler may end it in another domain. *)
+  let is_main = Dlwt_rt.is_main () in
+  if not (Atomic.compare_and_set running false true) then
+    failwith "Nested calls to Lwt_main.run are not allowed";
+  let before = begin_loop ~is_main thread in
+  match run p with
+  | v ->
+      end_loop ~is_main ~running before;
+      v
+  | exception exn ->
+      end_loop ~is_main ~running before;
+      raise exn
 
 (* Requests are numbered. An answer is for all requests up to its number. *)
 let requested = Atomic.make 0

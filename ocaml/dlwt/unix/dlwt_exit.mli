@@ -13,12 +13,16 @@
     promises are not resolved by the exit.
 
     {[
-      let run p = Dlwt_exit.with_loop run_loop p
+      let running = Atomic.make false
+      let run p = Dlwt_exit.with_loop ~running run_loop p
       let () = Dlwt_exit.register_fallback (fun () -> write_buffer stdout Unix.stdout)
     ]} *)
 
-val with_loop : ('a -> 'b) -> 'a -> 'b
-(** [with_loop run p] is [run p], which must be the loop of [Lwt_main.run]. *)
+val with_loop : running:bool Atomic.t -> ('a -> 'b) -> 'a -> 'b
+(** [with_loop ~running run p] is [run p], which must be the loop of [Lwt_main.run].
+    [running] is [true] meanwhile, and [false] after any exception.
+
+    @raise Failure if [running] is [true] already. *)
 
 val register_fallback : (unit -> unit) -> unit
 (** [register_fallback f] calls [f] in the domain that calls [exit] if the initial domain

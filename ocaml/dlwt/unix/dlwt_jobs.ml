@@ -14,9 +14,15 @@ type abandoned = Abandoned : { job : 'a t; discard : unit -> unit } -> abandoned
 let abandoned : abandoned list Atomic.t = Atomic.make []
 
 let rec add_abandoned jobs =
-  let others = Atomic.get abandoned in
-  if not (Atomic.compare_and_set abandoned others (List.rev_append jobs others)) then
-    add_abandoned jobs
+  match
+    let others = Atomic.get abandoned in
+    Atomic.compare_and_set abandoned others (List.rev_append jobs others)
+  with
+  | true -> ()
+  | false -> add_abandoned jobs
+  | exception exn ->
+      add_abandoned jobs;
+      raise exn
 
 let discard_quietly discard = try discard () with _ -> ()
 
@@ -42,8 +48,15 @@ let start job ~here =
   if not in_pool then run_here job;
   not in_pool
 
-let check job id = Dlwt_mailbox.is_open () && check job id
+(* A job that is not checked would never notify its domain. *)
+let rec check_job job id =
+  try Dlwt_mailbox.is_open () && check job id
+  with exn ->
+    ignore (check_job job id : bool);
+    raise exn
+
+let check = check_job
 
 let abandon job ~discard =
-  if is_done_or_abandon job then discard_quietly discard
-  else add_abandoned [ Abandoned { job; discard } ]
+  let this = [ Abandoned { job; discard } ] in
+  if is_done_or_abandon job then discard_quietly discard else add_abandoned this

@@ -21,7 +21,9 @@ end)
 
 type t = {
   base : id;  (** the id with number 0 in this mailbox *)
-  notifiers : notifier Table.t;
+  mutable notifiers : notifier Table.t;
+  mutable room : int;  (** [notifiers] grows before it has more *)
+  mutable closing : notifier list;  (** [at_close] of these has not been called yet *)
   mutable last : int;  (** the number given out last *)
   mutable event : Lwt_engine.event;
   mutable closed : bool;
@@ -99,21 +101,53 @@ let receive_on fd t =
 let before_close_hooks : (id -> unit) list Atomic.t = Atomic.make []
 let before_close f = Atomic.set before_close_hooks (f :: Atomic.get before_close_hooks)
 
-let close t =
+let rec close_notifiers t =
+  match t.closing with
+  | [] -> ()
+  | notifier :: others ->
+      t.closing <- others;
+      notifier.at_close ();
+      close_notifiers t
+
+let close_step t =
   t.closed <- true;
-  let remaining = Table.fold (fun _ notifier l -> notifier :: l) t.notifiers [] in
-  Table.reset t.notifiers;
-  List.iter (fun notifier -> notifier.at_close ()) remaining;
+  let closing = Table.fold (fun _ notifier l -> notifier :: l) t.notifiers t.closing in
+  let empty = Table.create 1 in
+  t.closing <- closing;
+  t.notifiers <- empty;
+  close_notifiers t;
   Lwt_engine.stop_event t.event;
   List.iter (fun f -> f t.base) (Atomic.get before_close_hooks);
   close_mailbox t.base
+
+(* A signal handler or finaliser may raise at any point here: what remains is still closed. *)
+let rec close ?(attempts = 100) t =
+  match close_step t with
+  | () -> ()
+  | exception exn ->
+      if attempts > 1 then close ~attempts:(attempts - 1) t;
+      raise exn
+
+let initial_room = 16
+
+(* A signal handler that raises while [Hashtbl] resizes a table leaves it without some of its
+   entries. *)
+let make_room t =
+  if Table.length t.notifiers >= t.room then (
+    let room = 4 * t.room in
+    let larger = Table.create room in
+    Table.iter (Table.add larger) t.notifiers;
+    t.notifiers <- larger;
+    t.room <- room)
 
 let open_current () =
   let base, fd = open_mailbox () in
   let t =
     {
       base;
-      notifiers = Table.create 16;
+      notifiers = Table.create initial_room;
+      room = initial_room;
+      closing = [];
       last = 0;
       event = Lwt_engine.fake_event;
       closed = false;
@@ -139,6 +173,7 @@ let make ?(once = false) ?(at_close = ignore) handler =
   let t = current () in
   let id = free_id t (t.last + 1) in
   t.last <- id land number_mask;
+  make_room t;
   Table.add t.notifiers id { handler; once; at_close };
   id
 
@@ -151,9 +186,19 @@ let set id handler =
   let notifier = Table.find t.notifiers id in
   Table.replace t.notifiers id { notifier with handler }
 
+let is_once t id =
+  match Table.find_opt t.notifiers id with Some { once; _ } -> once | None -> false
+
 let call id =
   let t = current () in
-  if is_own t id then run t.notifiers id else send id
+  if not (is_own t id) then send id
+  else
+    match run t.notifiers id with
+    | () -> ()
+    | exception exn ->
+        (* If it is still there, its handler has not run. *)
+        if is_once t id then send id;
+        raise exn
 
 let run_received () = run_received_now (current ())
 let is_open () = Dlwt_rt.is_set key && not (current ()).closed

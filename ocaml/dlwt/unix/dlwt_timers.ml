@@ -20,8 +20,9 @@ let create () = { heap = [||]; length = 0; started = 0; last_run = 0 }
 
 (* ---------------------------------------------------------------- the heap
 
-   A signal handler may raise between any two of these steps. After each step every timer
-   is in the heap once, at its [index]. *)
+   A signal handler may raise between any two steps of a loop. After each step every timer
+   is in the heap once, at its [index], and [sift] restores the order before the exception
+   goes on. *)
 
 let is_before a b = a.due < b.due || (a.due = b.due && a.sequence < b.sequence)
 
@@ -53,6 +54,22 @@ let rec sift_down t timer =
       swap t timer child;
       sift_down t timer)
 
+let rec sift t timer =
+  match
+    sift_up t timer;
+    sift_down t timer
+  with
+  | () -> ()
+  | exception exn ->
+      sift t timer;
+      raise exn
+
+(* The heap has room for it. *)
+let insert t timer =
+  put t timer t.length;
+  t.length <- t.length + 1;
+  sift t timer
+
 let add t timer =
   if t.length = Array.length t.heap then (
     let larger = Array.make (max 16 (2 * t.length)) none in
@@ -60,9 +77,7 @@ let add t timer =
     t.heap <- larger);
   t.started <- t.started + 1;
   timer.sequence <- t.started;
-  put t timer t.length;
-  t.length <- t.length + 1;
-  sift_up t timer
+  insert t timer
 
 let stop t timer =
   let index = timer.index in
@@ -72,9 +87,7 @@ let stop t timer =
     timer.index <- -1;
     t.length <- t.length - 1;
     t.heap.(t.length) <- none;
-    if last != timer then (
-      sift_up t last;
-      sift_down t last))
+    if last != timer then sift t last)
 
 (* -------------------------------------------------------------------- time *)
 
@@ -106,7 +119,12 @@ let rec run_due t now =
   if t.length > 0 then
     let timer = t.heap.(0) in
     if timer.due <= now then (
-      stop t timer;
+      (match stop t timer with
+      | () -> ()
+      | exception exn ->
+          (* It has not run: the next call runs it. *)
+          if timer.index < 0 then insert t timer;
+          raise exn);
       if timer.period >= 0 then (
         timer.due <- max (timer.due + timer.period) (now + 1);
         add t timer);
