@@ -7,9 +7,14 @@ let compare (t : t) (other : t) = Int.compare t.id other.id
 let hash (t : t) = Hashtbl.hash t
 let is_alive (t : t) = not (Mpsc.is_closed t.mailbox)
 
+(* The job may be called again after an exception that [f] did not raise. *)
 let post t f =
+  let is_started = ref false in
   Executor.post t (function
-    | Run -> ( try f () with e -> Lwt.async (fun () -> Lwt.fail e))
+    | Run ->
+        if not !is_started then (
+          is_started := true;
+          try f () with e -> Lwt.async (fun () -> Lwt.fail e))
     | Cancel -> ())
 
 let spawn t f = Remote.spawn t f

@@ -29,33 +29,45 @@ let drain s () =
   s.draining <- true;
   stop_if_drained s ()
 
-let finish s =
-  Atomic.decr s.load;
-  stop_if_drained s ()
+(* A function that was counted in [load]. It is uncounted once, whatever exceptions arrive. *)
+type turn = {
+  mutable is_counted : bool;
+  (* Its key in [pending], or -1. *)
+  mutable number : int;
+}
+
+let uncount s turn =
+  if turn.is_counted then (
+    turn.is_counted <- false;
+    Atomic.decr s.load)
+
+(* A step of [Uninterrupted.run]. *)
+let finish s turn =
+  uncount s turn;
+  stop_if_drained s ();
+  Hashtbl.remove s.pending turn.number
+
+let surely_finish s turn = Uninterrupted.run2 (Executor.failure ()) finish s turn
 
 (* Only a pending function needs an entry: [cancel_all] is a job of this domain's loop, so it never
    runs while a function is on the stack. *)
-let wait_for s p =
-  let number = s.next_number in
-  s.next_number <- number + 1;
-  Hashtbl.add s.pending number (fun () -> Lwt.cancel p);
-  let finish () =
-    Hashtbl.remove s.pending number;
-    finish s
-  in
-  match Lwt.on_any p (fun _ -> finish ()) (fun _ -> finish ()) with
-  | () -> p
-  | exception e ->
-      (* [p] belongs to another domain, and refuses callbacks. *)
-      finish ();
-      Lwt.fail e
+let wait_for s turn p =
+  turn.number <- s.next_number;
+  s.next_number <- turn.number + 1;
+  Hashtbl.add s.pending turn.number (fun () -> Lwt.cancel p);
+  (* It raises if [p] belongs to another domain, and refuses callbacks. *)
+  Lwt.on_any p (fun _ -> surely_finish s turn) (fun _ -> surely_finish s turn)
 
-let serve s f () =
-  let p = try f () with e -> Lwt.fail e in
-  if Lwt.is_sleeping p then wait_for s p
-  else (
-    finish s;
-    p)
+let serve s turn f () =
+  match
+    let p = f () in
+    if Lwt.is_sleeping p then wait_for s turn p else surely_finish s turn;
+    p
+  with
+  | p -> p
+  | exception e ->
+      surely_finish s turn;
+      Lwt.fail e
 
 (* Functions that are still pending after [grace] seconds are abandoned: their domain terminates. *)
 let cancel_all s grace () =
@@ -95,9 +107,10 @@ module Once = struct
 
   let create () = { mutex = Mutex.create (); filled = Condition.create (); value = None }
 
+  (* May be called again: the first value counts. *)
   let fill t v =
     Mutex.protect t.mutex (fun () ->
-        t.value <- Some v;
+        if Option.is_none t.value then t.value <- Some v;
         Condition.signal t.filled)
 
   let wait t =
@@ -116,27 +129,39 @@ end
 let last = 1000
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 
-let start minor_heap =
+(* Starts a domain, and calls the step [keep worker] when it runs. An exception that arrives once there
+   is a domain does not leave [start]: no one could terminate that domain. The loop raises it. *)
+let start minor_heap keep =
   let creator = Handle.current () in
+  let failure = Executor.failure () in
   let terminated, resolver = Lwt.wait () in
   let load = Atomic.make_contended 0 in
   let started = Once.create () in
-  let body () =
-    let is_started = ref false in
-    let report_start handle service =
-      is_started := true;
-      Once.fill started (Ok (handle, service))
+  let is_started = ref false and start_failure = Uninterrupted.failure () in
+  let report_start handle service =
+    Once.fill started (Ok (handle, service));
+    is_started := true
+  in
+  let report_error e = Once.fill started (Error e) in
+  let serve () =
+    Option.iter set_minor_heap minor_heap;
+    let handle = Handle.current () in
+    let report_end () =
+      let wake () = if Lwt.is_sleeping terminated then Lwt.wakeup_later resolver () in
+      ignore (Handle.post creator wake : bool)
     in
-    try
-      Option.iter set_minor_heap minor_heap;
-      let handle = Handle.current () in
-      Dlwt_rt.at_domain_exit ~priority:last (fun () ->
-          ignore (Handle.post creator (fun () -> Lwt.wakeup_later resolver ()) : bool));
-      let service = new_service load in
-      (* The first iteration of the loop acquires the last resources that it needs. *)
-      Lwt.on_success (Lwt.pause ()) (fun () -> report_start handle service);
-      Lwt_main.run service.stopped
-    with e when not !is_started -> Once.fill started (Error e)
+    Dlwt_rt.at_domain_exit ~priority:last (fun () ->
+        Uninterrupted.run start_failure report_end ());
+    let service = new_service load in
+    (* The first iteration of the loop acquires the last resources that it needs. *)
+    Lwt.on_success (Lwt.pause ()) (fun () ->
+        Uninterrupted.run2 (Executor.failure ()) report_start handle service);
+    Lwt_main.run service.stopped
+  in
+  (* The creator waits for a report, so nothing here can be interrupted outside of the handler. *)
+  let body () =
+    try serve ()
+    with e when not !is_started -> Uninterrupted.run start_failure report_error e
   in
   let domain =
     try Domain.spawn body
@@ -149,15 +174,27 @@ let start minor_heap =
             OCAMLRUNPARAM=d=N allows N"
            why)
   in
-  match Once.wait started with
-  | Ok (handle, service) -> { domain; handle; load; service; terminated }
+  let rec outcome attempts =
+    try
+      match Once.wait started with
+      | Ok (handle, service) -> Ok { domain; handle; load; service; terminated }
+      | Error e -> Error e
+    with e ->
+      if Uninterrupted.again failure e attempts then
+        Sys.opaque_identity (outcome (attempts - 1))
+      else Error e
+  in
+  match outcome Uninterrupted.attempts with
+  | Ok worker -> Uninterrupted.run failure keep worker
   | Error e ->
       Domain.join domain;
       raise e
 
 (* Terminates domains that have received no work, and blocks until they have terminated. *)
 let stop_all workers =
-  List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) workers;
+  let failure = Uninterrupted.failure () in
+  let drain w = ignore (Handle.post w.handle (drain w.service) : bool) in
+  List.iter (Uninterrupted.run failure drain) workers;
   List.iter (fun w -> Domain.join w.domain) workers
 
 let create ?domains ?minor_heap () =
@@ -169,17 +206,17 @@ let create ?domains ?minor_heap () =
   in
   at_least_one "domains" n;
   Option.iter (at_least_one "minor_heap") minor_heap;
-  let rec go started i =
-    if i = n then List.rev started
-    else
-      match start minor_heap with
-      | worker -> go (worker :: started) (i + 1)
-      | exception e ->
-          let bt = Printexc.get_raw_backtrace () in
-          stop_all started;
-          Printexc.raise_with_backtrace e bt
-  in
-  let workers = Array.map Atomic.make (Array.of_list (go [] 0)) in
+  let started = ref [] in
+  (try
+     for _ = 1 to n do
+       start minor_heap (fun worker ->
+           if not (List.memq worker !started) then started := worker :: !started)
+     done
+   with e ->
+     let bt = Printexc.get_raw_backtrace () in
+     stop_all !started;
+     Printexc.raise_with_backtrace e bt);
+  let workers = Array.map Atomic.make (Array.of_list (List.rev !started)) in
   { workers; minor_heap; is_shut = Atomic.make false; retiring = []; shutdown = None }
 
 let size t = Array.length t.workers
@@ -194,26 +231,30 @@ let handle t i = (Atomic.get (slot t i)).handle
 
 (* Takes back a function that was counted and will not be sent. The domain may have begun to drain
    meanwhile, and wait for it. *)
-let withdraw worker =
-  Atomic.decr worker.load;
-  ignore (Handle.post worker.handle (stop_if_drained worker.service) : bool)
+let withdraw worker turn =
+  uncount worker.service turn;
+  let post () =
+    ignore (Handle.post worker.handle (stop_if_drained worker.service) : bool)
+  in
+  Uninterrupted.run (Executor.failure ()) post ()
 
 let rec send t slot f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get slot in
+    let turn = { is_counted = true; number = -1 } in
     Atomic.incr worker.load;
     (* [replace] and [shutdown] first change the slot or [is_shut], and then have the worker drained.
        If neither has changed at this point, the worker drains after this function was counted, and
        so waits for it. *)
     if Atomic.get slot == worker && not (Atomic.get t.is_shut) then (
-      try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service f)
+      try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service turn f)
       with e ->
         (* The calling thread runs no loop, or its domain is terminating. *)
-        withdraw worker;
+        withdraw worker turn;
         raise e)
     else (
-      withdraw worker;
+      withdraw worker turn;
       send t slot f)
 
 let spawn_on t i f = send t (slot t i) f
@@ -245,11 +286,15 @@ let replace t i hand_over =
   let slot = slot t i in
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
-    match start t.minor_heap with
-    | exception e -> Lwt.fail e
-    | fresh ->
-        let old = Atomic.exchange slot fresh in
+    let old = Atomic.get slot in
+    let keep fresh =
+      if Atomic.get slot == old then (
         t.retiring <- old :: t.retiring;
+        Atomic.set slot fresh)
+    in
+    match start t.minor_heap keep with
+    | exception e -> Lwt.fail e
+    | () ->
         Lwt.no_cancel
           (Lwt.finalize (fun () -> hand_over old.handle) (fun () -> retire t old))
 
@@ -312,4 +357,15 @@ let run ?domains ?minor_heap main =
     Atomic.set current None;
     shutdown pool
   in
-  Lwt_main.run (Lwt.finalize main finish)
+  (* If an exception interrupts the loop, the pool's domains terminate once their functions have
+     finished, and no one waits for that. *)
+  let abandon () =
+    Atomic.set current None;
+    Atomic.set pool.is_shut true;
+    post_all pool (fun s -> drain s ())
+  in
+  try Lwt_main.run (Lwt.finalize main finish)
+  with e ->
+    let bt = Printexc.get_raw_backtrace () in
+    Uninterrupted.run (Executor.failure ()) abandon ();
+    Printexc.raise_with_backtrace e bt

@@ -193,12 +193,11 @@ extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
     ffi::bool(is_left.unwrap_or(false))
 }
 
-/// `record_received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
+/// `record_received : unit -> unit` (noalloc): counts a message that was taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
-    let messages = ffi::int_val(messages) as u64;
+extern "C" fn lwt_interop_record_received(_unit: RawValue) -> RawValue {
     // SAFETY: it adds to a counter.
-    unsafe { with_executor(|core| core.shared.counters.messages_in.add(messages)) };
+    unsafe { with_executor(|core| core.shared.counters.messages_in.add(1)) };
     UNIT
 }
 

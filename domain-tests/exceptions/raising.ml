@@ -1,0 +1,70 @@
+exception Alarm
+
+type source = Signals | Memprof
+
+let count = Atomic.make 0
+let raised () = Atomic.get count
+let is_armed = Atomic.make false
+
+let is_ours slot file =
+  String.starts_with ~prefix:"ocaml/lwt_interop/" file
+  || List.mem (Printexc.Slot.name slot)
+       [ Some "Dlwt_rt.run_next_exit_action"; Some "Dlwt_rt.insist" ]
+
+let is_handler file = List.mem (Filename.basename file) [ "raising.ml"; "printexc.ml" ]
+
+let innermost_is_ours callstack =
+  let slots = Option.value (Printexc.backtrace_slots callstack) ~default:[||] in
+  let rec from i =
+    i < Array.length slots
+    &&
+    match Printexc.Slot.location slots.(i) with
+    | Some { filename; _ } when not (is_handler filename) -> is_ours slots.(i) filename
+    | Some _ | None -> from (i + 1)
+  in
+  from 0
+
+let raise_alarm () =
+  if Atomic.get is_armed && innermost_is_ours (Printexc.get_callstack 12) then (
+    Atomic.incr count;
+    raise Alarm)
+
+let by_signals f =
+  Sys.set_signal Sys.sigalrm (Signal_handle (fun _ -> raise_alarm ()));
+  let set seconds =
+    ignore
+      (Unix.setitimer ITIMER_REAL { it_interval = seconds; it_value = seconds }
+        : Unix.interval_timer_status)
+  in
+  set 30e-6;
+  Fun.protect f ~finally:(fun () ->
+      Atomic.set is_armed false;
+      set 0.;
+      (* A last signal may be on its way. *)
+      Sys.set_signal Sys.sigalrm Signal_ignore)
+
+let by_memprof f =
+  let random = Random.State.make [| 42 |] in
+  let sampled (_ : Gc.Memprof.allocation) =
+    if Random.State.int random 8 = 0 then raise_alarm ();
+    None
+  in
+  let tracker =
+    { Gc.Memprof.null_tracker with alloc_minor = sampled; alloc_major = sampled }
+  in
+  let profile = Gc.Memprof.start ~sampling_rate:0.2 ~callstack_size:0 tracker in
+  Fun.protect f ~finally:(fun () ->
+      Atomic.set is_armed false;
+      Gc.Memprof.stop ();
+      Gc.Memprof.discard profile)
+
+let during source f =
+  let f () =
+    Atomic.set is_armed true;
+    let result = f () in
+    Atomic.set is_armed false;
+    result
+  in
+  match source with Signals -> by_signals f | Memprof -> by_memprof f
+
+let unless_interrupted f = try Some (f ()) with Alarm -> None
