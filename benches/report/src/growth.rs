@@ -88,6 +88,21 @@ const PLANS: &[Plan] = &[
         ],
     },
     Plan {
+        file: "longest-step",
+        title: "The longest time that other work waits",
+        axis: "messages, or pending calls",
+        curves: &[
+            (
+                "messages_longest_step",
+                "a loop, while messages wait that it has not received",
+            ),
+            (
+                "termination_longest_standstill",
+                "another domain's collection, while a domain with pending calls terminates",
+            ),
+        ],
+    },
+    Plan {
         file: "in-flight",
         title: "Tasks on another domain, and back",
         axis: "tasks in flight",
