@@ -279,7 +279,9 @@ let join_loop t state =
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
   let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
-  Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t state)
+  Dlwt_rt.at_domain_exit ~priority:30 (fun () ->
+      (* No tail call: see [Uninterrupted]. *)
+      Sys.opaque_identity (terminate t state))
 
 let attach state =
   let id = (Domain.self () :> int) in
