@@ -78,7 +78,9 @@ let withdraw_once node job =
   report_successor job
 
 (* Keeps the job from starting, unless it has started. *)
-let withdraw node job = Uninterrupted.run2 (Executor.failure ()) withdraw_once node job
+let withdraw node job =
+  Sys.opaque_identity
+    (Uninterrupted.run2 (Executor.failure ()) withdraw_once node job)
 
 (* Takes the first job out of the queue. Nothing can interrupt it once it has the lock. *)
 let take () =
@@ -200,7 +202,8 @@ let refuse c =
            refuses one"))
 
 let notify_pool c =
-  if not (Primitives.blocking_pool_submit ()) then Uninterrupted.run c.failure refuse c
+  if not (Primitives.blocking_pool_submit ()) then
+    Sys.opaque_identity (Uninterrupted.run c.failure refuse c)
 
 type entry = Entered | Waits | Full
 

@@ -123,12 +123,14 @@ let post_sender (sender : 'a sender) =
 let wake_receiver failure (node : 'a receiver Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } -> Uninterrupted.run failure post_receiver value
+  | Node { value; _ } ->
+      Sys.opaque_identity (Uninterrupted.run failure post_receiver value)
 
 let wake_sender failure (node : 'a sender Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } -> Uninterrupted.run failure post_sender value
+  | Node { value; _ } ->
+      Sys.opaque_identity (Uninterrupted.run failure post_sender value)
 
 (* ---- closing *)
 
@@ -169,14 +171,6 @@ let close c =
   let failure = Executor.failure () in
   Uninterrupted.run2 failure close_once failure c;
   Executor.raise_if_no_round failure
-
-(* [f x], whatever exceptions arrive: without a tail call, as in [Uninterrupted]. *)
-let rec surely f attempts failure x =
-  try f x
-  with e ->
-    if Uninterrupted.again failure e attempts then
-      Sys.opaque_identity (surely f (attempts - 1) failure x)
-    else f x
 
 (* ---- sending *)
 
@@ -237,6 +231,7 @@ let wait_to_send failure c domain item =
   in
   let node = Waiters.node sender in
   let withdraw reason = withdraw c sender node reason in
+  let forget reason = ignore (withdraw reason : (unit, exn) result) in
   Executor.Exit_hook.register sender.exit_hook (fun terminated ->
       resolve (withdraw terminated));
   match
@@ -251,8 +246,7 @@ let wait_to_send failure c domain item =
                 (* An element that is in the channel cannot be withdrawn: then the promise is
                    fulfilled. *)
                 Lwt.of_result
-                  (surely withdraw Uninterrupted.attempts (Executor.failure ())
-                     Lwt.Canceled)
+                  (Uninterrupted.get (Executor.failure ()) withdraw Lwt.Canceled)
             | e -> Lwt.fail e)
   with
   | sent ->
@@ -261,7 +255,6 @@ let wait_to_send failure c domain item =
   | exception e ->
       (* Nobody knows of the sender. It may have been in no queue yet. *)
       let bt = Printexc.get_raw_backtrace () in
-      let forget reason = ignore (withdraw reason : (unit, exn) result) in
       Uninterrupted.run failure forget e;
       Printexc.raise_with_backtrace e bt
 
@@ -303,7 +296,7 @@ let received = function Some x -> `Received x | None -> `Empty
 let try_recv c =
   let failure = Executor.failure () in
   match take failure c Waiters.nil with
-  | Some _ as item -> surely received Uninterrupted.attempts failure item
+  | Some _ as item -> Uninterrupted.get failure received item
   | None ->
       Mutex.lock c.lock;
       let is_exhausted = is_exhausted c in
@@ -330,7 +323,9 @@ let abandon_once c (receiver : 'a receiver) =
   | New | Received | Exhausted | Done -> Mutex.unlock c.lock
 
 (* The receiver is cancelled, or its domain terminates. *)
-let abandon c receiver = Uninterrupted.run2 (Executor.failure ()) abandon_once c receiver
+let abandon c receiver =
+  Sys.opaque_identity
+    (Uninterrupted.run2 (Executor.failure ()) abandon_once c receiver)
 
 (* Takes the element that is reserved for a receiver. *)
 let take_reserved failure c (receiver : 'a receiver) =
@@ -386,7 +381,7 @@ let wait_to_receive failure c domain =
   match take failure c receiver.node with
   | Some _ as item ->
       Executor.Exit_hook.unregister exit_hook;
-      surely Lwt.return Uninterrupted.attempts failure item
+      Uninterrupted.get failure Lwt.return item
   | None ->
       if receiver.state = Exhausted then (
         Executor.Exit_hook.unregister exit_hook;
@@ -400,7 +395,7 @@ let wait_to_receive failure c domain =
 let recv c =
   let domain = Executor.current () and failure = Executor.failure () in
   match take failure c Waiters.nil with
-  | Some _ as item -> surely Lwt.return Uninterrupted.attempts failure item
+  | Some _ as item -> Uninterrupted.get failure Lwt.return item
   | None -> wait_to_receive failure c domain
 
 (* Receiving an element that is in the channel does not yield to the loop. *)

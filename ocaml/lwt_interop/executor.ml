@@ -264,29 +264,29 @@ let terminate_once t state =
 (* It does nothing for an executor that was never opened, or is terminated again. *)
 let terminate t state =
   let step t state = if t.is_open then terminate_once t state in
-  Uninterrupted.run2 t.failure step t state;
-  Uninterrupted.raise_any t.failure
+  Sys.opaque_identity (Uninterrupted.run2_and_raise t.failure step t state)
 
 let join_loop t state =
   let undo_later f = t.leave_loop <- f :: t.leave_loop in
-  let event =
+  (* The descriptor is closed soon if an exception arrives, and no event may be left for it. *)
+  let event = ref Lwt_engine.fake_event in
+  undo_later (fun () ->
+      if !event != Lwt_engine.fake_event then Lwt_engine.stop_event !event);
+  event :=
     Lwt_engine.on_readable t.wake_fd (fun event ->
         if not (t.is_open && Primitives.clear_notification ()) then
-          Lwt_engine.stop_event event)
-  in
-  undo_later (fun () -> Lwt_engine.stop_event event);
+          Lwt_engine.stop_event event);
   let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
   let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
-  Dlwt_rt.at_domain_exit ~priority:30 (fun () ->
-      (* No tail call: see [Uninterrupted]. *)
-      Sys.opaque_identity (terminate t state))
+  Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t state)
 
 let attach state =
   let id = (Domain.self () :> int) in
   let even = Primitives.Batch.create () and odd = Primitives.Batch.create () in
   let mailbox, jobs = Mpsc.create () in
+  let failure = Uninterrupted.failure () in
   let opened raw wake_fd =
     let t =
       {
@@ -302,7 +302,7 @@ let attach state =
         entries = 0;
         next_entry = 0;
         exit_hooks = Exit_hooks.create ();
-        failure = Uninterrupted.failure ();
+        failure;
         is_open = false;
         leave_loop = [];
       }
@@ -315,7 +315,7 @@ let attach state =
         t
     | exception e ->
         let bt = Printexc.get_raw_backtrace () in
-        Uninterrupted.run (Uninterrupted.failure ()) leave_loop t;
+        Uninterrupted.run failure leave_loop t;
         Printexc.raise_with_backtrace e bt
   in
   match Primitives.executor_open id even odd with
@@ -327,7 +327,7 @@ let attach state =
       with e ->
         (* Rust has an executor that OCaml does not know. The next call starts afresh. *)
         let bt = Printexc.get_raw_backtrace () in
-        Primitives.executor_close ();
+        Uninterrupted.run failure Primitives.executor_close ();
         Printexc.raise_with_backtrace e bt)
 
 let wrong_thread state =
@@ -375,10 +375,23 @@ let own_executor () =
 (* Of domains without a loop. *)
 let no_round = Uninterrupted.failure ()
 
-let failure () =
+let find_failure () =
   match !(Dlwt_rt.get_eager key) with
   | Running t -> t.failure
   | Absent | Terminated _ -> no_round
+
+let rec surely_find_failure attempts =
+  try find_failure ()
+  with e ->
+    if Uninterrupted.again no_round e attempts then
+      Sys.opaque_identity (surely_find_failure (attempts - 1))
+    else no_round
+
+(* In the development profile, a look at domain-local state may be interrupted. *)
+let failure () =
+  let failure = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts) in
+  Uninterrupted.move no_round failure;
+  failure
 
 let raise_if_no_round failure =
   if failure == no_round then Uninterrupted.raise_any failure
@@ -388,14 +401,20 @@ module Exit_hook = struct
 
   let create () = Exit_hooks.hook ()
   let register hook f = Exit_hooks.add (own_executor ()).exit_hooks hook f
-  let unregister hook = Exit_hooks.remove hook
+
+  (* No tail call, so that nothing interrupts its caller: see [Uninterrupted]. *)
+  let unregister hook = Sys.opaque_identity (Exit_hooks.remove hook)
 end
 
 (* ---- functions that Rust calls *)
 
-let cancel_call call =
+(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. *)
+let cancel_call_once call =
   ignore (Slot_table.take (own_executor ()).calls call : Primitives.Resolver.t);
   Primitives.cancel_call call
+
+let cancel_call call =
+  Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)
 
 (* The promise of a call that is pending. Rust calls this on the thread that owns the executor. *)
 let pending call =

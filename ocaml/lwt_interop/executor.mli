@@ -48,7 +48,7 @@ val post : handle -> job -> bool
 val failure : unit -> Uninterrupted.failure
 (** [failure ()] is the failure that the calling domain's loop raises before it sleeps
     next: for steps after which it is too late to raise. Domains without a loop share one.
-*)
+    Nothing interrupts [failure ()]: what arrives goes into the failure. *)
 
 val raise_if_no_round : Uninterrupted.failure -> unit
 (** [raise_if_no_round failure] raises the exception in [failure], if it has one, unless a
@@ -71,5 +71,5 @@ module Exit_hook : sig
 
   val unregister : t -> unit
   (** [unregister hook] removes [hook], on the domain that registered it. Does nothing if
-      it is not registered. *)
+      it is not registered. It neither allocates nor polls. *)
 end

@@ -48,15 +48,19 @@ let reply_value c v = reply c (Ok v)
 let reply_error c e = reply c (Error e)
 
 (* Lwt calls a callback once. *)
-let on_value c v = Uninterrupted.run2 (Executor.failure ()) reply_value c v
-let on_error c e = Uninterrupted.run2 (Executor.failure ()) reply_error c e
+let on_value c v =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) reply_value c v)
+
+let on_error c e =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) reply_error c e)
 
 let watch c p =
   if c.stage <> Watched then (
     Executor.Exit_hook.register c.target_hook (fun terminated ->
         reply c (Error terminated));
     c.stage <- Watched);
-  match Lwt.on_any p (on_value c) (on_error c) with
+  (* No partial applications: OCaml polls when it calls them. *)
+  match Lwt.on_any p (fun v -> on_value c v) (fun e -> on_error c e) with
   | () -> ()
   | exception (Invalid_argument _ as e) ->
       (* [p] belongs to another domain, and refuses callbacks. *)
@@ -97,6 +101,9 @@ let send_cancel c =
 
 (* ---- the call *)
 
+(* A step of [Uninterrupted.run]. *)
+let refuse c = resolve c (target_terminated c)
+
 let spawn target work =
   let caller = Executor.current () in
   let promise, resolver = Lwt.task () in
@@ -117,13 +124,14 @@ let spawn target work =
   in
   let run = run c in
   Lwt.on_cancel promise (fun () ->
-      if not c.is_resolved then Uninterrupted.run (Executor.failure ()) send_cancel c);
+      if not c.is_resolved then
+        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) send_cancel c));
   Executor.Exit_hook.register c.caller_hook (fun terminated ->
       resolve c (Error terminated));
   match Executor.post target run with
   | true -> promise
   | false ->
-      resolve c (target_terminated c);
+      Uninterrupted.run (Executor.failure ()) refuse c;
       promise
   | exception e ->
       (* It has not been posted. *)

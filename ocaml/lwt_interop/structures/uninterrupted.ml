@@ -14,9 +14,10 @@ let again failure e attempts =
     failure.first <- e);
   match e with Out_of_memory | Stack_overflow -> false | _ -> attempts > 1
 
-(* An exception may arrive wherever OCaml allocates or polls. It polls on entry to a function that
-   ends with a call of an unknown function or of itself, and in loops. Hence neither a loop nor a
-   tail call: everything that can be interrupted is within the handler. *)
+(* An exception may arrive wherever OCaml allocates or polls. It polls on entry to a function one of
+   whose tail calls is of an unknown function with one argument, of itself, or of a function that is
+   defined later; and in loops. Hence neither a loop nor such a tail call: everything that can be
+   interrupted is within the handler. *)
 let rec run_again attempts failure step x =
   try step x
   with e ->
@@ -33,8 +34,28 @@ let rec run2_again attempts failure step x y =
 
 let run2 failure step x y = Sys.opaque_identity (run2_again attempts failure step x y)
 
+let rec get_again attempts failure f x =
+  try f x
+  with e ->
+    if again failure e attempts then
+      Sys.opaque_identity (get_again (attempts - 1) failure f x)
+    else raise e
+
+let get failure f x = Sys.opaque_identity (get_again attempts failure f x)
+
+let move failure other =
+  if failure.first != Nothing && failure != other then (
+    if other.first == Nothing then (
+      other.backtrace <- failure.backtrace;
+      other.first <- failure.first);
+    failure.first <- Nothing)
+
 let raise_any failure =
   let first = failure.first in
   if first != Nothing then (
     failure.first <- Nothing;
     Printexc.raise_with_backtrace first failure.backtrace)
+
+let run2_and_raise failure step x y =
+  run2 failure step x y;
+  raise_any failure
