@@ -1,9 +1,9 @@
 exception Alarm
 
-type source = Signals | Memprof
+type source = Signals | Memprof | Finalisers
 
-let count = Atomic.make 0
-let raised () = Atomic.get count
+let counts = List.map (fun s -> (s, Atomic.make 0)) [ Signals; Memprof; Finalisers ]
+let raised source = Atomic.get (List.assoc source counts)
 let is_armed = Atomic.make false
 
 let is_ours slot file =
@@ -11,7 +11,8 @@ let is_ours slot file =
   || List.mem (Printexc.Slot.name slot)
        [ Some "Dlwt_rt.run_next_exit_action"; Some "Dlwt_rt.insist" ]
 
-let is_handler file = List.mem (Filename.basename file) [ "raising.ml"; "printexc.ml" ]
+let is_handler file =
+  List.mem (Filename.basename file) [ "raising.ml"; "printexc.ml"; "gc.ml"; "fun.ml" ]
 
 let innermost_is_ours callstack =
   let slots = Option.value (Printexc.backtrace_slots callstack) ~default:[||] in
@@ -24,12 +25,17 @@ let innermost_is_ours callstack =
   in
   from 0
 
-let raise_alarm () =
+let raise_alarm count =
   if Atomic.get is_armed && innermost_is_ours (Printexc.get_callstack 12) then (
     Atomic.incr count;
     raise Alarm)
 
+let raise_for source =
+  let count = List.assoc source counts in
+  fun () -> raise_alarm count
+
 let by_signals f =
+  let raise_alarm = raise_for Signals in
   Sys.set_signal Sys.sigalrm (Signal_handle (fun _ -> raise_alarm ()));
   let set seconds =
     ignore
@@ -44,7 +50,7 @@ let by_signals f =
       Sys.set_signal Sys.sigalrm Signal_ignore)
 
 let by_memprof f =
-  let random = Random.State.make [| 42 |] in
+  let random = Random.State.make [| 42 |] and raise_alarm = raise_for Memprof in
   let sampled (_ : Gc.Memprof.allocation) =
     if Random.State.int random 8 = 0 then raise_alarm ();
     None
@@ -58,6 +64,30 @@ let by_memprof f =
       Gc.Memprof.stop ();
       Gc.Memprof.discard profile)
 
+(* Another domain collects continuously, so that the calling one does at any point of its code. *)
+let by_finalisers f =
+  let raise_alarm = raise_for Finalisers in
+  let is_over = Atomic.make false in
+  let rec arm () = Gc.finalise_last finaliser (ref 0)
+  and finaliser () =
+    if not (Atomic.get is_over) then arm ();
+    raise_alarm ()
+  in
+  let rec collect n =
+    if not (Atomic.get is_over) then (
+      if n mod 16 = 0 then Gc.full_major () else Gc.minor ();
+      Unix.sleepf 1e-5;
+      collect (n + 1))
+  in
+  let collector = Domain.spawn (fun () -> collect 1) in
+  arm ();
+  let alarm = Gc.create_alarm raise_alarm in
+  Fun.protect f ~finally:(fun () ->
+      Atomic.set is_armed false;
+      Gc.delete_alarm alarm;
+      Atomic.set is_over true;
+      Domain.join collector)
+
 let during source f =
   let f () =
     Atomic.set is_armed true;
@@ -65,6 +95,9 @@ let during source f =
     Atomic.set is_armed false;
     result
   in
-  match source with Signals -> by_signals f | Memprof -> by_memprof f
+  match source with
+  | Signals -> by_signals f
+  | Memprof -> by_memprof f
+  | Finalisers -> by_finalisers f
 
 let unless_interrupted f = try Some (f ()) with Alarm -> None

@@ -7,12 +7,15 @@ type source =
   | Signals  (** A signal handler, which any domain runs. *)
   | Memprof
       (** Callbacks of [Gc.Memprof] on the calling domain, at random allocations. *)
+  | Finalisers
+      (** Finalisers of the calling domain, after minor collections, and its [Gc] alarms.
+          They seldom run in the library's own code. *)
 
 val is_armed : bool Atomic.t
 (** Whether exceptions are raised. *)
 
-val raised : unit -> int
-(** The number of exceptions so far. *)
+val raised : source -> int
+(** The number of exceptions from this source so far. *)
 
 val during : source -> (unit -> 'a) -> 'a
 (** [during source f] is [f ()]. Meanwhile {!Alarm} is raised where the innermost frame

@@ -79,8 +79,7 @@ let withdraw_once node job =
 
 (* Keeps the job from starting, unless it has started. *)
 let withdraw node job =
-  Sys.opaque_identity
-    (Uninterrupted.run2 (Executor.failure ()) withdraw_once node job)
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) withdraw_once node job)
 
 (* Takes the first job out of the queue. Nothing can interrupt it once it has the lock. *)
 let take () =

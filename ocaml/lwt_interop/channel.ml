@@ -129,8 +129,7 @@ let wake_receiver failure (node : 'a receiver Waiters.node) =
 let wake_sender failure (node : 'a sender Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } ->
-      Sys.opaque_identity (Uninterrupted.run failure post_sender value)
+  | Node { value; _ } -> Sys.opaque_identity (Uninterrupted.run failure post_sender value)
 
 (* ---- closing *)
 
@@ -324,8 +323,7 @@ let abandon_once c (receiver : 'a receiver) =
 
 (* The receiver is cancelled, or its domain terminates. *)
 let abandon c receiver =
-  Sys.opaque_identity
-    (Uninterrupted.run2 (Executor.failure ()) abandon_once c receiver)
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) abandon_once c receiver)
 
 (* Takes the element that is reserved for a receiver. *)
 let take_reserved failure c (receiver : 'a receiver) =

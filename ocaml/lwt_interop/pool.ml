@@ -283,8 +283,7 @@ let withdraw_once worker turn =
   post worker.handle stop_if_drained worker.service
 
 let withdraw worker turn =
-  Sys.opaque_identity
-    (Uninterrupted.run2 (Executor.failure ()) withdraw_once worker turn)
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) withdraw_once worker turn)
 
 let rec send t slot f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
@@ -296,7 +295,10 @@ let rec send t slot f =
        If neither has changed at this point, the worker drains after this function was counted, and
        so waits for it. *)
     if Atomic.get slot == worker && not (Atomic.get t.is_shut) then (
-      try Remote.spawn (worker.handle :> Executor.handle) (fun () -> serve worker.service turn f)
+      try
+        Remote.spawn
+          (worker.handle :> Executor.handle)
+          (fun () -> serve worker.service turn f)
       with e ->
         (* The calling thread runs no loop, or its domain is terminating. *)
         withdraw worker turn;
@@ -314,7 +316,6 @@ let spawn t f =
 
 let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
 let all t = t.retiring @ List.map Atomic.get (Array.to_list t.workers)
-
 let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 
 let join t worker =
