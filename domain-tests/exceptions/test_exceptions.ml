@@ -235,7 +235,13 @@ let everywhere name f =
       [
         plain (Printf.sprintf "%s, on Domain 0: %s" name kind) body;
         plain (Printf.sprintf "%s, on a domain: %s" name kind) (fun () ->
-            Domain.join (Domain.spawn body));
+            Domain.join
+              (Domain.spawn (fun () ->
+                   try body ()
+                   with e ->
+                     (* [Domain.join] does not pass it on. *)
+                     Printexc.print_backtrace stderr;
+                     raise e)));
       ])
     variants
 

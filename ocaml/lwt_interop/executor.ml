@@ -63,9 +63,12 @@ let report t wait p =
           let resolve is_value outcome =
             if Slot_table.get t.waits wait == reported then (
               Slot_table.clear t.waits wait;
-              Primitives.resolve_wait wait is_value outcome)
+              Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
           in
-          Lwt.on_any protected (resolve true) (fun e -> resolve false (Obj.repr e)))
+          (* No partial application: OCaml polls when it calls one. *)
+          Lwt.on_any protected
+            (fun v -> resolve true v)
+            (fun e -> resolve false (Obj.repr e)))
 
 let forget_wait t wait =
   (match Slot_table.get t.waits wait with
