@@ -43,20 +43,54 @@ let messages count =
            (fun () -> !received = count)
            (fun () -> Lwt_main.run (Lwt.pause ()))))
 
-(* A domain terminates while [count] of its calls are pending. Another one collects meanwhile. *)
-let pending_calls count =
-  Bench.metric ~unit:"ns" ~rounds:3 (Bench.point "termination_longest_standstill" count)
+type item = Nothing | Item of { run : unit -> unit; rest : item Atomic.t }
+
+(* The same number of closures in a list of OCaml's, which the domain takes one by one. What remains is
+   the collector's: a slice of a major cycle grows with the heap. *)
+let plain_messages count =
+  Bench.metric ~unit:"ns" ~rounds:3 (Bench.point "messages_longest_step_plain" count)
     (fun ~quick () ->
+      let count = if quick then 100 else count in
+      let received = ref 0 and next = ref (Atomic.make Nothing) in
+      let fill () =
+        let last = ref !next in
+        for _ = 1 to count do
+          let rest = Atomic.make Nothing in
+          Atomic.set !last (Item { run = (fun () -> incr received); rest });
+          last := rest
+        done
+      in
+      Domain.join (Domain.spawn fill);
+      Gc.full_major ();
+      let step () =
+        match Atomic.get !next with
+        | Nothing -> ()
+        | Item { run; rest } ->
+            Atomic.set !next Nothing;
+            next := rest;
+            run ();
+            ignore (Sys.opaque_identity (Array.make 8 0))
+      in
+      let steps () =
+        for _ = 1 to 1000 do
+          step ()
+        done
+      in
+      ns (longest_gap Sys.time (fun () -> !received = count) steps))
+
+(* A domain terminates while [count] of its calls are pending. Another one collects meanwhile. *)
+let standstill name make finish count =
+  Bench.metric ~unit:"ns" ~rounds:3 (Bench.point name count) (fun ~quick () ->
       let count = if quick then 100 else count in
       let is_ready = Atomic.make false and may_end = Atomic.make false in
       let has_ended = Atomic.make false in
       let domain =
         Domain.spawn (fun () ->
-            let pending = Array.init count (fun _ -> Rust.never ()) in
+            let pending = Array.init count (fun _ -> make ()) in
             Gc.full_major ();
             Atomic.set is_ready true;
             Lwt_main.run (until_set may_end);
-            ignore (Sys.opaque_identity pending : unit Lwt.t array))
+            Array.iter finish (Sys.opaque_identity pending))
       in
       let ended =
         Domain.spawn (fun () ->
@@ -76,4 +110,14 @@ let pending_calls count =
       Domain.join ended;
       ns longest)
 
-let benches = List.map messages counts @ List.map pending_calls counts
+let pending_calls = standstill "termination_longest_standstill" Rust.never ignore
+
+(* Promises of Lwt's, which the domain itself rejects at its end. *)
+let plain_promises =
+  standstill "termination_longest_standstill_plain" Lwt.task (fun ((_ : unit Lwt.t), u) ->
+      Lwt.wakeup_exn u Exit)
+
+let benches =
+  List.concat_map
+    (fun bench -> List.map bench counts)
+    [ messages; plain_messages; pending_calls; plain_promises ]

@@ -97,8 +97,16 @@ const PLANS: &[Plan] = &[
                 "a loop, while messages wait that it has not received",
             ),
             (
+                "messages_longest_step_plain",
+                "the same with a list of OCaml's instead of messages",
+            ),
+            (
                 "termination_longest_standstill",
                 "another domain's collection, while a domain with pending calls terminates",
+            ),
+            (
+                "termination_longest_standstill_plain",
+                "the same with promises of Lwt's instead of calls",
             ),
         ],
     },
