@@ -21,8 +21,8 @@ let calls_cancel =
 let is_ours slot file =
   let name = Option.value (Printexc.Slot.name slot) ~default:"" in
   let is_within prefix = String.starts_with ~prefix name in
-  (String.starts_with ~prefix:"ocaml/lwt_interop/" file
-  && not (List.exists is_within calls_cancel))
+  String.starts_with ~prefix:"ocaml/lwt_interop/" file
+  && not (List.exists is_within calls_cancel)
   || List.mem name [ "Dlwt_rt.run_next_exit_action"; "Dlwt_rt.insist" ]
 
 let is_handler file =

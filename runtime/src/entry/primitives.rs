@@ -145,12 +145,14 @@ unsafe extern "C" fn lwt_interop_executor_open(
 }
 
 /// `executor_close : unit -> bool`: at the end of the domain, on the thread that owns its executor, until
-/// it is `false`: each step drops as much as a budget allows.
+/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that owns none: if
+/// an exception arrived afterwards, OCaml calls again, and a collection would let the next one arrive.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
+        let is_owner = context::has_current();
         let more = context::close(token);
-        if !more {
+        if is_owner && !more {
             hooks::free_roots(token);
             // Values that were collected meanwhile are for another loop.
             if garbage::any_collected() {
