@@ -5,4 +5,10 @@ open Benches_harness
 let () =
   main
     (List.concat
-       [ Pending.benches; Descriptors.benches; Other_domains.benches; Rates.benches ])
+       [
+         Pending.benches;
+         Descriptors.benches;
+         Other_domains.benches;
+         Rates.benches;
+         Steps.benches;
+       ])

@@ -4,11 +4,14 @@ type stage =
   | Queued
   | Gone  (** A thread has taken it, or it has been withdrawn. *)
 
+(* [work] and [on_queued] are steps of [Uninterrupted.run]. *)
 type job = {
   work : unit -> unit;
   mutable stage : stage;
   (* Informs the caller of [submit] that the job is in the queue. *)
   mutable on_queued : unit -> unit;
+  (* The job that entered the queue when this one left it, until that is reported. *)
+  mutable successor : job Waiters.node;
 }
 
 let capacity = Primitives.permits
@@ -39,9 +42,12 @@ let enqueue_next () =
       node
   | _ -> Waiters.nil
 
-let report_queued = function
+let report_successor job =
+  match job.successor with
   | Waiters.Nil -> ()
-  | Waiters.Node { value = job; _ } -> job.on_queued ()
+  | Waiters.Node { value = next; _ } ->
+      next.on_queued ();
+      job.successor <- Waiters.nil
 
 let needs_notification () =
   !spare_notifications = 0
@@ -50,42 +56,81 @@ let needs_notification () =
        false
      end
 
+(* The caller holds the lock. *)
+let remove node job =
+  (match job.stage with
+  | New | Gone -> ()
+  | Outside ->
+      Waiters.remove outside node;
+      incr spare_notifications
+  | Queued ->
+      Waiters.remove queue node;
+      decr queued;
+      incr spare_notifications;
+      job.successor <- enqueue_next ());
+  job.stage <- Gone
+
+(* A step of [Uninterrupted.run]. *)
+let withdraw_once node job =
+  Mutex.lock lock;
+  remove node job;
+  Mutex.unlock lock;
+  report_successor job
+
 (* Keeps the job from starting, unless it has started. *)
 let withdraw node job =
-  Mutex.lock lock;
-  let next =
-    match job.stage with
-    | New | Gone -> Waiters.nil
-    | Outside ->
-        Waiters.remove outside node;
-        incr spare_notifications;
-        Waiters.nil
-    | Queued ->
-        Waiters.remove queue node;
-        decr queued;
-        incr spare_notifications;
-        enqueue_next ()
-  in
-  job.stage <- Gone;
-  Mutex.unlock lock;
-  report_queued next
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) withdraw_once node job)
 
-(* Rust calls it on a thread of the pool, once for each notification. *)
-let run_next () =
+(* Takes the first job out of the queue. Nothing can interrupt it once it has the lock. *)
+let take () =
   Mutex.lock lock;
-  match Waiters.first queue with
+  let node = Waiters.first queue in
+  (match node with
   | Waiters.Nil ->
       (* The job was withdrawn after the pool had been notified of it. *)
-      decr spare_notifications;
-      Mutex.unlock lock
-  | Waiters.Node { value = job; _ } as node ->
+      decr spare_notifications
+  | Waiters.Node { value = job; _ } ->
       Waiters.remove queue node;
       job.stage <- Gone;
       decr queued;
-      let next = enqueue_next () in
-      Mutex.unlock lock;
-      report_queued next;
+      job.successor <- enqueue_next ());
+  Mutex.unlock lock;
+  node
+
+(* What arrived on the pool's threads outside of the functions that they run: exceptions of finalisers
+   and of [Memprof] callbacks. The threads share Domain 0's lock. *)
+let failure = Uninterrupted.failure ()
+
+(* No tail call, so that it does not poll: see [Uninterrupted]. *)
+let rec surely_take attempts =
+  try take ()
+  with e ->
+    if Uninterrupted.again failure e attempts then
+      Sys.opaque_identity (surely_take (attempts - 1))
+    else Waiters.nil
+
+let finish = function
+  | Waiters.Nil -> ()
+  | Waiters.Node { value = job; _ } ->
+      report_successor job;
       job.work ()
+
+(* Rust calls it on a thread of the pool, once for each notification. An exception would be lost there:
+   it is reported as OCaml reports those of finalisers that run on other threads. *)
+let run_next () =
+  let node = surely_take Uninterrupted.attempts in
+  Uninterrupted.run failure finish node;
+  try Uninterrupted.raise_any failure
+  with e -> (
+    let bt = Printexc.get_raw_backtrace () in
+    try
+      Printf.eprintf
+        "Lwt_interop.Blocking: an exception arrived on a thread of the pool, outside of \
+         the function that it ran: %s\n\
+         %s%!"
+        (Printexc.to_string e)
+        (Printexc.raw_backtrace_to_string bt)
+    with _ -> ())
 
 let () = Callback.register "lwt_interop.blocking_next" run_next
 
@@ -97,43 +142,72 @@ type 'a call = {
   node : job Waiters.node;
   promise : 'a Lwt.t;
   resolve : ('a, exn) result -> unit;
+  (* What arrived while the job was being withdrawn. *)
+  failure : Uninterrupted.failure;
 }
+
+(* A function and its outcome. *)
+type 'a turn = {
+  f : unit -> 'a;
+  mutable is_started : bool;
+  mutable value : 'a option;
+  (* Why there is no value. *)
+  mutable raised : exn;
+}
+
+let start turn =
+  turn.is_started <- true;
+  try turn.value <- Some (turn.f ()) with e -> turn.raised <- e
+
+let outcome turn = match turn.value with Some v -> Ok v | None -> Error turn.raised
 
 let call f =
   let caller = Executor.current () in
   let promise, u = Lwt.task () in
   let resolve result = if Lwt.is_sleeping promise then Lwt.wakeup_later_result u result in
+  let turn = { f; is_started = false; value = None; raised = Not_found } in
   let work () =
-    let result = try Ok (f ()) with e -> Error e in
+    if not turn.is_started then start turn;
+    let result = outcome turn in
     let resolve = function Executor.Run -> resolve result | Cancel -> () in
     ignore (Executor.post caller resolve : bool)
   in
-  let job = { work; stage = New; on_queued = ignore } in
+  let job = { work; stage = New; on_queued = ignore; successor = Waiters.nil } in
   let node = Waiters.node job in
   let exit_hook = Executor.Exit_hook.create () in
+  let failure = Uninterrupted.failure () in
+  let call = { caller; job; node; promise; resolve; failure } in
+  Lwt.on_termination promise (fun () -> Executor.Exit_hook.unregister exit_hook);
+  Lwt.on_cancel promise (fun () -> withdraw node job);
+  (* The last step that can be interrupted: nothing that was registered is left behind. *)
   Executor.Exit_hook.register exit_hook (fun terminated ->
       withdraw node job;
       resolve (Error terminated));
-  Lwt.on_termination promise (fun () -> Executor.Exit_hook.unregister exit_hook);
-  Lwt.on_cancel promise (fun () -> withdraw node job);
-  { caller; job; node; promise; resolve }
+  call
+
+(* There is no thread for the job. A step of [Uninterrupted.run]. *)
+let refuse c =
+  Mutex.lock lock;
+  if c.job.stage <> Gone then (
+    (* [remove] counts a spare notification for this job, and the pool has received none. *)
+    decr spare_notifications;
+    remove c.node c.job);
+  Mutex.unlock lock;
+  report_successor c.job;
+  c.resolve
+    (Error
+       (Failure
+          "Lwt_interop.Blocking: no thread could be started: the operating system \
+           refuses one"))
 
 let notify_pool c =
-  if not (Primitives.blocking_pool_submit ()) then (
-    Mutex.lock lock;
-    (* [withdraw] counts a spare notification for this job, and the pool has received none. *)
-    if c.job.stage <> Gone then decr spare_notifications;
-    Mutex.unlock lock;
-    withdraw c.node c.job;
-    c.resolve
-      (Error
-         (Failure
-            "Lwt_interop.Blocking: no thread could be started: the operating system \
-             refuses one")))
+  if not (Primitives.blocking_pool_submit ()) then
+    Sys.opaque_identity (Uninterrupted.run c.failure refuse c)
 
 type entry = Entered | Waits | Full
 
-(* If the queue is full, the job waits outside if [or_wait], and is dropped otherwise. *)
+(* If the queue is full, the job waits outside if [or_wait], and is dropped otherwise. Nothing can
+   interrupt it once it has the lock. *)
 let enter c ~or_wait =
   Mutex.lock lock;
   (* It is not [New] if a signal handler has terminated the domain since [call]. *)
@@ -154,29 +228,40 @@ let enter c ~or_wait =
   if must_notify then notify_pool c;
   entry
 
+(* [f c], for a call of which nobody knows yet: if an exception arrives, the call is cancelled. *)
+let give_out c f =
+  match f c with
+  | given ->
+      Uninterrupted.raise_any c.failure;
+      given
+  | exception e ->
+      let bt = Printexc.get_raw_backtrace () in
+      Uninterrupted.run c.failure Lwt.cancel c.promise;
+      Printexc.raise_with_backtrace e bt
+
 let run f =
-  let c = call f in
-  ignore (enter c ~or_wait:true : entry);
-  c.promise
+  give_out (call f) (fun c ->
+      ignore (enter c ~or_wait:true : entry);
+      c.promise)
 
 let submit f =
-  let c = call f in
-  let entered, u = Lwt.task () in
-  let report () = if Lwt.is_sleeping entered then Lwt.wakeup_later u c.promise in
-  c.job.on_queued <-
-    (fun () ->
-      let report = function Executor.Run -> report () | Cancel -> () in
-      ignore (Executor.post c.caller report : bool));
-  Lwt.on_cancel entered (fun () -> Lwt.cancel c.promise);
-  (* Also if the domain terminates, or there is no thread, before the job is in the queue. *)
-  Lwt.on_termination c.promise report;
-  if enter c ~or_wait:true = Entered then report ();
-  entered
+  give_out (call f) (fun c ->
+      let entered, u = Lwt.task () in
+      let report () = if Lwt.is_sleeping entered then Lwt.wakeup_later u c.promise in
+      c.job.on_queued <-
+        (fun () ->
+          let report = function Executor.Run -> report () | Cancel -> () in
+          ignore (Executor.post c.caller report : bool));
+      Lwt.on_cancel entered (fun () -> Lwt.cancel c.promise);
+      (* Also if the domain terminates, or there is no thread, before the job is in the queue. *)
+      Lwt.on_termination c.promise report;
+      if enter c ~or_wait:true = Entered then report ();
+      entered)
 
 let try_submit f =
-  let c = call f in
-  if enter c ~or_wait:false = Full then (
-    (* Unregisters the exit hook. *)
-    Lwt.cancel c.promise;
-    None)
-  else Some c.promise
+  give_out (call f) (fun c ->
+      if enter c ~or_wait:false = Full then (
+        (* Unregisters the exit hook. *)
+        Lwt.cancel c.promise;
+        None)
+      else Some c.promise)

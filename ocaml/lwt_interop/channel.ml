@@ -13,23 +13,33 @@ exception Closed
    element into the ring, and notifies the sender afterwards. So the ring is full while senders wait.
 
    The lock is held for a few instructions that neither allocate nor poll. So no signal handler,
-   finaliser or other thread of the domain runs within them, all of which may use the channel. *)
+   finaliser or other thread of the domain runs within them, all of which may use the channel.
+
+   An exception of a handler may arrive anywhere else. A waiter that was taken out of its queue is
+   therefore woken in a step of [Uninterrupted.run], which follows at once; the jobs that wake it are
+   such steps; and an element that was taken is returned, while the domain's loop raises the
+   exception later. *)
 
 type receiver_state =
+  | New  (** In no queue yet. *)
   | Waiting
   | Notified  (** An element is reserved for it. *)
+  | Received  (** The element is in [item]. *)
   | Exhausted  (** Notified that the channel is closed and empty. *)
   | Done
 
 type 'a receiver = {
   mutable state : receiver_state;
+  mutable item : 'a option;
+  mutable node : 'a receiver Waiters.node;
+  promise : 'a option Lwt.t;
   resolver : 'a option Lwt.u;
   domain : Executor.handle;
   wake : Executor.job;
   exit_hook : Executor.Exit_hook.t;
 }
 
-type sender_state = Waiting | Sent | Refused | Withdrawn
+type sender_state = New | Waiting | Sent | Refused | Withdrawn
 
 type 'a sender = {
   mutable state : sender_state;
@@ -104,75 +114,98 @@ let accept_next_sender c =
 
 (* If the waiter's domain terminates first, its exit hook resolves the waiter's promise. *)
 
-let wake_receiver (node : 'a receiver Waiters.node) =
-  match node with
-  | Nil -> ()
-  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
+let post_receiver (receiver : 'a receiver) =
+  ignore (Executor.post receiver.domain receiver.wake : bool)
 
-let wake_sender (node : 'a sender Waiters.node) =
+let post_sender (sender : 'a sender) =
+  ignore (Executor.post sender.domain sender.wake : bool)
+
+let wake_receiver failure (node : 'a receiver Waiters.node) =
   match node with
   | Nil -> ()
-  | Node { value; _ } -> ignore (Executor.post value.domain value.wake : bool)
+  | Node { value; _ } ->
+      Sys.opaque_identity (Uninterrupted.run failure post_receiver value)
+
+let wake_sender failure (node : 'a sender Waiters.node) =
+  match node with
+  | Nil -> ()
+  | Node { value; _ } -> Sys.opaque_identity (Uninterrupted.run failure post_sender value)
 
 (* ---- closing *)
 
 let is_exhausted c = c.closed && Ring.length c.items = 0
 
-let rec end_receivers c =
+(* The next two functions are steps of [Uninterrupted.run]. *)
+
+let rec end_receivers failure c =
   Mutex.lock c.lock;
   match Waiters.first c.receivers with
   | Waiters.Node { value = receiver; _ } as node when is_exhausted c ->
       Waiters.remove c.receivers node;
       receiver.state <- Exhausted;
       Mutex.unlock c.lock;
-      wake_receiver node;
-      end_receivers c
+      wake_receiver failure node;
+      end_receivers failure c
   | _ -> Mutex.unlock c.lock
 
-let rec refuse_senders c =
+let rec refuse_senders failure c =
   Mutex.lock c.lock;
   match Waiters.first c.senders with
   | Waiters.Node { value = sender; _ } as node ->
       Waiters.remove c.senders node;
       sender.state <- Refused;
       Mutex.unlock c.lock;
-      wake_sender node;
-      refuse_senders c
+      wake_sender failure node;
+      refuse_senders failure c
   | Waiters.Nil -> Mutex.unlock c.lock
 
-let close c =
+let close_once failure c =
   Mutex.lock c.lock;
   c.closed <- true;
   Mutex.unlock c.lock;
-  refuse_senders c;
-  end_receivers c
+  refuse_senders failure c;
+  end_receivers failure c
+
+let close c =
+  let failure = Executor.failure () in
+  Uninterrupted.run2 failure close_once failure c;
+  Executor.raise_if_no_round failure
 
 (* ---- sending *)
 
-(* If the channel is full, [node] is added to the senders that wait. *)
-let put c item node =
+(* If the channel is full, [node] is added to the senders that wait. Nothing interrupts it once it has
+   the lock. *)
+let put failure c item (node : 'a sender Waiters.node) =
   Mutex.lock c.lock;
   if c.closed then (
     Mutex.unlock c.lock;
     `Closed)
   else if Ring.length c.items = Ring.capacity c.items then (
-    Waiters.add c.senders node;
+    (match node with
+    | Node { value = sender; _ } ->
+        sender.state <- Waiting;
+        Waiters.add c.senders node
+    | Nil -> ());
     Mutex.unlock c.lock;
     `Full)
   else (
     Ring.push c.items item;
     let notified = notify_next_receiver c in
     Mutex.unlock c.lock;
-    wake_receiver notified;
+    wake_receiver failure notified;
     `Sent)
 
-let try_send c x = put c (Some x) Waiters.nil
+let try_send c x =
+  let failure = Executor.failure () in
+  let result = put failure c (Some x) Waiters.nil in
+  Executor.raise_if_no_round failure;
+  result
 
 let send_result state otherwise =
   match state with
   | Sent -> Ok ()
   | Refused -> Error Closed
-  | Waiting | Withdrawn -> Error otherwise
+  | New | Waiting | Withdrawn -> Error otherwise
 
 (* The result of a sender that stops waiting because of [reason]. *)
 let withdraw c (sender : 'a sender) node reason =
@@ -185,94 +218,94 @@ let withdraw c (sender : 'a sender) node reason =
   (* Otherwise the sender was accepted or refused, and has not been woken yet. *)
   send_result sender.state reason
 
-let wait_to_send c domain item =
+let wait_to_send failure c domain item =
   let p, u = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
-  let rec sender : _ sender = { state = Waiting; item; domain; wake; exit_hook }
+  let resolve result = if Lwt.is_sleeping p then Lwt.wakeup_later_result u result in
+  let rec sender : _ sender = { state = New; item; domain; wake; exit_hook }
   and wake = function
     | Executor.Run ->
-        Executor.Exit_hook.unregister sender.exit_hook;
-        Lwt.wakeup_later_result u (send_result sender.state Closed)
+        resolve (send_result sender.state Closed);
+        Executor.Exit_hook.unregister sender.exit_hook
     | Cancel -> ()
   in
   let node = Waiters.node sender in
-  match put c item node with
-  | `Sent -> Lwt.return_unit
-  | `Closed -> Lwt.fail Closed
-  | `Full ->
-      Executor.Exit_hook.register sender.exit_hook (fun terminated ->
-          Lwt.wakeup_later_result u (withdraw c sender node terminated));
-      Lwt.catch
-        (fun () -> p)
-        (function
-          | Lwt.Canceled ->
-              (* An element that is in the channel cannot be withdrawn: then the promise is
-                 fulfilled. *)
-              Lwt.of_result (withdraw c sender node Lwt.Canceled)
-          | e -> Lwt.fail e)
+  let withdraw reason = withdraw c sender node reason in
+  let forget reason = ignore (withdraw reason : (unit, exn) result) in
+  Executor.Exit_hook.register sender.exit_hook (fun terminated ->
+      resolve (withdraw terminated));
+  match
+    match put failure c item node with
+    | `Sent -> Lwt.return_unit
+    | `Closed -> Lwt.fail Closed
+    | `Full ->
+        Lwt.catch
+          (fun () -> p)
+          (function
+            | Lwt.Canceled ->
+                (* An element that is in the channel cannot be withdrawn: then the promise is
+                   fulfilled. *)
+                Lwt.of_result
+                  (Uninterrupted.get (Executor.failure ()) withdraw Lwt.Canceled)
+            | e -> Lwt.fail e)
+  with
+  | sent ->
+      if not (Lwt.is_sleeping sent) then Executor.Exit_hook.unregister sender.exit_hook;
+      sent
+  | exception e ->
+      (* Nobody knows of the sender. It may have been in no queue yet. *)
+      let bt = Printexc.get_raw_backtrace () in
+      Uninterrupted.run failure forget e;
+      Printexc.raise_with_backtrace e bt
 
 let send c x =
   let domain = Executor.current () in
-  let item = Some x in
-  match put c item Waiters.nil with
+  let item = Some x and failure = Executor.failure () in
+  match put failure c item Waiters.nil with
   | `Sent -> Lwt.return_unit
   | `Closed -> Lwt.fail Closed
-  | `Full -> wait_to_send c domain item
+  | `Full -> wait_to_send failure c domain item
 
 (* ---- receiving *)
 
 type 'a taken = Item of 'a option | Nothing | End
 
-(* If there is no element, [node] is added to the receivers that wait. *)
-let take c node =
+(* If there is no element, [node] is added to the receivers that wait, unless there will be none. Nothing
+   interrupts it once it has the lock, until it returns. *)
+let take failure c (node : 'a receiver Waiters.node) =
   Mutex.lock c.lock;
   if Ring.length c.items > c.reserved then (
     let item = Ring.pop c.items in
     let accepted = accept_next_sender c in
     Mutex.unlock c.lock;
-    wake_sender accepted;
-    Item item)
-  else if is_exhausted c then (
-    Mutex.unlock c.lock;
-    End)
+    wake_sender failure accepted;
+    item)
   else (
-    Waiters.add c.receivers node;
+    (match node with
+    | Node { value = receiver; _ } ->
+        if is_exhausted c then receiver.state <- Exhausted
+        else (
+          receiver.state <- Waiting;
+          Waiters.add c.receivers node)
+    | Nil -> ());
     Mutex.unlock c.lock;
-    Nothing)
+    None)
+
+let received = function Some x -> `Received x | None -> `Empty
 
 let try_recv c =
-  match take c Waiters.nil with
-  | Item (Some x) -> `Received x
-  | Item None | Nothing -> `Empty
-  | End -> `Closed
-
-(* The job of a receiver that was notified, in the loop of its domain. *)
-let finish_receiver c (receiver : 'a receiver) =
-  Mutex.lock c.lock;
-  match receiver.state with
-  | Notified ->
-      receiver.state <- Done;
-      c.reserved <- c.reserved - 1;
-      let item = Ring.pop c.items in
-      let accepted = accept_next_sender c in
-      let notified = notify_next_receiver c in
+  let failure = Executor.failure () in
+  match take failure c Waiters.nil with
+  | Some _ as item -> Uninterrupted.get failure received item
+  | None ->
+      Mutex.lock c.lock;
       let is_exhausted = is_exhausted c in
       Mutex.unlock c.lock;
-      wake_sender accepted;
-      wake_receiver notified;
-      if is_exhausted then end_receivers c;
-      Executor.Exit_hook.unregister receiver.exit_hook;
-      Lwt.wakeup_later receiver.resolver item
-  | Exhausted ->
-      Mutex.unlock c.lock;
-      Executor.Exit_hook.unregister receiver.exit_hook;
-      Lwt.wakeup_later receiver.resolver None
-  | Waiting | Done ->
-      (* [Done]: it was cancelled after it had been notified. *)
-      Mutex.unlock c.lock
+      if is_exhausted then `Closed else `Empty
 
-(* The receiver is cancelled, or its domain terminates. *)
-let abandon c (receiver : 'a receiver) node =
+(* A step of [Uninterrupted.run]. *)
+let abandon_once c (receiver : 'a receiver) =
   Executor.Exit_hook.unregister receiver.exit_hook;
+  let failure = Executor.failure () in
   Mutex.lock c.lock;
   match receiver.state with
   | Notified ->
@@ -281,34 +314,87 @@ let abandon c (receiver : 'a receiver) node =
       c.reserved <- c.reserved - 1;
       let notified = notify_next_receiver c in
       Mutex.unlock c.lock;
-      wake_receiver notified
+      wake_receiver failure notified
   | Waiting ->
-      Waiters.remove c.receivers node;
+      Waiters.remove c.receivers receiver.node;
       receiver.state <- Done;
       Mutex.unlock c.lock
-  | Exhausted | Done -> Mutex.unlock c.lock
+  | New | Received | Exhausted | Done -> Mutex.unlock c.lock
 
-let wait_to_receive c domain =
-  let p, resolver = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
-  let rec receiver : _ receiver = { state = Waiting; resolver; domain; wake; exit_hook }
+(* The receiver is cancelled, or its domain terminates. *)
+let abandon c receiver =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) abandon_once c receiver)
+
+(* Takes the element that is reserved for a receiver. *)
+let take_reserved failure c (receiver : 'a receiver) =
+  Mutex.lock c.lock;
+  match receiver.state with
+  | Notified ->
+      receiver.state <- Received;
+      c.reserved <- c.reserved - 1;
+      receiver.item <- Ring.pop c.items;
+      let accepted = accept_next_sender c in
+      let notified = notify_next_receiver c in
+      let is_exhausted = is_exhausted c in
+      Mutex.unlock c.lock;
+      wake_sender failure accepted;
+      wake_receiver failure notified;
+      if is_exhausted then Uninterrupted.run2 failure end_receivers failure c
+  | New | Waiting | Received | Exhausted | Done -> Mutex.unlock c.lock
+
+(* The job of a receiver that was notified, in the loop of its domain. *)
+let finish_receiver c (receiver : 'a receiver) =
+  (* If it was cancelled, an exception may have kept it from being abandoned. *)
+  if not (Lwt.is_sleeping receiver.promise) then abandon c receiver;
+  take_reserved (Executor.failure ()) c receiver;
+  match receiver.state with
+  | Received | Exhausted ->
+      if Lwt.is_sleeping receiver.promise then
+        Lwt.wakeup_later receiver.resolver receiver.item;
+      Executor.Exit_hook.unregister receiver.exit_hook;
+      receiver.state <- Done
+  | New | Waiting | Notified | Done ->
+      (* [Done]: it was cancelled after it had been notified. *)
+      ()
+
+let wait_to_receive failure c domain =
+  let promise, resolver = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
+  let rec receiver : _ receiver =
+    {
+      state = New;
+      item = None;
+      node = Waiters.nil;
+      promise;
+      resolver;
+      domain;
+      wake;
+      exit_hook;
+    }
   and wake = function Executor.Run -> finish_receiver c receiver | Cancel -> () in
-  let node = Waiters.node receiver in
-  match take c node with
-  | Item item -> Lwt.return item
-  | End -> Lwt.return_none
-  | Nothing ->
-      Executor.Exit_hook.register receiver.exit_hook (fun terminated ->
-          abandon c receiver node;
-          Lwt.wakeup_later_exn resolver terminated);
-      Lwt.on_cancel p (fun () -> abandon c receiver node);
-      p
+  receiver.node <- Waiters.node receiver;
+  Lwt.on_cancel promise (fun () -> abandon c receiver);
+  Executor.Exit_hook.register receiver.exit_hook (fun terminated ->
+      abandon c receiver;
+      if Lwt.is_sleeping promise then Lwt.wakeup_later_exn resolver terminated);
+  match take failure c receiver.node with
+  | Some _ as item ->
+      Executor.Exit_hook.unregister exit_hook;
+      Uninterrupted.get failure Lwt.return item
+  | None ->
+      if receiver.state = Exhausted then (
+        Executor.Exit_hook.unregister exit_hook;
+        Lwt.return_none)
+      else promise
+  | exception e ->
+      (* It is in no queue. *)
+      Executor.Exit_hook.unregister exit_hook;
+      raise e
 
 let recv c =
-  let domain = Executor.current () in
-  match take c Waiters.nil with
-  | Item item -> Lwt.return item
-  | End -> Lwt.return_none
-  | Nothing -> wait_to_receive c domain
+  let domain = Executor.current () and failure = Executor.failure () in
+  match take failure c Waiters.nil with
+  | Some _ as item -> Uninterrupted.get failure Lwt.return item
+  | None -> wait_to_receive failure c domain
 
 (* Receiving an element that is in the channel does not yield to the loop. *)
 let elements_per_yield = 32

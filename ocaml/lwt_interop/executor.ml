@@ -18,8 +18,7 @@ type t = {
   calls : Primitives.Resolver.t Slot_table.t;
   (* By the waits' keys. *)
   waits : wait Slot_table.t;
-  (* Jobs taken out of the mailbox that have not run. *)
-  mutable jobs : job list;
+  jobs : job Mpsc.reader;
   (* Rust fills one batch while the loop carries out the other. *)
   even : Primitives.Batch.t;
   odd : Primitives.Batch.t;
@@ -28,9 +27,14 @@ type t = {
   mutable entries : int;
   mutable next_entry : int;
   exit_hooks : Exit_hooks.t;
-  mutable failure : (exn * Printexc.raw_backtrace) option;
-  (* Undoes [join_loop]. *)
-  mutable leave_loop : unit -> unit;
+  (* Of this round. A job or callback that raises does not keep the others from running: the first
+     exception is raised at the end of the round. *)
+  failure : Uninterrupted.failure;
+  (* From the moment in which OCaml and Rust both have the executor until it terminates. What
+     [join_loop] has added to the loop does nothing before and after. *)
+  mutable is_open : bool;
+  (* Undo [join_loop]. *)
+  mutable leave_loop : (unit -> unit) list;
 }
 
 type state = Absent | Running of t | Terminated of int
@@ -43,100 +47,124 @@ let key : state ref Dlwt_rt.eager_key = Dlwt_rt.eager_key (fun () -> ref Absent)
    the wait long before. [Lwt.protected] makes a promise that leaves nothing behind when it is
    cancelled. *)
 let report t wait p =
-  let resolve is_value outcome =
-    ignore (Slot_table.take t.waits wait : wait);
-    Primitives.resolve_wait wait is_value outcome
-  in
-  let fulfilled v = resolve true v and rejected e = resolve false (Obj.repr e) in
   match Lwt.state p with
-  | Lwt.Return v -> fulfilled v
-  | Lwt.Fail e -> rejected e
+  | Lwt.Return v -> Primitives.resolve_wait wait true v
+  | Lwt.Fail e -> Primitives.resolve_wait wait false (Obj.repr e)
   | Lwt.Sleep -> (
       match Lwt.protected p with
-      | exception e ->
+      | exception (Invalid_argument _ as e) ->
           (* [p] belongs to another domain, and refuses callbacks. *)
-          rejected e
+          Primitives.resolve_wait wait false (Obj.repr e)
       | protected ->
-          Slot_table.set t.waits wait (Wait protected);
-          Lwt.on_any protected fulfilled rejected)
+          let reported = Wait protected in
+          Slot_table.set t.waits wait reported;
+          (* If an exception arrives from now on, [report] is called again, or the wait is given up;
+             then these callbacks must not resolve it. *)
+          let resolve is_value outcome =
+            if Slot_table.get t.waits wait == reported then (
+              Slot_table.clear t.waits wait;
+              Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
+          in
+          (* No partial application: OCaml polls when it calls one. *)
+          Lwt.on_any protected
+            (fun v -> resolve true v)
+            (fun e -> resolve false (Obj.repr e)))
 
 let forget_wait t wait =
-  (match Slot_table.take t.waits wait with
+  (match Slot_table.get t.waits wait with
   | No_wait -> ()
   | Wait protected -> Lwt.cancel protected);
+  Slot_table.clear t.waits wait;
   Primitives.release_wait wait
 
 (* ---- the loop *)
 
-(* The key is released last: a signal handler that runs before may cancel the promise, and must not
-   find another call under its key. *)
-let resolve t call how content =
-  let resolver = Slot_table.take t.calls call in
-  if Primitives.Resolver.is_none resolver then
-    (* The promise has been cancelled. *)
-    Primitives.release_call call
-  else
-    match how resolver content with
-    | () -> Primitives.release_call call
-    | exception e ->
-        let bt = Printexc.get_raw_backtrace () in
-        Primitives.release_call call;
-        Printexc.raise_with_backtrace e bt
+(* Exceptions may arrive at any point. What a batch or the mailbox hands over is therefore taken by
+   code that neither allocates nor polls, and handled by steps that are called again until they
+   return: see [Uninterrupted]. Each continues where it was interrupted. *)
 
-let perform t i =
-  let batch = if t.is_odd then t.odd else t.even in
-  let key = Primitives.Batch.key batch i and kind = Primitives.Batch.kind batch i in
-  let content = Primitives.Batch.take batch i in
+(* [how] does nothing if the promise is resolved: if this is called again because one of the promise's
+   callbacks raised. The key is released last: a signal handler that runs before may cancel the
+   promise, and must not find another call under its key. *)
+let resolve t call how content =
+  let resolver = Slot_table.get t.calls call in
+  (* Otherwise the promise has been cancelled. *)
+  if not (Primitives.Resolver.is_none resolver) then how resolver content;
+  Slot_table.clear t.calls call;
+  Primitives.release_call call
+
+(* The call of an OCaml function for Rust. *)
+type application = {
+  wait : int;
+  content : Obj.t;
+  mutable is_started : bool;
+  mutable promise : Obj.t Lwt.t option;
+  (* Why there is no promise. *)
+  mutable raised : exn;
+  mutable is_attached : bool;
+}
+
+let apply t a =
+  if not a.is_started then (
+    a.is_started <- true;
+    try a.promise <- Some (Primitives.Batch.application a.content ())
+    with e -> a.raised <- e);
+  match a.promise with
+  | None -> Primitives.resolve_wait a.wait false (Obj.repr a.raised)
+  | Some p ->
+      if Lwt.is_sleeping p && not a.is_attached then (
+        Primitives.attach_wait a.wait p;
+        a.is_attached <- true);
+      report t a.wait p
+
+let perform_once t key (kind : Primitives.Batch.kind) content =
   match kind with
   | Fulfill -> resolve t key Primitives.Resolver.fulfill content
   | Reject -> resolve t key Primitives.Resolver.reject (Obj.obj content : exn)
   | Apply ->
-      let p = try Primitives.Batch.application content () with e -> Lwt.fail e in
-      if Lwt.is_sleeping p then Primitives.attach_wait key p;
-      report t key p
+      let a =
+        {
+          wait = key;
+          content;
+          is_started = false;
+          promise = None;
+          raised = Not_found;
+          is_attached = false;
+        }
+      in
+      Uninterrupted.run t.failure (apply t) a
   | Cancel -> (
       (* Raised if the promise belongs to another domain, which alone may cancel it. *)
       try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ())
   | Forget -> forget_wait t key
 
-(* A job or callback that raises does not keep the others from running. The first exception is
-   raised at the end of the round. *)
-let record_failure t e =
-  let bt = Printexc.get_raw_backtrace () in
-  if Option.is_none t.failure then t.failure <- Some (e, bt)
+(* [Uninterrupted.run] for the arguments of [perform_once]. *)
+let rec perform t attempts key kind content =
+  try perform_once t key kind content
+  with e ->
+    if Uninterrupted.again t.failure e attempts then
+      Sys.opaque_identity (perform t (attempts - 1) key kind content)
 
-let raise_failure t =
-  match t.failure with
-  | None -> ()
-  | Some (e, bt) ->
-      t.failure <- None;
-      Printexc.raise_with_backtrace e bt
-
-let has_jobs t =
-  match t.jobs with [] -> not (Mpsc.is_empty t.handle.mailbox) | _ :: _ -> true
+let has_jobs t = not (Mpsc.is_empty t.jobs)
 
 (* The [n]-th job of this round, and those after it. *)
 let rec run_jobs t n =
-  match t.jobs with
-  | job :: rest ->
-      t.jobs <- rest;
-      (try job Run with e -> record_failure t e);
+  match Mpsc.take t.jobs with
+  | Nothing -> ()
+  | Item { value = job; _ } ->
+      Primitives.record_received ();
+      Uninterrupted.run t.failure job Run;
       if Primitives.consume_budget () && n < Primitives.jobs_per_round then
         run_jobs t (n + 1)
-  | [] -> (
-      match Mpsc.take_all t.handle.mailbox with
-      | [] -> ()
-      | jobs ->
-          t.jobs <- jobs;
-          Primitives.record_received (List.length jobs);
-          run_jobs t n)
 
 let has_entries t = t.next_entry < t.entries
 
 let perform_entry t =
-  let i = t.next_entry in
+  let i = t.next_entry and batch = if t.is_odd then t.odd else t.even in
+  let key = Primitives.Batch.key batch i and kind = Primitives.Batch.kind batch i in
+  let content = Primitives.Batch.take batch i in
   t.next_entry <- i + 1;
-  try perform t i with e -> record_failure t e
+  perform t Uninterrupted.attempts key kind content
 
 let rec perform_entries t =
   if has_entries t then (
@@ -155,10 +183,10 @@ let tick t =
 
 (* A round of each kind of work. *)
 let round t =
-  if has_jobs t then run_jobs t 1;
+  run_jobs t 1;
   if not (has_entries t) then tick t;
   perform_entries t;
-  raise_failure t
+  Uninterrupted.raise_any t.failure
 
 (* While budget is left, a call that follows from the outcome of another one does not have to wait
    for an iteration of the Lwt loop. *)
@@ -167,12 +195,15 @@ let rec drain t =
   if Primitives.should_continue (has_jobs t || has_entries t) then drain t
 
 let after_wait t () =
-  Primitives.refill_budget ();
-  drain t
+  if t.is_open then (
+    Primitives.refill_budget ();
+    drain t)
 
 let before_wait t () =
+  (* Of callbacks and functions that have run since the last round. *)
+  Uninterrupted.raise_any t.failure;
   (* The order matters: [park] notices a job that is posted after [has_jobs] has found none. *)
-  if has_jobs t || has_entries t || not (Primitives.park ()) then (
+  if t.is_open && (has_jobs t || has_entries t || not (Primitives.park ())) then (
     if not (Primitives.budget_is_exhausted ()) then drain t;
     (* Lwt does not sleep while there is a paused promise. *)
     ignore (Lwt.pause () : unit Lwt.t))
@@ -182,92 +213,125 @@ let before_wait t () =
 (* Promises that are pending when the domain terminates are rejected with [Domain_terminated]. If no
    code handles that exception, it is not an error to report: the domain has terminated on
    purpose. *)
-let expecting_termination f =
-  let own = Dlwt.async_exception_hook () in
+let expecting_termination own =
   let others =
     match own with Some hook -> hook | None -> fun e -> !Lwt.async_exception_hook e
   in
-  Dlwt.set_async_exception_hook
-    (Some (function Errors.Domain_terminated _ -> () | e -> others e));
-  Fun.protect f ~finally:(fun () -> Dlwt.set_async_exception_hook own)
+  Some (function Errors.Domain_terminated _ -> () | e -> others e)
 
-let terminate t state () =
+(* The function is removed first: it need not stand being called twice. *)
+let rec leave_loop t =
+  match t.leave_loop with
+  | [] -> ()
+  | leave :: others ->
+      t.leave_loop <- others;
+      leave ();
+      leave_loop t
+
+(* A producer on another domain, which is not being executed at the moment, can keep the queue from
+   being drained. It posted its job before the queue was closed. *)
+let rec cancel_jobs t =
+  match Mpsc.take t.jobs with
+  | Item { value = job; _ } ->
+      Uninterrupted.run t.failure job Cancel;
+      cancel_jobs t
+  | Nothing ->
+      if not (Mpsc.is_drained t.jobs) then (
+        Unix.sleepf 1e-5;
+        cancel_jobs t)
+
+(* A step of [Uninterrupted.run]. *)
+let terminate_once t state =
   let terminated = Errors.Domain_terminated t.handle.id in
   state := Terminated t.handle.id;
-  let jobs = t.jobs @ Mpsc.close t.handle.mailbox in
-  t.jobs <- [];
-  let quietly f x = try f x with _ -> () in
-  t.leave_loop ();
+  Mpsc.close t.jobs;
+  leave_loop t;
   Primitives.executor_close ();
   (* [executor_close] has no effect on a thread that does not own the executor: a domain terminates
      on its first thread, and its loop may have run on another one. *)
   Primitives.close_handle t.handle.raw;
-  expecting_termination (fun () ->
-      List.iter (fun job -> quietly job Cancel) jobs;
-      Exit_hooks.drain (fun run -> quietly run terminated) t.exit_hooks;
-      let reject r =
-        if not (Primitives.Resolver.is_none r) then
-          Primitives.Resolver.reject r terminated
-      in
-      (* If a task has called [exit], the tick that polled it resumes afterwards, and may hand over
-         outcomes of these calls. It finds no resolvers then. *)
-      Slot_table.drain (quietly reject) t.calls)
+  let hook = Dlwt.async_exception_hook () in
+  Dlwt.set_async_exception_hook (expecting_termination hook);
+  cancel_jobs t;
+  Exit_hooks.drain (fun run -> Uninterrupted.run t.failure run terminated) t.exit_hooks;
+  let reject resolver =
+    if not (Primitives.Resolver.is_none resolver) then
+      Primitives.Resolver.reject resolver terminated
+  in
+  (* If a task has called [exit], the tick that polled it resumes afterwards, and may hand over
+     outcomes of these calls. It finds no resolvers then. *)
+  Slot_table.drain (Uninterrupted.run t.failure reject) t.calls;
+  Dlwt.set_async_exception_hook hook;
+  t.is_open <- false
+
+(* It does nothing for an executor that was never opened, or is terminated again. *)
+let terminate t state =
+  let step t state = if t.is_open then terminate_once t state in
+  Sys.opaque_identity (Uninterrupted.run2_and_raise t.failure step t state)
 
 let join_loop t state =
-  let undo_later f =
-    let earlier = t.leave_loop in
-    t.leave_loop <-
-      (fun () ->
-        f ();
-        earlier ())
-  in
-  let event =
+  let undo_later f = t.leave_loop <- f :: t.leave_loop in
+  (* The descriptor is closed soon if an exception arrives, and no event may be left for it. *)
+  let event = ref Lwt_engine.fake_event in
+  undo_later (fun () ->
+      if !event != Lwt_engine.fake_event then Lwt_engine.stop_event !event);
+  event :=
     Lwt_engine.on_readable t.wake_fd (fun event ->
-        if not (Primitives.clear_notification ()) then Lwt_engine.stop_event event)
-  in
-  undo_later (fun () -> Lwt_engine.stop_event event);
+        if not (t.is_open && Primitives.clear_notification ()) then
+          Lwt_engine.stop_event event);
   let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
   let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
-  Dlwt_rt.at_domain_exit ~priority:30 (terminate t state)
+  Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t state)
 
 let attach state =
   let id = (Domain.self () :> int) in
   let even = Primitives.Batch.create () and odd = Primitives.Batch.create () in
+  let mailbox, jobs = Mpsc.create () in
+  let failure = Uninterrupted.failure () in
+  let opened raw wake_fd =
+    let t =
+      {
+        wake_fd;
+        handle = Primitives.identified { raw; id; mailbox };
+        thread = Thread.id (Thread.self ());
+        calls = Slot_table.create Primitives.Resolver.none;
+        waits = Slot_table.create No_wait;
+        jobs;
+        even;
+        odd;
+        is_odd = false;
+        entries = 0;
+        next_entry = 0;
+        exit_hooks = Exit_hooks.create ();
+        failure;
+        is_open = false;
+        leave_loop = [];
+      }
+    in
+    let running = Running t in
+    match join_loop t state with
+    | () ->
+        t.is_open <- true;
+        state := running;
+        t
+    | exception e ->
+        let bt = Printexc.get_raw_backtrace () in
+        Uninterrupted.run failure leave_loop t;
+        Printexc.raise_with_backtrace e bt
+  in
   match Primitives.executor_open id even odd with
   | Error why ->
       failwith
         (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
-  | Ok (raw, wake_fd) ->
-      let t =
-        {
-          wake_fd;
-          handle = Primitives.identified { raw; id; mailbox = Mpsc.create () };
-          thread = Thread.id (Thread.self ());
-          calls = Slot_table.create Primitives.Resolver.none;
-          waits = Slot_table.create No_wait;
-          jobs = [];
-          even;
-          odd;
-          is_odd = false;
-          entries = 0;
-          next_entry = 0;
-          exit_hooks = Exit_hooks.create ();
-          failure = None;
-          leave_loop = ignore;
-        }
-      in
-      state := Running t;
-      (try join_loop t state
-       with e ->
-         (* No other code refers to this executor yet, so the next call can start afresh. *)
-         let bt = Printexc.get_raw_backtrace () in
-         t.leave_loop ();
-         Primitives.executor_close ();
-         state := Absent;
-         Printexc.raise_with_backtrace e bt);
-      t
+  | Ok (raw, wake_fd) -> (
+      try opened raw (Primitives.file_descr wake_fd)
+      with e ->
+        (* Rust has an executor that OCaml does not know. The next call starts afresh. *)
+        let bt = Printexc.get_raw_backtrace () in
+        Uninterrupted.run failure Primitives.executor_close ();
+        Printexc.raise_with_backtrace e bt)
 
 let wrong_thread state =
   let id = (Domain.self () :> int) and me = Thread.id (Thread.self ()) in
@@ -311,19 +375,49 @@ let post handle job =
 let own_executor () =
   match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor ()
 
+(* Of domains without a loop. *)
+let no_round = Uninterrupted.failure ()
+
+let find_failure () =
+  match !(Dlwt_rt.get_eager key) with
+  | Running t -> t.failure
+  | Absent | Terminated _ -> no_round
+
+let rec surely_find_failure attempts =
+  try find_failure ()
+  with e ->
+    if Uninterrupted.again no_round e attempts then
+      Sys.opaque_identity (surely_find_failure (attempts - 1))
+    else no_round
+
+(* In the development profile, a look at domain-local state may be interrupted. *)
+let failure () =
+  let failure = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts) in
+  Uninterrupted.move no_round failure;
+  failure
+
+let raise_if_no_round failure =
+  if failure == no_round then Uninterrupted.raise_any failure
+
 module Exit_hook = struct
   type t = Exit_hooks.hook
 
   let create () = Exit_hooks.hook ()
   let register hook f = Exit_hooks.add (own_executor ()).exit_hooks hook f
-  let unregister hook = Exit_hooks.remove hook
+
+  (* No tail call, so that nothing interrupts its caller: see [Uninterrupted]. *)
+  let unregister hook = Sys.opaque_identity (Exit_hooks.remove hook)
 end
 
 (* ---- functions that Rust calls *)
 
-let cancel_call call =
+(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. *)
+let cancel_call_once call =
   ignore (Slot_table.take (own_executor ()).calls call : Primitives.Resolver.t);
   Primitives.cancel_call call
+
+let cancel_call call =
+  Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)
 
 (* The promise of a call that is pending. Rust calls this on the thread that owns the executor. *)
 let pending call =
@@ -339,9 +433,14 @@ let wait p wait_key =
   match Lwt.state p with
   | Lwt.Return v -> Value v
   | Lwt.Fail e -> Exception e
-  | Lwt.Sleep ->
-      report (executor ()) wait_key p;
-      Pending
+  | Lwt.Sleep -> (
+      let t = executor () in
+      match report t wait_key p with
+      | () -> Pending
+      | exception e ->
+          (* Rust takes it as the outcome, and uses the key again. *)
+          Slot_table.clear t.waits wait_key;
+          raise e)
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
@@ -378,6 +477,6 @@ let () =
         hook :=
           Some
             (Lwt_main.Enter_iter_hooks.add_first (fun () ->
-                 Option.iter Lwt_main.Enter_iter_hooks.remove !hook;
-                 start ()))
+                 start ();
+                 Option.iter Lwt_main.Enter_iter_hooks.remove !hook))
       else start ())

@@ -7,7 +7,8 @@
         Lwt_main.run
           (let finished, resolver = Lwt.wait () in
            let job = function
-             | Executor.Run -> Lwt.wakeup_later resolver ()
+             | Executor.Run ->
+                 if Lwt.is_sleeping finished then Lwt.wakeup_later resolver ()
              | Executor.Cancel -> ()
            in
            assert (Executor.post (Executor.current ()) job);
@@ -23,7 +24,10 @@ type fate =
   | Cancel  (** The job does not run, because the domain terminates. *)
 
 type job = fate -> unit
-(** Work for a domain. Once it is posted it is called exactly once. It must not raise. *)
+(** Work for a domain. Once it is posted it is called, and called again after each
+    exception until it returns: see {!Uninterrupted}. So it continues where an exception
+    from a signal handler, for example, has interrupted it, and calls functions of the
+    user's only once. *)
 
 type handle = { raw : Primitives.handle; id : int; mailbox : job Mpsc.t }
 (** A domain, as other domains refer to it. Handles compare and hash by [id]: see
@@ -38,7 +42,17 @@ val current : unit -> handle
 
 val post : handle -> job -> bool
 (** [post handle job] sends [job] to the domain. It is [false] if the domain has
-    terminated; then [job] is never called. Any thread of any domain may call it. *)
+    terminated; then [job] is never called. If it raises, because a signal handler or
+    finaliser did, [job] has not been posted. Any thread of any domain may call it. *)
+
+val failure : unit -> Uninterrupted.failure
+(** [failure ()] is the failure that the calling domain's loop raises before it sleeps
+    next: for steps after which it is too late to raise. Domains without a loop share one.
+    Nothing interrupts [failure ()]: what arrives goes into the failure. *)
+
+val raise_if_no_round : Uninterrupted.failure -> unit
+(** [raise_if_no_round failure] raises the exception in [failure], if it has one, unless a
+    loop does. *)
 
 (** {1 Termination} *)
 
@@ -57,5 +71,5 @@ module Exit_hook : sig
 
   val unregister : t -> unit
   (** [unregister hook] removes [hook], on the domain that registered it. Does nothing if
-      it is not registered. *)
+      it is not registered. It neither allocates nor polls. *)
 end

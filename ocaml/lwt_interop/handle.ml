@@ -7,9 +7,30 @@ let compare (t : t) (other : t) = Int.compare t.id other.id
 let hash (t : t) = Hashtbl.hash t
 let is_alive (t : t) = not (Mpsc.is_closed t.mailbox)
 
+type turn = {
+  f : unit -> unit;
+  mutable is_started : bool;
+  (* What [f] has raised, until it is reported. *)
+  mutable raised : exn option;
+}
+
+let start turn =
+  turn.is_started <- true;
+  try turn.f () with e -> turn.raised <- Some e
+
+(* The job may be called again after an exception that [f] did not raise. *)
 let post t f =
+  let turn = { f; is_started = false; raised = None } in
   Executor.post t (function
-    | Run -> ( try f () with e -> Lwt.async (fun () -> Lwt.fail e))
+    | Run -> (
+        if not turn.is_started then start turn;
+        match turn.raised with
+        | None -> ()
+        | Some e ->
+            let report () = Lwt.fail e in
+            (* First, because the hook of such exceptions may raise. *)
+            turn.raised <- None;
+            Lwt.async report)
     | Cancel -> ())
 
 let spawn t f = Remote.spawn t f

@@ -23,43 +23,63 @@ let new_service load =
   { load; pending = Hashtbl.create 16; next_number = 0; draining = false; stopped; stop }
 
 let stop s = if Lwt.is_sleeping s.stopped then Lwt.wakeup_later s.stop ()
-let stop_if_drained s () = if s.draining && Atomic.get s.load = 0 then stop s
+let stop_if_drained s = if s.draining && Atomic.get s.load = 0 then stop s
 
-let drain s () =
+let drain s =
   s.draining <- true;
-  stop_if_drained s ()
+  stop_if_drained s
 
-let finish s =
-  Atomic.decr s.load;
-  stop_if_drained s ()
+(* Has the loop of a domain call [f x], a step of [Uninterrupted.run]. *)
+let post handle f x =
+  let job = function Executor.Run -> f x | Cancel -> () in
+  ignore (Executor.post (handle : Handle.t :> Executor.handle) job : bool)
+
+(* A function that was counted in [load]. It is uncounted once, whatever exceptions arrive. *)
+type turn = {
+  mutable is_counted : bool;
+  (* Its key in [pending], or -1. *)
+  mutable number : int;
+}
+
+let uncount s turn =
+  if turn.is_counted then (
+    turn.is_counted <- false;
+    Atomic.decr s.load)
+
+(* A step of [Uninterrupted.run]. *)
+let finish s turn =
+  uncount s turn;
+  stop_if_drained s;
+  Hashtbl.remove s.pending turn.number
+
+let surely_finish s turn =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) finish s turn)
 
 (* Only a pending function needs an entry: [cancel_all] is a job of this domain's loop, so it never
    runs while a function is on the stack. *)
-let wait_for s p =
-  let number = s.next_number in
-  s.next_number <- number + 1;
-  Hashtbl.add s.pending number (fun () -> Lwt.cancel p);
-  let finish () =
-    Hashtbl.remove s.pending number;
-    finish s
-  in
-  match Lwt.on_any p (fun _ -> finish ()) (fun _ -> finish ()) with
-  | () -> p
+let wait_for s turn p =
+  turn.number <- s.next_number;
+  s.next_number <- turn.number + 1;
+  Hashtbl.add s.pending turn.number (fun () -> Lwt.cancel p);
+  (* It raises if [p] belongs to another domain, and refuses callbacks. *)
+  Lwt.on_any p (fun _ -> surely_finish s turn) (fun _ -> surely_finish s turn)
+
+(* No tail call, so that nothing interrupts it outside of the handler: see [Uninterrupted]. *)
+let serve s turn f =
+  match
+    let p = f () in
+    if Lwt.is_sleeping p then wait_for s turn p else surely_finish s turn;
+    p
+  with
+  | p -> p
   | exception e ->
-      (* [p] belongs to another domain, and refuses callbacks. *)
-      finish ();
-      Lwt.fail e
+      surely_finish s turn;
+      Sys.opaque_identity (Lwt.fail e)
 
-let serve s f () =
-  let p = try f () with e -> Lwt.fail e in
-  if Lwt.is_sleeping p then wait_for s p
-  else (
-    finish s;
-    p)
-
-(* Functions that are still pending after [grace] seconds are abandoned: their domain terminates. *)
-let cancel_all s grace () =
-  drain s ();
+(* Functions that are still pending after [grace] seconds are abandoned: their domain terminates. A step
+   of [Uninterrupted.run]. *)
+let cancel_all s grace =
+  drain s;
   let cancels = Hashtbl.fold (fun _ cancel all -> cancel :: all) s.pending [] in
   List.iter (fun cancel -> try cancel () with _ -> ()) cancels;
   if Lwt.is_sleeping s.stopped then
@@ -95,9 +115,10 @@ module Once = struct
 
   let create () = { mutex = Mutex.create (); filled = Condition.create (); value = None }
 
+  (* May be called again: the first value counts. *)
   let fill t v =
     Mutex.protect t.mutex (fun () ->
-        t.value <- Some v;
+        if Option.is_none t.value then t.value <- Some v;
         Condition.signal t.filled)
 
   let wait t =
@@ -116,48 +137,110 @@ end
 let last = 1000
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 
-let start minor_heap =
+(* The start of a domain, as its creator sees it. *)
+type start = {
+  spawned : unit Domain.t;
+  (* Whether the domain may serve. It waits for that, because an exception may keep its creator from
+     knowing it. *)
+  permit : bool Once.t;
+  report : (Handle.t * service, exn) result Once.t;
+  start_load : int Atomic.t;
+  start_terminated : unit Lwt.t;
+  keep : worker -> unit;
+  mutable error : exn option;
+}
+
+let refuse_start permit = Once.fill permit false
+
+(* A step of [Uninterrupted.run]. *)
+let finish_start s =
+  Once.fill s.permit true;
+  match Once.wait s.report with
+  | Ok (handle, service) ->
+      s.keep
+        {
+          domain = s.spawned;
+          handle;
+          load = s.start_load;
+          service;
+          terminated = s.start_terminated;
+        }
+  | Error e -> s.error <- Some e
+
+(* Starts a domain, and calls the step [keep worker] when it runs. An exception that arrives once the
+   domain may serve does not leave [start]: no one could terminate that domain. The loop raises it. *)
+let start minor_heap keep =
   let creator = Handle.current () in
+  let failure = Executor.failure () in
   let terminated, resolver = Lwt.wait () in
   let load = Atomic.make_contended 0 in
-  let started = Once.create () in
+  let permit = Once.create () and report = Once.create () in
+  let is_started = ref false and start_failure = Uninterrupted.failure () in
+  let report_start handle service =
+    Once.fill report (Ok (handle, service));
+    is_started := true
+  in
+  let report_error e = Once.fill report (Error e) in
+  let wake () = if Lwt.is_sleeping terminated then Lwt.wakeup_later resolver () in
+  let post_end () = post creator wake () in
+  let serve () =
+    Option.iter set_minor_heap minor_heap;
+    let handle = Handle.current () in
+    Dlwt_rt.at_domain_exit ~priority:last (fun () ->
+        Sys.opaque_identity (Uninterrupted.run start_failure post_end ()));
+    let service = new_service load in
+    (* The first iteration of the loop acquires the last resources that it needs. *)
+    Lwt.on_success (Lwt.pause ()) (fun () ->
+        Sys.opaque_identity
+          (Uninterrupted.run2 (Executor.failure ()) report_start handle service));
+    Lwt_main.run service.stopped
+  in
+  (* The creator waits for a report, so nothing here can be interrupted outside of a handler. *)
   let body () =
-    let is_started = ref false in
-    let report_start handle service =
-      is_started := true;
-      Once.fill started (Ok (handle, service))
+    if Uninterrupted.get start_failure Once.wait permit then
+      try serve ()
+      with e when not !is_started ->
+        Sys.opaque_identity (Uninterrupted.run start_failure report_error e)
+  in
+  match
+    let domain =
+      try Domain.spawn body
+      with
+      (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
+      | Failure why | Sys_error why ->
+        failwith
+          (Printf.sprintf
+             "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a \
+              time; OCAMLRUNPARAM=d=N allows N"
+             why)
     in
-    try
-      Option.iter set_minor_heap minor_heap;
-      let handle = Handle.current () in
-      Dlwt_rt.at_domain_exit ~priority:last (fun () ->
-          ignore (Handle.post creator (fun () -> Lwt.wakeup_later resolver ()) : bool));
-      let service = new_service load in
-      (* The first iteration of the loop acquires the last resources that it needs. *)
-      Lwt.on_success (Lwt.pause ()) (fun () -> report_start handle service);
-      Lwt_main.run service.stopped
-    with e when not !is_started -> Once.fill started (Error e)
-  in
-  let domain =
-    try Domain.spawn body
-    with
-    (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
-    | Failure why | Sys_error why ->
-      failwith
-        (Printf.sprintf
-           "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a time; \
-            OCAMLRUNPARAM=d=N allows N"
-           why)
-  in
-  match Once.wait started with
-  | Ok (handle, service) -> { domain; handle; load; service; terminated }
-  | Error e ->
-      Domain.join domain;
-      raise e
+    {
+      spawned = domain;
+      permit;
+      report;
+      start_load = load;
+      start_terminated = terminated;
+      keep;
+      error = None;
+    }
+  with
+  | exception e ->
+      (* There may be a domain nevertheless. *)
+      let bt = Printexc.get_raw_backtrace () in
+      Uninterrupted.run failure refuse_start permit;
+      Printexc.raise_with_backtrace e bt
+  | s -> (
+      Uninterrupted.run failure finish_start s;
+      match s.error with
+      | None -> ()
+      | Some e ->
+          Domain.join s.spawned;
+          raise e)
 
-(* Terminates domains that have received no work, and blocks until they have terminated. *)
+(* Terminates domains that have received no work, and blocks until they have terminated. A step of
+   [Uninterrupted.run]. *)
 let stop_all workers =
-  List.iter (fun w -> ignore (Handle.post w.handle (drain w.service) : bool)) workers;
+  List.iter (fun w -> post w.handle drain w.service) workers;
   List.iter (fun w -> Domain.join w.domain) workers
 
 let create ?domains ?minor_heap () =
@@ -169,18 +252,19 @@ let create ?domains ?minor_heap () =
   in
   at_least_one "domains" n;
   Option.iter (at_least_one "minor_heap") minor_heap;
-  let rec go started i =
-    if i = n then List.rev started
-    else
-      match start minor_heap with
-      | worker -> go (worker :: started) (i + 1)
-      | exception e ->
-          let bt = Printexc.get_raw_backtrace () in
-          stop_all started;
-          Printexc.raise_with_backtrace e bt
-  in
-  let workers = Array.map Atomic.make (Array.of_list (go [] 0)) in
-  { workers; minor_heap; is_shut = Atomic.make false; retiring = []; shutdown = None }
+  let started = ref [] and failure = Uninterrupted.failure () in
+  try
+    for _ = 1 to n do
+      (* It may be called again, with another record. *)
+      let others = !started in
+      start minor_heap (fun worker -> started := worker :: others)
+    done;
+    let workers = Array.map Atomic.make (Array.of_list (List.rev !started)) in
+    { workers; minor_heap; is_shut = Atomic.make false; retiring = []; shutdown = None }
+  with e ->
+    let bt = Printexc.get_raw_backtrace () in
+    Uninterrupted.run failure stop_all !started;
+    Printexc.raise_with_backtrace e bt
 
 let size t = Array.length t.workers
 
@@ -194,26 +278,33 @@ let handle t i = (Atomic.get (slot t i)).handle
 
 (* Takes back a function that was counted and will not be sent. The domain may have begun to drain
    meanwhile, and wait for it. *)
-let withdraw worker =
-  Atomic.decr worker.load;
-  ignore (Handle.post worker.handle (stop_if_drained worker.service) : bool)
+let withdraw_once worker turn =
+  uncount worker.service turn;
+  post worker.handle stop_if_drained worker.service
+
+let withdraw worker turn =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) withdraw_once worker turn)
 
 let rec send t slot f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get slot in
+    let turn = { is_counted = true; number = -1 } in
     Atomic.incr worker.load;
     (* [replace] and [shutdown] first change the slot or [is_shut], and then have the worker drained.
        If neither has changed at this point, the worker drains after this function was counted, and
        so waits for it. *)
     if Atomic.get slot == worker && not (Atomic.get t.is_shut) then (
-      try Remote.spawn (worker.handle :> Executor.handle) (serve worker.service f)
+      try
+        Remote.spawn
+          (worker.handle :> Executor.handle)
+          (fun () -> serve worker.service turn f)
       with e ->
         (* The calling thread runs no loop, or its domain is terminating. *)
-        withdraw worker;
+        withdraw worker turn;
         raise e)
     else (
-      withdraw worker;
+      withdraw worker turn;
       send t slot f)
 
 let spawn_on t i f = send t (slot t i) f
@@ -225,11 +316,7 @@ let spawn t f =
 
 let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
 let all t = t.retiring @ List.map Atomic.get (Array.to_list t.workers)
-
-let post_all t f =
-  List.iter
-    (fun w -> ignore (Handle.post w.handle (fun () -> f w.service) : bool))
-    (all t)
+let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 
 let join t worker =
   let+ () = worker.terminated in
@@ -237,19 +324,26 @@ let join t worker =
   (* This blocks only while OCaml frees the domain's memory. *)
   Domain.join worker.domain
 
+let post_drain worker = post worker.handle drain worker.service
+
 let retire t worker =
-  ignore (Handle.post worker.handle (drain worker.service) : bool);
+  Uninterrupted.run (Executor.failure ()) post_drain worker;
   join t worker
 
 let replace t i hand_over =
   let slot = slot t i in
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
-    match start t.minor_heap with
-    | exception e -> Lwt.fail e
-    | fresh ->
-        let old = Atomic.exchange slot fresh in
+    let old = Atomic.get slot in
+    (* It may be called again, with another record. *)
+    let keep fresh =
+      if Atomic.get slot == old then (
         t.retiring <- old :: t.retiring;
+        Atomic.set slot fresh)
+    in
+    match start t.minor_heap keep with
+    | exception e -> Lwt.fail e
+    | () ->
         Lwt.no_cancel
           (Lwt.finalize (fun () -> hand_over old.handle) (fun () -> retire t old))
 
@@ -277,7 +371,10 @@ let shutdown ?deadline ?(grace = 1.) t =
   in
   let cancel_after seconds =
     let timer = Lwt_unix.sleep seconds in
-    Lwt.on_success timer (fun () -> post_all t (fun s -> cancel_all s grace ()));
+    let cancel_all s = cancel_all s grace in
+    Lwt.on_success timer (fun () ->
+        Sys.opaque_identity
+          (Uninterrupted.run2 (Executor.failure ()) post_all t cancel_all));
     Lwt.on_termination p (fun () -> Lwt.cancel timer)
   in
   if Lwt.is_sleeping p then Option.iter cancel_after deadline;
@@ -296,6 +393,15 @@ let default () =
         "Lwt_interop.Pool.default: there is no pool. Call it within Lwt_interop.run, or \
          pass on a pool of your own"
 
+(* If an exception interrupts the loop, the pool's domains terminate once their functions have finished,
+   and no one waits for that. A step of [Uninterrupted.run]. *)
+let abandon pool =
+  (match Atomic.get current with
+  | Some p when p == pool -> Atomic.set current None
+  | Some _ | None -> ());
+  Atomic.set pool.is_shut true;
+  post_all pool drain
+
 let run ?domains ?minor_heap main =
   let busy () =
     invalid_arg
@@ -304,12 +410,17 @@ let run ?domains ?minor_heap main =
   in
   if Option.is_some (Atomic.get current) then busy ();
   let pool = create ?domains ?minor_heap () in
-  if not (Atomic.compare_and_set current None (Some pool)) then (
-    (* Another domain has called [run] since. *)
-    stop_all (all pool);
-    busy ());
-  let finish () =
-    Atomic.set current None;
-    shutdown pool
-  in
-  Lwt_main.run (Lwt.finalize main finish)
+  try
+    if not (Atomic.compare_and_set current None (Some pool)) then (
+      (* Another domain has called [run] since. *)
+      stop_all (all pool);
+      busy ());
+    let finish () =
+      Atomic.set current None;
+      shutdown pool
+    in
+    Lwt_main.run (Lwt.finalize main finish)
+  with e ->
+    let bt = Printexc.get_raw_backtrace () in
+    Uninterrupted.run (Executor.failure ()) abandon pool;
+    Printexc.raise_with_backtrace e bt

@@ -14,7 +14,7 @@ external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"
 [@@noalloc]
 
 external consume_budget : unit -> bool = "lwt_interop_consume_budget" [@@noalloc]
-external record_received : int -> unit = "lwt_interop_record_received" [@@noalloc]
+external record_received : unit -> unit = "lwt_interop_record_received" [@@noalloc]
 external should_continue : bool -> bool = "lwt_interop_should_continue" [@@noalloc]
 external tick : unit -> int = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
@@ -65,11 +65,7 @@ module Batch = struct
     Obj.obj (apply (Obj.field block 0) 1)
 end
 
-let executor_open id even odd =
-  (* A [Unix.file_descr] is an int on every system that has eventfd. *)
-  Result.map
-    (fun (handle, fd) -> (handle, (Obj.magic (fd : int) : Unix.file_descr)))
-    (executor_open id even odd)
+let file_descr (fd : int) : Unix.file_descr = Obj.magic fd
 
 module Resolver = struct
   type t = Obj.t
@@ -77,8 +73,17 @@ module Resolver = struct
   let none = Obj.repr 0
   let is_none = Obj.is_int
   let make (u : 'a Lwt.u) = Obj.repr u
-  let fulfill (r : t) (v : Obj.t) = Lwt.wakeup_later (Obj.obj r : Obj.t Lwt.u) v
-  let reject (r : t) e = Lwt.wakeup_later_exn (Obj.obj r : Obj.t Lwt.u) e
+  let resolver (r : t) : Obj.t Lwt.u = Obj.obj r
+  let promise (r : t) : Obj.t Lwt.t = Obj.obj r
+
+  (* Lwt 5 and 6 have one block for both. *)
+  let is_promise () =
+    let p, u = Lwt.wait () in
+    Obj.repr p == make u
+
+  let is_pending r = Lwt.is_sleeping (promise r)
+  let fulfill r v = if is_pending r then Lwt.wakeup_later (resolver r) v
+  let reject r e = if is_pending r then Lwt.wakeup_later_exn (resolver r) e
 end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)
@@ -110,6 +115,8 @@ let facts =
   |]
 
 let initialize () =
+  if not (Resolver.is_promise ()) then
+    failwith "Lwt_interop: this version of Lwt has resolvers that are no promises";
   match initialize facts with
   | "" -> ()
   | difference -> failwith ("Lwt_interop: " ^ difference)

@@ -74,11 +74,15 @@ val is_first_thread : unit -> bool
 (** [is_first_thread ()] is [true] if the calling thread is the first one of its domain,
     and not one from [Thread.create]. Any thread may call it. *)
 
-val executor_open : int -> Batch.t -> Batch.t -> (handle * Unix.file_descr, string) result
+external executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result
+  = "lwt_interop_executor_open"
 (** [executor_open id even odd] makes the executor of the calling domain, whose number is
-    [id], and makes the calling thread its owner. The descriptor becomes readable when
+    [id], and makes the calling thread its owner. The {!file_descr} becomes readable when
     another thread wakes the sleeping loop. [Error] carries the reason, and the remedy if
     the operating system refused. *)
+
+val file_descr : int -> Unix.file_descr
+(** [file_descr fd] is the descriptor number [fd]. *)
 
 val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures, in
@@ -98,8 +102,8 @@ val budget_is_exhausted : unit -> bool
 val consume_budget : unit -> bool
 (** [consume_budget ()] records a unit of work. It is [true] if budget is left. *)
 
-val record_received : int -> unit
-(** [record_received n] counts [n] messages that the loop has taken from the domain's
+val record_received : unit -> unit
+(** [record_received ()] counts a message that the loop has taken from the domain's
     mailbox of OCaml jobs. *)
 
 val should_continue : bool -> bool
@@ -185,8 +189,9 @@ module Resolver : sig
   (** [make u] is the resolver [u]. *)
 
   val fulfill : t -> Obj.t -> unit
-  (** [fulfill r v] fulfils the promise with [v], which Rust made for it. *)
+  (** [fulfill r v] fulfils the promise with [v], which Rust made for it, if it is
+      pending. *)
 
   val reject : t -> exn -> unit
-  (** [reject r e] rejects the promise with [e]. *)
+  (** [reject r e] rejects the promise with [e], if it is pending. *)
 end

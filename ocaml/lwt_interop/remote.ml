@@ -1,99 +1,139 @@
 (* The state of a call on the domain that runs it, the target. *)
 type stage =
   | Not_started
-  | Pending of (unit -> unit)  (** The function cancels its promise. *)
+  | Started
+  | Watched  (** Its promise is pending, and has callbacks that send the reply. *)
+  | Replied
   | Cancelled
 
-(* The caller's domain uses some fields only, and the target's domain the others. *)
+(* The caller's domain uses some fields only, and the target's domain the others. Exceptions may
+   arrive at any point: what happens on either side is a step of [Uninterrupted.run]. A reply that
+   is sent twice does no harm. *)
 type 'a call = {
   caller : Executor.handle;
   target : Executor.handle;
   work : unit -> 'a Lwt.t;
   (* The caller's. *)
+  promise : 'a Lwt.t;
   resolver : 'a Lwt.u;
   mutable is_resolved : bool;
-  exit_hook : Executor.Exit_hook.t;
+  caller_hook : Executor.Exit_hook.t;
   (* The target's. *)
   mutable stage : stage;
+  mutable outcome : 'a Lwt.t option;
+  (* Why there is no promise. *)
+  mutable raised : exn;
+  target_hook : Executor.Exit_hook.t;
 }
 
 let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 
 (* ---- on the caller's domain *)
 
-(* Returns [true] to the first of several that want to resolve the promise. *)
-let is_first c =
-  (not c.is_resolved)
-  && begin
-       c.is_resolved <- true;
-       Executor.Exit_hook.unregister c.exit_hook;
-       true
-     end
-
-let resolve c result = if is_first c then Lwt.wakeup_later_result c.resolver result
+let resolve c result =
+  c.is_resolved <- true;
+  if Lwt.is_sleeping c.promise then Lwt.wakeup_later_result c.resolver result;
+  Executor.Exit_hook.unregister c.caller_hook
 
 (* ---- on the target's domain *)
 
 let reply c result =
   let job = function Executor.Run -> resolve c result | Cancel -> () in
   (* If the caller's domain has terminated, there is nothing left to resolve. *)
-  ignore (Executor.post c.caller job : bool)
+  ignore (Executor.post c.caller job : bool);
+  c.stage <- Replied;
+  Executor.Exit_hook.unregister c.target_hook
+
+let reply_value c v = reply c (Ok v)
+let reply_error c e = reply c (Error e)
+
+(* Lwt calls a callback once. *)
+let on_value c v =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) reply_value c v)
+
+let on_error c e =
+  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) reply_error c e)
+
+let watch c p =
+  if c.stage <> Watched then (
+    Executor.Exit_hook.register c.target_hook (fun terminated ->
+        reply c (Error terminated));
+    c.stage <- Watched);
+  (* No partial applications: OCaml polls when it calls them. *)
+  match Lwt.on_any p (fun v -> on_value c v) (fun e -> on_error c e) with
+  | () -> ()
+  | exception (Invalid_argument _ as e) ->
+      (* [p] belongs to another domain, and refuses callbacks. *)
+      reply c (Error e)
 
 let start c =
-  let p = try c.work () with e -> Lwt.fail e in
-  match Lwt.state p with
-  | Lwt.Return v -> reply c (Ok v)
-  | Lwt.Fail e -> reply c (Error e)
-  | Lwt.Sleep -> (
-      let replied = ref false in
-      let reply_once result =
-        if not !replied then (
-          replied := true;
-          reply c result)
-      in
-      let exit_hook = Executor.Exit_hook.create () in
-      Executor.Exit_hook.register exit_hook (fun terminated ->
-          reply_once (Error terminated));
-      let finish result =
-        Executor.Exit_hook.unregister exit_hook;
-        reply_once result
-      in
-      match Lwt.on_any p (fun v -> finish (Ok v)) (fun e -> finish (Error e)) with
-      | () -> c.stage <- Pending (fun () -> Lwt.cancel p)
-      | exception e ->
-          (* [p] belongs to another domain, and refuses callbacks. *)
-          finish (Error e))
+  c.stage <- Started;
+  try c.outcome <- Some (c.work ()) with e -> c.raised <- e
+
+let proceed c =
+  match c.outcome with
+  | None -> reply c (Error c.raised)
+  | Some p -> (
+      match Lwt.state p with
+      | Lwt.Return v -> reply c (Ok v)
+      | Lwt.Fail e -> reply c (Error e)
+      | Lwt.Sleep -> watch c p)
 
 let run c = function
   | Executor.Cancel -> reply c (target_terminated c)
-  | Run -> ( match c.stage with Not_started -> start c | Pending _ | Cancelled -> ())
+  | Run -> (
+      if c.stage = Not_started then start c;
+      match c.stage with
+      | Started | Watched -> proceed c
+      | Not_started | Replied | Cancelled -> ())
 
 let cancel c = function
   | Executor.Cancel -> ()
   | Run -> (
-      match c.stage with
-      | Pending cancel -> cancel ()
-      | Not_started | Cancelled -> c.stage <- Cancelled)
+      match (c.stage, c.outcome) with
+      | Not_started, _ -> c.stage <- Cancelled
+      | _, Some p -> Lwt.cancel p
+      | _, None -> ())
+
+let send_cancel c =
+  ignore (Executor.post c.target (cancel c) : bool);
+  Executor.Exit_hook.unregister c.caller_hook
 
 (* ---- the call *)
 
+(* A step of [Uninterrupted.run]. *)
+let refuse c = resolve c (target_terminated c)
+
 let spawn target work =
   let caller = Executor.current () in
-  let p, resolver = Lwt.task () in
+  let promise, resolver = Lwt.task () in
   let c =
     {
       caller;
       target;
       work;
+      promise;
       resolver;
       is_resolved = false;
-      exit_hook = Executor.Exit_hook.create ();
+      caller_hook = Executor.Exit_hook.create ();
       stage = Not_started;
+      outcome = None;
+      raised = Not_found;
+      target_hook = Executor.Exit_hook.create ();
     }
   in
-  Executor.Exit_hook.register c.exit_hook (fun terminated -> resolve c (Error terminated));
-  if Executor.post target (run c) then
-    Lwt.on_cancel p (fun () ->
-        if is_first c then ignore (Executor.post target (cancel c) : bool))
-  else resolve c (target_terminated c);
-  p
+  let run = run c in
+  Lwt.on_cancel promise (fun () ->
+      if not c.is_resolved then
+        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) send_cancel c));
+  Executor.Exit_hook.register c.caller_hook (fun terminated ->
+      resolve c (Error terminated));
+  match Executor.post target run with
+  | true -> promise
+  | false ->
+      Uninterrupted.run (Executor.failure ()) refuse c;
+      promise
+  | exception e ->
+      (* It has not been posted. *)
+      Executor.Exit_hook.unregister c.caller_hook;
+      raise e

@@ -88,6 +88,29 @@ const PLANS: &[Plan] = &[
         ],
     },
     Plan {
+        file: "longest-step",
+        title: "The longest time that other work waits",
+        axis: "messages, or pending calls",
+        curves: &[
+            (
+                "messages_longest_step",
+                "a loop, while messages wait that it has not received",
+            ),
+            (
+                "messages_longest_step_plain",
+                "the same with a list of OCaml's instead of messages",
+            ),
+            (
+                "termination_longest_standstill",
+                "another domain's collection, while a domain with pending calls terminates",
+            ),
+            (
+                "termination_longest_standstill_plain",
+                "the same with promises of Lwt's instead of calls",
+            ),
+        ],
+    },
+    Plan {
         file: "in-flight",
         title: "Tasks on another domain, and back",
         axis: "tasks in flight",

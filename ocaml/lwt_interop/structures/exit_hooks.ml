@@ -32,6 +32,6 @@ let[@poll error] remove hook =
 let rec drain f hooks =
   let first = hooks.next in
   if first != hooks then (
-    remove first;
     f first.run;
+    remove first;
     drain f hooks)

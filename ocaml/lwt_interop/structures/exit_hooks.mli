@@ -34,6 +34,7 @@ val remove : hook -> unit
 (** [remove hook] removes [hook] from its set. Does nothing if it is in none. *)
 
 val drain : ((exn -> unit) -> unit) -> t -> unit
-(** [drain f hooks] removes one hook after the other, in the order in which they were
-    added, and calls [f] with the function of each once it is removed. It goes on until
-    the set is empty, so it includes hooks that [f] adds. *)
+(** [drain f hooks] calls [f] with the function of one hook after the other, in the order
+    in which they were added, and removes each once [f] has returned. It goes on until the
+    set is empty, so it includes hooks that [f] adds. If [f] raises, so does [drain]; the
+    next call continues with the same hook. *)

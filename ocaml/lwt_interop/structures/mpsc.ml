@@ -1,33 +1,68 @@
-(* Newest first. A producer only ever swaps in a longer list, so there is no ABA problem. *)
-type 'a state = Closed | Empty | Item of { value : 'a; older : 'a state }
-type 'a t = 'a state Atomic.t
+(* A linked list of items. Each item holds the link that its successor will be stored in. A producer
+   first makes its own link the queue's last one, which decides the order, and then stores its item
+   in the link before. In between the consumer sees [Nothing] there. *)
+type 'a item = Nothing | Item of { value : 'a; rest : 'a link }
+and 'a link = 'a item Atomic.t
 
-(* All producers write to it, so it has a cache line of its own. *)
-let create () = Atomic.make_contended Empty
+type 'a t = {
+  (* The link for the next item, or [closed]. All producers write to it, so it has a cache line of
+     its own. *)
+  last : 'a link Atomic.t;
+  closed : 'a link;
+}
 
-let rec push queue value =
-  match Atomic.get queue with
-  | Closed -> false
-  | (Empty | Item _) as older ->
-      Atomic.compare_and_set queue older (Item { value; older })
-      ||
-      (Domain.cpu_relax ();
-       push queue value)
+type 'a reader = {
+  queue : 'a t;
+  mutable next : 'a link;
+  (* Once the queue is closed: the link after its last item. *)
+  mutable stop : 'a link;
+}
 
-let is_closed queue =
-  match Atomic.get queue with Closed -> true | Empty | Item _ -> false
+let create () =
+  let first = Atomic.make Nothing and closed = Atomic.make Nothing in
+  let queue = { last = Atomic.make_contended first; closed } in
+  (queue, { queue; next = first; stop = closed })
 
-let is_empty queue =
-  match Atomic.get queue with Empty | Closed -> true | Item _ -> false
+(* An exception between the two steps would leave a gap that no one fills. *)
+let[@poll error] try_append queue link item rest =
+  Atomic.compare_and_set queue.last link rest
+  && begin
+       Atomic.set link item;
+       true
+     end
 
-let rec oldest_first newer = function
-  | Closed | Empty -> newer
-  | Item { value; older } -> oldest_first (value :: newer) older
+let rec append queue item rest =
+  let link = Atomic.get queue.last in
+  link != queue.closed
+  && (try_append queue link item rest
+     || begin
+          Domain.cpu_relax ();
+          append queue item rest
+        end)
 
-(* Only the consumer closes the queue, so a queue that is open here is open at the exchange. *)
-let take_all queue =
-  match Atomic.get queue with
-  | Closed | Empty -> []
-  | Item _ -> oldest_first [] (Atomic.exchange queue Empty)
+let push queue value =
+  let rest = Atomic.make Nothing in
+  append queue (Item { value; rest }) rest
 
-let close queue = oldest_first [] (Atomic.exchange queue Closed)
+let is_closed queue = Atomic.get queue.last == queue.closed
+
+let is_empty reader =
+  match Atomic.get reader.next with Nothing -> true | Item _ -> false
+
+(* A link that the collector has moved to the major heap would keep all later items alive, and in the
+   next minor collection have them moved too. So the link lets go of its item. *)
+let[@poll error] take reader =
+  let item = Atomic.get reader.next in
+  (match item with
+  | Nothing -> ()
+  | Item { rest; _ } ->
+      Atomic.set reader.next Nothing;
+      reader.next <- rest);
+  item
+
+let[@poll error] close reader =
+  let queue = reader.queue in
+  let link = Atomic.exchange queue.last queue.closed in
+  if link != queue.closed then reader.stop <- link
+
+let is_drained reader = reader.next == reader.stop

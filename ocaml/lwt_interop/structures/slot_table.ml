@@ -1,6 +1,11 @@
-type 'a t = { mutable values : 'a array; empty : 'a }
+type 'a t = {
+  mutable values : 'a array;
+  empty : 'a;
+  (* The index that [drain] continues at. *)
+  mutable drained : int;
+}
 
-let create empty = { values = [||]; empty }
+let create empty = { values = [||]; empty; drained = 0 }
 
 (* The upper bits of a key are its generation. *)
 let index key = key land 0xffff_ffff
@@ -18,6 +23,14 @@ let rec set table key value =
       table.values <- values);
     set table key value
 
+let get table key =
+  let i = index key in
+  if i < Array.length table.values then Array.unsafe_get table.values i else table.empty
+
+let clear table key =
+  let i = index key in
+  if i < Array.length table.values then Array.unsafe_set table.values i table.empty
+
 let take table key =
   let i = index key in
   if i < Array.length table.values then (
@@ -26,7 +39,13 @@ let take table key =
     value)
   else table.empty
 
-let drain f table =
-  let values = table.values in
-  table.values <- [||];
-  Array.iter f values
+let rec drain f table =
+  let i = table.drained in
+  if i < Array.length table.values then (
+    f (Array.unsafe_get table.values i);
+    if i < Array.length table.values then Array.unsafe_set table.values i table.empty;
+    table.drained <- i + 1;
+    drain f table)
+  else (
+    table.values <- [||];
+    table.drained <- 0)

@@ -15,9 +15,10 @@
     previous one, and OCaml takes a key's value before it releases the key. So a table
     needs no generations, unlike Rust's.
 
-    A table belongs to one domain and to the thread that runs its loop. {!set} and {!take}
-    take constant time; {!set} sometimes has to grow the table. A signal handler that runs
-    within one of them may use the table. *)
+    A table belongs to one domain and to the thread that runs its loop. All operations but
+    {!drain} take constant time; {!set} sometimes has to grow the table. A signal handler
+    that runs within {!set} may use the table; {!take} and {!clear} neither allocate nor
+    poll. *)
 
 type 'a t
 (** A table. *)
@@ -32,6 +33,13 @@ val take : 'a t -> int -> 'a
 (** [take table key] removes the value of [key] and is that value, or [empty] if there is
     none. *)
 
+val get : 'a t -> int -> 'a
+(** [get table key] is the value of [key], or [empty] if there is none. *)
+
+val clear : 'a t -> int -> unit
+(** [clear table key] removes the value of [key], if there is one. *)
+
 val drain : ('a -> unit) -> 'a t -> unit
-(** [drain f table] removes all values, and calls [f] with each of them and, any number of
-    times, with [empty]. *)
+(** [drain f table] calls [f] with each value and, any number of times, with [empty], and
+    removes each value once [f] has returned. If [f] raises, so does [drain]; the next
+    call continues with the same value. *)

@@ -162,12 +162,14 @@ unsafe extern "C" fn lwt_interop_executor_open(
 }
 
 /// `executor_close : unit -> bool`: at the end of the domain, on the thread that owns its executor, until
-/// it is `false`: each step drops as much as a budget allows.
+/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that owns none: if
+/// an exception arrived afterwards, OCaml calls again, and a collection would let the next one arrive.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
+        let is_owner = context::has_current();
         let more = context::close(token);
-        if !more {
+        if is_owner && !more {
             hooks::free_roots(token);
             // Values that were collected meanwhile are for another loop.
             if garbage::any_collected() {
@@ -210,12 +212,11 @@ extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
     ffi::bool(is_left.unwrap_or(false))
 }
 
-/// `record_received : int -> unit` (noalloc): counts messages that were taken from the domain's OCaml mailbox.
+/// `record_received : unit -> unit` (noalloc): counts a message that was taken from the domain's OCaml mailbox.
 #[unsafe(no_mangle)]
-extern "C" fn lwt_interop_record_received(messages: RawValue) -> RawValue {
-    let messages = ffi::int_val(messages) as u64;
+extern "C" fn lwt_interop_record_received(_unit: RawValue) -> RawValue {
     // SAFETY: it adds to a counter.
-    unsafe { with_executor(|core| core.shared.counters.messages_in.add(messages)) };
+    unsafe { with_executor(|core| core.shared.counters.messages_in.add(1)) };
     UNIT
 }
 

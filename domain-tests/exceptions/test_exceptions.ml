@@ -1,0 +1,362 @@
+(* Exceptions of signal handlers and of [Memprof] callbacks arrive at any point of the library's code.
+   Afterwards everything has been settled, exactly once. *)
+
+open Lwt.Syntax
+open Everywhere
+module Handle = Lwt_interop.Handle
+module Channel = Lwt_interop.Channel
+module Blocking = Lwt_interop.Blocking
+module Pool = Lwt_interop.Pool
+
+let unless_interrupted = Raising.unless_interrupted
+
+(* Runs the loop until [p] is resolved, and again after each exception. *)
+let rec run p = try Lwt_main.run p with Raising.Alarm -> if Lwt.is_sleeping p then run p
+
+let again f =
+  let rec go () =
+    match unless_interrupted f with Some result -> result | None -> go ()
+  in
+  go ()
+
+(* ---- what is started, and whether it is over *)
+
+type check = { what : string; is_over : unit -> bool }
+
+let checks : check list ref Domain.DLS.key = Domain.DLS.new_key (fun () -> ref [])
+
+let expect what is_over =
+  let checks = Domain.DLS.get checks in
+  checks := { what; is_over } :: !checks
+
+let resolves what p = expect what (fun () -> not (Lwt.is_sleeping p))
+
+(* An operation that is interrupted before it returns has not happened, or has been undone. *)
+let start what operation =
+  match unless_interrupted operation with Some p -> resolves what p | None -> ()
+
+let all_over () =
+  let checks = Domain.DLS.get checks in
+  let pending () = List.filter (fun c -> not (c.is_over ())) !checks in
+  let rec wait n =
+    match pending () with
+    | [] ->
+        checks := [];
+        Lwt.return_unit
+    | left when n = 0 ->
+        let names = List.sort_uniq compare (List.map (fun c -> c.what) left) in
+        Expect.failf "%d of %d operations are not over: %s" (List.length left)
+          (List.length !checks) (String.concat ", " names)
+    | _ ->
+        let* () = Lwt_unix.sleep 0.001 in
+        wait (n - 1)
+  in
+  (* Raises the exceptions that the loop has kept. *)
+  run (Lwt.pause ());
+  run (wait 10_000)
+
+(* ---- a domain that survives exceptions *)
+
+type server = { handle : Handle.t; stop : unit -> unit; join : unit -> unit }
+
+let server () =
+  let born = Atomic.make None and may_stop = Atomic.make false in
+  let body () =
+    (* The hook of exceptions in callbacks that nobody waits for. *)
+    let handle = again Handle.current in
+    Atomic.set born (Some handle);
+    let rec until_stopped () =
+      if Atomic.get may_stop then Lwt.return_unit
+      else
+        let* () = Lwt_unix.sleep 0.001 in
+        until_stopped ()
+    in
+    let rec serve () =
+      try Lwt_main.run (until_stopped ()) with Raising.Alarm -> serve ()
+    in
+    serve ()
+  in
+  let domain = Domain.spawn body in
+  Expect.eventually_blocking (fun () -> Atomic.get born <> None);
+  {
+    handle = Option.get (Atomic.get born);
+    stop = (fun () -> Atomic.set may_stop true);
+    join = (fun () -> try Domain.join domain with Raising.Alarm -> ());
+  }
+
+let with_server f =
+  let server = server () in
+  f server.handle;
+  server.stop ();
+  server.join ()
+
+(* ---- operations *)
+
+let pause_and_return v =
+  let* () = Lwt.pause () in
+  Lwt.return v
+
+let spawns h i =
+  start "Handle.spawn" (fun () -> Handle.spawn h (fun () -> Lwt.return i));
+  start "Handle.spawn of a function that waits" (fun () ->
+      Handle.spawn h (fun () -> pause_and_return i));
+  start "Handle.spawn of a function that raises" (fun () ->
+      Handle.spawn h (fun () -> raise Exit));
+  start "Handle.spawn, cancelled" (fun () ->
+      let p = Handle.spawn h (fun () -> fst (Lwt.task ())) in
+      (* If this is interrupted, the promise is cancelled nevertheless. *)
+      (try Lwt.cancel p with Raising.Alarm -> ());
+      p)
+
+let posts h _ =
+  let ran = Atomic.make 0 in
+  match unless_interrupted (fun () -> Handle.post h (fun () -> Atomic.incr ran)) with
+  | Some true ->
+      expect "Handle.post" (fun () ->
+          let n = Atomic.get ran in
+          if n > 1 then Expect.failf "Handle.post: the function ran %d times" n;
+          n = 1)
+  | Some false -> Expect.failf "Handle.post: the domain has terminated"
+  | None -> ()
+
+let calls _ i =
+  start "a call" (fun () -> Rust.yield_n 2 "");
+  start "a call on tokio" (fun () -> Rust.on_tokio "");
+  start "a call of OCaml" (fun () -> Rust.call_async_once (fun n -> pause_and_return n) i);
+  start "a call of OCaml that raises" (fun () ->
+      Rust.call_async_once (fun _ -> raise Exit) i);
+  start "an awaited promise" (fun () -> Rust.await_promise (pause_and_return ""))
+
+let blocking _ _ =
+  let ran = Atomic.make 0 in
+  let f () = Atomic.incr ran in
+  (match unless_interrupted (fun () -> Blocking.run f) with
+  | Some p ->
+      expect "Blocking.run" (fun () ->
+          Expect.that "Blocking.run: the function runs at most once" (Atomic.get ran <= 1);
+          not (Lwt.is_sleeping p))
+  | None -> ());
+  start "Blocking.submit" (fun () -> Lwt.join [ Lwt.map ignore (Blocking.submit ignore) ]);
+  start "Blocking.run, cancelled" (fun () ->
+      let p = Blocking.run ignore in
+      (try Lwt.cancel p with Raising.Alarm -> ());
+      p)
+
+(* Elements of a channel are received at most once, and those whose [send] succeeded exactly once. *)
+let channels h i =
+  let c = again (fun () -> Channel.create ~capacity:2) in
+  let n = 12 in
+  let received = Array.init n (fun _ -> Atomic.make 0) in
+  let receive = function None -> () | Some k -> Atomic.incr received.(k) in
+  let sent = Array.make n None in
+  for k = 0 to n - 1 do
+    sent.(k) <- unless_interrupted (fun () -> Channel.send c k);
+    start "Channel.recv" (fun () ->
+        let p = Channel.recv c in
+        Lwt.on_any p receive ignore;
+        p);
+    if k mod 4 = i mod 4 then
+      start "Channel.recv, cancelled" (fun () ->
+          let p = Channel.recv c in
+          Lwt.on_any p receive ignore;
+          (try Lwt.cancel p with Raising.Alarm -> ());
+          p);
+    if k mod 4 = 0 then
+      start "Channel.recv on another domain" (fun () ->
+          Handle.spawn h (fun () -> Lwt.map receive (Channel.recv c)))
+  done;
+  expect "Channel" (fun () ->
+      (* What was put in by a [send] that was interrupted may be left. *)
+      again (fun () -> Channel.close c);
+      let rec drain () =
+        match Channel.try_recv c with
+        | `Received k ->
+            receive (Some k);
+            drain ()
+        | `Empty -> false
+        | `Closed -> true
+      in
+      drain ()
+      && Array.for_all (function None -> true | Some p -> not (Lwt.is_sleeping p)) sent
+      &&
+      (Array.iteri
+         (fun k p ->
+           let times = Atomic.get received.(k) in
+           let was_sent =
+             match p with Some p -> Lwt.state p = Lwt.Return () | None -> false
+           in
+           if times > 1 || (was_sent && times = 0) then
+             Expect.failf "Channel: element %d was received %d times" k times)
+         sent;
+       true))
+
+(* Repeats [f] until enough exceptions have arrived. *)
+let repeat source ~least ~most ~exceptions f =
+  let before = Raising.raised source in
+  let arrived () = Raising.raised source - before in
+  (* Finalisers run too seldom for each test; see [finalisers_raised]. *)
+  let most = if source = Raising.Finalisers then least else most in
+  let n = ref 0 in
+  while !n < least || (arrived () < exceptions && !n < most) do
+    incr n;
+    f !n
+  done;
+  if source <> Finalisers then Expect.that "exceptions arrived" (arrived () > 0)
+
+let interrupted operations source () =
+  with_server (fun h ->
+      Raising.during source (fun () ->
+          repeat source ~least:200 ~most:20_000 ~exceptions:200 (fun i ->
+              operations h i;
+              if i mod 8 = 0 then
+                ignore
+                  (unless_interrupted (fun () -> Lwt_main.run (Lwt.pause ()))
+                    : unit option)));
+      all_over ())
+
+let hook () =
+  (* Callbacks that nobody waits for may be interrupted as well. *)
+  Dlwt.set_async_exception_hook (Some (function Raising.Alarm -> () | e -> raise e))
+
+let everywhere name f =
+  let variants =
+    [
+      ("signals", Raising.Signals);
+      ("Memprof", Raising.Memprof);
+      ("finalisers", Raising.Finalisers);
+    ]
+  in
+  List.concat_map
+    (fun (kind, source) ->
+      let body () =
+        hook ();
+        f source ()
+      in
+      [
+        plain (Printf.sprintf "%s, on Domain 0: %s" name kind) body;
+        plain (Printf.sprintf "%s, on a domain: %s" name kind) (fun () ->
+            Domain.join
+              (Domain.spawn (fun () ->
+                   try body ()
+                   with e ->
+                     (* [Domain.join] does not pass it on. *)
+                     Printexc.print_backtrace stderr;
+                     raise e)));
+      ])
+    variants
+
+(* ---- a domain's first call *)
+
+let first_call source () =
+  let tries = ref 0 in
+  let call () =
+    incr tries;
+    Lwt_main.run (Rust.yield_n 2 "")
+  in
+  Raising.during source (fun () -> ignore (unless_interrupted call : string option));
+  (* Of two exceptions that arrived in one run of the loop, the next one raises the second. *)
+  Expect.string "the next call" "" (again call)
+
+let first_calls source () =
+  repeat source ~least:50 ~most:2_000 ~exceptions:50 (fun _ ->
+      let body () =
+        hook ();
+        first_call source ()
+      in
+      Domain.join (Domain.spawn body))
+
+(* ---- termination *)
+
+let terminations source () =
+  repeat source ~least:20 ~most:300 ~exceptions:100 (fun _ ->
+      let ready = Atomic.make None and may_end = Atomic.make false in
+      let lost = Atomic.make 0 in
+      let domain =
+        Domain.spawn (fun () ->
+            hook ();
+            let pending = List.init 50 (fun _ -> Rust.never 0) in
+            (* Keeps the promises, whose callbacks run when the domain terminates. *)
+            Atomic.fetch_and_add lost 50 |> ignore;
+            List.iter (fun p -> Lwt.on_any p ignore (fun _ -> Atomic.decr lost)) pending;
+            Atomic.set ready (Some (Handle.current ()));
+            let rec until_may_end () =
+              if Atomic.get may_end then Lwt.return_unit
+              else
+                let* () = Lwt_unix.sleep 0.001 in
+                until_may_end ()
+            in
+            Lwt_main.run (until_may_end ());
+            match source with
+            | Raising.Signals -> ()
+            | source ->
+                (* The callbacks are this domain's own. *)
+                Dlwt_rt.at_domain_exit ~priority:25 (fun () ->
+                    Raising.during source (fun () -> Dlwt_rt.run_exit_actions ~up_to:40)))
+      in
+      Expect.eventually_blocking (fun () -> Atomic.get ready <> None);
+      let h = Option.get (Atomic.get ready) in
+      for i = 1 to 50 do
+        start "Handle.spawn" (fun () -> Handle.spawn h (fun () -> fst (Lwt.task ())));
+        if i mod 5 = 0 then start "Handle.terminated" (fun () -> Handle.terminated h)
+      done;
+      run (Lwt_unix.sleep 0.002);
+      (* Some are still in the mailbox when the domain terminates. *)
+      Atomic.set may_end true;
+      for i = 1 to 50 do
+        start "Handle.spawn, late" (fun () ->
+            Handle.spawn h (fun () -> pause_and_return i))
+      done;
+      (match source with
+      | Signals ->
+          Raising.during Signals (fun () ->
+              try Domain.join domain with Raising.Alarm -> ())
+      | Memprof | Finalisers -> ());
+      (try Domain.join domain with Raising.Alarm -> ());
+      all_over ();
+      Expect.int "calls that the domain's end has not settled" 0 (Atomic.get lost))
+
+(* ---- pools *)
+
+let pools source () =
+  repeat source ~least:10 ~most:100 ~exceptions:50 (fun _ ->
+      Raising.during source (fun () ->
+          match unless_interrupted (fun () -> Pool.create ~domains:2 ()) with
+          | None -> ()
+          | Some pool ->
+              for i = 1 to 50 do
+                start "Pool.spawn" (fun () -> Pool.spawn pool (fun () -> Lwt.return i));
+                start "Pool.spawn of a function that waits" (fun () ->
+                    Pool.spawn pool (fun () -> pause_and_return i))
+              done;
+              start "Pool.replace" (fun () ->
+                  Pool.replace pool 0 (fun _ -> Lwt.return_unit));
+              let ended = List.init 2 (fun i -> Pool.handle pool i) in
+              let p = again (fun () -> Pool.shutdown ~deadline:0.02 ~grace:0.02 pool) in
+              resolves "Pool.shutdown" p;
+              List.iter
+                (fun h ->
+                  expect "a domain of the pool" (fun () -> not (Handle.is_alive h)))
+                ended;
+              run p);
+      all_over ())
+
+let finalisers_raised () =
+  Expect.that "exceptions of finalisers arrived" (Raising.raised Finalisers > 0)
+
+let () =
+  Rust.watch "" 0;
+  hook ();
+  Alcotest.run "exceptions"
+    [
+      ( "first call",
+        plain "Domain 0's first call is interrupted" (first_call Raising.Memprof)
+        :: everywhere "a domain's first call is interrupted" first_calls );
+      ("spawn", everywhere "spawns" (interrupted spawns));
+      ("post", everywhere "posts" (interrupted posts));
+      ("calls", everywhere "calls" (interrupted calls));
+      ("blocking", everywhere "blocking functions" (interrupted blocking));
+      ("channels", everywhere "channels" (interrupted channels));
+      ("termination", everywhere "a domain terminates" terminations);
+      ("pools", everywhere "pools" pools);
+      ("at the end", [ plain "finalisers have raised" finalisers_raised; nothing_left () ]);
+    ]
