@@ -18,7 +18,10 @@ external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
 external stop : unit -> unit = "threads_stop"
 external lock_often : unit -> int = "threads_lock_often"
 external hold_guard : unit Lwt.t -> bool -> unit Lwt.t = "threads_hold_guard"
-external call_under_guard : (unit -> unit) -> bool -> unit Lwt.t = "threads_call_under_guard"
+
+external call_under_guard : (unit -> unit) -> bool -> unit Lwt.t
+  = "threads_call_under_guard"
+
 external sync_call_under_guard : (unit -> unit) -> unit = "threads_sync_call_under_guard"
 external cancel_busy : unit -> bool Lwt.t = "threads_cancel_busy"
 external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
