@@ -13,6 +13,7 @@ external blocking : unit -> bytes Lwt.t = "memory_blocking"
 external string : unit -> string Lwt.t = "memory_string"
 external array : unit -> int array Lwt.t = "memory_array"
 external nested : unit -> (int * bytes array option) Lwt.t = "memory_nested"
+external error : unit -> unit Lwt.t = "memory_error"
 external promise : unit -> bytes Lwt.t = "memory_promise"
 external callback : (bytes -> bytes -> unit) -> unit Lwt.t = "memory_callback"
 
@@ -68,6 +69,7 @@ let cases =
     alone "a string" (rejects string);
     alone "an array" (rejects array);
     alone "within other values" (rejects nested);
+    alone "the text of an error" (rejects error);
     alone "a promise that Rust makes" (rejects promise);
     alone "the arguments of a function"
       (not_called (fun called -> callback (fun _ _ -> called := true)));

@@ -4,7 +4,7 @@ use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, OCamlFunc, Promise, func};
-use std::fs;
+use std::{fmt, fs};
 
 /// The memory that the process may use beyond what it uses already, in bytes.
 const LEFT: u64 = 16 << 20;
@@ -86,6 +86,29 @@ pub async fn memory_tokio() -> Bytes {
 #[func(blocking)]
 pub fn memory_blocking() -> Bytes {
     big()
+}
+
+/// An error whose text OCaml has no room for once Rust has made it.
+#[derive(Debug)]
+struct Long;
+
+impl fmt::Display for Long {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for _ in 0..64 {
+            f.write_str(&"x".repeat(1 << 20))?;
+        }
+        set_limit(Some(in_use() + LEFT));
+        Ok(())
+    }
+}
+
+impl std::error::Error for Long {}
+
+/// Fails with an error whose text is too large.
+#[func(raise)]
+pub fn memory_error() -> Result<(), Error> {
+    future::yield_now().await;
+    Err(Long.into())
 }
 
 /// Returns a string that is too large.

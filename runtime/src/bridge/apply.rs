@@ -12,8 +12,8 @@ use ocaml::{FromValue, ToValue, Value};
 use std::task::Waker;
 
 /// The arguments of an OCaml function: a tuple of up to seven values that convert. `()` is the one
-/// argument `()`.
-pub trait Args {
+/// argument `()`. Other types cannot implement it.
+pub trait Args: sealed::Sealed {
     /// Adds the values, in order. OCaml may raise meanwhile: then those that were added are dropped.
     fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>);
 
@@ -23,6 +23,14 @@ pub trait Args {
         false
     }
 }
+
+mod sealed {
+    /// What other crates cannot implement: the number of values, and that each is rooted, matter for memory
+    /// safety.
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for () {}
 
 impl Args for () {
     fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
@@ -36,6 +44,8 @@ impl Args for () {
 
 macro_rules! args {
     ($($t:ident $n:tt),+) => {
+        impl<$($t: ToValue),+> sealed::Sealed for ($($t,)+) {}
+
         impl<$($t: ToValue),+> Args for ($($t,)+) {
             fn add_to(&self, rt: &ocaml::Runtime, values: &mut Vec<Value>) {
                 $(values.push(rooted(rt, self.$n.to_value(rt)));)+

@@ -196,26 +196,21 @@ impl Callbacks {
         }
     }
 
-    /// Returns an exception of this kind. If OCaml has no memory for it, returns that exception.
+    /// Returns an exception of this kind. If OCaml code raises meanwhile, returns that exception.
     pub(crate) fn make_exception(
         &self,
         token: &RuntimeToken<'_>,
         kind: ExceptionKind,
-        strings: &[&str],
+        strings: &Strings,
     ) -> Root<Exn> {
-        // SAFETY: the token proves the lock. The tuple is rooted while the strings are made, and is read
-        // from its root when it is used. OCaml registered a function of the kind, a block of strings, and
-        // how many of them count; it returns an exception.
+        // SAFETY: the token proves the lock. The block is read from its root when it is used. OCaml
+        // registered a function of the kind, a block of strings, and how many of them count; it returns an
+        // exception.
         unsafe {
-            let tuple: Root = Root::new(ffi::alloc_tuple(strings.len().max(1)));
-            for (i, s) in strings.iter().enumerate() {
-                let s = ffi::alloc_string(s);
-                ffi::store_field(tuple.raw(token), i, s);
-            }
             let mut args = [
                 ffi::int(kind as isize),
-                tuple.raw(token),
-                ffi::int(strings.len() as isize),
+                strings.block.raw(token),
+                ffi::int(strings.len as isize),
             ];
             let (Ok(exn) | Err(exn)) = ffi::callback(self.make_exception.get(token), &mut args);
             Root::new(exn)
@@ -243,13 +238,17 @@ impl Callbacks {
     }
 
     /// Has OCaml call `protected::run` with the address. Fails with the exception that was raised within.
-    pub(crate) fn run_protected(
+    ///
+    /// # Safety
+    /// The contract of `protected::run` holds for the address until this returns.
+    pub(crate) unsafe fn run_protected(
         &self,
         token: &RuntimeToken<'_>,
         address: RawValue,
     ) -> Result<(), Root<Exn>> {
-        // SAFETY: the token proves the lock; OCaml registered a function of one int, which the address is to it.
-        // An exception is rooted before anything allocates.
+        // SAFETY: the token proves the lock; OCaml registered a function of one int, which the address is to it,
+        // and which does nothing but pass it to `protected::run`: this function's contract. An exception is
+        // rooted before anything allocates.
         unsafe {
             match ffi::callback(self.run_protected.get(token), &mut [address]) {
                 Ok(_) => Ok(()),
@@ -262,6 +261,29 @@ impl Callbacks {
     pub(crate) fn blocking_next(&self, token: &RuntimeToken<'_>) {
         // SAFETY: the token proves the lock; OCaml registered a function of one argument.
         let _ = unsafe { ffi::callback(self.blocking_next.get(token), &mut [ffi::UNIT]) };
+    }
+}
+
+/// Strings for an exception, in an OCaml block of at least one field.
+pub(crate) struct Strings {
+    block: Root,
+    len: usize,
+}
+
+impl Strings {
+    /// Makes them. OCaml may raise if one has more than a kilobyte, or if they are more than 255.
+    pub(crate) fn new(token: &RuntimeToken<'_>, strings: &[&str]) -> Self {
+        // SAFETY: the token proves the lock. The block is rooted while the strings are made, and is read from
+        // its root when one is stored.
+        unsafe {
+            let block: Root = Root::new(ffi::alloc_tuple(strings.len().max(1)));
+            for (i, s) in strings.iter().enumerate() {
+                let s = ffi::alloc_string(s);
+                ffi::store_field(block.raw(token), i, s);
+            }
+            let len = strings.len();
+            Strings { block, len }
+        }
     }
 }
 

@@ -11,11 +11,16 @@ use crate::ffi::token::RuntimeToken;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
+/// Strings of so many bytes are in the minor heap, for whose blocks OCaml never raises: it has at least room for 256
+/// words there.
+pub(crate) const SMALL_STRING: usize = 1024;
+
 /// Calls the closure of [`protect`]. It does not panic.
 type Body<'a> = &'a mut dyn FnMut();
 
-/// Calls `f`, which allocates on the OCaml heap. Fails with the exception that OCaml raised meanwhile. Then what
-/// `f` owns is leaked: it had better borrow. A value that `f` returns is rooted.
+/// Calls `f`, which allocates on the OCaml heap. Fails with the exception that OCaml raised meanwhile:
+/// `Out_of_memory`, or that of a signal handler or a finaliser, which OCaml runs before it raises the former. Then
+/// what `f` owns is leaked: it borrows what matters. A value that `f` returns is rooted.
 pub(crate) fn protect<R>(token: &RuntimeToken<'_>, f: impl FnOnce() -> R) -> Result<R, Root<Exn>> {
     let mut f = Some(f);
     let mut result = None;
@@ -27,7 +32,8 @@ pub(crate) fn protect<R>(token: &RuntimeToken<'_>, f: impl FnOnce() -> R) -> Res
     let mut body: Body<'_> = &mut run;
     // With the lowest bit set, the address is an `int` for OCaml.
     let address = (&raw mut body).expose_provenance() | 1;
-    Callbacks::registered(token).run_protected(token, address as RawValue)?;
+    // SAFETY: the address is that of `body`, on this thread's stack, which nothing else uses until this returns.
+    unsafe { Callbacks::registered(token).run_protected(token, address as RawValue)? };
     match result.expect("OCaml has called it") {
         Ok(value) => Ok(value),
         Err(panic) => resume_unwind(panic),

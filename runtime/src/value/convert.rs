@@ -1,7 +1,7 @@
 //! Conversion of results to OCaml. To add a conversion, see `ffi/converted.rs`.
 
 use crate::ffi::converted::{Converted, Immediate, rooted};
-use crate::ffi::protected::protect;
+use crate::ffi::protected::{SMALL_STRING, protect};
 use crate::ffi::token::RuntimeToken;
 use crate::value::bytes::Bytes;
 use crate::value::exception::{Failure, OCamlException};
@@ -25,18 +25,13 @@ pub(crate) fn to_ocaml<T: ToValue + 'static>(
     protected(token, convert).map_err(Failure::Exception)
 }
 
-/// Calls `convert`, which converts values and roots them. Fails with the exception that OCaml raised meanwhile,
-/// which is `Out_of_memory`.
+/// Calls `convert`, which converts values and roots them. See [`protect`] for the exceptions.
 pub(crate) fn protected<R>(
     token: &RuntimeToken<'_>,
     convert: impl FnOnce() -> R,
 ) -> Result<R, OCamlException> {
     protect(token, convert).map_err(|exn| OCamlException::from_root(token, exn))
 }
-
-/// Strings of so many bytes are in the minor heap, for whose blocks OCaml never raises: it has at least room for 256
-/// words there.
-const SMALL_STRING: usize = 1024;
 
 /// Returns `true` if the conversion of the value surely allocates small blocks only. For most types the compiler
 /// decides it.
@@ -45,14 +40,9 @@ pub(crate) fn is_small<T>(value: &T) -> bool {
     macro_rules! is_one_of {
         ($($t:ty),+) => { $(typeid::of::<T>() == typeid::of::<$t>())||+ };
     }
-    let length = if let Some(s) = is_a::<T, String>(value) {
-        s.len()
-    } else if let Some(s) = is_a::<T, &str>(value) {
-        s.len()
-    } else if let Some(b) = is_a::<T, Bytes>(value) {
-        b.0.len()
-    } else {
-        return is_one_of!(
+    match string_length(value) {
+        Some(length) => length <= SMALL_STRING,
+        None => is_one_of!(
             (),
             bool,
             i8,
@@ -67,18 +57,26 @@ pub(crate) fn is_small<T>(value: &T) -> bool {
             u64,
             f32,
             f64
-        );
-    };
-    length <= SMALL_STRING
+        ),
+    }
 }
 
-/// Returns the value if its type is `U`, whatever its lifetimes: the caller chooses those of `U` as those of `T`.
+/// Returns the length of a string or of bytes, and `None` for a value of another type.
 #[inline(always)]
-fn is_a<T, U>(value: &T) -> Option<&U> {
-    let same = typeid::of::<T>() == typeid::of::<U>();
-    // SAFETY: the types are equal but for lifetimes. They are in `&str` only, where the reference is as long as
-    // that to `value`, which it cannot outlive.
-    same.then(|| unsafe { &*std::ptr::from_ref(value).cast() })
+fn string_length<T>(value: &T) -> Option<usize> {
+    let (pointer, id) = (std::ptr::from_ref(value), typeid::of::<T>());
+    if id == typeid::of::<String>() {
+        // SAFETY: `T` is `String`, and the reference is not kept.
+        Some(unsafe { &*pointer.cast::<String>() }.len())
+    } else if id == typeid::of::<&str>() {
+        // SAFETY: `T` is `&str`, with some lifetime that is not over, and the reference is not kept.
+        Some(unsafe { &*pointer.cast::<&str>() }.len())
+    } else if id == typeid::of::<Bytes>() {
+        // SAFETY: `T` is `Bytes`, and the reference is not kept.
+        Some(unsafe { &*pointer.cast::<Bytes>() }.0.len())
+    } else {
+        None
+    }
 }
 
 /// Returns the value of a type that is an OCaml `int`, `bool` or `unit`. The compiler decides it.

@@ -2,8 +2,9 @@
 
 use crate::base::error::JoinError;
 use crate::base::panic::Panic;
-use crate::ffi::callbacks::{Callbacks, ExceptionKind};
+use crate::ffi::callbacks::{Callbacks, ExceptionKind, Strings};
 use crate::ffi::converted::to_value;
+use crate::ffi::protected::{SMALL_STRING, protect};
 use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::rooted::Rooted;
@@ -156,8 +157,9 @@ impl Failure {
             }
             Failure::DomainTerminated(domain) => {
                 let domain = domain.to_string();
-                return callbacks.make_exception(
+                return make(
                     token,
+                    callbacks,
                     ExceptionKind::DomainTerminated,
                     &[&domain],
                 );
@@ -172,6 +174,25 @@ impl Failure {
                 (ExceptionKind::Error, all)
             }
         };
-        callbacks.make_exception(token, kind, &strings)
+        make(token, callbacks, kind, &strings)
+    }
+}
+
+/// Returns an exception of this kind. If OCaml has no memory for it, returns `Out_of_memory`.
+fn make(
+    token: &RuntimeToken<'_>,
+    callbacks: &Callbacks,
+    kind: ExceptionKind,
+    strings: &[&str],
+) -> Root<Exn> {
+    let convert = || Strings::new(token, strings);
+    let is_small = strings.len() < 256 && strings.iter().all(|s| s.len() <= SMALL_STRING);
+    let strings = match is_small {
+        true => Ok(convert()),
+        false => protect(token, convert),
+    };
+    match strings {
+        Ok(strings) => callbacks.make_exception(token, kind, &strings),
+        Err(exn) => exn,
     }
 }

@@ -44,17 +44,18 @@ impl<M, N: Notifier> Mailbox<M, N> {
         self.notifier().as_ref().map(f)
     }
 
-    /// Clears the notifications so far, unless another thread notifies just now: then the descriptor stays
-    /// readable, and the loop comes back. Never waits. The owner.
-    pub(crate) fn clear_notifier(&self) {
+    /// Clears the notifications so far. Returns `false` if another thread notifies just now: then the
+    /// descriptor stays readable, and the loop comes back. Never waits. The owner.
+    pub(crate) fn clear_notifier(&self) -> bool {
         let notifier = match self.notifier.try_lock() {
             Ok(notifier) => notifier,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return false,
         };
         if let Some(notifier) = &*notifier {
             notifier.clear();
         }
+        true
     }
 
     /// Sends a message and [wakes](Self::wake) the loop. Returns `true` if the loop was woken from its
@@ -317,7 +318,7 @@ mod models {
                     })
                 })
                 .collect();
-            let (mut got, mut drains) = (0, 0);
+            let (mut got, mut drains, mut again) = (0, 0, 0);
             loop {
                 drains += 1;
                 mailbox.take_notification();
@@ -329,10 +330,13 @@ mod models {
                 }
                 if mailbox.park() {
                     sleep.wait();
-                    mailbox.clear_notifier();
+                    if !mailbox.clear_notifier() {
+                        again += 1;
+                        thread::yield_now();
+                    }
                 }
             }
-            assert!(drains <= 3, "it was busy without need");
+            assert!(drains <= 3 + again, "it was busy without need");
             for s in senders {
                 s.join().unwrap();
             }
