@@ -6,23 +6,9 @@ let counts = List.map (fun s -> (s, Atomic.make 0)) [ Signals; Memprof; Finalise
 let raised source = Atomic.get (List.assoc source counts)
 let is_armed = Atomic.make false
 
-(* A poll on entry to a function has no place in a file, so the caller's counts. These functions call
-   [Lwt.cancel], which leaves its own frame before it runs the callbacks; there such a poll is Lwt's. *)
-let calls_cancel =
-  [
-    "Lwt_interop__Executor.forget_wait";
-    "Lwt_interop__Executor.perform_once";
-    "Lwt_interop__Remote.cancel";
-    "Lwt_interop__Pool.cancel_all";
-    "Lwt_interop__Blocking.try_submit";
-    "Lwt_interop__Uninterrupted.run_again";
-  ]
-
 let is_ours slot file =
   let name = Option.value (Printexc.Slot.name slot) ~default:"" in
-  let is_within prefix = String.starts_with ~prefix name in
   String.starts_with ~prefix:"ocaml/lwt_interop/" file
-  && not (List.exists is_within calls_cancel)
   || List.mem name [ "Dlwt_rt.run_next_exit_action"; "Dlwt_rt.insist" ]
 
 let is_handler file =
