@@ -12,7 +12,7 @@
 //! set before each poll, with the two public functions that change it: dropping the `RestoreOnPending`
 //! of a `poll_proceed` sets the budget that there was before, which was a whole one, and `unconstrained`
 //! sets the old budget back after the poll: code outside of polls has none, nor has OCaml code that a
-//! poll calls. A first poll takes some 50 instructions more for it, one within a `scope` some 30.
+//! poll calls. A first poll takes some 50 instructions more for it, a later one some 30.
 //!
 //! **Nested polls**, of calls by OCaml code that Rust has called, have no budget and enter nothing: Rust
 //! code further down may hold a guard, which it drops in order, or may run in another runtime's
