@@ -7,6 +7,7 @@ use crate::domain::Domain;
 use ocaml::FromValue;
 use std::fmt;
 use std::future::Future;
+use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -198,10 +199,14 @@ where
     #[must_use = "dropping the future cancels the call"]
     pub fn call(&self, mut args: A) -> Result<RemoteCall<R>, NoWorkers<A>> {
         while let Some(worker) = self.lightest() {
-            match worker.function.call_with(args, worker.clone()) {
+            let (function, this) = (worker.function.clone(), Arc::downgrade(&worker));
+            // The call takes this reference: a second one would count as another call, for as long as this
+            // thread is suspended.
+            match function.call_with(args, worker) {
                 Ok(call) => return Ok(call.cancel_on_drop()),
                 Err(terminated) => {
-                    let _reference = self.write().dismiss(|w| Arc::ptr_eq(w, &worker));
+                    let is_this = |w: &Arc<_>| ptr::eq(Arc::as_ptr(w), this.as_ptr());
+                    let _reference = self.write().dismiss(is_this);
                     args = terminated.work;
                 }
             }
