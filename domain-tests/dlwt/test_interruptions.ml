@@ -1,8 +1,9 @@
 (* Exceptions that arrive at any point: signal handlers, finalisers and memory profilers raise them.
-   What has been taken from a queue is settled or put back, and the next run begins clean. *)
+   No promise, callback or job is lost, and the next run begins clean. *)
 
 open Lwt.Infix
 open Support
+open Cases
 
 exception Interrupted
 
@@ -392,15 +393,6 @@ let many_interrupts () =
       let works = works @ more_works in
       Lwt_main.run (Lwt.join (List.map (fun (_, work) -> work ()) works)));
   Sys.set_signal Sys.sigalrm old
-
-let case name f = Alcotest.test_case name `Quick f
-
-let in_two_domains test =
-  List.concat_map (fun ((name, _) as x) ->
-      [
-        case name (test x);
-        case (name ^ ", another domain") (fun () -> elsewhere (test x));
-      ])
 
 let () =
   Lwt_main.run (Lwt_unix.sleep 0.001);

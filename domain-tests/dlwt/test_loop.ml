@@ -2,6 +2,7 @@
 
 open Lwt.Infix
 open Support
+open Cases
 
 exception Stuck
 
@@ -156,17 +157,8 @@ let moved_loop (name, place) () =
     Lwt_main.run (Lwt_unix.sleep 0.0001)
   done
 
-let case name f = Alcotest.test_case name `Quick f
-
 let hooks name hook =
   (name, List.map (fun (way, make) -> case way (resolved_by hook make)) ways)
-
-let in_two_domains test =
-  List.concat_map (fun ((name, _) as x) ->
-      [
-        case name (test x);
-        case (name ^ ", another domain") (fun () -> elsewhere (test x));
-      ])
 
 let () =
   Lwt_main.run (Lwt_unix.sleep 0.001);

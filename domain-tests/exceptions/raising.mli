@@ -12,7 +12,7 @@ type source =
           They seldom run in the library's own code. *)
 
 val is_armed : bool Atomic.t
-(** Whether exceptions are raised. *)
+(** [true] while exceptions are raised. *)
 
 val raised : source -> int
 (** The number of exceptions from this source so far. *)

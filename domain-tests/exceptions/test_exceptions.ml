@@ -166,7 +166,7 @@ let channels h i =
           Handle.spawn h (fun () -> Lwt.map receive (Channel.recv c)))
   done;
   expect "Channel" (fun () ->
-      (* What was put in by a [send] that was interrupted may be left. *)
+      (* A [send] that was interrupted may have put its element in. *)
       again (fun () -> Channel.close c);
       let rec drain () =
         match Channel.try_recv c with

@@ -1,5 +1,5 @@
-(* What a write to a closed pipe does, in OCaml and in Rust, on every kind of domain and thread, and what
-   the program and its children have to do with it. *)
+(* SIGPIPE: writes to a closed pipe, in OCaml and in Rust, on every kind of domain and thread; programs that
+   set the signal themselves; child processes. *)
 
 open Lwt.Syntax
 open Everywhere

@@ -1,4 +1,4 @@
-//! What the threads of the library and of tokio hold and inherit: locks, signal masks, tokio's state, names.
+//! Locks, signal masks, tokio's state and names of the threads of the library and of tokio.
 
 use futures_lite::future;
 use ocaml::Int;
@@ -211,7 +211,7 @@ pub async fn threads_hold_guard(
     Ok(())
 }
 
-/// Whether the current runtime is the shared one, at the first poll and after an await.
+/// Returns `true` if the current runtime is the shared one, at the first poll and after an await.
 #[func]
 pub async fn threads_in_shared_runtime() -> bool {
     let shared = ocaml_lwt_interop::tokio_handle().expect("it runs").id();

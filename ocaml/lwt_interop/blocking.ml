@@ -97,8 +97,8 @@ let take () =
   Mutex.unlock lock;
   node
 
-(* What arrived on the pool's threads outside of the functions that they run: exceptions of finalisers
-   and of [Memprof] callbacks. The threads share Domain 0's lock. *)
+(* The exception of a finaliser or a [Memprof] callback that ran on a thread of the pool, outside of the
+   function that the thread runs. The threads share Domain 0's lock. *)
 let failure = Uninterrupted.failure ()
 
 (* No tail call, so that it does not poll: see [Uninterrupted]. *)
@@ -142,7 +142,7 @@ type 'a call = {
   node : job Waiters.node;
   promise : 'a Lwt.t;
   resolve : ('a, exn) result -> unit;
-  (* What arrived while the job was being withdrawn. *)
+  (* The exception of a signal handler or finaliser that interrupted a step of this call. *)
   failure : Uninterrupted.failure;
 }
 

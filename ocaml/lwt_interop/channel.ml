@@ -252,7 +252,7 @@ let wait_to_send failure c domain item =
       if not (Lwt.is_sleeping sent) then Executor.Exit_hook.unregister sender.exit_hook;
       sent
   | exception e ->
-      (* Nobody knows of the sender. It may have been in no queue yet. *)
+      (* The caller gets no promise, so the sender is removed. It may be in no queue yet. *)
       let bt = Printexc.get_raw_backtrace () in
       Uninterrupted.run failure forget e;
       Printexc.raise_with_backtrace e bt

@@ -10,7 +10,7 @@ let is_alive (t : t) = not (Mpsc.is_closed t.mailbox)
 type turn = {
   f : unit -> unit;
   mutable is_started : bool;
-  (* What [f] has raised, until it is reported. *)
+  (* The exception of [f], until it is reported. *)
   mutable raised : exn option;
 }
 

@@ -140,8 +140,8 @@ let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
 (* The start of a domain, as its creator sees it. *)
 type start = {
   spawned : unit Domain.t;
-  (* Whether the domain may serve. It waits for that, because an exception may keep its creator from
-     knowing it. *)
+  (* [true] if the domain may serve, and [false] if it has to end: an exception may keep its creator
+     from learning of it. The domain waits for this. *)
   permit : bool Once.t;
   report : (Handle.t * service, exn) result Once.t;
   start_load : int Atomic.t;

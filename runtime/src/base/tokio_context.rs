@@ -140,6 +140,15 @@ mod tests {
         locks
     }
 
+    /// Locks a mutex more often than a budget allows.
+    fn assert_no_budget() {
+        let mutex = Mutex::new(());
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..1000 {
+            assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
+        }
+    }
+
     #[test]
     fn each_poll_has_the_budget_of_a_task_of_tokios() {
         on_a_thread(|context| {
@@ -155,13 +164,9 @@ mod tests {
     #[test]
     fn outside_of_polls_there_is_no_budget() {
         on_a_thread(|context| {
-            let mutex = Mutex::new(());
-            locks_until_pending(context, &mutex);
+            locks_until_pending(context, &Mutex::new(()));
             assert!(has_budget_remaining());
-            let mut cx = Context::from_waker(Waker::noop());
-            for _ in 0..1000 {
-                assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
-            }
+            assert_no_budget();
         });
     }
 
@@ -172,12 +177,8 @@ mod tests {
                 context.poll::<()>(false, || panic!("in a poll"))
             }));
             assert!(panicked.is_err());
-            let mutex = Mutex::new(());
-            let mut cx = Context::from_waker(Waker::noop());
-            for _ in 0..1000 {
-                assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
-            }
-            assert_eq!(locks_until_pending(context, &mutex), 127);
+            assert_no_budget();
+            assert_eq!(locks_until_pending(context, &Mutex::new(())), 127);
         });
     }
 
@@ -204,7 +205,6 @@ mod tests {
     #[test]
     fn nested_polls_have_no_budget_and_enter_no_runtime() {
         on_a_thread(|context| {
-            let mutex = Mutex::new(());
             let other = tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("tokio starts");
@@ -212,10 +212,7 @@ mod tests {
                 let guard = other.enter();
                 let nested = without_budget(|| {
                     context.poll(true, || {
-                        let mut cx = Context::from_waker(Waker::noop());
-                        for _ in 0..1000 {
-                            assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
-                        }
+                        assert_no_budget();
                         Poll::<()>::Pending
                     })
                 });
@@ -230,13 +227,9 @@ mod tests {
     #[test]
     fn a_context_leaves_no_budget_behind() {
         on_a_thread(|context| {
-            let mutex = Mutex::new(());
             for _ in 0..2 {
                 drop(TokioContext::enter(context.runtime));
-                let mut cx = Context::from_waker(Waker::noop());
-                for _ in 0..1000 {
-                    assert!(pin!(mutex.lock()).poll(&mut cx).is_ready());
-                }
+                assert_no_budget();
             }
         });
     }

@@ -25,8 +25,8 @@ pub trait Args: sealed::Sealed {
 }
 
 mod sealed {
-    /// What other crates cannot implement: the number of values, and that each is rooted, matter for memory
-    /// safety.
+    /// Private, so that no other crate implements [`Args`](super::Args): memory safety depends on the number
+    /// of values, and on each being rooted.
     pub trait Sealed {}
 }
 
