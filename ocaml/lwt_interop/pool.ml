@@ -83,7 +83,8 @@ let cancel_all s grace =
   let cancels = Hashtbl.fold (fun _ cancel all -> cancel :: all) s.pending [] in
   List.iter (fun cancel -> try cancel () with _ -> ()) cancels;
   if Lwt.is_sleeping s.stopped then
-    Lwt.on_success (Lwt_unix.sleep grace) (fun () -> stop s)
+    Lwt.on_success (Lwt_unix.sleep grace) (fun () ->
+        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) stop s))
 
 (* ---- the pool *)
 
