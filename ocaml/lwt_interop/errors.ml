@@ -26,14 +26,17 @@ let () =
     | _ -> None)
 
 (* In the order of the numbers of [of_rust]. *)
-let kinds = "Rust_panic Rust_error Domain_terminated"
+let kinds = "Rust_panic Rust_error Domain_terminated Invalid_argument Out_of_memory"
 
-let of_rust kind (strings : string array) count =
+let of_rust kind (strings : string array) =
+  let count = Array.length strings in
   let get i = if i < count && strings.(i) <> "" then Some strings.(i) else None in
   let first = Option.value (get 0) ~default:"" in
   match kind with
   | 0 -> Rust_panic { message = first; location = get 1; backtrace = get 2 }
   | 2 -> Domain_terminated (int_of_string first)
+  | 3 -> Invalid_argument first
+  | 4 -> Out_of_memory
   | _ ->
       let sources = List.init (max 0 (count - 2)) (fun i -> strings.(i + 2)) in
       Rust_error { message = first; sources; backtrace = get 1 }

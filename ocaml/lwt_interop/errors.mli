@@ -28,10 +28,12 @@ exception Wrong_thread of string
 val kinds : string
 (** The names of the kinds of {!of_rust}, in their order. *)
 
-val of_rust : int -> string array -> int -> exn
-(** [of_rust kind strings count] is the exception that Rust describes with the first
-    [count] of [strings], in which [""] stands for [None]. Rust calls it. The kinds:
+val of_rust : int -> string array -> exn
+(** [of_rust kind strings] is the exception that Rust describes with [strings], in which [""]
+    stands for [None]. Rust calls it. The kinds:
 
     - 0: a {!Rust_panic}; message, location, backtrace;
     - 1: a {!Rust_error}; message, backtrace, sources;
-    - 2: {!Domain_terminated}; the domain's number. *)
+    - 2: {!Domain_terminated}; the domain's number;
+    - 3: [Invalid_argument]; message;
+    - 4: [Out_of_memory]. *)

@@ -464,9 +464,6 @@ let () =
   Callback.register "lwt_interop.wait" wait;
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;
-  (* The argument is an address of Rust's. *)
-  Callback.register "lwt_interop.run_protected" (fun address ->
-      Primitives.run_protected address);
   (* Every domain that runs a Lwt loop receives jobs, whether or not it calls Rust. [Failure] means
      that no descriptors are left; then the domain's first call of Rust raises it again. *)
   let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in

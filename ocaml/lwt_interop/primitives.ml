@@ -28,7 +28,6 @@ external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
 external close_handle : handle -> unit = "lwt_interop_close_handle"
 external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"
-external run_protected : int -> unit = "lwt_interop_run_protected"
 external blocking_pool_submit : unit -> bool = "lwt_interop_blocking_pool_submit"
 
 module Batch = struct

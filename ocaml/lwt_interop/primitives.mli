@@ -26,10 +26,6 @@ val initialize : unit -> unit
       if the Rust archive was built from another version than this library: if one of the
       numbers, names and orders that both state differs. The text has both values. *)
 
-external run_protected : int -> unit = "lwt_interop_run_protected"
-(** [run_protected address] runs Rust code, for which the caller handles exceptions. Only
-    Rust calls it, with an address of its own. External: OCaml does not poll before it. *)
-
 val sigpipe_is_default : unit -> bool
 (** [sigpipe_is_default ()] is [true] if SIGPIPE ends the process: it is not ignored, and
     neither OCaml nor C code handles it. Any thread may call it. *)

@@ -91,7 +91,6 @@ mod wake;
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
-pub use bridge::apply::Args;
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};
@@ -101,19 +100,35 @@ pub use domain::Domain;
 pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
 pub use ocaml_lwt_interop_macros::func;
+pub use value::application::Args;
 pub use value::bytes::Bytes;
+pub use value::conversion_error::ConversionError;
 pub use value::exception::{OCamlException, RemoteError};
-pub use value::rooted::Rooted;
+pub use value::impls::{Char, List, Nativeint};
+pub use value::read::FromOCaml;
+pub use value::rooted::{Any, Rooted};
+pub use value::write::ToOCaml;
 
-/// OCaml values and conversions, for the types of arguments and results.
-pub use ocaml;
+pub mod convert {
+    //! What conversions are made of, for who writes one by hand, and for the derives.
+
+    pub use crate::value::conversion_error::{ConversionError, Place};
+    pub use crate::value::nesting::MAX_NESTING;
+    pub use crate::value::read::{Fields, FromOCaml, List, Source};
+    pub use crate::value::types;
+    pub use crate::value::write::{FLOATS, ToOCaml, Writer};
+}
 
 /// What `#[func]` expands to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::entry::call::{call_async, call_blocking, call_sync, call_tokio, raise, value};
-    pub use crate::value::probes::{Checked, MayBorrow, Probe};
-    pub use ocaml::{FromValue, ToValue, Value};
+    pub use crate::entry::call::{
+        Arguments, Raises, call_async, call_blocking, call_sync, call_tokio, raise, value,
+    };
+    pub use crate::value::conversion_error::ConversionError;
+    pub use crate::value::read::FromOCaml;
+    pub use crate::value::types::{Argument, Function, Type};
+    pub use crate::value::write::ToOCaml;
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;
 }

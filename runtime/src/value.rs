@@ -1,8 +1,15 @@
 //! OCaml values as Rust types, and their conversions.
 
+pub(crate) mod application;
 pub(crate) mod bytes;
+pub(crate) mod conversion_error;
 pub(crate) mod convert;
+pub(crate) mod declare;
 pub(crate) mod exception;
+pub(crate) mod impls;
 pub(crate) mod kept;
-pub(crate) mod probes;
+pub(crate) mod nesting;
+pub(crate) mod read;
 pub(crate) mod rooted;
+pub mod types;
+pub(crate) mod write;

@@ -2,8 +2,10 @@
 
 use crate::domain::dispatch::wake_one_or_all;
 use crate::domain::garbage;
-use crate::ffi::converted::{from_value, to_value};
 use crate::ffi::custom::Custom;
+use crate::value::conversion_error::ConversionError;
+use crate::value::declare::{alloc_custom, from_ocaml, to_ocaml};
+use crate::value::types::Type;
 use std::any::{Any, type_name};
 use std::fmt;
 use std::ops::Deref;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 /// abstract type, which every domain may use:
 ///
 /// ```
-/// use ocaml_lwt_interop::{Opaque, func, ocaml};
+/// use ocaml_lwt_interop::{Opaque, func};
 /// use std::sync::atomic::{AtomicIsize, Ordering};
 ///
 /// #[func(sync)]
@@ -22,7 +24,7 @@ use std::sync::Arc;
 /// }
 ///
 /// #[func(sync)]
-/// pub fn counter_next(counter: Opaque<AtomicIsize>) -> ocaml::Int {
+/// pub fn counter_next(counter: Opaque<AtomicIsize>) -> isize {
 ///     counter.fetch_add(1, Ordering::Relaxed)
 /// }
 /// ```
@@ -42,8 +44,8 @@ use std::sync::Arc;
 ///
 /// OCaml refuses to compare and to marshal it, and all have the same hash.
 ///
-/// # Panics
-/// An argument that is not the `Opaque<T>` that it is declared to be raises `Rust_panic` in OCaml.
+/// # Errors
+/// An argument that is not the `Opaque<T>` that it is declared to be is `Invalid_argument` in OCaml.
 pub struct Opaque<T>(Arc<T>);
 
 impl<T: Send + Sync + 'static> Opaque<T> {
@@ -109,15 +111,22 @@ fn collected(reference: Arc<dyn Content>) {
     wake_one_or_all();
 }
 
-from_value!([T: Send + Sync + 'static] Opaque<T>, |token, value| {
+from_ocaml!([T: Send + Sync + 'static] Opaque<T>, &Type::Opaque, |source| {
     let expected = type_name::<T>();
-    let reference = OPAQUE.get(token, &value.into_root(token));
-    let reference = reference.unwrap_or_else(|| panic!("expected an Opaque<{expected}>"));
+    let Some(reference) = source.custom(&OPAQUE) else {
+        return Err(ConversionError::new(format!("expected an Opaque<{expected}>")));
+    };
     let found = (*reference).type_name();
-    let value = reference.into_any().downcast();
-    Opaque(value.unwrap_or_else(|_| panic!("expected an Opaque<{expected}>, found an Opaque<{found}>")))
+    match reference.into_any().downcast() {
+        Ok(value) => Ok(Opaque(value)),
+        Err(_) => Err(ConversionError::new(format!(
+            "expected an Opaque<{expected}>, found an Opaque<{found}>"
+        ))),
+    }
 });
-to_value!([T: Send + Sync + 'static] Opaque<T>, |token, opaque| OPAQUE.alloc(token, opaque.0.clone()));
+to_ocaml!([T: Send + Sync + 'static] Opaque<T>, &Type::Opaque, |opaque, writer| {
+    writer.other(|token| alloc_custom(token, &OPAQUE, opaque.0.clone()))
+});
 
 #[cfg(all(test, not(loom_model)))]
 mod tests {

@@ -11,13 +11,15 @@ use crate::domain::dispatch::{post, send};
 use crate::domain::message::Message;
 use crate::ffi::batch::Request;
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::converted::{from_value, to_value};
 use crate::ffi::root::{Exn, LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::exception::{Failure, OCamlException};
 use crate::value::kept::Kept;
-use crate::value::probes::assert_owned;
-use ocaml::{FromValue, ToValue};
+use crate::value::declare::{DeclaredKind, from_ocaml, to_ocaml};
+use crate::value::read::FromOCaml;
+use crate::value::rooted::read_root;
+use crate::value::types::Type;
+use crate::value::write::ToOCaml;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -33,16 +35,16 @@ pub struct Promise<T> {
 }
 
 impl<T> Promise<T> {
-    /// Creates a pending promise of the token's domain, and the resolver that resolves it.
+    /// Creates a pending promise of the calling domain, and the resolver that resolves it.
     ///
     /// # Errors
-    /// The token is that of Domain 0's blocking pool, which has no Lwt loop; or the domain is
-    /// terminating.
-    pub fn new(token: &RuntimeToken<'_>) -> Result<(Self, Resolver<T>), TokenError>
+    /// There is no executor here: see [`with_token`](crate::domain::with_token). Domain 0's blocking pool, which has no
+    /// Lwt loop, has none either. Or the domain is terminating.
+    pub fn new() -> Result<(Self, Resolver<T>), TokenError>
     where
-        T: ToValue + Send + 'static,
+        T: ToOCaml + Send + 'static,
     {
-        context::with_core(token, |core| {
+        with_entered(|core, token| {
             let key = core.add_call();
             let made = Callbacks::registered(token).pending_root(token, key.to_int());
             let promise = made.map_err(|_| {
@@ -72,13 +74,15 @@ impl<T> fmt::Debug for Promise<T> {
     }
 }
 
-from_value!([T] Promise<T>, |token, value| Promise {
-    promise: Kept::new(value.into_declared(token)),
+from_ocaml!([T: FromOCaml] Promise<T>, &Type::Promise(T::TYPE), |source| Ok(Promise {
+    promise: Kept::new(LwtPromise::root(source)?),
     _type: PhantomData,
+}));
+to_ocaml!([T: ToOCaml] Promise<T>, &Type::Promise(T::TYPE), |p, writer| {
+    Ok(writer.kept(p.promise.root().as_any()))
 });
-to_value!([T] Promise<T>, |token, p| p.promise.root().duplicate(token).into_any());
 
-impl<T: FromValue + 'static> IntoFuture for Promise<T> {
+impl<T: FromOCaml + 'static> IntoFuture for Promise<T> {
     type Output = Result<T, OCamlException>;
     type IntoFuture = PromiseFuture<T>;
 
@@ -119,7 +123,7 @@ enum State {
     Done,
 }
 
-impl<T: FromValue + 'static> PromiseFuture<T> {
+impl<T: FromOCaml + 'static> PromiseFuture<T> {
     /// Returns the future of a function's promise, which OCaml reports to wait `key`.
     pub(crate) fn waiting(key: Key) -> Self {
         PromiseFuture {
@@ -159,9 +163,10 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
         token: &RuntimeToken<'_>,
         outcome: Result<Root, Root<Exn>>,
     ) -> <Self as Future>::Output {
-        assert_owned::<T>();
         match outcome {
-            Ok(value) => Ok(T::from_value(value.into_value())),
+            Ok(value) => {
+                read_root(token, &value).map_err(|e| OCamlException::from_conversion(token, e))
+            }
             Err(exn) => Err(OCamlException::from_root(token, exn)),
         }
     }
@@ -184,7 +189,7 @@ impl<T: FromValue + 'static> PromiseFuture<T> {
     }
 }
 
-impl<T: FromValue + 'static> Future for PromiseFuture<T> {
+impl<T: FromOCaml + 'static> Future for PromiseFuture<T> {
     type Output = Result<T, OCamlException>;
 
     /// # Panics
@@ -270,7 +275,7 @@ pub struct Resolver<T> {
     _type: PhantomData<fn(T)>,
 }
 
-impl<T: ToValue + Send + 'static> Resolver<T> {
+impl<T: ToOCaml + Send + 'static> Resolver<T> {
     /// Fulfils the promise. If OCaml has cancelled it meanwhile, the value is dropped.
     ///
     /// # Errors
@@ -345,7 +350,7 @@ struct Fulfill<T> {
     value: T,
 }
 
-impl<T: ToValue + Send + 'static> Message for Fulfill<T> {
+impl<T: ToOCaml + Send + 'static> Message for Fulfill<T> {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let Fulfill { key, value } = *self;
         context::with_core(token, |core| resolve(core, token, key, Ok(value)))

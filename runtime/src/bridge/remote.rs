@@ -2,7 +2,7 @@
 
 use crate::base::error::{DomainTerminated, JoinError};
 use crate::base::panic::{catch_and_discard, catch_unwind};
-use crate::bridge::apply::{Args, apply, to_values};
+use crate::bridge::apply::{applied, apply, apply_now};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::Domain;
 use crate::domain::context;
@@ -11,9 +11,10 @@ use crate::domain::join::{self, JoinHandle, Joined};
 use crate::domain::message::Message;
 use crate::ffi::root::Closure;
 use crate::ffi::token::RuntimeToken;
+use crate::value::application::Args;
 use crate::value::exception::{OCamlException, RemoteError};
 use crate::value::kept::Kept;
-use ocaml::FromValue;
+use crate::value::read::FromOCaml;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -21,22 +22,35 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// An OCaml function that returns a promise, and that any thread may call, such as the handler of a
-/// server on tokio. [`OCamlAsyncFunc::remote`](crate::OCamlAsyncFunc::remote) makes it.
+/// An OCaml function that any thread may call, such as the handler of a server on tokio, or a callback that
+/// reports progress. [`OCamlAsyncFunc::remote`](crate::OCamlAsyncFunc::remote) makes it, for a function that returns a
+/// promise, and [`OCamlFunc::remote`](crate::OCamlFunc::remote), for one that does not.
 ///
-/// It runs on the domain that it came from, whose loop calls it. Clones are cheap.
+/// It runs on the domain that it came from, whose loop calls it. A function that returns no promise is called from a
+/// Rust frame: see [`OCamlFunc::call`](crate::OCamlFunc::call). Clones are cheap.
 pub struct RemoteFunc<A, R> {
     home: Domain,
     closure: Arc<Kept<Closure>>,
+    kind: Kind,
     /// Holds neither.
     _type: PhantomData<fn(A) -> R>,
 }
 
+/// What a function returns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A value.
+    Plain,
+    /// A promise.
+    Async,
+}
+
 impl<A, R> RemoteFunc<A, R> {
-    pub(crate) fn new(home: Domain, closure: Kept<Closure>) -> Self {
+    pub(crate) fn new(home: Domain, closure: Arc<Kept<Closure>>, kind: Kind) -> Self {
         RemoteFunc {
             home,
-            closure: Arc::new(closure),
+            closure,
+            kind,
             _type: PhantomData,
         }
     }
@@ -50,7 +64,7 @@ impl<A, R> RemoteFunc<A, R> {
 impl<A, R> RemoteFunc<A, R>
 where
     A: Args + Send + 'static,
-    R: FromValue + Send + 'static,
+    R: FromOCaml + Send + 'static,
 {
     /// Sends the arguments to the domain, whose loop calls the function. Returns a future of the
     /// outcome. Any thread, never blocks. Costs as much as [`Domain::spawn`], and a round of the loop.
@@ -71,6 +85,7 @@ where
         let (handle, joined) = join::pair(self.home.id());
         let call = Call {
             closure: self.closure.clone(),
+            kind: self.kind,
             args,
             until_done,
             joined,
@@ -131,6 +146,7 @@ impl<A, R> Clone for RemoteFunc<A, R> {
         RemoteFunc {
             home: self.home.clone(),
             closure: self.closure.clone(),
+            kind: self.kind,
             _type: PhantomData,
         }
     }
@@ -147,6 +163,7 @@ impl<A, R> fmt::Debug for RemoteFunc<A, R> {
 /// The message of [`RemoteFunc::call`].
 struct Call<A, R, G> {
     closure: Arc<Kept<Closure>>,
+    kind: Kind,
     args: A,
     until_done: G,
     joined: Joined<Result<R, OCamlException>>,
@@ -155,27 +172,34 @@ struct Call<A, R, G> {
 impl<A, R, G> Message for Call<A, R, G>
 where
     A: Args + Send + 'static,
-    R: FromValue + Send + 'static,
+    R: FromOCaml + Send + 'static,
     G: Send + 'static,
 {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let Call {
             closure,
+            kind,
             args,
             until_done,
             mut joined,
         } = *self;
-        let values = if joined.is_cancelled() {
+        let application = if joined.is_cancelled() {
             catch_and_discard(|| drop(args));
             Err(JoinError::Cancelled)
         } else {
             // Converting and dropping them is code of the user's. It runs before the function is called, so
             // that a panic keeps the function from being called.
-            catch_unwind(move || to_values(token, &args)).map_err(JoinError::Panicked)
+            catch_unwind(move || applied(token, closure.root(), &args)).map_err(JoinError::Panicked)
         };
-        match values {
-            Ok(Ok(values)) => context::with_core(token, |core| {
-                let promise = apply(token, core, closure.root(), &values);
+        match (application, kind) {
+            (Ok(Ok(application)), Kind::Plain) => {
+                // The result's conversion may panic.
+                let outcome = catch_unwind(|| apply_now(token, &application));
+                drop(until_done);
+                joined.report(outcome.map_err(JoinError::Panicked));
+            }
+            (Ok(Ok(application)), Kind::Async) => context::with_core(token, |core| {
+                let promise = apply(token, core, &application);
                 let mut running = Running(Some((promise, until_done)));
                 core.executor.spawn(joined.run(async move {
                     let (promise, _) = running.0.as_mut().expect("it ends below");
@@ -185,11 +209,11 @@ where
                 }));
             })
             .expect("a domain's loop delivers messages"),
-            Ok(Err(exn)) => {
+            (Ok(Err(exn)), _) => {
                 drop(until_done);
                 joined.report(Ok(Err(exn)));
             }
-            Err(why) => {
+            (Err(why), _) => {
                 drop(until_done);
                 joined.report(Err(why));
             }
@@ -199,9 +223,9 @@ where
 
 /// A function whose promise is pending. Dropping it cancels the promise; the function may take its time
 /// for that, or ignore it, and the guard is kept until the promise is resolved.
-struct Running<R: FromValue + 'static, G: 'static>(Option<(PromiseFuture<R>, G)>);
+struct Running<R: FromOCaml + 'static, G: 'static>(Option<(PromiseFuture<R>, G)>);
 
-impl<R: FromValue + 'static, G: 'static> Drop for Running<R, G> {
+impl<R: FromOCaml + 'static, G: 'static> Drop for Running<R, G> {
     fn drop(&mut self) {
         let Some((promise, until_done)) = self.0.take() else {
             return;

@@ -8,12 +8,12 @@ use crate::ffi::callbacks::Callbacks;
 use crate::ffi::token::RuntimeToken;
 use crate::value::convert::to_ocaml;
 use crate::value::exception::Failure;
-use ocaml::ToValue;
+use crate::value::write::ToOCaml;
 
 /// Converts the outcome and queues it for the loop. If the call was resolved before, the outcome is
 /// dropped, without being converted. A conversion that panics, or for which OCaml has no memory, rejects
 /// the promise.
-pub(crate) fn resolve<T: ToValue + 'static>(
+pub(crate) fn resolve<T: ToOCaml>(
     core: &Core,
     token: &RuntimeToken<'_>,
     key: Key,
@@ -24,7 +24,10 @@ pub(crate) fn resolve<T: ToValue + 'static>(
     }
     // The value is dropped inside: its destructor may panic as well.
     let converted = outcome.and_then(|value| {
-        catch_unwind(move || to_ocaml(token, &value)).unwrap_or_else(|e| Err(Failure::Panic(e)))
+        match catch_unwind(move || to_ocaml(token, value)) {
+            Ok(converted) => converted.map_err(Failure::Conversion),
+            Err(panic) => Err(Failure::Panic(panic)),
+        }
     });
     match converted {
         Ok(value) => core.request(token, key, Request::Fulfill(value)),

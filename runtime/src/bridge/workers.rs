@@ -1,10 +1,10 @@
 //! OCaml functions of several domains that do the same work.
 
 use crate::base::panic::catch_and_discard;
-use crate::bridge::apply::Args;
 use crate::bridge::remote::{RemoteCall, RemoteFunc};
 use crate::domain::Domain;
-use ocaml::FromValue;
+use crate::value::application::Args;
+use crate::value::read::FromOCaml;
 use std::fmt;
 use std::future::Future;
 use std::ptr;
@@ -188,7 +188,7 @@ impl<A, R> Workers<A, R> {
 impl<A, R> Workers<A, R>
 where
     A: Args + Send + 'static,
-    R: FromValue + Send + 'static,
+    R: FromOCaml + Send + 'static,
 {
     /// Calls the function of the domain with the fewest calls in progress; see [`RemoteFunc::call`].
     /// Dropping the future cancels the call. A domain that has terminated without leaving is removed.

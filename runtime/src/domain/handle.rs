@@ -2,10 +2,12 @@
 
 use crate::domain::Domain;
 use crate::domain::shared::Shared;
-use crate::ffi::converted::from_value;
 use crate::ffi::custom::Custom;
 use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::ConversionError;
+use crate::value::declare::from_ocaml;
+use crate::value::types::Type;
 use std::sync::Arc;
 
 /// The field of a `Lwt_interop.Handle.t` that holds the block. OCaml has the same: see
@@ -21,7 +23,8 @@ pub(crate) fn new_handle(token: &RuntimeToken<'_>, shared: Arc<Shared>) -> Root 
     HANDLE.alloc(token, shared)
 }
 
-from_value!([] Domain, |token, value| {
-    let shared = HANDLE.get_field(token, &value.into_root(token), RECORD_FIELD);
-    Domain::from_shared(shared.expect("expected a `Lwt_interop.Handle.t`"))
+from_ocaml!([] Domain, &Type::Handle, |source| {
+    let shared = source.custom_field(&HANDLE, RECORD_FIELD);
+    let shared = shared.ok_or_else(|| ConversionError::new("expected Lwt_interop.Handle.t"))?;
+    Ok(Domain::from_shared(shared))
 });

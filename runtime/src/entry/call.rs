@@ -14,9 +14,12 @@ use crate::ffi::root::{Any, Exn, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use crate::task::{NewTask, Work};
-use crate::value::convert::to_ocaml;
+use crate::value::conversion_error::ConversionError;
+use crate::value::convert::{Nested, to_raw};
 use crate::value::exception::Failure;
-use ocaml::{ToValue, Value};
+use crate::value::read::{FromOCaml, Source};
+use crate::value::types::{Function, Type};
+use crate::value::write::ToOCaml;
 use pin_project_lite::pin_project;
 use std::error::Error;
 use std::ffi::CStr;
@@ -36,6 +39,46 @@ pub fn value<T>(value: T) -> Outcome<T> {
 /// Takes `Ok` as the value. `Err` becomes an exception: the same one if it is an OCaml exception.
 pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
     Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
+}
+
+/// The value of a function that raises.
+#[diagnostic::on_unimplemented(
+    message = "`raise` needs a `Result`, and `{Self}` is none",
+    note = "`#[func(raise)]` turns an `Err` into an exception"
+)]
+pub trait Raises {
+    /// The OCaml type of the value.
+    const TYPE: &'static Type;
+}
+
+impl<T: ToOCaml, E> Raises for Result<T, E> {
+    const TYPE: &'static Type = T::TYPE;
+}
+
+/// The arguments of a call, unrooted, until they are converted.
+pub struct Arguments<'a, const N: usize> {
+    raw: [RawValue; N],
+    function: &'static Function,
+    token: &'a RuntimeToken<'a>,
+}
+
+impl<'a, const N: usize> Arguments<'a, N> {
+    /// Converts an argument.
+    ///
+    /// # Safety
+    /// No code of users' has run since the call began.
+    #[inline(always)]
+    pub unsafe fn get<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
+        // SAFETY: `enter` made this from the arguments that OCaml passed, and nothing has allocated on the OCaml heap
+        // since: a conversion does not, and no other code has run, by this function's contract.
+        let source = unsafe { Source::new(self.token, self.raw[i]) };
+        T::from_ocaml(source).map_err(|e| e.of(self.function, Some(i)))
+    }
+
+    /// The token of a synchronous call.
+    pub fn token(&self) -> &'a RuntimeToken<'a> {
+        self.token
+    }
 }
 
 /// Errors that `#[func(raise)]` raises: all that `?` turns into a `Box<dyn Error>`, and that box with
@@ -94,37 +137,57 @@ const FORKED: &CStr = c"ocaml-lwt-interop: this process was forked from one that
 /// OCaml called the stub that calls this, with these arguments, and they are valid now.
 #[inline(always)]
 unsafe fn enter<const N: usize>(
-    args: [RawValue; N],
-    body: impl FnOnce(&Core, &RuntimeToken<'_>, &Callbacks, [Value; N]) -> Result<RawValue, RawValue>,
+    function: &'static Function,
+    mut raw: [RawValue; N],
+    body: impl FnOnce(
+        &Core,
+        &RuntimeToken<'_>,
+        &Callbacks,
+        Arguments<'_, N>,
+    ) -> Result<RawValue, RawValue>,
 ) -> Result<RawValue, Raise> {
-    // A value that is no block needs no root: the collector does not move it.
-    let args = args.map(|arg| match ffi::is_block(arg) {
-        // SAFETY: by this function's contract OCaml called, so the lock is held, and the arguments are
-        // valid; nothing has allocated on the OCaml heap since.
-        true => unsafe { Root::<Any>::new(arg) }.into_value(),
-        false => Value::Raw(arg),
-    });
     // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
     let token = unsafe { RuntimeToken::assume_locked() };
     let Some(callbacks) = Callbacks::get(&token) else {
         return Err(Raise::Failure(NOT_INITIALISED));
     };
     if !context::has_current() {
-        attach(&token, callbacks)?;
+        // SAFETY: by this function's contract the arguments are valid; nothing has allocated since.
+        unsafe { attach(&token, callbacks, &mut raw)? };
     }
-    let body = |core: &Core, token: &RuntimeToken<'_>| body(core, token, callbacks, args);
+    let body = |core: &Core, token: &RuntimeToken<'_>| {
+        let arguments = Arguments {
+            raw,
+            function,
+            token,
+        };
+        body(core, token, callbacks, arguments)
+    };
     // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
     let result = CURRENT.with(|current| unsafe { current.enter_with(body) });
     Ok(result.expect("attach made this thread an owner")?)
 }
 
-/// Gives this thread's domain its executor.
+/// Gives this thread's domain its executor. Afterwards the arguments are where the collector has moved them.
+///
+/// # Safety
+/// The arguments are valid now.
 #[cold]
-fn attach(token: &RuntimeToken<'_>, callbacks: &Callbacks) -> Result<(), Raise> {
+unsafe fn attach(
+    token: &RuntimeToken<'_>,
+    callbacks: &Callbacks,
+    raw: &mut [RawValue],
+) -> Result<(), Raise> {
     if let TokenError::Forked { .. } = context::no_executor() {
         return Err(Raise::Failure(FORKED));
     }
-    callbacks.attach(token).map_err(Raise::from)
+    // SAFETY: the token proves the lock, and the arguments are valid, by this function's contract.
+    let roots: Vec<Root<Any>> = raw.iter().map(|v| unsafe { Root::new(*v) }).collect();
+    callbacks.attach(token).map_err(Raise::from)?;
+    for (value, root) in raw.iter_mut().zip(roots) {
+        *value = root.raw(token);
+    }
+    Ok(())
 }
 
 /// Returns the result to OCaml, or raises it. The last thing that a stub does.
@@ -194,7 +257,7 @@ impl<F: Future, T> Body<F, T> {
     }
 }
 
-impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
+impl<F: Future + 'static, T: ToOCaml + 'static> Work for Body<F, T> {
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
@@ -227,17 +290,24 @@ impl<F: Future + 'static, T: ToValue + 'static> Work for Body<F, T> {
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
 /// drop.
 pub unsafe fn call_async<const N: usize, F, T>(
+    function: &'static Function,
     args: [RawValue; N],
-    start: impl FnOnce([Value; N]) -> F,
+    start: impl FnOnce(Arguments<'_, N>) -> Result<F, ConversionError>,
     outcome: fn(F::Output) -> Outcome<T>,
 ) -> RawValue
 where
     F: Future + 'static,
-    T: ToValue + 'static,
+    T: ToOCaml + 'static,
 {
-    let body = |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| {
+    let body = |core: &Core,
+                token: &RuntimeToken<'_>,
+                callbacks: &Callbacks,
+                args: Arguments<'_, N>| {
         let first = catch_unwind(|| {
-            let future = Some(start(args));
+            let future = match start(args) {
+                Ok(future) => Some(future),
+                Err(e) => return Ok(rejected(token, callbacks, e.into())),
+            };
             let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
             let nested = !context::is_outermost();
             let output = core.tokio.poll(nested, || {
@@ -249,12 +319,10 @@ where
             match output {
                 Poll::Ready(result) => {
                     task.finish();
-                    // The value's destructor, which may use OCaml, runs before the promise is made.
-                    // Nothing allocates afterwards.
-                    Ok(match result.and_then(|value| to_ocaml(token, &value)) {
-                        Ok(converted) => callbacks.return_(token, converted),
-                        Err(failure) => rejected(token, callbacks, failure),
-                    })
+                    let promise = result.and_then(|v| {
+                        fulfilled(token, callbacks, v).map_err(|e| e.of(function, None).into())
+                    });
+                    Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, failure)))
                 }
                 Poll::Pending => Err(task),
             }
@@ -279,7 +347,27 @@ where
         }
     };
     // SAFETY: this function's contract is that of both; the value was made last.
-    unsafe { finish(enter(args, body)) }
+    unsafe { finish(enter(function, args, body)) }
+}
+
+/// Returns a promise that is fulfilled with the value, unrooted. The outer `Err` is that of the conversion, and the
+/// inner one an exception.
+#[inline(always)]
+fn fulfilled<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    callbacks: &Callbacks,
+    value: T,
+) -> Result<Result<RawValue, RawValue>, ConversionError> {
+    if matches!(T::TYPE, Type::Unit) {
+        drop(value);
+        return Ok(Ok(callbacks.return_unit(token)));
+    }
+    if callbacks.returns_nested {
+        return to_raw(token, Nested(Nested(value))).map(Ok);
+    }
+    let value = to_raw(token, value)?;
+    // SAFETY: the value was made just now.
+    Ok(unsafe { callbacks.return_(token, value) })
 }
 
 /// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
@@ -295,19 +383,23 @@ fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Re
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
 /// drop.
-pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
+pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
+    function: &'static Function,
     args: [RawValue; N],
-    body: impl FnOnce([Value; N]) -> Outcome<T>,
+    body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<T>, ConversionError>,
 ) -> RawValue {
-    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| {
-        let result = catch_unwind(|| body(args).0.and_then(|v| to_ocaml(token, &v)));
+    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+        let result = catch_unwind(|| {
+            let value = body(args)?.0?;
+            to_raw(token, value).map_err(|e| e.of(function, None).into())
+        });
         match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-            Ok(value) => Ok(value.raw(token)),
+            Ok(value) => Ok(value),
             Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
         }
     };
-    // SAFETY: this function's contract is that of both; nothing allocates after the value was read.
-    unsafe { finish(enter(args, body)) }
+    // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
+    unsafe { finish(enter(function, args, body)) }
 }
 
 /// Runs work on tokio, and resolves the call on its domain.
@@ -321,7 +413,7 @@ fn on_tokio<W, O, T>(
 ) -> Result<RawValue, RawValue>
 where
     O: Send + 'static,
-    T: ToValue + Send + 'static,
+    T: ToOCaml + Send + 'static,
 {
     let (key, promise, work) = new_call(core, token, callbacks, work)?;
     // SAFETY: the token proves the lock; nothing has allocated since the promise was made.
@@ -350,7 +442,7 @@ fn spawn_blocking<B, O, T>(
 where
     B: FnOnce() -> O + Send + 'static,
     O: Send + 'static,
-    T: ToValue + Send + 'static,
+    T: ToOCaml + Send + 'static,
 {
     type Shared<W> = Arc<Mutex<Option<W>>>;
     fn take<W>(work: &Shared<W>) -> Option<W> {
@@ -379,7 +471,7 @@ struct Completion<O, T> {
     outcome: fn(O) -> Outcome<T>,
 }
 
-impl<O: Send + 'static, T: ToValue + Send + 'static> Completion<O, T> {
+impl<O: Send + 'static, T: ToOCaml + Send + 'static> Completion<O, T> {
     fn complete(self, output: Result<O, Panic>) {
         let Completion { home, key, outcome } = self;
         // A domain that has terminated has resolved its calls.
@@ -404,21 +496,24 @@ fn shared_tokio() -> tokio::runtime::Handle {
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
 /// drop.
 pub unsafe fn call_tokio<const N: usize, F, T>(
+    function: &'static Function,
     args: [RawValue; N],
-    start: impl FnOnce([Value; N]) -> F,
+    start: impl FnOnce(Arguments<'_, N>) -> Result<F, ConversionError>,
     outcome: fn(F::Output) -> Outcome<T>,
 ) -> RawValue
 where
     F: Future + Send + 'static,
     F::Output: Send,
-    T: ToValue + Send + 'static,
+    T: ToOCaml + Send + 'static,
 {
-    let body =
-        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| match catch_unwind(
-            || Box::pin(start(args)),
-        ) {
+    let body = |core: &Core,
+                token: &RuntimeToken<'_>,
+                callbacks: &Callbacks,
+                args: Arguments<'_, N>| {
+        match catch_unwind(|| start(args).map(Box::pin)) {
             Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(future) => {
+            Ok(Err(e)) => rejected(token, callbacks, e.into()),
+            Ok(Ok(future)) => {
                 let work = CatchUnwind::new(future);
                 let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
                     let task = async move { completion.complete(work.await) };
@@ -426,9 +521,10 @@ where
                 };
                 on_tokio(core, token, callbacks, outcome, work, spawn)
             }
-        };
+        }
+    };
     // SAFETY: this function's contract is that of both; the value was read last.
-    unsafe { finish(enter(args, body)) }
+    unsafe { finish(enter(function, args, body)) }
 }
 
 /// `#[func(blocking)]`: the body runs on tokio's blocking pool. Cancelling stops it only while it is
@@ -438,22 +534,26 @@ where
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
 /// drop.
 pub unsafe fn call_blocking<const N: usize, B, O, T>(
+    function: &'static Function,
     args: [RawValue; N],
-    start: impl FnOnce([Value; N]) -> B,
+    start: impl FnOnce(Arguments<'_, N>) -> Result<B, ConversionError>,
     outcome: fn(O) -> Outcome<T>,
 ) -> RawValue
 where
     B: FnOnce() -> O + Send + 'static,
     O: Send + 'static,
-    T: ToValue + Send + 'static,
+    T: ToOCaml + Send + 'static,
 {
-    let body =
-        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| match catch_unwind(
-            || start(args),
-        ) {
+    let body = |core: &Core,
+                token: &RuntimeToken<'_>,
+                callbacks: &Callbacks,
+                args: Arguments<'_, N>| {
+        match catch_unwind(|| start(args)) {
             Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(body) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
-        };
+            Ok(Err(e)) => rejected(token, callbacks, e.into()),
+            Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
+        }
+    };
     // SAFETY: this function's contract is that of both; the value was read last.
-    unsafe { finish(enter(args, body)) }
+    unsafe { finish(enter(function, args, body)) }
 }

@@ -71,6 +71,11 @@ fn facts() -> [(&'static str, String); 9] {
             ExceptionKind::DomainTerminated as isize,
             "Domain_terminated",
         ),
+        (
+            ExceptionKind::InvalidArgument as isize,
+            "Invalid_argument",
+        ),
+        (ExceptionKind::OutOfMemory as isize, "Out_of_memory"),
     ];
     [
         ("the capacity of a batch", batch::CAPACITY.to_string()),

@@ -14,7 +14,6 @@ use crate::domain::shared::Shared;
 use crate::entry::facts;
 use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
-use crate::ffi::protected;
 use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
@@ -313,14 +312,6 @@ unsafe extern "C" fn lwt_interop_resolve_wait(
         };
         enter_with(|core, _| core.resolve_wait(key(wait), outcome));
     }
-    UNIT
-}
-
-/// `run_protected : int -> unit`: runs the Rust code that asked OCaml for this. OCaml handles what is raised in it.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn lwt_interop_run_protected(address: RawValue) -> RawValue {
-    // SAFETY: OCaml passes on the number that `protect` has given it, and returns to `protect` afterwards.
-    unsafe { protected::run(address) };
     UNIT
 }
 

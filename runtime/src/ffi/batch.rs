@@ -5,7 +5,7 @@
 
 use crate::base::slot_map::Key;
 use crate::ffi::converted::Converted;
-use crate::ffi::root::{Closure, Exn, LwtPromise, Root};
+use crate::ffi::root::{Application, Exn, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use std::cell::{Cell, RefCell};
@@ -17,8 +17,8 @@ pub(crate) enum Request<'a> {
     Fulfill(Converted),
     /// Reject the promise of the call with the exception.
     Reject(&'a Root<Exn>),
-    /// Apply the closure to the arguments, and report the promise that it returns to the wait.
-    Apply(&'a Root<Closure>, &'a [ocaml::Value]),
+    /// Apply the closure to its arguments, and report the promise that it returns to the wait.
+    Apply(&'a Root<Application>),
     /// Cancel the promise. The key means nothing.
     Cancel(&'a Root<LwtPromise>),
     /// Rust has dropped the wait: take its callback off the promise.
@@ -87,7 +87,7 @@ impl Batch {
         }
     }
 
-    /// Queues a request. Only [`Request::Apply`] allocates on the OCaml heap.
+    /// Queues a request. Nothing allocates on the OCaml heap.
     ///
     /// The key of a [`Request::Fulfill`] is that of a call whose promise has the value's type: the function
     /// that made the call and the value are of one `#[func]` or one `Promise`.
@@ -102,27 +102,8 @@ impl Batch {
                 Request::Reject(exn) => self.push_raw(key, Kind::Reject, exn.raw(token)),
                 Request::Cancel(promise) => self.push_raw(key, Kind::Cancel, promise.raw(token)),
                 Request::Forget => self.push_raw(key, Kind::Forget, ffi::UNIT),
-                Request::Apply(closure, args) => self.push_application(token, key, closure, args),
+                Request::Apply(call) => self.push_raw(key, Kind::Apply, call.raw(token)),
             }
-        }
-    }
-
-    fn push_application(
-        &self,
-        token: &RuntimeToken<'_>,
-        key: Key,
-        closure: &Root<Closure>,
-        args: &[ocaml::Value],
-    ) {
-        // SAFETY: the token proves the lock. The block is made last: its fields are read from their
-        // roots, and nothing allocates until it is stored.
-        unsafe {
-            let block = ffi::alloc_tuple(1 + args.len());
-            ffi::store_field(block, 0, closure.raw(token));
-            for (i, arg) in args.iter().enumerate() {
-                ffi::store_field(block, 1 + i, arg.raw().0);
-            }
-            self.push_raw(key, Kind::Apply, block);
         }
     }
 

@@ -2,8 +2,7 @@
 //! `blocking.ml`.
 
 use crate::base::tokio_context::without_budget;
-use crate::ffi::converted::{Converted, Immediate};
-use crate::ffi::root::{Closure, Exn, LwtPromise, Root};
+use crate::ffi::root::{Application, Exn, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use once_cell::sync::OnceCell;
@@ -26,12 +25,15 @@ impl Named {
     }
 }
 
+/// The arguments of an OCaml function that Rust calls are at most so many.
+pub(crate) const MAX_ARGUMENTS: usize = 8;
+
 /// See the module's documentation.
 pub(crate) struct Callbacks {
     attach: Named,
     return_: Named,
-    /// A fulfilled promise has the layout that `ffi::alloc_nested` makes.
-    returns_nested: bool,
+    /// Whether a fulfilled promise is a block of a block of the value: see `value::convert::Nested`.
+    pub(crate) returns_nested: bool,
     return_unit: Named,
     fail: Named,
     pending: Named,
@@ -39,7 +41,6 @@ pub(crate) struct Callbacks {
     make_exception: Named,
     describe_exception: Named,
     blocking_next: Named,
-    run_protected: Named,
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
@@ -54,6 +55,10 @@ pub(crate) enum ExceptionKind {
     Error = 1,
     /// `Domain_terminated`: the domain's number.
     DomainTerminated = 2,
+    /// `Invalid_argument`: message.
+    InvalidArgument = 3,
+    /// `Out_of_memory`.
+    OutOfMemory = 4,
 }
 
 /// Returns `true` if the value is a block that holds a block that holds the number, and nothing else.
@@ -107,7 +112,6 @@ impl Callbacks {
                     make_exception: named(c"lwt_interop.make_exception")?,
                     describe_exception: named(c"lwt_interop.describe_exception")?,
                     blocking_next: named(c"lwt_interop.blocking_next")?,
-                    run_protected: named(c"lwt_interop.run_protected")?,
                 })
             })
             .ok()
@@ -119,21 +123,24 @@ impl Callbacks {
         unsafe { ffi::callback(self.attach.get(token), &mut [ffi::UNIT]) }.map(|_| ())
     }
 
-    /// Returns `Lwt.return value`, unrooted.
+    /// Returns `Lwt.return_unit`, unrooted.
     #[inline(always)]
-    pub(crate) fn return_(
+    pub(crate) fn return_unit(&self, token: &RuntimeToken<'_>) -> RawValue {
+        self.return_unit.get(token)
+    }
+
+    /// Returns `Lwt.return value`, unrooted.
+    ///
+    /// # Safety
+    /// The value is valid now.
+    pub(crate) unsafe fn return_(
         &self,
         token: &RuntimeToken<'_>,
-        value: Converted,
+        value: RawValue,
     ) -> Result<RawValue, RawValue> {
-        match value {
-            // Also `Lwt.return 0` and the like: the representation is the same.
-            Converted::Immediate(Immediate::UNIT) => Ok(self.return_unit.get(token)),
-            // SAFETY: the token proves the lock; the value is read when nothing allocates any more.
-            value if self.returns_nested => Ok(unsafe { ffi::alloc_nested(|| value.raw(token)) }),
-            // SAFETY: the token proves the lock; OCaml registered a function of one argument.
-            value => unsafe { ffi::callback(self.return_.get(token), &mut [value.raw(token)]) },
-        }
+        // SAFETY: the token proves the lock; OCaml registered a function of one argument, which is valid by this
+        // function's contract.
+        unsafe { ffi::callback(self.return_.get(token), &mut [value]) }
     }
 
     /// Returns `Lwt.fail exn`, unrooted.
@@ -196,22 +203,18 @@ impl Callbacks {
         }
     }
 
-    /// Returns an exception of this kind. If OCaml code raises meanwhile, returns that exception.
+    /// Returns an exception of this kind, made of an OCaml array of strings. If OCaml code raises meanwhile, returns
+    /// that exception.
     pub(crate) fn make_exception(
         &self,
         token: &RuntimeToken<'_>,
         kind: ExceptionKind,
-        strings: &Strings,
+        strings: &Root,
     ) -> Root<Exn> {
-        // SAFETY: the token proves the lock. The block is read from its root when it is used. OCaml
-        // registered a function of the kind, a block of strings, and how many of them count; it returns an
-        // exception.
+        // SAFETY: the token proves the lock. The array is read from its root when it is used. OCaml registered a function
+        // of the kind and an array of strings that returns an exception.
         unsafe {
-            let mut args = [
-                ffi::int(kind as isize),
-                strings.block.raw(token),
-                ffi::int(strings.len as isize),
-            ];
+            let mut args = [ffi::int(kind as isize), strings.raw(token)];
             let (Ok(exn) | Err(exn)) = ffi::callback(self.make_exception.get(token), &mut args);
             Root::new(exn)
         }
@@ -237,26 +240,6 @@ impl Callbacks {
         }
     }
 
-    /// Has OCaml call `protected::run` with the address. Fails with the exception that was raised within.
-    ///
-    /// # Safety
-    /// The contract of `protected::run` holds for the address until this returns.
-    pub(crate) unsafe fn run_protected(
-        &self,
-        token: &RuntimeToken<'_>,
-        address: RawValue,
-    ) -> Result<(), Root<Exn>> {
-        // SAFETY: the token proves the lock; OCaml registered a function of one int, which the address is to it,
-        // and which does nothing but pass it to `protected::run`: this function's contract. An exception is
-        // rooted before anything allocates.
-        unsafe {
-            match ffi::callback(self.run_protected.get(token), &mut [address]) {
-                Ok(_) => Ok(()),
-                Err(exn) => Err(Root::new(exn)),
-            }
-        }
-    }
-
     /// Runs the next of OCaml's closures that wait for Domain 0's blocking pool. It does not raise.
     pub(crate) fn blocking_next(&self, token: &RuntimeToken<'_>) {
         // SAFETY: the token proves the lock; OCaml registered a function of one argument.
@@ -264,42 +247,23 @@ impl Callbacks {
     }
 }
 
-/// Strings for an exception, in an OCaml block of at least one field.
-pub(crate) struct Strings {
-    block: Root,
-    len: usize,
-}
-
-impl Strings {
-    /// Makes them. OCaml may raise if one has more than a kilobyte, or if they are more than 255.
-    pub(crate) fn new(token: &RuntimeToken<'_>, strings: &[&str]) -> Self {
-        // SAFETY: the token proves the lock. The block is rooted while the strings are made, and is read from
-        // its root when one is stored.
-        unsafe {
-            let block: Root = Root::new(ffi::alloc_tuple(strings.len().max(1)));
-            for (i, s) in strings.iter().enumerate() {
-                let s = ffi::alloc_string(s);
-                ffi::store_field(block.raw(token), i, s);
-            }
-            let len = strings.len();
-            Strings { block, len }
-        }
-    }
-}
-
-/// Calls an OCaml closure with these arguments, from a Rust frame. Within it there is none of tokio's budget, as in
-/// all code outside of polls.
-pub(crate) fn call(
+/// Applies an OCaml closure to its arguments, from a Rust frame. Within it there is none of tokio's budget, as in all
+/// code outside of polls.
+pub(crate) fn apply(
     token: &RuntimeToken<'_>,
-    closure: &Root<Closure>,
-    args: &[ocaml::Value],
+    application: &Root<Application>,
 ) -> Result<Root, Root<Exn>> {
-    let mut raw: Vec<_> = args.iter().map(|v| v.raw().0).collect();
-    // SAFETY: the token proves the lock; nothing has allocated since the raw values were read; the type
-    // of the function that Rust was given says how many arguments the closure takes. The result is
-    // rooted before anything allocates.
+    // SAFETY: the token proves the lock. It is a block of a closure and its arguments, at least one and at most
+    // `MAX_ARGUMENTS`, which is read when nothing allocates any more. The type of the function that Rust was given says
+    // how many the closure takes. The result is rooted before anything allocates.
     without_budget(|| unsafe {
-        match ffi::callback(closure.raw(token), &mut raw) {
+        let block = application.raw(token);
+        let mut args = [ffi::UNIT; MAX_ARGUMENTS];
+        let count = ffi::size(block) - 1;
+        for (i, arg) in args[..count].iter_mut().enumerate() {
+            *arg = ffi::field(block, 1 + i);
+        }
+        match ffi::callback(ffi::field(block, 0), &mut args[..count]) {
             Ok(value) => Ok(Root::new(value)),
             Err(exn) => Err(Root::new(exn)),
         }

@@ -82,32 +82,10 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     }
 
     /// Returns the content of a block, or `None` if the value is not a block of this kind.
-    pub(crate) fn get(&self, token: &RuntimeToken<'_>, value: &Root) -> Option<Arc<T>> {
-        // SAFETY: the token proves the lock; the value was just read from its root.
-        unsafe { self.get_raw(value.raw(token)) }
-    }
-
-    /// Like [`get`](Self::get), for a field of a value that OCaml gave the tag of objects.
-    pub(crate) fn get_field(
-        &self,
-        token: &RuntimeToken<'_>,
-        value: &Root,
-        index: usize,
-    ) -> Option<Arc<T>> {
-        let block = value.raw(token);
-        // SAFETY: the token proves the lock; the block was just read from its root, and was seen to have
-        // the field.
-        unsafe {
-            let has_field = ffi::is_block(block)
-                && ffi::tag(block) == ocaml_sys::OBJECT
-                && ffi::size(block) > index;
-            has_field.then(|| self.get_raw(ffi::field(block, index)))?
-        }
-    }
-
+    ///
     /// # Safety
     /// A domain's lock is held and `value` is valid.
-    unsafe fn get_raw(&self, value: RawValue) -> Option<Arc<T>> {
+    pub(crate) unsafe fn get(&self, value: RawValue) -> Option<Arc<T>> {
         // SAFETY: by this function's contract `value` is valid. Its operations show that `alloc` made
         // it, so it has a content. Cloning that neither allocates on the OCaml heap nor runs OCaml code,
         // so the block does not move meanwhile.
@@ -116,6 +94,20 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
                 && ffi::tag(value) == ocaml_sys::CUSTOM
                 && ffi::field(value, 0) == self.operations() as RawValue;
             made_here.then(|| (*Self::content(value)).clone())
+        }
+    }
+
+    /// Like [`get`](Self::get), for a field of a value that OCaml gave the tag of objects.
+    ///
+    /// # Safety
+    /// A domain's lock is held and `value` is valid.
+    pub(crate) unsafe fn get_field(&self, value: RawValue, index: usize) -> Option<Arc<T>> {
+        // SAFETY: by this function's contract `value` is valid, and it was seen to have the field.
+        unsafe {
+            let has_field = ffi::is_block(value)
+                && ffi::tag(value) == ocaml_sys::OBJECT
+                && ffi::size(value) > index;
+            has_field.then(|| self.get(ffi::field(value, index)))?
         }
     }
 

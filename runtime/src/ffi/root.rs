@@ -5,13 +5,15 @@ use crate::ffi::token::RuntimeToken;
 use std::marker::PhantomData;
 
 /// Any OCaml value.
-pub(crate) enum Any {}
+pub enum Any {}
 /// A Lwt promise.
 pub(crate) enum LwtPromise {}
 /// An OCaml closure.
 pub(crate) enum Closure {}
 /// An OCaml exception.
 pub(crate) enum Exn {}
+/// A block of a closure and its arguments.
+pub(crate) enum Application {}
 
 /// Keeps an OCaml value alive, and finds it after the collector has moved it. `K` is what is known of
 /// the value.
@@ -20,7 +22,7 @@ pub(crate) enum Exn {}
 /// thread of a domain that has ended (see [`hooks::has_ended`](crate::ffi::hooks::has_ended)). A `Root` is
 /// not `Send` and in no thread-local, so it is not dropped there.
 #[repr(transparent)]
-pub(crate) struct Root<K = Any> {
+pub struct Root<K = Any> {
     root: ocaml::root::Root,
     _kind: PhantomData<fn() -> K>,
 }
@@ -61,25 +63,14 @@ impl<K> Root<K> {
         }
     }
 
-    /// Returns the value as the crate `ocaml` has it.
-    pub(crate) fn into_value(self) -> ocaml::Value {
-        ocaml::Value::Root(self.root)
+    /// Forgets what is known of the value.
+    pub(crate) fn as_any(&self) -> &Root {
+        // SAFETY: anything is an OCaml value.
+        unsafe { self.assume_ref() }
     }
 }
 
-impl Root {
-    /// Roots a value of the crate `ocaml`, unless it is rooted already.
-    pub(crate) fn of_value(_token: &RuntimeToken<'_>, value: ocaml::Value) -> Self {
-        match value {
-            ocaml::Value::Root(root) => Root {
-                root,
-                _kind: PhantomData,
-            },
-            // SAFETY: the token proves the lock; a `Value` that is handed over is valid.
-            ocaml::Value::Raw(raw) => unsafe { Root::new(raw) },
-        }
-    }
-
+impl<L> Root<L> {
     /// States what the value is.
     ///
     /// # Safety

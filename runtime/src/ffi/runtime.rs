@@ -123,31 +123,6 @@ pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
     unsafe { ocaml_sys::field(block, index).write(int) }
 }
 
-/// Allocates a block of one field that holds a block of one field that holds a value; both have tag
-/// 0. It is one allocation that is divided, as OCaml's compiler does it. Unrooted.
-///
-/// # Safety
-/// The domain's lock is held; `value` returns a value that is valid when it is called, and allocates
-/// nothing.
-#[inline]
-pub(crate) unsafe fn alloc_nested(value: impl FnOnce() -> RawValue) -> RawValue {
-    const WORD: usize = size_of::<RawValue>();
-    // SAFETY: the lock is held, by this function's contract. The block is young: it is initialised
-    // without a barrier, before anything else allocates. Its header, of three fields, becomes two
-    // headers of one field each, which differ from it in the size alone.
-    unsafe {
-        let outer = ocaml_sys::caml_alloc_small(3, 0);
-        let header = ocaml_sys::field(outer, 0).sub(1);
-        let of_one_field = header.read() - (2 << 10);
-        let inner = outer + 2 * WORD as RawValue;
-        header.write(of_one_field);
-        ocaml_sys::field(outer, 0).write(inner);
-        ocaml_sys::field(outer, 1).write(of_one_field);
-        ocaml_sys::field(inner, 0).write(value());
-        outer
-    }
-}
-
 /// Allocates a tuple whose fields are all `()`. Unrooted.
 ///
 /// # Safety

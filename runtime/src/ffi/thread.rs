@@ -1,7 +1,7 @@
 //! Threads as OCaml sees them: the stubs on a thread's stack, the executor that a thread owns, and
 //! threads that Rust registers with OCaml.
 
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::token::{RuntimeToken, is_in_conversion};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
@@ -113,10 +113,10 @@ impl<T> Place<T> {
         unsafe { self.value.get().as_ref() }
     }
 
-    /// Runs `f` with a token if OCaml has called into Rust on this thread.
+    /// Runs `f` with a token if OCaml has called into Rust on this thread, and no value is being converted.
     #[inline]
     pub(crate) fn with_token<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
-        (self.uses.get() >= STUB).then(|| {
+        (self.uses.get() >= STUB && !is_in_conversion()).then(|| {
             // SAFETY: a stub is counted, so `enter` or `enter_with` is on this thread's stack, and stays
             // there while `f` runs; their contract says that the lock is held whenever `f` runs.
             f(&unsafe { RuntimeToken::assume_locked() })
@@ -217,9 +217,11 @@ impl Drop for Registered {
 }
 
 /// Runs `f` with Domain 0's lock, on a thread that is [`Registered`]. Takes the lock if the thread does
-/// not hold it, which may wait for OCaml code of other threads. Returns `None` on any other thread.
+/// not hold it, which may wait for OCaml code of other threads. Returns `None` on any other thread, and while a value is
+/// being converted.
 pub(crate) fn with_lock<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
     let _back = match LOCK.get() {
+        _ if is_in_conversion() => return None,
         Lock::NotRegistered => return None,
         Lock::Held => None,
         Lock::Released => {

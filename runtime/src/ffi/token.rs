@@ -1,6 +1,7 @@
 //! The proof that this thread holds a domain's lock and may touch OCaml values.
 
 use crate::base::not_send::NotSend;
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 /// The proof that the calling thread may use the OCaml runtime.
@@ -34,10 +35,39 @@ impl RuntimeToken<'_> {
         }
     }
 
-    /// Returns the OCaml runtime, for conversions and allocation by the crate `ocaml`.
-    pub fn runtime(&self) -> &ocaml::Runtime {
+    /// Returns the OCaml runtime, for the crate `ocaml`.
+    ///
+    /// # Safety
+    /// What the crate `ocaml` does not check is the caller's part: that values are rooted while anything allocates, that
+    /// they are of the types that they are converted to, and that the runtime is used on this thread alone, whose lock is
+    /// not released.
+    pub unsafe fn runtime(&self) -> &ocaml::Runtime {
         // SAFETY: this thread holds a domain's lock for as long as the token exists, which is what the
         // handle stands for; the handle is borrowed from the token.
         unsafe { ocaml::Runtime::recover_handle() }
     }
+}
+
+thread_local! {
+    /// Whether code of users' runs in the middle of a conversion.
+    static IN_CONVERSION: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`, code of users' in the middle of a conversion, without a token: a collection would move the values that are
+/// being read.
+pub(crate) fn without_token<R>(f: impl FnOnce() -> R) -> R {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            IN_CONVERSION.set(self.0);
+        }
+    }
+    let _back = Back(IN_CONVERSION.replace(true));
+    f()
+}
+
+/// Whether [`without_token`] is on this thread's stack.
+#[inline]
+pub(crate) fn is_in_conversion() -> bool {
+    IN_CONVERSION.get()
 }

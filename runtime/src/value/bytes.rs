@@ -1,12 +1,10 @@
 //! OCaml strings that need not be UTF-8.
 
-use ocaml::{FromValue, ToValue, Value};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// An OCaml `string` or `bytes`, copied. (As an argument, a `String` panics if it is not UTF-8, and a
-/// `Vec<u8>` is an OCaml `int array`.)
+/// An OCaml `string` of arbitrary bytes, copied. (A `String` must be UTF-8, and a `Vec<u8>` is OCaml's `bytes`.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -40,23 +38,5 @@ impl From<Bytes> for PathBuf {
 impl From<PathBuf> for Bytes {
     fn from(path: PathBuf) -> Self {
         Bytes(path.into_os_string().into_vec())
-    }
-}
-
-// SAFETY: OCaml declares the value as a string or as bytes. The bytes are copied before anything
-// allocates on the OCaml heap.
-unsafe impl FromValue for Bytes {
-    fn from_value(value: Value) -> Self {
-        // SAFETY: the crate `ocaml` converts only where a domain's lock is held, and values of the type
-        // that OCaml declares, a string or bytes.
-        Bytes(unsafe { value.bytes_val() }.to_vec())
-    }
-}
-
-// SAFETY: it makes an OCaml string.
-unsafe impl ToValue for Bytes {
-    fn to_value(&self, _rt: &ocaml::Runtime) -> Value {
-        // SAFETY: a `Runtime` is at hand only where a domain's lock is held; the value is rooted.
-        unsafe { Value::bytes(&self.0) }
     }
 }

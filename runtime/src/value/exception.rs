@@ -2,12 +2,14 @@
 
 use crate::base::error::JoinError;
 use crate::base::panic::Panic;
-use crate::ffi::callbacks::{Callbacks, ExceptionKind, Strings};
-use crate::ffi::converted::to_value;
-use crate::ffi::protected::{SMALL_STRING, protect};
+use crate::ffi::callbacks::{Callbacks, ExceptionKind};
 use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::ConversionError;
+use crate::value::declare::to_ocaml;
 use crate::value::rooted::Rooted;
+use crate::value::types::Type;
+use crate::value::write::write_root;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error as StdError;
 use std::fmt;
@@ -66,7 +68,15 @@ impl fmt::Display for OCamlException {
 
 impl std::error::Error for OCamlException {}
 
-to_value!([] OCamlException, |token, e| e.root().duplicate(token).into_any());
+to_ocaml!([] OCamlException, &Type::Exn, |e, writer| Ok(writer.kept(e.exception.root())));
+
+impl OCamlException {
+    /// Makes the exception of a conversion that has failed: `Invalid_argument`, or `Out_of_memory`.
+    pub(crate) fn from_conversion(token: &RuntimeToken<'_>, error: ConversionError) -> Self {
+        let exn = Failure::Conversion(error).to_exception(token, Callbacks::registered(token));
+        OCamlException::from_root(token, exn)
+    }
+}
 
 /// The error of a call of a [`RemoteFunc`](crate::RemoteFunc) or of [`Workers`](crate::Workers).
 #[derive(Debug, Error)]
@@ -95,6 +105,14 @@ pub(crate) enum Failure {
     },
     /// This very exception.
     Exception(OCamlException),
+    /// `Invalid_argument` or `Out_of_memory`.
+    Conversion(ConversionError),
+}
+
+impl From<ConversionError> for Failure {
+    fn from(error: ConversionError) -> Self {
+        Failure::Conversion(error)
+    }
 }
 
 impl Failure {
@@ -110,6 +128,10 @@ impl Failure {
                 RemoteError::Exception(exception) => return Failure::Exception(exception),
                 RemoteError::Failed(error) => error.into(),
             },
+            Err(error) => error,
+        };
+        let other = match other.downcast::<ConversionError>() {
+            Ok(error) => return Failure::Conversion(*error),
             Err(error) => error,
         };
         match other.downcast::<JoinError>().map(|error| *error) {
@@ -164,6 +186,13 @@ impl Failure {
                     &[&domain],
                 );
             }
+            Failure::Conversion(error) if error.is_out_of_memory() => {
+                return make(token, callbacks, ExceptionKind::OutOfMemory, &[]);
+            }
+            Failure::Conversion(error) => {
+                let message = error.to_string();
+                return make(token, callbacks, ExceptionKind::InvalidArgument, &[&message]);
+            }
             Failure::Error {
                 message,
                 sources,
@@ -178,21 +207,18 @@ impl Failure {
     }
 }
 
-/// Returns an exception of this kind. If OCaml has no memory for it, returns `Out_of_memory`.
+/// Returns an exception of this kind. If OCaml has no memory for the strings, returns `Out_of_memory`.
 fn make(
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
     kind: ExceptionKind,
     strings: &[&str],
 ) -> Root<Exn> {
-    let convert = || Strings::new(token, strings);
-    let is_small = strings.len() < 256 && strings.iter().all(|s| s.len() <= SMALL_STRING);
-    let strings = match is_small {
-        true => Ok(convert()),
-        false => protect(token, convert),
-    };
-    match strings {
+    match write_root(token, strings) {
         Ok(strings) => callbacks.make_exception(token, kind, &strings),
-        Err(exn) => exn,
+        Err(_) => {
+            let none = write_root::<[&str]>(token, &[]).expect("an empty array is static");
+            callbacks.make_exception(token, ExceptionKind::OutOfMemory, &none)
+        }
     }
 }

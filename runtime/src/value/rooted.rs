@@ -1,55 +1,86 @@
 //! OCaml values that Rust keeps.
 
-use crate::ffi::converted::{from_value, to_value};
-use crate::ffi::root::Root;
+use crate::ffi::root::{Any as AnyKind, Root};
 use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::ConversionError;
+use crate::value::declare::{from_ocaml, to_ocaml};
 use crate::value::kept::Kept;
-use crate::value::probes::assert_owned;
-use ocaml::FromValue;
+use crate::value::read::{FromOCaml, Source};
+use crate::value::types::Type;
+use crate::value::write::{ToOCaml, write_root};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-/// An OCaml value that Rust keeps alive, of a type that converts to `T`.
+/// Any OCaml value, of which Rust knows nothing: `Rooted<Any>` keeps one and gives it back.
+#[derive(Debug)]
+pub enum Any {}
+
+from_ocaml!([] Any, &Type::Any, |_source| Err(ConversionError::new(
+    "a value of which nothing is known does not convert"
+)));
+
+/// An OCaml value that Rust keeps alive, of the type that converts to `T`. `Rooted<Any>` keeps a value of any type.
 ///
-/// It may be sent to and dropped on any thread; a token is needed to look at it. It counts in
-/// [`Totals::roots`](crate::metrics::Totals).
-pub struct Rooted<T = ocaml::Value> {
-    kept: Kept,
+/// It may be sent to and dropped on any thread; a token is needed to look at it. Clones keep the same value. It counts
+/// in [`Totals::roots`](crate::metrics::Totals), with all its clones as one.
+pub struct Rooted<T = Any> {
+    kept: Arc<Kept>,
     /// Holds no `T`, and gives none without a token.
     _type: PhantomData<fn() -> T>,
 }
 
 impl<T> Rooted<T> {
-    /// Keeps `value` alive.
-    pub fn new(token: &RuntimeToken<'_>, value: &ocaml::Value) -> Self {
-        let raw = ocaml::Value::Raw(value.raw().0);
-        Rooted::from_root(Root::of_value(token, raw))
+    /// Converts a value, and keeps the OCaml value alive.
+    ///
+    /// # Errors
+    /// The value does not convert.
+    pub fn new(token: &RuntimeToken<'_>, value: &T) -> Result<Self, ConversionError>
+    where
+        T: ToOCaml,
+    {
+        Ok(Rooted::from_root(write_root(token, value)?))
     }
 
     pub(crate) fn from_root(root: Root) -> Self {
         Rooted {
-            kept: Kept::new(root),
+            kept: Arc::new(Kept::new(root)),
             _type: PhantomData,
         }
     }
 
-    /// Returns the value as a `T`. What the conversion returns must not point into the OCaml heap, so
-    /// `T` is an owned type.
-    pub fn get(&self, token: &RuntimeToken<'_>) -> T
+    /// Returns the value as a `T`.
+    ///
+    /// # Errors
+    /// The value does not convert: another part of the program may have changed it since.
+    pub fn get(&self, token: &RuntimeToken<'_>) -> Result<T, ConversionError>
     where
-        T: FromValue + 'static,
+        T: FromOCaml,
     {
-        assert_owned::<T>();
-        T::from_value(self.value(token))
-    }
-
-    /// Returns the value itself, rooted once more.
-    pub fn value(&self, token: &RuntimeToken<'_>) -> ocaml::Value {
-        self.kept.root().duplicate(token).into_value()
+        read_root(token, self.root())
     }
 
     pub(crate) fn root(&self) -> &Root {
         self.kept.root()
+    }
+}
+
+/// Converts a value that is kept, and that OCaml declares to be of the type that `T` converts from.
+pub(crate) fn read_root<T: FromOCaml>(
+    token: &RuntimeToken<'_>,
+    root: &Root<AnyKind>,
+) -> Result<T, ConversionError> {
+    // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a `Rooted<T>`, or
+    // returned to who expects a `T`, is declared in OCaml to be what `T` converts from. A conversion does not allocate.
+    T::from_ocaml(unsafe { Source::new(token, root.raw(token)) })
+}
+
+impl<T> Clone for Rooted<T> {
+    fn clone(&self) -> Self {
+        Rooted {
+            kept: self.kept.clone(),
+            _type: PhantomData,
+        }
     }
 }
 
@@ -59,5 +90,5 @@ impl<T> fmt::Debug for Rooted<T> {
     }
 }
 
-from_value!([T] Rooted<T>, |token, value| Rooted::from_root(value.into_root(token)));
-to_value!([T] Rooted<T>, |token, rooted| rooted.root().duplicate(token));
+from_ocaml!([T: FromOCaml] Rooted<T>, T::TYPE, |source| Ok(Rooted::from_root(source.root())));
+to_ocaml!([T: FromOCaml] Rooted<T>, T::TYPE, |rooted, writer| Ok(writer.kept(rooted.root())));

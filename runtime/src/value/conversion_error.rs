@@ -1,0 +1,206 @@
+//! Why a value does not convert, and where in it.
+
+use crate::value::types::Function;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The error of a conversion: what does not fit, where it is, and what to do.
+///
+/// It says `insert: argument 1 (rows), field age of element 17: expected int`. In OCaml it is
+/// `Invalid_argument` with this text, or `Out_of_memory`.
+pub struct ConversionError(
+    /// `None` says that a value is larger than what is being measured: see `value/write.rs`.
+    Option<Box<Details>>,
+);
+
+struct Details {
+    problem: Problem,
+    /// From the innermost place.
+    path: Vec<Place>,
+    /// The function, and the argument unless it is about the result.
+    function: Option<(&'static Function, Option<usize>)>,
+}
+
+enum Problem {
+    Message(Cow<'static, str>),
+    OutOfMemory,
+}
+
+/// A place in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A field of a record.
+    Field(&'static str),
+    /// An element of an array, list or map, from 0.
+    Element(usize),
+    /// A component of a tuple, from 0.
+    Component(usize),
+    /// An argument of a constructor, from 0.
+    Argument(&'static str, usize),
+    /// The content of `Some`, `Ok` or `Error`.
+    Content(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Field(name) => write!(f, "field {name}"),
+            Place::Element(i) => write!(f, "element {i}"),
+            Place::Component(i) => write!(f, "component {i}"),
+            Place::Argument(constructor, i) => write!(f, "argument {} of {constructor}", i + 1),
+            Place::Content(constructor) => write!(f, "the content of {constructor}"),
+        }
+    }
+}
+
+impl ConversionError {
+    /// Makes an error with this message, which begins in lower case, has no full stop, and says what to do, if that
+    /// is not obvious: `expected a UTF-8 string; take Bytes for arbitrary bytes`.
+    #[cold]
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        ConversionError::from_problem(Problem::Message(message.into()))
+    }
+
+    /// Makes the error of a number that is not in the range of a type.
+    #[cold]
+    pub fn does_not_fit(number: impl fmt::Display, ty: &str) -> Self {
+        ConversionError::new(format!("{number} does not fit {ty}"))
+    }
+
+    #[cold]
+    pub(crate) fn out_of_memory() -> Self {
+        ConversionError::from_problem(Problem::OutOfMemory)
+    }
+
+    fn from_problem(problem: Problem) -> Self {
+        ConversionError(Some(Box::new(Details {
+            problem,
+            path: Vec::new(),
+            function: None,
+        })))
+    }
+
+    /// Says that a value is larger than what is being measured.
+    pub(crate) const TOO_LARGE: Self = ConversionError(None);
+
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(&self.0, Some(details) if matches!(details.problem, Problem::OutOfMemory))
+    }
+
+    /// Adds where the value is in the value around it.
+    #[cold]
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        if let Some(details) = &mut self.0 {
+            details.path.push(place);
+        }
+        self
+    }
+
+    /// Adds the function, and the argument unless it is about the result.
+    #[cold]
+    pub(crate) fn of(mut self, function: &'static Function, argument: Option<usize>) -> Self {
+        if let Some(details) = &mut self.0 {
+            details.function = Some((function, argument));
+        }
+        self
+    }
+}
+
+impl fmt::Display for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(details) = &self.0 else {
+            return f.write_str("the value is too large");
+        };
+        let mut separator = "";
+        if let Some((function, argument)) = details.function {
+            write!(f, "{}: ", function.symbol)?;
+            match argument.and_then(|i| Some((i, function.arguments.get(i)?))) {
+                Some((i, argument)) => {
+                    write!(f, "argument {}", i + 1)?;
+                    if !argument.name.is_empty() {
+                        write!(f, " ({})", argument.name)?;
+                    }
+                }
+                None => f.write_str("result")?,
+            }
+            separator = ", ";
+        }
+        for place in &details.path {
+            write!(f, "{separator}{place}")?;
+            separator = " of ";
+        }
+        if !separator.is_empty() {
+            f.write_str(": ")?;
+        }
+        match &details.problem {
+            Problem::Message(message) => f.write_str(message),
+            Problem::OutOfMemory => f.write_str("out of memory"),
+        }
+    }
+}
+
+impl fmt::Debug for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConversionError({:?})", self.to_string())
+    }
+}
+
+impl std::error::Error for ConversionError {}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+    use crate::value::types::{Argument, Type};
+
+    #[test]
+    fn an_error_says_where_the_value_is() {
+        static INSERT: Function = Function {
+            symbol: "insert",
+            doc: "",
+            module: "m",
+            place: ("m.rs", 1),
+            arguments: &[
+                Argument {
+                    name: "rows",
+                    ty: &Type::Unit,
+                    rust: "Rows",
+                },
+                Argument {
+                    name: "",
+                    ty: &Type::Unit,
+                    rust: "()",
+                },
+            ],
+            result: &Type::Unit,
+            rust_result: "()",
+        };
+        let error = || ConversionError::new("expected int");
+        let row = || {
+            error()
+                .at(Place::Field("age"))
+                .at(Place::Element(17))
+        };
+        let shown = [
+            (error(), "expected int"),
+            (row(), "field age of element 17: expected int"),
+            (
+                row().of(&INSERT, Some(0)),
+                "insert: argument 1 (rows), field age of element 17: expected int",
+            ),
+            (error().of(&INSERT, Some(1)), "insert: argument 2: expected int"),
+            (
+                ConversionError::does_not_fit(70_000, "u16").of(&INSERT, None),
+                "insert: result: 70000 does not fit u16",
+            ),
+        ];
+        for (error, text) in shown {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,653 @@
+//! Conversion of Rust values to OCaml.
+//!
+//! A value is first measured. One that fits the largest block of the minor heap, with all that it holds, is one
+//! allocation, which is divided into its blocks: no root, no barrier, and no collection in between. A larger one is a
+//! rooted block whose fields are made one after the other, each in this way.
+
+use crate::ffi::heap::{self, Boxed, Chunk, OutOfMemory, YoungBlock};
+use crate::ffi::root::Root;
+use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::{ConversionError, Place};
+use crate::value::types::Type;
+
+/// A Rust type whose values convert to OCaml.
+///
+/// Derive it for records and variants: [`macro@ToOCaml`](crate::ToOCaml). `doc/types.md` has the types that convert.
+///
+/// # Safety
+/// For who implements it by hand:
+///
+/// - What `to_ocaml` writes is a value of the OCaml type that `TYPE` describes.
+/// - It writes the same each time that it is called with the same value.
+/// - It does not use the OCaml runtime in another way than through the writer, nor runs code that may.
+/// - `IS_BYTE` is `true` for `u8` alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not convert to OCaml",
+    label = "no conversion to OCaml",
+    note = "derive `ocaml_lwt_interop::ToOCaml` for a type of your own; doc/types.md has the types that convert"
+)]
+pub unsafe trait ToOCaml {
+    /// The OCaml type.
+    const TYPE: &'static Type;
+
+    #[doc(hidden)]
+    const IS_BYTE: bool = false;
+
+    /// Whether the destructor runs no code of users', so that a value is still where it was in the OCaml heap after
+    /// the Rust value has been dropped.
+    #[doc(hidden)]
+    const DROPS_PLAINLY: bool = false;
+
+    /// Writes the value.
+    ///
+    /// # Errors
+    /// It has no equal in OCaml, such as 2^62 as an `int`; or OCaml has no memory for it.
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError>;
+}
+
+/// What [`ToOCaml::to_ocaml`] writes to. A block is begun, then each of its fields is written, and then it is ended.
+pub trait Writer: sealed::Sealed<Out = Self::Value> + Sized {
+    /// A value that has been written.
+    type Value;
+    /// A block whose fields are being written.
+    type Block;
+
+    /// Writes an `int`, or a constant constructor.
+    ///
+    /// # Errors
+    /// It does not fit 63 bits.
+    #[inline(always)]
+    fn int(&mut self, n: isize) -> Result<Self::Value, ConversionError> {
+        match n << 1 >> 1 == n {
+            true => Ok(self.immediate(n)),
+            false => Err(ConversionError::does_not_fit(n, "int, which has 63 bits")),
+        }
+    }
+
+    /// Writes `()`, `false`, `[]`, `None` or another constant constructor: the number must fit 63 bits.
+    #[doc(hidden)]
+    fn immediate(&mut self, n: isize) -> Self::Value;
+
+    /// Writes a `float`.
+    fn float(&mut self, f: f64) -> Result<Self::Value, ConversionError>;
+
+    /// Writes a `string` or `bytes`.
+    fn string(&mut self, bytes: &[u8]) -> Result<Self::Value, ConversionError>;
+
+    /// Writes an `int32`.
+    fn int32(&mut self, n: i32) -> Result<Self::Value, ConversionError>;
+
+    /// Writes an `int64`.
+    fn int64(&mut self, n: i64) -> Result<Self::Value, ConversionError>;
+
+    /// Writes a `nativeint`.
+    fn nativeint(&mut self, n: isize) -> Result<Self::Value, ConversionError>;
+
+    /// Begins a block of so many fields. The tag is 0 for a record, tuple or array, the number of a constructor with
+    /// arguments, and [`FLOATS`] for a record or array of floats alone.
+    fn begin(&mut self, tag: u8, size: usize) -> Result<Self::Block, ConversionError>;
+
+    /// Writes the next field of a block.
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        block: &mut Self::Block,
+        place: Place,
+        value: &T,
+    ) -> Result<(), ConversionError>;
+
+    /// Ends a block.
+    fn end(&mut self, block: Self::Block) -> Result<Self::Value, ConversionError>;
+
+    /// Writes an array.
+    #[inline(always)]
+    fn array<'a, T: ToOCaml + 'a>(
+        &mut self,
+        elements: impl ExactSizeIterator<Item = &'a T>,
+    ) -> Result<Self::Value, ConversionError> {
+        let tag = if T::TYPE.is_float() { FLOATS } else { 0 };
+        let mut block = self.begin(tag, elements.len())?;
+        for (i, element) in elements.enumerate() {
+            self.field(&mut block, Place::Element(i), element)?;
+        }
+        self.end(block)
+    }
+
+    /// Writes a list. `elements` has an exact size.
+    fn list<T: ToOCaml>(
+        &mut self,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    ) -> Result<Self::Value, ConversionError>;
+}
+
+/// The tag of a record or an array of floats alone, which OCaml keeps flat.
+pub const FLOATS: u8 = heap::DOUBLE_ARRAY;
+
+/// The fields of a cell of a list.
+const CELL: usize = 2;
+
+pub(crate) mod sealed {
+    use super::{ConversionError, Root, RuntimeToken};
+
+    /// What conversions of this crate's own need, too. No other crate implements it: memory safety depends on it.
+    pub trait Sealed {
+        /// A value that has been written.
+        type Out;
+
+        /// Writes a value that is kept already.
+        fn kept(&mut self, value: &Root) -> Self::Out;
+
+        /// Writes a value that allocates for itself.
+        fn other(
+            &mut self,
+            make: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+        ) -> Result<Self::Out, ConversionError>;
+    }
+}
+pub(crate) use sealed::Sealed;
+
+impl From<OutOfMemory> for ConversionError {
+    fn from(_: OutOfMemory) -> Self {
+        ConversionError::out_of_memory()
+    }
+}
+
+// ---- the size
+
+/// Counts the words that a value takes. Fails with `TOO_LARGE` if they are more than a chunk has, or if the value
+/// allocates for itself.
+struct Measure {
+    words: usize,
+}
+
+impl Measure {
+    #[inline(always)]
+    fn add(&mut self, fields: usize) -> Result<(), ConversionError> {
+        if fields >= heap::MAX_CHUNK {
+            return Err(ConversionError::TOO_LARGE);
+        }
+        self.words += fields + 1;
+        match self.words <= heap::MAX_CHUNK {
+            true => Ok(()),
+            false => Err(ConversionError::TOO_LARGE),
+        }
+    }
+}
+
+impl Sealed for Measure {
+    type Out = ();
+
+    fn kept(&mut self, _: &Root) {}
+
+    fn other(
+        &mut self,
+        _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+    ) -> Result<(), ConversionError> {
+        Err(ConversionError::TOO_LARGE)
+    }
+}
+
+impl Writer for Measure {
+    type Value = ();
+    /// Whether it is a block of floats.
+    type Block = bool;
+
+    #[inline(always)]
+    fn immediate(&mut self, _: isize) {}
+
+    #[inline(always)]
+    fn float(&mut self, _: f64) -> Result<(), ConversionError> {
+        self.add(1)
+    }
+
+    #[inline(always)]
+    fn string(&mut self, bytes: &[u8]) -> Result<(), ConversionError> {
+        self.add(heap::string_words(bytes.len()))
+    }
+
+    #[inline(always)]
+    fn int32(&mut self, _: i32) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    #[inline(always)]
+    fn int64(&mut self, _: i64) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    #[inline(always)]
+    fn nativeint(&mut self, _: isize) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, tag: u8, size: usize) -> Result<bool, ConversionError> {
+        // An empty block is static.
+        if size > 0 {
+            self.add(size)?;
+        }
+        Ok(tag == FLOATS)
+    }
+
+    #[inline(always)]
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        is_flat: &mut bool,
+        place: Place,
+        value: &T,
+    ) -> Result<(), ConversionError> {
+        match is_flat {
+            true => value.to_ocaml(&mut Number).map(drop),
+            false => value.to_ocaml(self),
+        }
+        .map_err(|e| e.at(place))
+    }
+
+    #[inline(always)]
+    fn end(&mut self, _: bool) -> Result<(), ConversionError> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn list<T: ToOCaml>(
+        &mut self,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    ) -> Result<(), ConversionError> {
+        for (i, element) in elements.enumerate() {
+            self.add(CELL)?;
+            element
+                .to_ocaml(self)
+                .map_err(|e| e.at(Place::Element(i)))?;
+        }
+        Ok(())
+    }
+}
+
+// ---- a field of a block of floats
+
+/// Takes the number of what is a `float`.
+struct Number;
+
+/// The panic of a conversion whose type is `float`, and which writes something else.
+const NO_FLOAT: &str = "a conversion whose TYPE is float must write a float";
+
+impl Sealed for Number {
+    type Out = f64;
+
+    fn kept(&mut self, _: &Root) -> f64 {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn other(
+        &mut self,
+        _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+    ) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+}
+
+impl Writer for Number {
+    type Value = f64;
+    type Block = std::convert::Infallible;
+
+    fn immediate(&mut self, _: isize) -> f64 {
+        panic!("{NO_FLOAT}")
+    }
+
+    #[inline(always)]
+    fn float(&mut self, f: f64) -> Result<f64, ConversionError> {
+        Ok(f)
+    }
+
+    fn string(&mut self, _: &[u8]) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn int32(&mut self, _: i32) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn int64(&mut self, _: i64) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn nativeint(&mut self, _: isize) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn begin(&mut self, _: u8, _: usize) -> Result<Self::Block, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        block: &mut Self::Block,
+        _: Place,
+        _: &T,
+    ) -> Result<(), ConversionError> {
+        match *block {}
+    }
+
+    fn end(&mut self, block: Self::Block) -> Result<f64, ConversionError> {
+        match block {}
+    }
+
+    fn list<T: ToOCaml>(
+        &mut self,
+        _: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    ) -> Result<f64, ConversionError> {
+        panic!("{NO_FLOAT}")
+    }
+}
+
+// ---- a value that fits a chunk
+
+/// Writes a value that has been measured into a chunk.
+struct Fill<'a> {
+    chunk: Chunk,
+    token: &'a RuntimeToken<'a>,
+}
+
+/// The panic of a value that did not allocate for itself when it was measured.
+const HAS_CHANGED: &str = "a value has changed while it was converted";
+
+impl Sealed for Fill<'_> {
+    type Out = RawValue;
+
+    #[inline(always)]
+    fn kept(&mut self, value: &Root) -> RawValue {
+        value.raw(self.token)
+    }
+
+    fn other(
+        &mut self,
+        _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+    ) -> Result<RawValue, ConversionError> {
+        panic!("{HAS_CHANGED}")
+    }
+}
+
+/// A block that is being filled, and whether it is one of floats.
+struct FillBlock {
+    block: YoungBlock,
+    is_flat: bool,
+}
+
+impl Writer for Fill<'_> {
+    type Value = RawValue;
+    type Block = FillBlock;
+
+    #[inline(always)]
+    fn immediate(&mut self, n: isize) -> RawValue {
+        ffi::int(n)
+    }
+
+    #[inline(always)]
+    fn float(&mut self, f: f64) -> Result<RawValue, ConversionError> {
+        Ok(self.chunk.float(f))
+    }
+
+    #[inline(always)]
+    fn string(&mut self, bytes: &[u8]) -> Result<RawValue, ConversionError> {
+        Ok(self.chunk.string(bytes))
+    }
+
+    #[inline(always)]
+    fn int32(&mut self, n: i32) -> Result<RawValue, ConversionError> {
+        Ok(self.chunk.boxed(Boxed::Int32, n.into()))
+    }
+
+    #[inline(always)]
+    fn int64(&mut self, n: i64) -> Result<RawValue, ConversionError> {
+        Ok(self.chunk.boxed(Boxed::Int64, n))
+    }
+
+    #[inline(always)]
+    fn nativeint(&mut self, n: isize) -> Result<RawValue, ConversionError> {
+        Ok(self.chunk.boxed(Boxed::Nativeint, n as i64))
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, tag: u8, size: usize) -> Result<FillBlock, ConversionError> {
+        Ok(FillBlock {
+            block: self.chunk.block(size, tag),
+            is_flat: tag == FLOATS,
+        })
+    }
+
+    #[inline(always)]
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        block: &mut FillBlock,
+        place: Place,
+        value: &T,
+    ) -> Result<(), ConversionError> {
+        let word = match block.is_flat {
+            true => value
+                .to_ocaml(&mut Number)
+                .map(|f| f.to_bits() as RawValue),
+            false => value.to_ocaml(self),
+        };
+        block.block.push(word.map_err(|e| e.at(place))?);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn end(&mut self, block: FillBlock) -> Result<RawValue, ConversionError> {
+        Ok(block.block.finish())
+    }
+
+    #[inline(always)]
+    fn list<T: ToOCaml>(
+        &mut self,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    ) -> Result<RawValue, ConversionError> {
+        let mut list = ffi::int(0);
+        let last = elements.len().wrapping_sub(1);
+        for (i, element) in elements.rev().enumerate() {
+            let mut cell = self.chunk.block(CELL, 0);
+            let head = element.to_ocaml(self);
+            cell.push(head.map_err(|e| e.at(Place::Element(last - i)))?);
+            cell.push(list);
+            list = cell.finish();
+        }
+        Ok(list)
+    }
+}
+
+// ---- a value that does not
+
+/// Writes a value whose parts are allocated one after the other.
+struct Build<'a> {
+    token: &'a RuntimeToken<'a>,
+}
+
+impl Sealed for Build<'_> {
+    type Out = RawValue;
+
+    fn kept(&mut self, value: &Root) -> RawValue {
+        value.raw(self.token)
+    }
+
+    fn other(
+        &mut self,
+        make: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+    ) -> Result<RawValue, ConversionError> {
+        Ok(make(self.token)?.raw(self.token))
+    }
+}
+
+/// A block some of whose fields hold `()`, or 0 if it is one of floats.
+struct BuildBlock {
+    root: Root,
+    size: usize,
+    written: usize,
+    is_flat: bool,
+}
+
+impl Build<'_> {
+    /// Writes a small value, unrooted.
+    fn small(&self, words: usize, make: impl FnOnce(&mut Chunk) -> RawValue) -> RawValue {
+        // SAFETY: the token proves the lock.
+        make(&mut unsafe { Chunk::alloc(words) })
+    }
+}
+
+impl Writer for Build<'_> {
+    type Value = RawValue;
+    type Block = BuildBlock;
+
+    fn immediate(&mut self, n: isize) -> RawValue {
+        ffi::int(n)
+    }
+
+    fn float(&mut self, f: f64) -> Result<RawValue, ConversionError> {
+        Ok(self.small(2, |chunk| chunk.float(f)))
+    }
+
+    fn string(&mut self, bytes: &[u8]) -> Result<RawValue, ConversionError> {
+        // SAFETY: the token proves the lock.
+        Ok(unsafe { heap::alloc_string(bytes)? })
+    }
+
+    fn int32(&mut self, n: i32) -> Result<RawValue, ConversionError> {
+        let words = heap::BOXED_WORDS + 1;
+        Ok(self.small(words, |chunk| chunk.boxed(Boxed::Int32, n.into())))
+    }
+
+    fn int64(&mut self, n: i64) -> Result<RawValue, ConversionError> {
+        let words = heap::BOXED_WORDS + 1;
+        Ok(self.small(words, |chunk| chunk.boxed(Boxed::Int64, n)))
+    }
+
+    fn nativeint(&mut self, n: isize) -> Result<RawValue, ConversionError> {
+        let words = heap::BOXED_WORDS + 1;
+        Ok(self.small(words, |chunk| chunk.boxed(Boxed::Nativeint, n as i64)))
+    }
+
+    fn begin(&mut self, tag: u8, size: usize) -> Result<BuildBlock, ConversionError> {
+        assert!(
+            heap::has_fields(tag) || tag == FLOATS,
+            "{tag} is not the tag of a record or constructor"
+        );
+        // SAFETY: the token proves the lock, and the tag is one of those that are allowed. Nothing allocates until the
+        // block is rooted.
+        let root = unsafe { Root::new(heap::alloc_block(size, tag)?) };
+        Ok(BuildBlock {
+            root,
+            size,
+            written: 0,
+            is_flat: tag == FLOATS,
+        })
+    }
+
+    #[inline]
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        block: &mut BuildBlock,
+        place: Place,
+        value: &T,
+    ) -> Result<(), ConversionError> {
+        assert!(block.written < block.size, "{HAS_CHANGED}");
+        if block.is_flat {
+            let f = value.to_ocaml(&mut Number).map_err(|e| e.at(place))?;
+            // SAFETY: the block was just read from its root, is one of doubles, and has the field.
+            unsafe { heap::set_float(block.root.raw(self.token), block.written, f) };
+        } else {
+            let field = write(self.token, value).map_err(|e| e.at(place))?;
+            // SAFETY: the token proves the lock. The block is read from its root after the value was made, and
+            // nothing allocates in between. It has the field, which holds `()`.
+            unsafe { heap::initialize(block.root.raw(self.token), block.written, field) };
+        }
+        block.written += 1;
+        Ok(())
+    }
+
+    fn end(&mut self, block: BuildBlock) -> Result<RawValue, ConversionError> {
+        assert!(block.written == block.size, "{HAS_CHANGED}");
+        Ok(block.root.raw(self.token))
+    }
+
+    fn list<T: ToOCaml>(
+        &mut self,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    ) -> Result<RawValue, ConversionError> {
+        // SAFETY: the token proves the lock, and an empty list is no block.
+        let mut list: Root = unsafe { Root::new(ffi::int(0)) };
+        let last = elements.len().wrapping_sub(1);
+        for (i, element) in elements.rev().enumerate() {
+            let cell = cell(self.token, &element, &list);
+            // SAFETY: the token proves the lock, and nothing has allocated since the cell was made.
+            list = unsafe { Root::new(cell.map_err(|e| e.at(Place::Element(last - i)))?) };
+        }
+        Ok(list.raw(self.token))
+    }
+}
+
+/// Returns a list that begins with `head`, unrooted.
+fn cell<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    head: &T,
+    tail: &Root,
+) -> Result<RawValue, ConversionError> {
+    let mut measure = Measure { words: CELL + 1 };
+    match head.to_ocaml(&mut measure) {
+        Ok(()) => {
+            let mut fill = Fill {
+                // SAFETY: the token proves the lock.
+                chunk: unsafe { Chunk::alloc(measure.words) },
+                token,
+            };
+            let mut cell = fill.chunk.block(CELL, 0);
+            cell.push(head.to_ocaml(&mut fill)?);
+            cell.push(tail.raw(token));
+            Ok(cell.finish())
+        }
+        Err(e) if e.is_too_large() => {
+            // SAFETY: the token proves the lock, and nothing allocates between the making of a value and its root, or
+            // between reading it from the root and the end of the cell.
+            unsafe {
+                let head: Root = Root::new(write(token, head)?);
+                let mut cell = Chunk::alloc(CELL + 1).block(CELL, 0);
+                cell.push(head.raw(token));
+                cell.push(tail.raw(token));
+                Ok(cell.finish())
+            }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Converts a value, unrooted: valid until the next allocation or callback. May collect.
+#[inline]
+pub(crate) fn write<T: ToOCaml + ?Sized>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+) -> Result<RawValue, ConversionError> {
+    let mut measure = Measure { words: 0 };
+    match value.to_ocaml(&mut measure) {
+        Ok(()) => {
+            let mut fill = Fill {
+                // SAFETY: the token proves the lock.
+                chunk: unsafe { Chunk::alloc(measure.words) },
+                token,
+            };
+            let value = value.to_ocaml(&mut fill)?;
+            debug_assert!(fill.chunk.is_used_up());
+            Ok(value)
+        }
+        Err(e) if e.is_too_large() => value.to_ocaml(&mut Build { token }),
+        Err(e) => Err(e),
+    }
+}
+
+/// Converts a value, and roots it unless it is no block.
+#[inline]
+pub(crate) fn write_root<T: ToOCaml + ?Sized>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+) -> Result<Root, ConversionError> {
+    let value = write(token, value)?;
+    // SAFETY: the token proves the lock, and nothing has allocated since the value was made.
+    Ok(unsafe { Root::new(value) })
+}
