@@ -13,3 +13,6 @@ pub(crate) mod read;
 pub(crate) mod rooted;
 pub mod types;
 pub(crate) mod write;
+
+#[cfg(all(test, not(loom_model)))]
+mod tests;
