@@ -10,6 +10,7 @@ pub(crate) mod impls;
 pub(crate) mod kept;
 pub(crate) mod nesting;
 pub(crate) mod read;
+pub(crate) mod recursive;
 pub(crate) mod rooted;
 pub mod types;
 pub(crate) mod write;
