@@ -137,7 +137,7 @@ fn check_generics(generics: &Generics, direction: Direction, errors: &mut Errors
             ),
             (GenericParam::Type(_) | GenericParam::Const(_), _) => errors.at(
                 parameter,
-                "a type with type or const parameters is no single OCaml type: write concrete types, with one \
+                "a type with type or const parameters stands for no single OCaml type: write concrete types, with one \
                  definition for each",
             ),
         }
