@@ -3,7 +3,7 @@
 //!
 //! [`expand`] is the way from the attribute to the generated code: `options` parses the options,
 //! `check` rejects what cannot be exported, `symbols` rejects names that other libraries need, and
-//! `expand::stubs` generates the C functions, which call the runtime. [`derive`](mod@derive) is the way of the derives.
+//! `expand::stubs` generates the C functions, which call the runtime. The derives are in `derive`.
 
 mod check;
 mod derive;

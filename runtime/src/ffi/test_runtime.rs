@@ -15,10 +15,14 @@ unsafe extern "C" {
 
 type Job = Box<dyn FnOnce(&RuntimeToken<'_>) + Send>;
 
+/// The stack of a domain's thread, as Linux sets it.
+const STACK: usize = 8 << 20;
+
 /// The thread that runs OCaml, and never ends.
 static OCAML: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
     let (sender, jobs) = channel::<Job>();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().stack_size(STACK);
+    let run = move || {
         let arguments = [c"test".as_ptr().cast(), std::ptr::null()];
         // SAFETY: the arguments end with a null pointer. The runtime is started once, and this thread holds the lock
         // of its domain until the process ends, so a token is right in the whole loop.
@@ -29,7 +33,8 @@ static OCAML: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
         for job in jobs {
             job(&token);
         }
-    });
+    };
+    thread.spawn(run).expect("a thread can be started");
     Mutex::new(sender)
 });
 

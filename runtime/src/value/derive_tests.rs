@@ -16,6 +16,7 @@ use crate::ffi::test_runtime::{marshal, unmarshal, with_ocaml};
 use crate::ffi::token::RuntimeToken;
 use crate::value::convert::to_ocaml;
 use crate::value::impls::List;
+use crate::value::nesting::MAX_NESTING;
 use crate::value::read::Source;
 use crate::value::types::Type;
 use ocaml_lwt_interop_macros::{FromOCaml, ToOCaml};
@@ -199,6 +200,24 @@ fn large_values_come_back() {
         let written = to_ocaml(token, people()).unwrap();
         let read: Vec<Person> = read(token, written.raw(token)).unwrap();
         assert_eq!(read, people());
+    });
+}
+
+/// A tree so many boxes deep.
+fn deep(levels: u32) -> Tree {
+    (0..levels).fold(Tree::Leaf, |tree, _| {
+        Tree::Node(Box::new(tree), 0, Box::new(Tree::Leaf))
+    })
+}
+
+#[test]
+fn values_are_deep_up_to_a_limit() {
+    with_ocaml(|token| {
+        let written = to_ocaml(token, deep(MAX_NESTING)).unwrap();
+        let read_tree: Tree = read(token, written.raw(token)).unwrap();
+        assert_eq!(read_tree, deep(MAX_NESTING));
+        let error = to_ocaml(token, deep(MAX_NESTING + 1)).err().unwrap();
+        assert!(error.to_string().contains("levels deep"), "{error}");
     });
 }
 
