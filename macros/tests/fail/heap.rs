@@ -16,10 +16,6 @@ pub fn roots_anything(token: &RuntimeToken<'_>) -> Rooted<String> {
     Rooted::<String>::new(token, &ocaml::Value::unit())
 }
 
-pub fn releases_the_lock(token: &RuntimeToken<'_>) {
-    token.runtime().enter_blocking_section();
-}
-
 #[func(tokio)]
 pub async fn collects_on_tokio() {
     ocaml_lwt_interop::ocaml::runtime::gc_minor();
