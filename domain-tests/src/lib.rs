@@ -12,6 +12,7 @@ mod promises;
 mod stress;
 mod threads;
 mod watch;
+mod weights;
 mod workers;
 
 /// The error type of functions that fail in several ways.
