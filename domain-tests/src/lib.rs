@@ -1,5 +1,6 @@
 //! The Rust functions that the domain tests call from OCaml. `support/rust.ml` declares most of them.
 
+mod bigarrays;
 mod calls;
 mod conversions;
 mod domains;

@@ -3,6 +3,7 @@
 
 pub(crate) mod any_arc;
 pub(crate) mod batch;
+pub(crate) mod bigarray;
 pub(crate) mod callbacks;
 pub(crate) mod converted;
 pub(crate) mod custom;

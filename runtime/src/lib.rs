@@ -35,6 +35,7 @@
 //! | keep an OCaml value alive | [`Rooted`] |
 //! | give OCaml a Rust value to keep | [`Opaque`] |
 //! | take or return bytes | [`Bytes`] |
+//! | share the memory of numbers or bytes with OCaml | [`Bigarray`] |
 //! | run OCaml code that blocks | [`ocaml_blocking::run`] |
 //! | run Rust code that blocks | [`func`] with the option `blocking` |
 //! | use tokio outside of tasks | [`tokio_handle`] |
@@ -101,6 +102,7 @@ pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
 pub use ocaml_lwt_interop_macros::func;
 pub use value::application::Args;
+pub use value::bigarray::{Bigarray, BigarrayElement};
 pub use value::bytes::Bytes;
 pub use value::conversion_error::ConversionError;
 pub use value::exception::{OCamlException, RemoteError};

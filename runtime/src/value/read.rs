@@ -2,6 +2,7 @@
 //!
 //! Nothing allocates on the OCaml heap meanwhile, so no value moves, and none is rooted but those that are kept.
 
+use crate::ffi::bigarray;
 use crate::ffi::custom::Custom;
 use crate::ffi::heap::{self, Boxed, FakeFloat};
 use crate::ffi::root::{Any, Root};
@@ -260,6 +261,12 @@ impl<'a> Source<'a> {
     ) -> Option<T> {
         // SAFETY: a `Source` is valid, and the lock is held.
         unsafe { kind.get_field(self.value, index) }
+    }
+
+    /// Returns what a Bigarray is, or `None` if it is none.
+    pub(crate) fn bigarray(self) -> Option<bigarray::View> {
+        // SAFETY: a `Source` is valid, and the lock is held.
+        unsafe { bigarray::view(self.value) }
     }
 
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {
