@@ -10,6 +10,7 @@ pub(crate) mod exception;
 pub(crate) mod impls;
 pub(crate) mod kept;
 pub(crate) mod nesting;
+pub(crate) mod raises;
 pub(crate) mod read;
 pub(crate) mod rooted;
 pub mod types;
