@@ -20,7 +20,7 @@ pub extern "C" fn bench_c_call(value: isize) -> isize {
 
 /// Returns its argument.
 #[func(sync)]
-pub fn bench_sync(n: ocaml::Int) -> ocaml::Int {
+pub fn bench_sync(n: isize) -> isize {
     n
 }
 
@@ -32,7 +32,7 @@ pub fn bench_bytes(bytes: Bytes) -> Bytes {
 
 /// Is ready at once.
 #[func]
-pub async fn bench_ready(n: ocaml::Int) -> ocaml::Int {
+pub async fn bench_ready(n: isize) -> isize {
     n
 }
 
@@ -50,13 +50,13 @@ pub async fn bench_never() {
 
 /// Awaits a Lwt promise.
 #[func(raise)]
-pub async fn bench_await(promise: Promise<ocaml::Int>) -> Result<ocaml::Int, OCamlException> {
+pub async fn bench_await(promise: Promise<isize>) -> Result<isize, OCamlException> {
     promise.await
 }
 
 /// Spawns `times` tasks on the domain's executor, one after the other. Each yields once.
 #[func(raise)]
-pub async fn bench_spawn_local(times: ocaml::Int) -> Result<(), Error> {
+pub async fn bench_spawn_local(times: isize) -> Result<(), Error> {
     for _ in 0..times {
         domain::spawn_local(future::yield_now())?.await?;
     }
@@ -65,7 +65,7 @@ pub async fn bench_spawn_local(times: ocaml::Int) -> Result<(), Error> {
 
 /// Does the same with a `LocalExecutor`: the task that awaits the others is one of its tasks, too.
 #[func(sync)]
-pub fn bench_local_executor(times: ocaml::Int) {
+pub fn bench_local_executor(times: isize) {
     let executor = Rc::new(LocalExecutor::new());
     let spawner = executor.clone();
     let all = executor.spawn(async move {
@@ -84,18 +84,18 @@ pub async fn bench_tokio() {
 
 /// Returns the message that calls an OCaml function on Domain 0.
 fn call(
-    f: &Arc<Rooted<ocaml::Value>>,
-) -> impl FnOnce(&RuntimeToken<'_>) -> ocaml::Int + Send + 'static {
+    f: &Arc<Rooted<OCamlFunc<(isize,), isize>>>,
+) -> impl FnOnce(&RuntimeToken<'_>) -> isize + Send + 'static {
     let f = f.clone();
     move |token| {
-        let f: OCamlFunc<(ocaml::Int,), ocaml::Int> = ocaml::FromValue::from_value(f.value(token));
+        let Ok(f) = f.get(token) else { return 0 };
         f.call(token, (1,)).unwrap_or(0)
     }
 }
 
 /// Calls an OCaml function on Domain 0 `times` times from a task on tokio.
 #[func(tokio, raise)]
-pub async fn bench_call_domain_0(f: Rooted<ocaml::Value>, times: ocaml::Int) -> Result<(), Error> {
+pub async fn bench_call_domain_0(f: Rooted<OCamlFunc<(isize,), isize>>, times: isize) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
         Arc::new(f),
@@ -112,9 +112,9 @@ pub async fn bench_call_domain_0(f: Rooted<ocaml::Value>, times: ocaml::Int) -> 
 /// Calls an OCaml function on this domain `times` times in total, from `tasks` tasks on tokio.
 #[func(raise)]
 pub async fn bench_remote(
-    f: OCamlAsyncFunc<(ocaml::Int,), ocaml::Int>,
-    tasks: ocaml::Int,
-    times: ocaml::Int,
+    f: OCamlAsyncFunc<(isize,), isize>,
+    tasks: isize,
+    times: isize,
 ) -> Result<(), Error> {
     let f = f.remote()?;
     let mut all = tokio::task::JoinSet::new();
@@ -137,8 +137,8 @@ pub async fn bench_remote(
 /// Calls an OCaml function on Domain 0 `times` times from a thread that blocks during each call.
 #[func(blocking, raise)]
 pub fn bench_call_domain_0_blocking(
-    f: Rooted<ocaml::Value>,
-    times: ocaml::Int,
+    f: Rooted<OCamlFunc<(isize,), isize>>,
+    times: isize,
 ) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
@@ -154,25 +154,25 @@ pub fn bench_call_domain_0_blocking(
 
 /// Computes `steps` steps on each of `threads` threads, which share nothing.
 #[func(sync)]
-pub fn bench_compute(threads: ocaml::Int, steps: ocaml::Int) {
+pub fn bench_compute(threads: isize, steps: isize) {
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| (0..steps).fold(1, |x: ocaml::Int, i| black_box(x ^ i)));
+            scope.spawn(|| (0..steps).fold(1, |x: isize, i| black_box(x ^ i)));
         }
     });
 }
 
 /// Returns the nanoseconds since its first call.
 #[func(sync)]
-pub fn bench_now() -> ocaml::Int {
+pub fn bench_now() -> isize {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    FIRST.elapsed().as_nanos() as ocaml::Int
+    FIRST.elapsed().as_nanos() as isize
 }
 
 /// Raises the limit of file descriptors to `wanted`, or as far as the system allows. Returns the new
 /// limit.
 #[func(sync)]
-pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
+pub fn bench_descriptors(wanted: isize) -> isize {
     let wanted = wanted as libc::rlim_t;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -187,13 +187,13 @@ pub fn bench_descriptors(wanted: ocaml::Int) -> ocaml::Int {
             libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
         }
     }
-    limit.rlim_cur as ocaml::Int
+    limit.rlim_cur as isize
 }
 
 /// Returns the number of bytes that `malloc` has allocated.
 #[func(sync)]
-pub fn bench_malloc_bytes() -> ocaml::Int {
+pub fn bench_malloc_bytes() -> isize {
     // SAFETY: `mallinfo2` has no preconditions.
     let info = unsafe { libc::mallinfo2() };
-    (info.uordblks + info.hblkhd) as ocaml::Int
+    (info.uordblks + info.hblkhd) as isize
 }

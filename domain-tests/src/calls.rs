@@ -3,7 +3,7 @@
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
-use ocaml_lwt_interop::func;
+use ocaml_lwt_interop::{FromOCaml, Rooted, ToOCaml, func};
 use std::collections::{BTreeMap, LinkedList};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub fn structured(n: Int) -> (String, Vec<f64>, Option<String>) {
 
 /// Returns a value that Rust holds for `n` polls, while OCaml allocates others.
 #[func]
-pub fn hold(value: ocaml::Value, n: Int) -> ocaml::Value {
+pub fn hold(value: Rooted, n: Int) -> Rooted {
     for _ in 0..n {
         future::yield_now().await;
     }
@@ -107,7 +107,7 @@ pub fn where_am_i() -> (Int, bool) {
 }
 
 /// A record with a list and a variant.
-#[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Debug, Clone, FromOCaml, ToOCaml)]
 pub struct Entry {
     name: String,
     size: Int,
@@ -116,7 +116,7 @@ pub struct Entry {
 }
 
 /// A variant with constant and other constructors.
-#[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Debug, Clone, FromOCaml, ToOCaml)]
 pub enum Shape {
     /// No argument.
     Nothing,

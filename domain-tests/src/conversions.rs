@@ -3,7 +3,9 @@
 use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::with_token;
-use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, OCamlFunc, Promise, Rooted, func};
+use ocaml_lwt_interop::{
+    Bytes, Char, FromOCaml, OCamlAsyncFunc, OCamlFunc, Promise, Rooted, ToOCaml, func,
+};
 use std::collections::{BTreeMap, LinkedList};
 
 /// Defines functions that return their argument: synchronously, and after a yield.
@@ -25,7 +27,7 @@ macro_rules! echo {
 }
 
 echo!(Int: int_sync int_pending);
-echo!(u8: char_sync char_pending);
+echo!(Char: char_sync char_pending);
 echo!(bool: bool_sync bool_pending);
 echo!((): unit_sync unit_pending);
 echo!(f64: float_sync float_pending);
@@ -73,7 +75,7 @@ macro_rules! echo_further {
         #[func(raise)]
         pub fn $root(value: Rooted<$t>) -> Result<$t, Error> {
             future::yield_now().await;
-            Ok(with_token(|token| value.get(token))?)
+            Ok(with_token(|token| value.get(token))??)
         }
 
         /// Returns what an OCaml function returns for the argument.
@@ -93,7 +95,7 @@ macro_rules! echo_further {
         #[func(raise)]
         pub fn $promise(value: Promise<$t>) -> Result<Promise<$t>, Error> {
             let value = value.await?;
-            let (promise, resolver) = with_token(Promise::new)??;
+            let (promise, resolver) = Promise::new()?;
             std::thread::spawn(move || resolver.resolve(value).is_ok());
             Ok(promise)
         }
@@ -114,14 +116,14 @@ echo_further!(Tree: tree_ready tree_tokio tree_blocking tree_root tree_callback
     tree_async_callback tree_promise);
 
 /// A record of floats, which OCaml represents as a flat float array.
-#[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Debug, Clone, FromOCaml, ToOCaml)]
 pub struct Point {
     x: f64,
     y: f64,
 }
 
 /// A record with a field of each kind of type.
-#[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Debug, Clone, FromOCaml, ToOCaml)]
 pub struct Leaf {
     key: Bytes,
     name: String,
@@ -130,12 +132,12 @@ pub struct Leaf {
     place: Option<Point>,
     tags: LinkedList<Int>,
     scores: Vec<f64>,
-    origin: (bool, u8, i32),
+    origin: (bool, Char, i32),
     links: BTreeMap<Int, ()>,
 }
 
 /// A recursive variant with constructors of several arities.
-#[derive(Debug, Clone, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Debug, Clone, FromOCaml, ToOCaml)]
 pub enum Tree {
     /// No argument.
     Empty,

@@ -336,10 +336,10 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 
 /// Calls an OCaml function in Domain 0's blocking pool.
 #[func(raise)]
-pub fn ocaml_blocking(f: Rooted<ocaml::Value>) -> Result<Int, Error> {
+pub fn ocaml_blocking(f: Rooted<OCamlFunc<(), Int>>) -> Result<Int, Error> {
     let called = ocaml_blocking::run(move || {
         domain::with_token(|token| {
-            let f: OCamlFunc<(), Int> = ocaml::FromValue::from_value(f.value(token));
+            let f = f.get(token).expect("it is a function");
             f.call(token, ()).map_err(|e| e.to_string())
         })
     });

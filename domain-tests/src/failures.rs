@@ -2,6 +2,8 @@
 
 use crate::Int;
 use futures_lite::future;
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, FromOCaml, Source, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{JoinError, OCamlFunc, Promise, func};
 use std::collections::BTreeMap;
@@ -46,11 +48,13 @@ impl Drop for PanickingValue {
     }
 }
 
-// SAFETY: the value is an OCaml int, or the conversion panics.
-unsafe impl ocaml::ToValue for PanickingValue {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
+// SAFETY: an OCaml int is written, or the conversion panics.
+unsafe impl ToOCaml for PanickingValue {
+    const TYPE: &'static Type = <Int as ToOCaml>::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         assert!(self.0 != IN_CONVERSION, "in a conversion");
-        self.0.to_value(rt)
+        self.0.to_ocaml(writer)
     }
 }
 
@@ -233,11 +237,13 @@ pub fn takes_even(n: Even) -> Int {
 pub struct Even(Int);
 
 // SAFETY: the value is only read as an OCaml int.
-unsafe impl ocaml::FromValue for Even {
-    fn from_value(value: ocaml::Value) -> Self {
-        let n = Int::from_value(value);
+unsafe impl FromOCaml for Even {
+    const TYPE: &'static Type = <Int as FromOCaml>::TYPE;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let n = Int::from_ocaml(value)?;
         assert!(n % 2 == 0, "{n} is not even");
-        Even(n)
+        Ok(Even(n))
     }
 }
 
@@ -259,30 +265,6 @@ impl std::fmt::Display for PanickingDisplay {
 }
 
 impl std::error::Error for PanickingDisplay {}
-
-/// A type with a reference that neither `#[func]` nor the compiler can see.
-pub type Pair = (Int, &'static str);
-
-/// Must not run, since the string would point into the OCaml heap.
-#[func]
-pub fn takes_hidden_reference(pair: Pair) -> Int {
-    pair.1.len() as Int
-}
-
-/// Must not run, since the string would point into the OCaml heap. Synchronous.
-#[func(sync)]
-pub fn takes_hidden_reference_sync(pair: Pair) -> Int {
-    pair.1.len() as Int
-}
-
-/// A type whose conversion would raise an OCaml exception through Rust code.
-pub type Raising = (Int, Result<String, ocaml::Error>);
-
-/// Must not run, since the conversion of its result raises.
-#[func]
-pub fn gives_raising_result() -> Raising {
-    (1, Err(ocaml::Error::Message("raised")))
-}
 
 pub(crate) struct PanickingWaker;
 

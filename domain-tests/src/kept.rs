@@ -25,6 +25,7 @@ pub fn kept(n: Int) -> Result<Option<String>, Error> {
     let value = kept_values().get(&n).cloned();
     Ok(value
         .map(|value| with_token(|t| value.get(t)))
+        .transpose()?
         .transpose()?)
 }
 
@@ -37,7 +38,7 @@ pub fn forget(n: Int) {
 /// Drops a value on a plain thread (0), on a tokio worker (1), in tokio's blocking pool (2), or on the
 /// domain with this id (3). Returns once it is dropped.
 #[func(raise)]
-pub fn drop_elsewhere(value: Rooted<ocaml::Value>, where_: Int, id: Int) -> Result<(), Error> {
+pub fn drop_elsewhere(value: Rooted, where_: Int, id: Int) -> Result<(), Error> {
     match where_ {
         0 => {
             let (tx, rx) = tokio::sync::oneshot::channel();

@@ -19,4 +19,5 @@ mod workers;
 /// The error type of functions that fail in several ways.
 pub(crate) type Error = Box<dyn std::error::Error>;
 
-pub(crate) use ocaml::Int;
+/// What OCaml calls `int`.
+pub(crate) type Int = isize;

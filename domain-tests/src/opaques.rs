@@ -21,7 +21,7 @@ enum OnDrop {
     Nothing,
     Panic,
     /// Calls this OCaml function.
-    Call(Rooted),
+    Call(Rooted<OCamlFunc<(), ()>>),
     Spin(Duration),
     /// Spawns tasks, on tokio and on its domain.
     Spawn,
@@ -52,7 +52,7 @@ impl Drop for Thing {
             OnDrop::Panic => panic!("in a collected value's destructor"),
             OnDrop::Call(f) => {
                 let called = with_token(|token| {
-                    let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(token));
+                    let f = f.get(token).expect("it is a function");
                     f.call(token, ()).is_ok()
                 });
                 assert_eq!(called, Ok(true));

@@ -2,7 +2,8 @@
 
 use crate::{Error, Int};
 use futures_lite::future;
-use ocaml::ToValue;
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{
     OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, Rooted, TokenError, func,
@@ -47,9 +48,9 @@ pub fn await_for_polls(p: Promise<()>, polls: Int) -> bool {
 
 fn new_promise<T>() -> Result<(Promise<T>, Resolver<T>), TokenError>
 where
-    T: ToValue + Send + 'static,
+    T: ToOCaml + Send + 'static,
 {
-    with_token(Promise::new)?
+    Promise::new()
 }
 
 /// Returns a promise that another thread fulfills.
@@ -87,10 +88,12 @@ pub fn call_sync(f: OCamlFunc<(Int, String), String>, n: Int) -> Result<String, 
 /// A number whose destructor calls a function.
 pub struct CallsOnDrop(Int, OCamlFunc<(), ()>);
 
-// SAFETY: the value is an OCaml int.
-unsafe impl ToValue for CallsOnDrop {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
-        self.0.to_value(rt)
+// SAFETY: an OCaml int is written.
+unsafe impl ToOCaml for CallsOnDrop {
+    const TYPE: &'static Type = <Int as ToOCaml>::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        self.0.to_ocaml(writer)
     }
 }
 
@@ -109,11 +112,11 @@ pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsOnDrop {
 
 /// Sends this domain a message that calls the function, and then one that fulfills the promise.
 #[func(sync)]
-pub fn call_before_fulfilling(f: Rooted<ocaml::Value>) -> Promise<String> {
+pub fn call_before_fulfilling(f: Rooted<OCamlFunc<(), ()>>) -> Promise<String> {
     let (promise, resolver) = new_promise().expect("a stub has a token");
     let here = domain::current().expect("a stub has a domain");
     let _ = here.call(move |t| {
-        let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(t));
+        let f = f.get(t).expect("it is a function");
         f.call(t, ()).is_ok()
     });
     let _ = resolver.resolve("fulfilled".to_owned());

@@ -3,7 +3,6 @@
 
 use crate::Int;
 use futures_lite::future;
-use ocaml::sys::Value as RawValue;
 use ocaml_lwt_interop::{Domain, JoinError, domain, func, metrics};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -123,6 +122,9 @@ static KINDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// An OCaml value as C functions take it.
+type RawValue = isize;
 
 const UNIT: RawValue = 1;
 

@@ -1,7 +1,7 @@
 //! Locks, signal masks, tokio's state and names of the threads of the library and of tokio.
 
 use futures_lite::future;
-use ocaml::Int;
+use crate::Int;
 use ocaml_lwt_interop::{
     Bytes, Domain, JoinError, OCamlFunc, Rooted, domain, func, ocaml_blocking,
 };
@@ -51,11 +51,11 @@ pub fn threads_open_gate() {
 #[func(raise)]
 pub fn threads_call_from_pool(
     target: Domain,
-    f: Rooted<ocaml::Value>,
+    f: Rooted<OCamlFunc<(), ()>>,
     how: Int,
 ) -> Result<Int, Error> {
     let call = move |token: &ocaml_lwt_interop::RuntimeToken<'_>| {
-        let f: OCamlFunc<(), ()> = ocaml::FromValue::from_value(f.value(token));
+        let f = f.get(token).expect("it is a function");
         f.call(token, ()).map_err(|e| e.to_string())?;
         Ok::<_, String>(token.domain_id() as Int)
     };

@@ -2,6 +2,8 @@
 
 use crate::failures::{Counted, PanickingWaker};
 use crate::{Error, Int};
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, FromOCaml, Source, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
     Domain, OCamlAsyncFunc, Opaque, Promise, RemoteError, RemoteFunc, Workers, func,
@@ -31,14 +33,16 @@ impl Drop for Argument {
     }
 }
 
-// SAFETY: the value is an OCaml int, or the conversion panics.
-unsafe impl ocaml::ToValue for Argument {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
+// SAFETY: an OCaml int is written, or the conversion panics.
+unsafe impl ToOCaml for Argument {
+    const TYPE: &'static Type = <Int as ToOCaml>::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         assert!(
             self.trouble != CONVERTING_PANICS,
             "in an argument's conversion"
         );
-        self.n.to_value(rt)
+        self.n.to_ocaml(writer)
     }
 }
 
@@ -47,11 +51,13 @@ unsafe impl ocaml::ToValue for Argument {
 pub struct Answer(Int);
 
 // SAFETY: the value is only read as an OCaml int.
-unsafe impl ocaml::FromValue for Answer {
-    fn from_value(value: ocaml::Value) -> Self {
-        let n = Int::from_value(value);
+unsafe impl FromOCaml for Answer {
+    const TYPE: &'static Type = <Int as FromOCaml>::TYPE;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let n = Int::from_ocaml(value)?;
         assert!(n >= 0, "in a result's conversion");
-        Answer(n)
+        Ok(Answer(n))
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::options::{Mode, Options};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Error, FnArg, ItemFn, Result, ReturnType, Type, Visibility};
+use syn::ext::IdentExt;
+use syn::{Attribute, Error, FnArg, ItemFn, Pat, Result, ReturnType, Type, Visibility};
 
 /// All errors of a function, so that one compilation reports them all.
 #[derive(Default)]
@@ -22,8 +23,17 @@ impl Errors {
     }
 }
 
-/// Returns the types of the arguments. Fails with all errors if the function cannot be exported.
-pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
+/// An argument of an exported function.
+pub struct Argument {
+    /// Its name, or `""` if it is a pattern.
+    pub name: String,
+    pub ty: Type,
+    /// It is `&RuntimeToken`, which OCaml does not pass.
+    pub is_token: bool,
+}
+
+/// Returns the arguments. Fails with all errors if the function cannot be exported.
+pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
     let mut errors = Errors::default();
     let sig = &function.sig;
     for attribute in &function.attrs {
@@ -102,7 +112,7 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
             }
         }
     }
-    let mut types = Vec::new();
+    let mut arguments = Vec::new();
     for input in &sig.inputs {
         match input {
             FnArg::Receiver(receiver) => errors.at(
@@ -118,11 +128,25 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
                          number of arguments: use `cfg` on whole functions",
                     );
                 }
-                let mut argument = Argument(None);
-                argument.visit_type(&arg.ty);
+                let is_token = is_token(&arg.ty);
+                if is_token && options.mode != Mode::Sync {
+                    errors.at(
+                        &arg.ty,
+                        "only a `sync` function can take the token, which is valid within the call: write \
+                         #[func(sync)], or call `domain::with_token` in the body",
+                    );
+                }
+                let mut argument = ArgumentType(None);
+                if !is_token {
+                    argument.visit_type(&arg.ty);
+                }
                 match argument.0 {
                     Some(e) => errors.add(e),
-                    None => types.push((*arg.ty).clone()),
+                    None => arguments.push(Argument {
+                        name: name(&arg.pat),
+                        ty: (*arg.ty).clone(),
+                        is_token,
+                    }),
                 }
             }
         }
@@ -143,7 +167,29 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Type>> {
     }
     match errors.0 {
         Some(e) => Err(e),
-        None => Ok(types),
+        None => Ok(arguments),
+    }
+}
+
+/// Returns the name of an argument, or `""` if it is a pattern.
+fn name(pattern: &Pat) -> String {
+    match pattern {
+        Pat::Ident(ident) => ident.ident.unraw().to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Returns `true` for `&RuntimeToken`, with or without lifetimes.
+fn is_token(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => match &*reference.elem {
+            Type::Path(path) => {
+                let last = path.path.segments.last();
+                reference.mutability.is_none() && last.is_some_and(|s| s.ident == "RuntimeToken")
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -187,37 +233,13 @@ const IN_IMPL: &str = "a function exported to OCaml must be a free function: mov
 
 /// Finds the first part of an argument's type that would point into the OCaml heap, or that does
 /// not name a single type.
-struct Argument(Option<Error>);
+struct ArgumentType(Option<Error>);
 
-impl Argument {
+impl ArgumentType {
     fn reject(&mut self, ty: impl ToTokens, message: &str) {
         self.0
             .get_or_insert_with(|| Error::new_spanned(ty, message));
     }
-}
-
-/// Returns the type and all types that it is written with, but for those of callbacks.
-pub fn parts(ty: &Type) -> Vec<&Type> {
-    let mut parts = Parts(Vec::new());
-    parts.visit_type(ty);
-    parts.0
-}
-
-struct Parts<'ast>(Vec<&'ast Type>);
-
-impl<'ast> Visit<'ast> for Parts<'ast> {
-    fn visit_type(&mut self, ty: &'ast Type) {
-        self.0.push(ty);
-        visit::visit_type(self, ty);
-    }
-
-    fn visit_type_path(&mut self, ty: &'ast syn::TypePath) {
-        if !is_callback(ty) {
-            visit::visit_type_path(self, ty);
-        }
-    }
-
-    fn visit_expr(&mut self, _: &'ast syn::Expr) {}
 }
 
 /// Returns `true` for the types of callbacks. Their arguments go from Rust to OCaml, so they may
@@ -227,15 +249,11 @@ fn is_callback(ty: &syn::TypePath) -> bool {
     last.is_some_and(|s| s.ident == "OCamlFunc" || s.ident == "OCamlAsyncFunc")
 }
 
-/// The error message for a result that contains a `Result<_, ocaml::Error>`.
-pub const RAISES: &str = "converting an `ocaml::Error` raises an OCaml exception through Rust \
-    code: write #[func(raise)], or return an error type of your own";
-
 /// The error message for an argument that contains a reference.
-pub const BORROWED: &str = "an argument cannot contain a reference, since it would point into the \
+const BORROWED: &str = "an argument cannot contain a reference, since it would point into the \
     OCaml heap, where values move: take an owned type, such as `String`";
 
-impl<'ast> Visit<'ast> for Argument {
+impl<'ast> Visit<'ast> for ArgumentType {
     fn visit_type_reference(&mut self, ty: &'ast syn::TypeReference) {
         self.reject(ty, BORROWED);
     }
@@ -269,8 +287,8 @@ impl<'ast> Visit<'ast> for Argument {
         if raw {
             self.reject(
                 ty,
-                "an argument cannot be a raw value, since values move: take an `ocaml::Value`, \
-                 which is rooted, or a type that implements `FromValue`",
+                "an argument cannot be a raw value, since values move: take a `Rooted<Any>`, or a type that \
+                 implements `FromOCaml`",
             );
         }
         if names.first().is_some_and(|first| *first == "Self") {

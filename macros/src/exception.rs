@@ -1,5 +1,6 @@
 //! `#[derive(OCamlException)]`: the exceptions of an error enum.
 
+use crate::doc;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::collections::BTreeSet;
@@ -7,8 +8,8 @@ use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, ExprLit, Field, Fields, Index, Lit, LitStr, Meta,
-    Path, Result, Token, Variant,
+    Attribute, Data, DeriveInput, Error, Expr, Field, Fields, LitStr, Meta, Path, Result, Token,
+    Variant,
 };
 
 /// Returns the implementation of `RaisesException`.
@@ -143,7 +144,7 @@ fn exception<'a>(
     Ok(Exception {
         name,
         span,
-        doc: doc(attributes),
+        doc: doc::text(attributes),
         path,
         fields,
     })
@@ -158,7 +159,7 @@ impl Exception<'_> {
             Fields::Named(fields) => {
                 let fields = fields.named.iter().map(|field| {
                     let ident = field.ident.as_ref().expect("it is a field with a name");
-                    let (name, doc) = (ident.unraw().to_string(), doc_of(field));
+                    let (name, doc) = (ident.unraw().to_string(), doc::text(&field.attrs));
                     let ty = expand_type(field, krate);
                     quote!(#types::Field { name: #name, doc: #doc, ty: #ty })
                 });
@@ -190,7 +191,7 @@ impl Exception<'_> {
             .zip(&bindings)
             .map(|(member, binding)| quote!(#member: #binding));
         let writes = self.fields.iter().enumerate().map(|(i, field)| {
-            let (binding, i) = (&bindings[i], Index::from(i));
+            let (binding, i) = (&bindings[i], i);
             quote_spanned! {field.ty.span()=>
                 #krate::convert::Writer::field(
                     ocaml_writer,
@@ -208,35 +209,6 @@ impl Exception<'_> {
 fn expand_type(field: &Field, krate: &TokenStream) -> TokenStream {
     let ty = &field.ty;
     quote_spanned!(ty.span()=> <#ty as #krate::ToOCaml>::TYPE)
-}
-
-fn doc_of(field: &Field) -> String {
-    doc(&field.attrs)
-}
-
-/// Returns the documentation, without the comment's marks.
-fn doc(attributes: &[Attribute]) -> String {
-    let lines = attributes
-        .iter()
-        .filter_map(|attribute| match &attribute.meta {
-            Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-                Expr::Lit(ExprLit {
-                    lit: Lit::Str(text),
-                    ..
-                }) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        });
-    let lines: Vec<String> = lines
-        .map(|line| {
-            line.strip_prefix(' ')
-                .unwrap_or(&line)
-                .trim_end()
-                .to_owned()
-        })
-        .collect();
-    lines.join("\n").trim().to_owned()
 }
 
 /// What `#[ocaml(...)]` says. Other derives know other options.

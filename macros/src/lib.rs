@@ -5,6 +5,7 @@
 //! `expand::stubs` generates the C functions, which call the runtime.
 
 mod check;
+mod doc;
 mod exception;
 mod expand;
 mod ffi;
@@ -18,7 +19,7 @@ use proc_macro::TokenStream;
 /// ```
 /// # use futures_lite::future;
 /// #[ocaml_lwt_interop::func]
-/// pub fn greet(name: String, times: ocaml::Int) -> String {
+/// pub fn greet(name: String, times: isize) -> String {
 ///     future::yield_now().await;
 ///     format!("hello {name}! ").repeat(times as usize)
 /// }
@@ -41,10 +42,10 @@ use proc_macro::TokenStream;
 /// `blocking`. It keeps its other attributes. The generated code compiles under
 /// `#![forbid(unsafe_code)]`.
 ///
-/// Arguments implement `ocaml::FromValue` and own their data: a reference would point into the
-/// OCaml heap, where values move. Results implement `ocaml::ToValue`. A `Result` is an OCaml
-/// `result`, unless the option `raise` is given. A `String` or `Bytes` is an OCaml `string`; a
-/// `Vec<u8>` is an `int array`.
+/// Arguments implement `FromOCaml` and own their data: a reference would point into the OCaml heap, where values
+/// move. Results implement `ToOCaml`. A `Result` is an OCaml `result`, unless the option `raise` is given.
+/// `doc/types.md` has the types that convert, and what OCaml types they are. A `sync` function may take
+/// `&RuntimeToken<'_>` as well, which OCaml does not pass.
 ///
 /// OCaml does not check an `external`: its types have to match the function's. A function without
 /// arguments takes `unit`. A function of more than five arguments has a second symbol, for
@@ -73,6 +74,9 @@ use proc_macro::TokenStream;
 ///
 /// A failure rejects the promise, and with `sync` it is raised as an exception.
 ///
+/// - An argument or a result that does not convert is `Invalid_argument`, with the function, the argument and the place
+///   in it: `insert: argument 1 (rows), field age of element 17: 300 does not fit u8`. The body does not run if it is
+///   an argument.
 /// - A panic of the body, of a conversion or of a destructor is `Lwt_interop.Rust_panic`.
 /// - With `raise` an `Err(e)` is the same OCaml exception as before if `e` is an `OCamlException`,
 ///   `Domain_terminated` or `Rust_panic` if `e` is a `JoinError` of that kind, and otherwise

@@ -4,25 +4,32 @@
 //! part of the user's code an error of the compiler points at: the function's name, the type of an
 //! argument, or the type of the result.
 
-use crate::check;
+use crate::check::Argument;
+use crate::doc;
 use crate::options::{Mode, Options};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemFn, ReturnType, Type};
+use syn::{Attribute, ItemFn, ReturnType};
 
 /// The largest number of arguments that OCaml's bytecode passes one by one. A function with more
 /// has a second stub, which takes them as an array.
 const MAX_BYTECODE_ARGUMENTS: usize = 5;
 
-/// Expands the stubs of a function that has passed [`check::check`], which returned `args`.
-pub fn expand(function: &ItemFn, options: &Options, args: &[Type], symbol: &str) -> TokenStream {
+/// Expands the stubs of a function that has passed [`check`](crate::check::check), which returned `args`.
+pub fn expand(
+    function: &ItemFn,
+    options: &Options,
+    args: &[Argument],
+    symbol: &str,
+) -> TokenStream {
     Stubs::new(function, options, args, symbol).expand()
 }
 
 struct Stubs<'a> {
     name: &'a Ident,
-    args: &'a [Type],
+    args: &'a [Argument],
+    attributes: &'a [Attribute],
     output: &'a ReturnType,
     symbol: &'a str,
     mode: Mode,
@@ -32,12 +39,12 @@ struct Stubs<'a> {
     at_result: Span,
     /// The parameters of the stub. A function without arguments takes OCaml's `()`.
     raw: Vec<Ident>,
-    /// The same arguments, rooted. One for each of `args`.
+    /// The converted arguments, one for each of `args`.
     values: Vec<Ident>,
 }
 
 impl<'a> Stubs<'a> {
-    fn new(function: &'a ItemFn, options: &Options, args: &'a [Type], symbol: &'a str) -> Self {
+    fn new(function: &'a ItemFn, options: &Options, args: &'a [Argument], symbol: &'a str) -> Self {
         let name = &function.sig.ident;
         let output = &function.sig.output;
         let at_name = at(name.span());
@@ -46,9 +53,11 @@ impl<'a> Stubs<'a> {
                 .map(|i| hygienic(&format!("{prefix}_{i}"), name.span()))
                 .collect()
         };
+        let passed = args.iter().filter(|arg| !arg.is_token).count();
         Stubs {
             name,
             args,
+            attributes: &function.attrs,
             output,
             symbol,
             mode: options.mode,
@@ -58,7 +67,7 @@ impl<'a> Stubs<'a> {
                 ReturnType::Default => at_name,
                 ReturnType::Type(_, ty) => at(ty.span()),
             },
-            raw: numbered("ocaml_raw", args.len().max(1)),
+            raw: numbered("ocaml_raw", passed.max(1)),
             values: numbered("ocaml_value", args.len()),
         }
     }
@@ -73,7 +82,7 @@ impl<'a> Stubs<'a> {
     }
 
     fn expand(&self) -> TokenStream {
-        let arguments = self.expand_arguments_struct();
+        let function = self.expand_function();
         let native = self.expand_native_stub();
         let bytecode =
             (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| self.expand_bytecode_stub());
@@ -85,37 +94,86 @@ impl<'a> Stubs<'a> {
             // The stub's call of a deprecated function is not the user's.
             #[allow(deprecated)]
             const #underscore: () = {
-                #arguments
+                #function
                 #native
                 #bytecode
             };
         }
     }
 
-    /// Expands a type that makes an elided lifetime in an argument's type an error, which it is in
-    /// a field. In the function's signature the stub would choose it, and could choose `'static`
-    /// for a borrow of the OCaml heap.
-    fn expand_arguments_struct(&self) -> TokenStream {
-        let arguments = self.ident("OCamlLwtInteropArguments");
-        let args = self.args;
+    /// Expands the description of the function.
+    fn expand_function(&self) -> TokenStream {
+        let (private, symbol, function) = (self.private(), self.symbol, self.function());
+        let doc = doc::text(self.attributes);
+        let arguments = self.passed().map(|(_, arg)| {
+            let (name, ty) = (&arg.name, &arg.ty);
+            let rust = ty.to_token_stream().to_string();
+            let converted = quote_spanned! {at(ty.span())=>
+                <#ty as ::ocaml_lwt_interop::__private::FromOCaml>::TYPE
+            };
+            quote_spanned! {self.at_name=>
+                #private::Argument { name: #name, ty: #converted, rust: #rust }
+            }
+        });
+        let (result, rust_result) = self.expand_result_type();
         quote_spanned! {self.at_name=>
-            #[allow(dead_code)]
-            struct #arguments(#(#args),*);
+            static #function: #private::Function = #private::Function {
+                symbol: #symbol,
+                doc: #doc,
+                module: ::core::module_path!(),
+                place: (::core::file!(), ::core::line!()),
+                arguments: &[#(#arguments),*],
+                result: #result,
+                rust_result: #rust_result,
+            };
         }
+    }
+
+    /// Expands the type of the result in OCaml, and returns that in Rust.
+    fn expand_result_type(&self) -> (TokenStream, String) {
+        let private = self.private();
+        let (value, rust) = match self.output {
+            ReturnType::Default => (
+                quote_spanned!(self.at_name=> <() as #private::ToOCaml>::TYPE),
+                "()".to_owned(),
+            ),
+            ReturnType::Type(_, ty) => {
+                let conversion = Ident::new(
+                    if self.raises { "Raises" } else { "ToOCaml" },
+                    self.at_result,
+                );
+                let value = quote_spanned! {self.at_result=>
+                    <#ty as ::ocaml_lwt_interop::__private::#conversion>::TYPE
+                };
+                (value, ty.to_token_stream().to_string())
+            }
+        };
+        let result = match self.mode {
+            Mode::Sync => value,
+            _ => quote_spanned!(self.at_name=> &#private::Type::Promise(#value)),
+        };
+        (result, rust)
+    }
+
+    /// Returns the arguments that OCaml passes, with their indices among all.
+    fn passed(&self) -> impl Iterator<Item = (usize, &Argument)> {
+        self.args.iter().enumerate().filter(|(_, arg)| !arg.is_token)
+    }
+
+    /// The static that describes the function.
+    fn function(&self) -> Ident {
+        self.ident("OCAML_FUNCTION")
     }
 
     /// Expands the stub that native code calls, and bytecode if there are few arguments.
     fn expand_native_stub(&self) -> TokenStream {
         let (symbol, raw, private) = (self.symbol, &self.raw, self.private());
-        let (stub, checked) = (self.native_stub(), self.checked());
-        let rejections = self.expand_rejections();
+        let stub = self.native_stub();
         let (start, closure) = (self.start(), self.expand_start());
         let run = self.expand_run();
         quote_spanned! {self.at_name=>
             #[unsafe(export_name = #symbol)]
             extern "C" fn #stub(#(#raw: #private::RawValue),*) -> #private::RawValue {
-                #(#rejections)*
-                static #checked: #private::Checked = #private::Checked::new();
                 // Outside of the `unsafe` block, since it runs the user's code.
                 let #start = #closure;
                 // SAFETY: the runner has to be called for a stub that OCaml called, with the
@@ -160,55 +218,46 @@ impl<'a> Stubs<'a> {
         self.ident("ocaml_lwt_interop_stub")
     }
 
-    /// The static that remembers that the types were checked by their names.
-    fn checked(&self) -> Ident {
-        self.ident("OCAML_CHECKED")
-    }
-
-    /// The closure that the runner calls with the rooted arguments.
+    /// The closure that the runner calls with the arguments.
     fn start(&self) -> Ident {
         self.ident("ocaml_start")
     }
 
     /// Expands the closure that converts the arguments and calls the function. It captures nothing.
     fn expand_start(&self) -> TokenStream {
-        let (private, checked) = (self.private(), self.checked());
-        let (args, values, arity) = (self.args, &self.values, self.raw.len());
-        let pattern = if values.is_empty() {
-            quote!(_)
-        } else {
-            quote!([#(#values),*])
-        };
-        let checked_output = self.expand_checked_output();
-        let conversions = self.expand_conversions();
+        let (private, arity) = (self.private(), self.raw.len());
+        let arguments = self.ident("ocaml_arguments");
+        let conversions = self.expand_conversions(&arguments);
         let body = self.expand_body();
         quote_spanned! {self.at_name=>
-            |#pattern: [#private::Value; #arity]| {
-                #checked.check::<(#(#args,)*), #checked_output>();
+            |#arguments: #private::Arguments<'_, #arity>|
+                -> ::core::result::Result<_, #private::ConversionError> {
                 #(#conversions)*
-                #body
+                ::core::result::Result::Ok(#body)
             }
         }
     }
 
-    /// Expands the type whose conversion must not raise. With `raise` no result is converted that
-    /// has an error.
-    fn expand_checked_output(&self) -> TokenStream {
-        match self.output {
-            ReturnType::Type(_, ty) if !self.raises => quote!(#ty),
-            _ => quote!(()),
-        }
-    }
-
     /// Expands a conversion for each argument. An error about the type points at it.
-    fn expand_conversions(&self) -> Vec<TokenStream> {
-        let conversion = |(value, ty): (&Ident, &Type)| {
-            let converted = quote_spanned! {at(ty.span())=>
-                <#ty as ::ocaml_lwt_interop::__private::FromValue>::from_value(#value)
-            };
-            quote_spanned!(self.at_name=> let #value = #converted;)
+    fn expand_conversions(&self, arguments: &Ident) -> Vec<TokenStream> {
+        let mut index = 0usize;
+        let mut conversion = |(value, arg): (&Ident, &Argument)| {
+            if arg.is_token {
+                return quote_spanned!(self.at_name=> let #value = #arguments.token(););
+            }
+            let (ty, i) = (&arg.ty, index);
+            index += 1;
+            let at_type = at(ty.span());
+            let arguments = Ident::new(&arguments.to_string(), arguments.span().located_at(at_type));
+            // SAFETY (of what this expands to): the stub converts all arguments before any code of users' runs.
+            let converted = quote_spanned!(at_type=> unsafe { #arguments.get::<#ty>(#i)? });
+            quote_spanned! {self.at_name=>
+                // SAFETY: no code of users' has run since the call began: the arguments are converted before the
+                // function is called.
+                let #value = #converted;
+            }
         };
-        self.values.iter().zip(self.args).map(conversion).collect()
+        self.values.iter().zip(self.args).map(&mut conversion).collect()
     }
 
     /// Expands what the closure evaluates to: a future, a value, or a closure for another thread.
@@ -255,37 +304,10 @@ impl<'a> Stubs<'a> {
         let moved =
             |ident: &Ident| Ident::new(&ident.to_string(), ident.span().located_at(at_runner));
         let raw = self.raw.iter().map(moved);
-        let start = moved(&self.start());
+        let (start, function) = (moved(&self.start()), moved(&self.function()));
         quote_spanned! {at_runner=>
-            ::ocaml_lwt_interop::__private::#runner([#(#raw),*], #start, #outcome)
+            ::ocaml_lwt_interop::__private::#runner(&#function, [#(#raw),*], #start, #outcome)
         }
-    }
-
-    /// Expands compile-time assertions about types that are known to the compiler only, such as an
-    /// alias of a reference's type.
-    fn expand_rejections(&self) -> Vec<TokenStream> {
-        let args = self.args.iter().flat_map(check::parts);
-        let mut rejections: Vec<_> = args
-            .map(|ty| expand_rejection(ty, "BORROWS", check::BORROWED))
-            .collect();
-        if let (ReturnType::Type(_, ty), false) = (self.output, self.raises) {
-            let parts = check::parts(ty).into_iter();
-            rejections.extend(parts.map(|ty| expand_rejection(ty, "RAISES", check::RAISES)));
-        }
-        rejections
-    }
-}
-
-/// Expands an assertion that a constant of the runtime's `Probe` is false for a type.
-fn expand_rejection(ty: &Type, constant: &str, message: &str) -> TokenStream {
-    let at_type = at(ty.span());
-    let constant = Ident::new(constant, at_type);
-    quote_spanned! {at_type=>
-        const _: () = {
-            #[allow(unused_imports)]
-            use ::ocaml_lwt_interop::__private::MayBorrow as _;
-            ::core::assert!(!::ocaml_lwt_interop::__private::Probe::<#ty>::#constant, #message)
-        };
     }
 }
 
