@@ -10,6 +10,7 @@ mod kept;
 mod memory;
 mod opaques;
 mod promises;
+mod raised;
 mod stress;
 mod threads;
 mod watch;
