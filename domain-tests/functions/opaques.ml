@@ -122,14 +122,14 @@ let spawning () =
   check_dropped "all values" tag 5;
   Lwt.return_unit
 
-let panicked what ~part e =
+let refused what ~part e =
   match e with
-  | Lwt_interop.Rust_panic p -> Expect.contains what ~part p.message
+  | Invalid_argument text -> Expect.contains what ~part text
   | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
 
 let wrong_thing ?(part = "") what value =
   let part = "expected an Opaque<domain_tests::opaques::Thing>" ^ part in
-  let check what e = panicked what ~part e in
+  let check what e = refused what ~part e in
   check what (Expect.raised what (fun () -> Rust.Wrong.thing_tag value));
   let* e = Expect.rejected what (Rust.Wrong.thing_tag_later value) in
   check (what ^ ", in a task") e;
@@ -140,7 +140,7 @@ let wrong_thing ?(part = "") what value =
   Lwt.return_unit
 
 let wrong_handle what value =
-  let check what e = panicked what ~part:"expected a `Lwt_interop.Handle.t`" e in
+  let check what e = refused what ~part:"expected Lwt_interop.Handle.t" e in
   check what (Expect.raised what (fun () -> Rust.Wrong.handle_seen value));
   let* e = Expect.rejected what (Rust.Wrong.handle_seen_on_tokio value) in
   check (what ^ ", on tokio") e;

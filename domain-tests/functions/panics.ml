@@ -31,29 +31,6 @@ let synchronous () =
     ~message:"in a sync function" e;
   Lwt.return_unit
 
-(* Every call checks the types, so that the second one fails like the first. *)
-let wrong_types () =
-  let panicked what ~part e =
-    match e with
-    | Lwt_interop.Rust_panic p ->
-        Expect.contains what ~part p.message;
-        Lwt.return_unit
-    | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
-  in
-  let both () =
-    let* e = Expect.rejected "a reference" (Rust.takes_hidden_reference (1, "text")) in
-    let* () = panicked "a reference" ~part:"owned types" e in
-    let e =
-      Expect.raised "a reference, synchronous" (fun () ->
-          Rust.takes_hidden_reference_sync (1, "text"))
-    in
-    let* () = panicked "a reference, synchronous" ~part:"owned types" e in
-    let* e = Expect.rejected "a result" (Rust.gives_raising_result ()) in
-    panicked "a result" ~part:"#[func(raise)]" e
-  in
-  let* () = both () in
-  both ()
-
 let on_tokio () =
   let* () = rejected "a task on tokio" "on tokio" (Rust.panics_tokio ()) in
   rejected "a blocking function" "on the blocking pool" (Rust.panics_blocking ())
@@ -156,7 +133,6 @@ let cases ~scale =
     case "panics: on tokio" (and_still_works on_tokio);
     case "panics: without a string, and in an error's Display"
       (and_still_works unusual_messages);
-    case "panics: a type that hides a reference, or raises" (and_still_works wrong_types);
     case "panics: because of a callback's exception" (and_still_works over_an_exception);
     case "panics: through OCaml" (and_still_works through_ocaml);
     case "panics: in the destructor of a cancelled call"

@@ -5,6 +5,7 @@
 //! `expand::stubs` generates the C functions, which call the runtime.
 
 mod check;
+mod derive;
 mod doc;
 mod exception;
 mod expand;
@@ -98,6 +99,18 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::func(attr.into(), item.into()).into()
+}
+
+/// Converts a type of yours to OCaml.
+#[proc_macro_derive(ToOCaml, attributes(ocaml))]
+pub fn derive_to_ocaml(item: TokenStream) -> TokenStream {
+    derive::derive(item.into(), derive::Direction::ToOCaml).into()
+}
+
+/// Converts OCaml values to a type of yours.
+#[proc_macro_derive(FromOCaml, attributes(ocaml))]
+pub fn derive_from_ocaml(item: TokenStream) -> TokenStream {
+    derive::derive(item.into(), derive::Direction::FromOCaml).into()
 }
 
 /// Gives an error its exceptions in OCaml: one for each variant of an enum, or one for a struct.

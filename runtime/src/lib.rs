@@ -102,7 +102,7 @@ pub use bridge::workers::{NoWorkers, Workers};
 pub use domain::Domain;
 pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
-pub use ocaml_lwt_interop_macros::{OCamlException, func};
+pub use ocaml_lwt_interop_macros::{FromOCaml, OCamlException, ToOCaml, func};
 pub use value::application::Args;
 pub use value::bigarray::{Bigarray, BigarrayElement};
 pub use value::bytes::Bytes;
@@ -124,7 +124,7 @@ pub mod convert {
     pub use crate::value::write::{FLOATS, ToOCaml, Writer};
 }
 
-/// What `#[func]` expands to. Not for use by hand.
+/// What `#[func]` and the derives expand to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::call::{
@@ -133,6 +133,7 @@ pub mod __private {
     };
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::read::FromOCaml;
+    pub use crate::value::recursive::Recursive;
     pub use crate::value::types::{Argument, Function, Type};
     pub use crate::value::write::ToOCaml;
     /// An OCaml value as C functions take and return it.

@@ -12,6 +12,10 @@ pub(crate) mod kept;
 pub(crate) mod nesting;
 pub(crate) mod raises;
 pub(crate) mod read;
+pub(crate) mod recursive;
 pub(crate) mod rooted;
 pub mod types;
 pub(crate) mod write;
+
+#[cfg(all(test, not(loom_model)))]
+mod tests;

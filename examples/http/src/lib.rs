@@ -10,7 +10,6 @@ mod tools;
 
 use client::Client;
 use message::{Headers, Request, Response};
-use ocaml::Int;
 use ocaml_lwt_interop::{Bytes, Domain, OCamlAsyncFunc, Opaque, TokenError, func};
 use server::{Limits, Server};
 use std::time::Duration;
@@ -48,13 +47,13 @@ pub async fn http_leave(server: Opaque<Server>, domain: Domain) {
 /// Accepts no more connections, and waits up to `seconds` until the open ones have been served.
 /// Returns the number of connections that were cut off.
 #[func]
-pub async fn http_stop(server: Opaque<Server>, seconds: f64) -> Int {
-    server.stop(Duration::from_secs_f64(seconds)).await as Int
+pub async fn http_stop(server: Opaque<Server>, seconds: f64) -> isize {
+    server.stop(Duration::from_secs_f64(seconds)).await as isize
 }
 
 /// Creates a client for responses whose bodies have up to `max_body` bytes.
 #[func(sync)]
-pub fn http_client(max_body: Int) -> Opaque<Client> {
+pub fn http_client(max_body: isize) -> Opaque<Client> {
     Opaque::new(Client::new(max_body as usize))
 }
 
@@ -76,7 +75,7 @@ pub async fn tools_sleep(seconds: f64) {
 
 /// Returns the number of timers that run.
 #[func(sync)]
-pub fn tools_sleepers() -> Int {
+pub fn tools_sleepers() -> isize {
     tools::sleepers()
 }
 

@@ -4,13 +4,13 @@ use bytes::Bytes as Body;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, http};
-use ocaml::{FromValue, ToValue};
+use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 use ocaml_lwt_interop::Bytes;
 
 pub type Headers = Vec<(String, Bytes)>;
 
 /// `Message.request`
-#[derive(ToValue)]
+#[derive(ToOCaml)]
 pub struct Request {
     meth: String,
     path: String,
@@ -32,9 +32,9 @@ impl Request {
 }
 
 /// `Message.response`
-#[derive(FromValue, ToValue)]
+#[derive(FromOCaml, ToOCaml)]
 pub struct Response {
-    status: ocaml::Int,
+    status: isize,
     headers: Headers,
     body: Bytes,
 }
@@ -42,7 +42,7 @@ pub struct Response {
 impl Response {
     pub fn new(head: &http::response::Parts, body: Body) -> Response {
         Response {
-            status: head.status.as_u16() as ocaml::Int,
+            status: head.status.as_u16() as isize,
             headers: headers(&head.headers),
             body: Bytes(body.into()),
         }

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use ocaml::FromValue;
+use ocaml_lwt_interop::FromOCaml;
 use ocaml_lwt_interop::Workers;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ type Handlers = Workers<(Request,), Response>;
 type Reply = hyper::Response<Full<Bytes>>;
 
 /// `Server.limits`
-#[derive(Clone, FromValue)]
+#[derive(Clone, FromOCaml)]
 pub struct Limits {
-    connections: ocaml::Int,
-    body_bytes: ocaml::Int,
+    connections: isize,
+    body_bytes: isize,
     /// Within which a request has to arrive.
     read_seconds: f64,
     /// A client that reads nothing for so long is disconnected.

@@ -1,7 +1,6 @@
 //! Functions of Rust's libraries for the handlers.
 
 use crate::Error;
-use ocaml::Int;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await
 }
 
-pub fn sleepers() -> Int {
+pub fn sleepers() -> isize {
     SLEEPERS.load(Ordering::Relaxed)
 }
 

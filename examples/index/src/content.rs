@@ -1,6 +1,6 @@
 //! The content of a file.
 
-use ocaml::ToValue;
+use ocaml_lwt_interop::ToOCaml;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ const LONGEST: u64 = 256 << 20;
 const HEAD: u64 = 8 << 10;
 
 /// `type content = Text of string | Repaired of string | Binary`
-#[derive(ToValue)]
+#[derive(ToOCaml)]
 pub enum Content {
     /// Text in UTF-8.
     Text(String),

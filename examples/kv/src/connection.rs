@@ -1,7 +1,7 @@
 //! The connection of a client: reads commands, has a domain run them in batches, writes the replies.
 
 use crate::frame::{Command, Parser, ProtocolError};
-use ocaml::{FromValue, ToValue};
+use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 use ocaml_lwt_interop::{Bytes, Rooted, Workers};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
@@ -16,7 +16,7 @@ pub type Handlers = Workers<(Session, Request), Outcome>;
 
 /// The state of a client's connection. It is sent to OCaml and returned with each batch, so that any
 /// domain can serve any client.
-#[derive(Debug, Default, FromValue, ToValue)]
+#[derive(Debug, Default, FromOCaml, ToOCaml)]
 pub struct Session {
     id: isize,
     /// The version of the protocol.
@@ -27,7 +27,7 @@ pub struct Session {
 }
 
 /// A request to OCaml.
-#[derive(Debug, ToValue)]
+#[derive(Debug, ToOCaml)]
 pub enum Request {
     /// Runs commands.
     Batch(Vec<Command>),
@@ -36,7 +36,7 @@ pub enum Request {
 }
 
 /// The answer of OCaml.
-#[derive(Debug, FromValue)]
+#[derive(Debug, FromOCaml)]
 pub struct Outcome {
     reply: Bytes,
     /// The remaining replies, if they are too long to write at once.
@@ -46,7 +46,7 @@ pub struct Outcome {
 }
 
 /// The limits for each client.
-#[derive(Debug, Clone, FromValue)]
+#[derive(Debug, Clone, FromOCaml)]
 pub struct Limits {
     pub max_clients: isize,
     pub max_bulk: isize,

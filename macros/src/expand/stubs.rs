@@ -8,7 +8,7 @@ use crate::check::Argument;
 use crate::doc;
 use crate::options::{Mode, Options};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, ItemFn, ReturnType};
 

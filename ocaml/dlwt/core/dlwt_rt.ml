@@ -48,20 +48,21 @@ let report what exn =
 let report_action priority exn =
   report (Printf.sprintf "the exit action of priority %d" priority) exn
 
-let run_exit_action (priority, f) = try f () with exn -> report_action priority exn
+let run_exit_action priority f = try f () with exn -> report_action priority exn
 
 (* An action may register others, so the list is read again after each. Nothing can interrupt what
-   happens between an action's removal and its call. *)
+   happens between an action's removal and its call: [run_exit_action] takes two arguments, since OCaml
+   polls where a function that takes a pair in its head is called. *)
 let run_next_exit_action ~up_to =
   let actions = get_eager exit_actions in
   match List.filter (fun (priority, _) -> priority <= up_to) actions.pending with
   | [] -> false
   | latest :: older ->
-      let first =
+      let ((priority, action) as first) =
         List.fold_left (fun best x -> if fst x <= fst best then x else best) latest older
       in
       actions.pending <- List.filter (fun x -> x != first) actions.pending;
-      run_exit_action first;
+      run_exit_action priority action;
       true
 
 (* Goes on after each exception of a signal handler or finaliser. There is no tail call, before which

@@ -16,8 +16,8 @@ let again failure e attempts =
 
 (* An exception may arrive wherever OCaml allocates or polls. It polls on entry to a function one of
    whose tail calls is of an unknown function with one argument, of itself, or of a function that is
-   defined later; and in loops. Hence neither a loop nor such a tail call: everything that can be
-   interrupted is within the handler. *)
+   defined later; in loops; and where a function that takes a tuple in its head is called. Hence no loop, no
+   such tail call and no such function: everything that can be interrupted is within the handler. *)
 let rec run_again attempts failure step x =
   try step x
   with e ->

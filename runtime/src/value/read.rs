@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 /// A Rust type that OCaml values convert to. It owns its content: it does not point into the OCaml heap.
 ///
-/// Derive it for records and variants: [`macro@FromOCaml`](crate::FromOCaml). `doc/types.md` has the types that
+/// Derive it for records and variants: [`FromOCaml`](macro@crate::FromOCaml). `doc/types.md` has the types that
 /// convert.
 ///
 /// # Safety
@@ -33,6 +33,11 @@ use std::marker::PhantomData;
 pub unsafe trait FromOCaml: Sized {
     /// The OCaml type.
     const TYPE: &'static Type;
+
+    /// What a definition says in place of `TYPE` where it mentions itself. It is the same OCaml type, and is `float`
+    /// if `TYPE` is.
+    #[doc(hidden)]
+    const RECURSIVE: &'static Type = Self::TYPE;
 
     #[doc(hidden)]
     const IS_BYTE: bool = false;

@@ -60,7 +60,7 @@ pub enum Type {
     Bigarray(Kind),
     /// A type that the program defines.
     Named(&'static Definition),
-    /// The type that is being defined, by its Rust name, within its own definition.
+    /// A type that is being defined, by its name in OCaml, within its own definition.
     Recursive(&'static str),
 }
 

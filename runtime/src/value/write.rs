@@ -13,7 +13,7 @@ use crate::value::types::Type;
 
 /// A Rust type whose values convert to OCaml.
 ///
-/// Derive it for records and variants: [`macro@ToOCaml`](crate::ToOCaml). `doc/types.md` has the types that convert.
+/// Derive it for records and variants: [`ToOCaml`](macro@crate::ToOCaml). `doc/types.md` has the types that convert.
 ///
 /// # Safety
 /// For who implements it by hand:
@@ -30,6 +30,11 @@ use crate::value::types::Type;
 pub unsafe trait ToOCaml {
     /// The OCaml type.
     const TYPE: &'static Type;
+
+    /// What a definition says in place of `TYPE` where it mentions itself. It is the same OCaml type, and is `float`
+    /// if `TYPE` is.
+    #[doc(hidden)]
+    const RECURSIVE: &'static Type = Self::TYPE;
 
     #[doc(hidden)]
     const IS_BYTE: bool = false;

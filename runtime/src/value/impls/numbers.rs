@@ -124,7 +124,7 @@ unsafe impl FromOCaml for f32 {
         let f = value.float()?;
         let rounded = f as f32;
         match rounded.is_infinite() && f.is_finite() {
-            true => Err(ConversionError::does_not_fit(f, "f32")),
+            true => Err(ConversionError::does_not_fit(format_args!("{f:?}"), "f32")),
             false => Ok(rounded),
         }
     }

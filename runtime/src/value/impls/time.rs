@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 fn duration(seconds: f64) -> Result<Duration, ConversionError> {
     Duration::try_from_secs_f64(seconds).map_err(|_| {
         ConversionError::new(format!(
-            "{seconds} is not a duration in seconds, which is at least 0 and less than 2^64"
+            "{seconds:?} is not a duration in seconds, which is at least 0 and less than 2^64"
         ))
     })
 }
@@ -50,7 +50,7 @@ unsafe impl FromOCaml for SystemTime {
             false => UNIX_EPOCH.checked_add(d),
         });
         time.ok_or_else(|| {
-            ConversionError::new(format!("{seconds} is not a time in seconds since 1970"))
+            ConversionError::new(format!("{seconds:?} is not a time in seconds since 1970"))
         })
     }
 }

@@ -1,0 +1,575 @@
+//! Conversions there and back, on a heap of OCaml's own.
+
+use crate::ffi::root::Root;
+use crate::ffi::runtime::RawValue;
+use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::{ConversionError, Place};
+use crate::value::impls::{Char, List, Nativeint};
+use crate::value::nesting::MAX_NESTING;
+use crate::value::read::{FromOCaml, Source};
+use crate::value::rooted::read_root;
+use crate::value::types::{Body, Definition, Field, Type};
+use crate::value::write::{FLOATS, ToOCaml, Writer, write_root};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
+use std::fmt::Debug;
+use std::sync::LazyLock;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+type Job = Box<dyn FnOnce(&RuntimeToken<'_>) + Send>;
+
+/// The thread that has started OCaml, and holds the lock of its domain.
+static OCAML: LazyLock<Sender<Job>> = LazyLock::new(|| {
+    let (jobs, received) = channel::<Job>();
+    std::thread::spawn(move || {
+        let program = c"conversions";
+        let argv = [program.as_ptr(), std::ptr::null()];
+        // SAFETY: OCaml is started once, on this thread, with a list of arguments that ends with null.
+        let token = unsafe {
+            ocaml_sys::caml_startup(argv.as_ptr().cast());
+            RuntimeToken::assume_locked()
+        };
+        for job in received {
+            job(&token);
+        }
+    });
+    jobs
+});
+
+/// Runs `f` on the thread that has started OCaml. A panic is the caller's.
+fn on_ocaml<R: Send + 'static>(f: impl FnOnce(&RuntimeToken<'_>) -> R + Send + 'static) -> R {
+    let (result, received) = channel();
+    let job: Job = Box::new(move |token| {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(token)));
+        result.send(outcome).expect("the caller waits");
+    });
+    OCAML.send(job).expect("the thread runs");
+    match received.recv().expect("the job reports") {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Collects, so that every value moves or is found dead.
+fn collect() {
+    // SAFETY: it is called on the thread that holds the lock.
+    unsafe {
+        ocaml_sys::caml_gc_minor(1);
+        ocaml_sys::caml_gc_full_major(1);
+    }
+}
+
+fn there_and_back<T: ToOCaml + FromOCaml>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+    collects: bool,
+) -> Result<T, ConversionError> {
+    let root = write_root(token, value)?;
+    if collects {
+        collect();
+    }
+    read_root(token, &root)
+}
+
+/// Checks that a value arrives equal, also if the collector moves it on the way.
+fn arrives<T: ToOCaml + FromOCaml + PartialEq + Debug + Send + 'static>(value: T) {
+    on_ocaml(move |token| {
+        for collects in [false, true] {
+            let back = there_and_back(token, &value, collects).expect("it converts");
+            assert_eq!(back, value);
+        }
+    });
+}
+
+/// Returns the error of a conversion from what another type writes.
+fn refused<A, B>(value: A) -> String
+where
+    A: ToOCaml + Send + 'static,
+    B: FromOCaml + Debug,
+{
+    on_ocaml(move |token| {
+        let root = write_root(token, &value).expect("it converts");
+        read_root::<B>(token, &root)
+            .expect_err("it does not convert")
+            .to_string()
+    })
+}
+
+/// Returns the error of a conversion to OCaml.
+fn not_written<T: ToOCaml + Send + 'static>(value: T) -> String {
+    on_ocaml(move |token| match write_root(token, &value) {
+        Ok(_) => panic!("it converts"),
+        Err(e) => e.to_string(),
+    })
+}
+
+// ---- types of a program
+
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    id: isize,
+    name: String,
+    score: f64,
+}
+
+const ROW: Definition = Definition {
+    name: "row",
+    rust_name: "Row",
+    module: "tests",
+    place: ("tests.rs", 1),
+    doc: "",
+    body: Body::Record(&[
+        Field {
+            name: "id",
+            doc: "",
+            ty: &Type::Int,
+        },
+        Field {
+            name: "name",
+            doc: "",
+            ty: &Type::String,
+        },
+        Field {
+            name: "score",
+            doc: "",
+            ty: &Type::Float,
+        },
+    ]),
+};
+
+// SAFETY: the record is read field by field.
+unsafe impl FromOCaml for Row {
+    const TYPE: &'static Type = &Type::Named(&ROW);
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let fields = value.fields(3, "record row")?;
+        Ok(Row {
+            id: fields.get(0, Place::Field("id"))?,
+            name: fields.get(1, Place::Field("name"))?,
+            score: fields.get(2, Place::Field("score"))?,
+        })
+    }
+}
+
+// SAFETY: the record is written field by field.
+unsafe impl ToOCaml for Row {
+    const TYPE: &'static Type = &Type::Named(&ROW);
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        let mut block = writer.begin(0, 3)?;
+        writer.field(&mut block, Place::Field("id"), &self.id)?;
+        writer.field(&mut block, Place::Field("name"), &self.name)?;
+        writer.field(&mut block, Place::Field("score"), &self.score)?;
+        writer.end(block)
+    }
+}
+
+/// A record of floats alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Point(f64, f64);
+
+// SAFETY: the record is read field by field. (The descriptor says that it is a tuple; nothing depends on that here.)
+unsafe impl FromOCaml for Point {
+    const TYPE: &'static Type = &Type::Tuple(&[&Type::Float, &Type::Float]);
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let fields = value.floats(2, "record point")?;
+        Ok(Point(
+            fields.get(0, Place::Field("x"))?,
+            fields.get(1, Place::Field("y"))?,
+        ))
+    }
+}
+
+// SAFETY: the record is written field by field.
+unsafe impl ToOCaml for Point {
+    const TYPE: &'static Type = <Self as FromOCaml>::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        let mut block = writer.begin(FLOATS, 2)?;
+        writer.field(&mut block, Place::Field("x"), &self.0)?;
+        writer.field(&mut block, Place::Field("y"), &self.1)?;
+        writer.end(block)
+    }
+}
+
+/// A list that nests.
+#[derive(Debug, PartialEq)]
+struct Chain(Option<Box<Chain>>);
+
+// SAFETY: the conversions are those of the option.
+unsafe impl FromOCaml for Chain {
+    const TYPE: &'static Type = &Type::Option(&Type::Recursive("chain"));
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        Option::from_ocaml(value).map(Chain)
+    }
+}
+
+// SAFETY: the conversions are those of the option.
+unsafe impl ToOCaml for Chain {
+    const TYPE: &'static Type = &Type::Option(&Type::Recursive("chain"));
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        self.0.to_ocaml(writer)
+    }
+}
+
+fn chain(length: u32) -> Chain {
+    (0..length).fold(Chain(None), |rest, _| Chain(Some(Box::new(rest))))
+}
+
+// ---- values that arrive equal
+
+#[test]
+fn numbers_arrive_equal_or_are_refused() {
+    for n in [0, 1, -1, isize::MAX >> 1, isize::MIN >> 1] {
+        arrives(n);
+    }
+    arrives((u8::MAX, i8::MIN, u16::MAX, i16::MIN));
+    arrives((u32::MAX, i32::MIN, i64::MIN, i64::MAX));
+    arrives((Nativeint(isize::MIN), Nativeint(isize::MAX), true, false));
+    arrives((Char(0), Char(255), 'a', '\u{10FFFF}'));
+    arrives(((), 0usize, u64::MAX >> 1, 1.5f32));
+
+    assert_eq!(
+        not_written(1isize << 62),
+        "4611686018427387904 does not fit int, which has 63 bits"
+    );
+    assert_eq!(
+        not_written(isize::MIN),
+        "-9223372036854775808 does not fit int, which has 63 bits"
+    );
+    assert_eq!(
+        not_written(usize::MAX),
+        "18446744073709551615 does not fit int, which has 63 bits"
+    );
+    assert_eq!(
+        not_written(u64::MAX),
+        "18446744073709551615 does not fit int64"
+    );
+    assert_eq!(refused::<isize, u8>(300), "300 does not fit u8");
+    assert_eq!(refused::<isize, u8>(-1), "-1 does not fit u8");
+    assert_eq!(refused::<isize, i8>(128), "128 does not fit i8");
+    assert_eq!(refused::<isize, u16>(70_000), "70000 does not fit u16");
+    assert_eq!(
+        refused::<isize, u32>(1 << 32),
+        "4294967296 does not fit u32"
+    );
+    assert_eq!(refused::<isize, usize>(-1), "-1 does not fit usize");
+    assert_eq!(refused::<i64, u64>(-1), "-1 does not fit u64");
+    assert_eq!(refused::<isize, bool>(2), "expected bool");
+    assert_eq!(refused::<isize, ()>(1), "expected unit");
+    assert_eq!(refused::<isize, Char>(256), "256 does not fit char");
+    assert_eq!(
+        refused::<isize, char>(0xD800),
+        "0xd800 is not a Unicode scalar value"
+    );
+    assert_eq!(refused::<f64, f32>(1e300), "1e300 does not fit f32");
+}
+
+#[test]
+fn floats_arrive_bit_for_bit() {
+    let special = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        -f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MIN_POSITIVE,
+        f64::from_bits(1),
+        f64::from_bits(0x7FF0_0000_0000_0001),
+    ];
+    let bits = |values: &[f64]| values.iter().map(|f| f.to_bits()).collect::<Vec<_>>();
+    for size in [0, 1, 9, 255, 256, 257, 1000] {
+        let values: Vec<f64> = special.iter().copied().cycle().take(size).collect();
+        on_ocaml(move |token| {
+            let back = there_and_back(token, &values, true).expect("they convert");
+            assert_eq!(bits(&back), bits(&values));
+            let list: List<f64> = values.iter().copied().collect();
+            let back = there_and_back(token, &list, true).expect("they convert");
+            assert_eq!(bits(&back), bits(&values));
+        });
+    }
+}
+
+#[test]
+fn times_are_seconds() {
+    let days = Duration::from_secs(100 * 86_400) + Duration::from_nanos(1);
+    arrives((Duration::ZERO, Duration::from_nanos(1), days));
+    let second = Duration::from_secs(1);
+    arrives((
+        std::time::UNIX_EPOCH + second / 2,
+        std::time::UNIX_EPOCH - second,
+    ));
+    for seconds in [-1.0, f64::NAN, f64::INFINITY, 1e30] {
+        assert_eq!(
+            refused::<f64, Duration>(seconds),
+            format!(
+                "{seconds:?} is not a duration in seconds, which is at least 0 and less than 2^64"
+            )
+        );
+    }
+    assert_eq!(
+        refused::<f64, std::time::SystemTime>(f64::NAN),
+        "NaN is not a time in seconds since 1970"
+    );
+}
+
+#[test]
+fn strings_of_every_length_arrive_equal() {
+    for len in (0..40).chain([255, 256, 2039, 2040, 2047, 2048, 2049, 100_000]) {
+        let text = "x".repeat(len);
+        arrives((text.clone(), text.clone().into_bytes()));
+        arrives(crate::value::bytes::Bytes(vec![0xFF; len]));
+        arrives(bytes::Bytes::from(vec![0; len]));
+        arrives(std::path::PathBuf::from(text));
+    }
+    assert_eq!(
+        refused::<crate::value::bytes::Bytes, String>(b"caf\xE9".to_vec().into()),
+        "expected a UTF-8 string, but byte 3 is not UTF-8; take Bytes for arbitrary bytes"
+    );
+}
+
+#[test]
+fn containers_of_every_size_arrive_equal() {
+    for size in (0..10).chain([83, 84, 85, 86, 127, 128, 129, 255, 256, 257, 1000]) {
+        let rows: Vec<Row> = (0..size)
+            .map(|i| Row {
+                id: i,
+                name: "n".repeat(i as usize % 50),
+                score: i as f64,
+            })
+            .collect();
+        arrives(rows.clone());
+        arrives(List(rows.clone()));
+        arrives(rows.iter().cloned().collect::<LinkedList<_>>());
+        arrives(rows.into_boxed_slice());
+        arrives(vec![Point(1.0, 2.0); size as usize]);
+        arrives((0..size).collect::<Vec<_>>());
+        arrives((0..size).map(|i| (i, i as i64)).collect::<HashMap<_, _>>());
+        arrives(
+            (0..size)
+                .map(|i| (i.to_string(), Some(i)))
+                .collect::<BTreeMap<_, _>>(),
+        );
+        arrives((0..size).collect::<BTreeSet<_>>());
+        arrives((0..size).collect::<HashSet<_>>());
+    }
+    arrives([1isize, 2, 3]);
+    arrives(vec![vec![Some("a".to_owned())], vec![], vec![None]]);
+    arrives((Some(Some(())), Some(None::<()>), None::<Option<()>>));
+    arrives((Ok::<_, String>(7isize), Err::<f64, _>("no".to_owned())));
+    assert_eq!(
+        refused::<Vec<isize>, [isize; 3]>(vec![1, 2]),
+        "expected 3 elements, and there are 2"
+    );
+    assert_eq!(
+        refused::<List<(isize, isize)>, HashMap<isize, isize>>(List(vec![(1, 2), (3, 4), (1, 5)])),
+        "element 2: this key is there twice"
+    );
+    assert_eq!(
+        refused::<List<isize>, BTreeSet<isize>>(List(vec![1, 1])),
+        "element 1: this key is there twice"
+    );
+}
+
+#[test]
+fn a_list_of_a_million_elements_arrives() {
+    on_ocaml(|token| {
+        let list: List<isize> = (0..1_000_000).collect();
+        let back = there_and_back(token, &list, true).expect("it converts");
+        assert!(back == list);
+        let array = list.0;
+        let back = there_and_back(token, &array, true).expect("it converts");
+        assert!(back == array);
+    });
+}
+
+#[test]
+fn errors_say_where_in_the_value_they_are() {
+    let rows = |age: isize| vec![("a".to_owned(), 1), ("b".to_owned(), age)];
+    assert_eq!(
+        refused::<Vec<(String, isize)>, Vec<(String, u8)>>(rows(300)),
+        "component 1 of element 1: 300 does not fit u8"
+    );
+    assert_eq!(
+        refused::<List<Option<isize>>, List<Option<u8>>>(List(vec![None, Some(-1)])),
+        "the content of Some of element 1: -1 does not fit u8"
+    );
+    assert_eq!(
+        not_written(vec![Ok::<_, ()>(1u64), Ok(u64::MAX)]),
+        "the content of Ok of element 1: 18446744073709551615 does not fit int64"
+    );
+    // Larger than a chunk, and in a list.
+    let mut many = vec![0isize; 1000];
+    many[999] = isize::MIN;
+    assert_eq!(
+        not_written(many.clone()),
+        "element 999: -9223372036854775808 does not fit int, which has 63 bits"
+    );
+    assert_eq!(
+        not_written(List(many)),
+        "element 999: -9223372036854775808 does not fit int, which has 63 bits"
+    );
+}
+
+#[test]
+fn values_of_another_shape_are_refused_where_values_are_checked() {
+    if !cfg!(any(debug_assertions, feature = "checks")) {
+        return;
+    }
+    let text = || "text".to_owned();
+    assert_eq!(refused::<String, isize>(text()), "expected int");
+    assert_eq!(refused::<isize, String>(1), "expected string");
+    assert_eq!(refused::<String, f64>(text()), "expected float");
+    assert_eq!(refused::<isize, i64>(1), "expected int64");
+    assert_eq!(refused::<i32, i64>(1), "expected int64");
+    assert_eq!(refused::<String, Vec<isize>>(text()), "expected array");
+    assert_eq!(refused::<isize, (isize, isize)>(1), "expected a pair");
+    assert_eq!(
+        refused::<(isize, isize), (isize, isize, isize)>((1, 2)),
+        "expected a tuple of 3"
+    );
+    assert_eq!(
+        refused::<(isize, isize), Option<isize>>((1, 2)),
+        "expected an option"
+    );
+    assert_eq!(
+        refused::<isize, Result<isize, isize>>(1),
+        "expected a constructor with arguments"
+    );
+    assert_eq!(
+        refused::<(isize, isize, isize), List<isize>>((1, 2, 3)),
+        "element 0: expected list"
+    );
+    assert_eq!(refused::<Row, Point>(row()), "expected record point");
+    assert_eq!(
+        refused::<(isize, isize, f64), Row>((1, 2, 0.5)),
+        "field name: expected string"
+    );
+}
+
+fn row() -> Row {
+    Row {
+        id: 1,
+        name: "a".to_owned(),
+        score: 0.5,
+    }
+}
+
+/// Makes a block of tag 0 that is its own field `index`.
+fn cyclic(token: &RuntimeToken<'_>, size: usize, index: usize) -> Root {
+    let fields = vec![0isize; size];
+    let root = write_root(token, &fields).expect("it converts");
+    let block: RawValue = root.raw(token);
+    // SAFETY: the token proves the lock, and the block was just read from its root. It has the field.
+    unsafe { ocaml_sys::caml_modify(ocaml_sys::field(block, index), block) };
+    root
+}
+
+#[test]
+fn cyclic_values_are_refused() {
+    on_ocaml(|token| {
+        let list = cyclic(token, 2, 1);
+        let error = read_root::<List<isize>>(token, &list).expect_err("it is cyclic");
+        assert!(error.to_string().ends_with("the list is cyclic"), "{error}");
+        let deep = cyclic(token, 1, 0);
+        let error = read_root::<Chain>(token, &deep).expect_err("it is cyclic");
+        assert!(
+            error.to_string().contains("the value is cyclic, or nested"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn nesting_has_a_limit_both_ways() {
+    arrives(chain(MAX_NESTING));
+    let error = not_written(chain(MAX_NESTING + 1));
+    assert!(error.contains("nested more than"), "{error}");
+}
+
+#[test]
+fn code_of_users_gets_no_token_within_a_conversion() {
+    #[derive(Debug, PartialEq, Eq)]
+    struct Key(isize);
+
+    impl std::hash::Hash for Key {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            assert!(crate::ffi::token::is_in_conversion());
+            self.0.hash(state);
+        }
+    }
+
+    // SAFETY: the conversion is that of the number.
+    unsafe impl FromOCaml for Key {
+        const TYPE: &'static Type = &Type::Int;
+
+        fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+            isize::from_ocaml(value).map(Key)
+        }
+    }
+
+    on_ocaml(|token| {
+        let root = write_root(token, &List(vec![(1isize, 2isize)])).expect("it converts");
+        let map = read_root::<HashMap<Key, isize>>(token, &root).expect("it converts");
+        assert_eq!(map.len(), 1);
+        assert!(!crate::ffi::token::is_in_conversion());
+    });
+}
+
+// ---- at random
+
+/// A value of a nested type.
+type Any = (
+    Vec<Option<(isize, String, f64)>>,
+    List<Result<Vec<u8>, Vec<i64>>>,
+    BTreeMap<String, Vec<f64>>,
+);
+
+fn int() -> impl Strategy<Value = isize> {
+    prop_oneof![
+        Just(isize::MAX >> 1),
+        Just(isize::MIN >> 1),
+        any::<isize>().prop_map(|n| n >> 1)
+    ]
+}
+
+fn float() -> impl Strategy<Value = f64> {
+    use proptest::num::f64::{INFINITE, NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
+    POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO | INFINITE
+}
+
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![20 => 0..12usize, 1 => 200..600usize]
+}
+
+fn value() -> impl Strategy<Value = Any> {
+    let rows = size().prop_flat_map(|n| {
+        let row = (int(), ".{0,40}", float());
+        prop::collection::vec(prop::option::of(row), n)
+    });
+    let results = size().prop_flat_map(|n| {
+        let bytes = prop::collection::vec(any::<u8>(), 0..3000);
+        let numbers = prop::collection::vec(any::<i64>(), 0..20);
+        prop::collection::vec(
+            prop_oneof![bytes.prop_map(Ok), numbers.prop_map(Err)],
+            n.min(40),
+        )
+    });
+    let map = prop::collection::btree_map(".{0,10}", prop::collection::vec(float(), 0..300), 0..8);
+    (rows, results.prop_map(List), map)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn values_arrive_equal(value in value(), collects: bool) {
+        let (back, value) = on_ocaml(move |token| (there_and_back(token, &value, collects), value));
+        prop_assert_eq!(back.expect("it converts"), value);
+    }
+}
