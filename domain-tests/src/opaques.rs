@@ -99,7 +99,7 @@ pub fn thing_with_panicking_drop(tag: Int) -> Opaque<Thing> {
 
 /// Returns a thing whose destructor calls a function.
 #[func(sync)]
-pub fn thing_calling(tag: Int, f: Rooted) -> Opaque<Thing> {
+pub fn thing_calling(tag: Int, f: Rooted<OCamlFunc<(), ()>>) -> Opaque<Thing> {
     thing(tag, OnDrop::Call(f))
 }
 
