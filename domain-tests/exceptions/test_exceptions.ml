@@ -184,8 +184,7 @@ let channels h i =
       in
       let is_settled k p =
         let times = Atomic.get received.(k) in
-        if times > 1 then
-          Expect.failf "Channel: element %d was received %d times" k times;
+        if times > 1 then Expect.failf "Channel: element %d was received %d times" k times;
         match Option.map Lwt.state p with
         | Some Lwt.Sleep -> false
         (* The other domain may not have run the callback yet. *)

@@ -17,9 +17,7 @@ let blocking () =
   let* sum = Rust.sum_blocking [| 1; 2; 3 |] in
   Expect.int "the sum" 6 sum;
   let* e = Expect.rejected "no such file" (Rust.read_nothing "/nowhere/at all") in
-  match e with
-  | Unix.Unix_error (ENOENT, "", "") -> Lwt.return_unit
-  | e -> raise e
+  match e with Unix.Unix_error (ENOENT, "", "") -> Lwt.return_unit | e -> raise e
 
 let in_a_task () =
   let* text = Rust.use_tokio 2 in

@@ -29,8 +29,8 @@ val kinds : string
 (** The names of the kinds of {!of_rust}, in their order. *)
 
 val of_rust : int -> string array -> exn
-(** [of_rust kind strings] is the exception that Rust describes with [strings], in which [""]
-    stands for [None]. Rust calls it. The kinds:
+(** [of_rust kind strings] is the exception that Rust describes with [strings], in which
+    [""] stands for [None]. Rust calls it. The kinds:
 
     - 0: a {!Rust_panic}; message, location, backtrace;
     - 1: a {!Rust_error}; message, backtrace, sources;
@@ -43,5 +43,5 @@ val of_rust : int -> string array -> exn
     - 8: [Division_by_zero];
     - 9: [Sys_error]; message;
     - 10: [Exit];
-    - 11: [Unix.Unix_error]; the operating system's number of the error, function, argument.
-*)
+    - 11: [Unix.Unix_error]; the operating system's number of the error, function,
+      argument. *)
