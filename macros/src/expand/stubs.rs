@@ -282,7 +282,10 @@ impl<'a> Stubs<'a> {
                 // With the type, a result that is not a `Result` is reported as a mismatch.
                 let result = hygienic("ocaml_result", ty.span());
                 quote_spanned! {self.at_result=>
-                    |#result: #ty| ::ocaml_lwt_interop::__private::raise(#result)
+                    |#result: #ty| ::ocaml_lwt_interop::__private::raise_as(
+                        ::ocaml_lwt_interop::__private::HowRaised::<#ty>::new().by(),
+                        #result,
+                    )
                 }
             }
             _ => quote_spanned!(self.at_result=> ::ocaml_lwt_interop::__private::value),

@@ -17,6 +17,7 @@ use crate::task::{NewTask, Work};
 use crate::value::conversion_error::ConversionError;
 use crate::value::convert::{Nested, to_raw};
 use crate::value::exception::Failure;
+use crate::value::raises::{Exception, RaisesException};
 use crate::value::read::{FromOCaml, Source};
 use crate::value::types::{Function, Type};
 use crate::value::write::ToOCaml;
@@ -24,6 +25,7 @@ use pin_project_lite::pin_project;
 use std::error::Error;
 use std::ffi::CStr;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -38,7 +40,53 @@ pub fn value<T>(value: T) -> Outcome<T> {
 
 /// Takes `Ok` as the value. `Err` becomes an exception: the same one if it is an OCaml exception.
 pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
+    raise_as(RaisedBy(PhantomData), result)
+}
+
+/// Like [`raise`], in the way that [`HowRaised::by`] has chosen.
+pub fn raise_as<T, M, E: Raised<M>>(_: RaisedBy<M>, result: Result<T, E>) -> Outcome<T> {
     Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
+}
+
+/// How an error becomes an exception: the `M` of [`Raised`].
+pub struct RaisedBy<M>(PhantomData<M>);
+
+/// Chooses how the error of a result of type `R` is raised. An error that is both a standard error and a
+/// [`RaisesException`] would leave inference a choice, so [`by`](Self::by) makes it: where this type has the method, for
+/// a `RaisesException`, the compiler takes it; for others it takes that of what this type dereferences to.
+pub struct HowRaised<R>(PhantomData<R>, AnyRaised);
+
+/// See [`HowRaised`].
+pub struct AnyRaised;
+
+impl<R> HowRaised<R> {
+    /// Makes one for a type.
+    #[expect(clippy::new_without_default, reason = "for generated code alone")]
+    pub const fn new() -> Self {
+        HowRaised(PhantomData, AnyRaised)
+    }
+}
+
+impl<T, E: RaisesException> HowRaised<Result<T, E>> {
+    /// Chooses the exceptions of the error's own.
+    pub fn by(&self) -> RaisedBy<ByException> {
+        RaisedBy(PhantomData)
+    }
+}
+
+impl<R> std::ops::Deref for HowRaised<R> {
+    type Target = AnyRaised;
+
+    fn deref(&self) -> &AnyRaised {
+        &self.1
+    }
+}
+
+impl AnyRaised {
+    /// Leaves the choice to inference.
+    pub fn by<M>(&self) -> RaisedBy<M> {
+        RaisedBy(PhantomData)
+    }
 }
 
 /// The value of a function that raises.
@@ -82,7 +130,8 @@ impl<'a, const N: usize> Arguments<'a, N> {
 }
 
 /// Errors that `#[func(raise)]` raises: all that `?` turns into a `Box<dyn Error>`, and that box with
-/// `Send` and `Sync`, for which the standard library has no conversion. `M` distinguishes the two.
+/// `Send` and `Sync`, for which the standard library has no conversion; and those that have exceptions of their own. `M`
+/// distinguishes them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be raised as an OCaml exception",
     note = "`#[func(raise)]` takes `Result<T, E>` where `E` is an error, a string, or a boxed error"
@@ -96,10 +145,18 @@ pub trait Raised<M> {
 pub enum ByInto {}
 /// Marks boxed errors that are `Send` and `Sync`.
 pub enum ByUnsizing {}
+/// Marks errors that have exceptions of their own.
+pub enum ByException {}
 
 impl<E: Into<Box<dyn Error>>> Raised<ByInto> for E {
     fn boxed(self) -> Box<dyn Error> {
         self.into()
+    }
+}
+
+impl<E: RaisesException> Raised<ByException> for E {
+    fn boxed(self) -> Box<dyn Error> {
+        Box::new(Exception::from(self))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing allocates on the OCaml heap meanwhile, so no value moves, and none is rooted but those that are kept.
 
+use crate::ffi::bigarray;
 use crate::ffi::custom::Custom;
 use crate::ffi::heap::{self, Boxed, FakeFloat};
 use crate::ffi::root::{Any, Root};
@@ -10,7 +11,6 @@ use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::types::Type;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// A Rust type that OCaml values convert to. It owns its content: it does not point into the OCaml heap.
 ///
@@ -89,7 +89,11 @@ impl<'a> Source<'a> {
     }
 
     #[inline(always)]
-    fn check(self, holds: impl FnOnce(RawValue) -> bool, what: &'static str) -> Result<(), ConversionError> {
+    fn check(
+        self,
+        holds: impl FnOnce(RawValue) -> bool,
+        what: &'static str,
+    ) -> Result<(), ConversionError> {
         match CHECKS && !holds(self.value) {
             true => Err(expected(what)),
             false => Ok(()),
@@ -174,8 +178,7 @@ impl<'a> Source<'a> {
         self.check(
             |v| {
                 // SAFETY: a `Source` is valid, and only a block is looked into.
-                ffi::is_block(v)
-                    && unsafe { heap::has_fields(ffi::tag(v)) && ffi::size(v) == size }
+                ffi::is_block(v) && unsafe { heap::has_fields(ffi::tag(v)) && ffi::size(v) == size }
             },
             what,
         )?;
@@ -250,22 +253,25 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the content of a custom block, or `None` if it is none of this kind.
-    pub(crate) fn custom<T: ?Sized + Send + Sync + 'static>(
-        self,
-        kind: &Custom<T>,
-    ) -> Option<Arc<T>> {
+    pub(crate) fn custom<T: Clone + Send + Sync + 'static>(self, kind: &Custom<T>) -> Option<T> {
         // SAFETY: a `Source` is valid, and the lock is held.
         unsafe { kind.get(self.value) }
     }
 
     /// Returns the content of a custom block that is a field of an OCaml object.
-    pub(crate) fn custom_field<T: ?Sized + Send + Sync + 'static>(
+    pub(crate) fn custom_field<T: Clone + Send + Sync + 'static>(
         self,
         kind: &Custom<T>,
         index: usize,
-    ) -> Option<Arc<T>> {
+    ) -> Option<T> {
         // SAFETY: a `Source` is valid, and the lock is held.
         unsafe { kind.get_field(self.value, index) }
+    }
+
+    /// Returns what a Bigarray is, or `None` if it is none.
+    pub(crate) fn bigarray(self) -> Option<bigarray::View> {
+        // SAFETY: a `Source` is valid, and the lock is held.
+        unsafe { bigarray::view(self.value) }
     }
 
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {
