@@ -26,6 +26,10 @@ enum Problem {
     OutOfMemory,
 }
 
+/// How many places of a path are shown, from the innermost and from the outermost.
+const SHOWN_INNER: usize = 6;
+const SHOWN_OUTER: usize = 4;
+
 /// A place in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,8 +135,13 @@ impl fmt::Display for ConversionError {
             }
             separator = ", ";
         }
-        for place in &details.path {
-            write!(f, "{separator}{place}")?;
+        let len = details.path.len();
+        for (i, place) in details.path.iter().enumerate() {
+            match len > SHOWN_INNER + SHOWN_OUTER && (SHOWN_INNER..len - SHOWN_OUTER).contains(&i) {
+                false => write!(f, "{separator}{place}")?,
+                true if i == SHOWN_INNER => write!(f, "{separator}...")?,
+                true => {}
+            }
             separator = " of ";
         }
         if !separator.is_empty() {
@@ -181,11 +190,7 @@ mod tests {
             rust_result: "()",
         };
         let error = || ConversionError::new("expected int");
-        let row = || {
-            error()
-                .at(Place::Field("age"))
-                .at(Place::Element(17))
-        };
+        let row = || error().at(Place::Field("age")).at(Place::Element(17));
         let shown = [
             (error(), "expected int"),
             (row(), "field age of element 17: expected int"),
@@ -193,7 +198,10 @@ mod tests {
                 row().of(&INSERT, Some(0)),
                 "insert: argument 1 (rows), field age of element 17: expected int",
             ),
-            (error().of(&INSERT, Some(1)), "insert: argument 2: expected int"),
+            (
+                error().of(&INSERT, Some(1)),
+                "insert: argument 2: expected int",
+            ),
             (
                 ConversionError::does_not_fit(70_000, "u16").of(&INSERT, None),
                 "insert: result: 70000 does not fit u16",
@@ -202,5 +210,24 @@ mod tests {
         for (error, text) in shown {
             assert_eq!(error.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_long_path_is_shortened() {
+        let at = |n: usize| {
+            (0..n).fold(ConversionError::new("too deep"), |e, i| {
+                e.at(Place::Element(i))
+            })
+        };
+        assert_eq!(
+            at(10).to_string(),
+            "element 0 of element 1 of element 2 of element 3 of element 4 of element 5 of element 6 of element 7 of \
+             element 8 of element 9: too deep"
+        );
+        assert_eq!(
+            at(2_000).to_string(),
+            "element 0 of element 1 of element 2 of element 3 of element 4 of element 5 of ... of element 1996 of \
+             element 1997 of element 1998 of element 1999: too deep"
+        );
     }
 }

@@ -297,8 +297,12 @@ fn floats_arrive_bit_for_bit() {
 
 #[test]
 fn times_are_seconds() {
-    let days = Duration::from_secs(100 * 86_400) + Duration::from_nanos(1);
-    arrives((Duration::ZERO, Duration::from_nanos(1), days));
+    let days = Duration::from_secs(1 << 23);
+    let nanosecond = Duration::from_nanos(1);
+    arrives((Duration::ZERO, nanosecond, days - nanosecond));
+    for i in 0..100 {
+        arrives(days - nanosecond * 9_999_991 * i);
+    }
     let second = Duration::from_secs(1);
     arrives((
         std::time::UNIX_EPOCH + second / 2,
