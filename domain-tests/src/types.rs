@@ -118,6 +118,24 @@ unsafe impl To for Panics {
     }
 }
 
+/// A value that OCaml keeps.
+pub struct Counter;
+
+/// Another one.
+pub struct Words;
+
+/// Returns an opaque value.
+#[func(sync)]
+pub fn types_counter() -> Opaque<Counter> {
+    Opaque::new(Counter)
+}
+
+/// Returns an opaque value of another type.
+#[func(sync)]
+pub fn types_words() -> Opaque<Words> {
+    Opaque::new(Words)
+}
+
 /// A value of one of many types. Its declaration in OCaml says `Obj.t` for each.
 #[derive(FromOCaml)]
 pub enum Value {
@@ -160,7 +178,7 @@ pub enum Value {
     People(Vec<Person>),
     Point(Point),
     Tree(Tree),
-    Counter(Opaque<AtomicUsize>),
+    Counter(Opaque<Counter>),
     Samples(Bigarray<f64>),
     Percentage(Percentage),
     Panics(Panics),

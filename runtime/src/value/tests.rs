@@ -449,6 +449,7 @@ fn values_of_another_shape_are_refused_where_values_are_checked() {
         refused::<(isize, isize, isize), List<isize>>((1, 2, 3)),
         "element 0: expected list"
     );
+    assert_eq!(refused::<isize, List<isize>>(1), "element 0: expected list");
     assert_eq!(refused::<Row, Point>(row()), "expected record point");
     assert_eq!(
         refused::<(isize, isize, f64), Row>((1, 2, 0.5)),
