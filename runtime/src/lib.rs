@@ -144,3 +144,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So are those of the page on types.
+#[cfg(doctest)]
+#[doc = include_str!("../../doc/types.md")]
+struct Types;
