@@ -140,6 +140,7 @@ fn each_message_of_the_page_is_tested() {
     let section = section.split("\nThis holds for").next().expect("its end");
     let tests = concat!(
         include_str!("../../domain-tests/types/test_types.ml"),
+        include_str!("../../domain-tests/faults/test_memory.ml"),
         include_str!("../src/value/tests.rs"),
     );
     // Without the breaks of long strings.
