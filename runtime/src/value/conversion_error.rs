@@ -44,6 +44,9 @@ pub enum Place {
     Argument(&'static str, usize),
     /// The content of `Some`, `Ok` or `Error`.
     Content(&'static str),
+    /// A field of a block that users do not see, which paths leave out.
+    #[doc(hidden)]
+    Hidden,
 }
 
 impl fmt::Display for Place {
@@ -54,6 +57,7 @@ impl fmt::Display for Place {
             Place::Component(i) => write!(f, "component {i}"),
             Place::Argument(constructor, i) => write!(f, "argument {} of {constructor}", i + 1),
             Place::Content(constructor) => write!(f, "the content of {constructor}"),
+            Place::Hidden => Ok(()),
         }
     }
 }
@@ -100,7 +104,7 @@ impl ConversionError {
     #[cold]
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        if let Some(details) = &mut self.0 {
+        if let (Some(details), true) = (&mut self.0, place != Place::Hidden) {
             details.path.push(place);
         }
         self
@@ -193,6 +197,7 @@ mod tests {
         let row = || error().at(Place::Field("age")).at(Place::Element(17));
         let shown = [
             (error(), "expected int"),
+            (error().at(Place::Hidden), "expected int"),
             (row(), "field age of element 17: expected int"),
             (
                 row().of(&INSERT, Some(0)),
