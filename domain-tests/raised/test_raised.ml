@@ -5,7 +5,7 @@ open Everywhere
 
 external standard : int -> unit = "raised_standard"
 external standard_boxed : int -> unit Lwt.t = "raised_standard_boxed"
-external io : int option -> unit = "raised_io"
+external io : int32 option -> unit = "raised_io"
 external unix : string -> string Lwt.t = "raised_unix"
 external sync : int -> int = "raised_sync"
 external later : int -> int Lwt.t = "raised_later"
@@ -16,7 +16,7 @@ external alone : int -> unit = "raised_struct"
 
 exception Closed
 exception Not_enough of int64
-exception Pair of (int * float) * string array
+exception Pair of (int32 * float) * string array
 exception Limit of { name : string; values : float array }
 exception TooLarge of int
 exception Alone of int
@@ -25,7 +25,7 @@ let () =
   let register name = Callback.register_exception ("domain_tests." ^ name) in
   register "Closed" Closed;
   register "Not_enough" (Not_enough 0L);
-  register "Pair" (Pair ((0, 0.), [||]));
+  register "Pair" (Pair ((0l, 0.), [||]));
   register "Limit" (Limit { name = ""; values = [||] });
   register "TooLarge" (TooLarge 0);
   register "Alone" (Alone 0);
@@ -59,9 +59,9 @@ let standard_exceptions () =
 
 let errors_of_the_system () =
   let raised errno = Expect.raised "an error of the system" (fun () -> io errno) in
-  Expect.that "ENOENT" (raised (Some 2) = Unix.Unix_error (ENOENT, "", ""));
-  Expect.that "EPIPE" (raised (Some 32) = Unix.Unix_error (EPIPE, "", ""));
-  Expect.that "unknown" (raised (Some 4711) = Unix.Unix_error (EUNKNOWNERR 4711, "", ""));
+  Expect.that "ENOENT" (raised (Some 2l) = Unix.Unix_error (ENOENT, "", ""));
+  Expect.that "EPIPE" (raised (Some 32l) = Unix.Unix_error (EPIPE, "", ""));
+  Expect.that "unknown" (raised (Some 4711l) = Unix.Unix_error (EUNKNOWNERR 4711, "", ""));
   (match raised None with
   | Lwt_interop.Rust_error { message = "no number"; _ } -> ()
   | e -> raise e);
@@ -70,9 +70,7 @@ let errors_of_the_system () =
     (e = Unix.Unix_error (ENOENT, "raised_unix", "/nowhere/at all"));
   Lwt.return_unit
 
-let message = function
-  | Lwt_interop.Rust_error { message; _ } -> message
-  | e -> raise e
+let message = function Lwt_interop.Rust_error { message; _ } -> message | e -> raise e
 
 let defined () =
   let check n holds =
@@ -95,7 +93,7 @@ let defined () =
   let* () = check 1 (function Not_enough n -> n = Int64.max_int | _ -> false) in
   let* () =
     check 2 (function
-      | Pair ((7, 0.5), [| "a"; b |]) -> b = String.make 3_000 'b'
+      | Pair ((7l, 0.5), [| "a"; b |]) -> b = String.make 3_000 'b'
       | _ -> false)
   in
   let* () =
@@ -106,7 +104,7 @@ let defined () =
   let* () =
     check 4 (fun e ->
         Expect.contains "not registered" (message e)
-          ~part:"`exception Unknown of int * string`";
+          ~part:"`exception Unknown of int32 * string`";
         Expect.contains "not registered" (message e)
           ~part:"Callback.register_exception \"domain_tests.Unknown\" (Unknown (x, ...))";
         true)

@@ -122,12 +122,12 @@ pub fn derive_from_ocaml(item: TokenStream) -> TokenStream {
 /// pub enum Refused {
 ///     /// There are so many only.
 ///     #[ocaml(name = "Not_enough")]
-///     NotEnough(i32),
+///     NotEnough(isize),
 ///     Closed,
 /// }
 ///
 /// #[func(sync, raise)]
-/// pub fn withdraw(amount: i32) -> Result<(), Refused> {
+/// pub fn withdraw(amount: isize) -> Result<(), Refused> {
 ///     if amount > 100 { Err(Refused::NotEnough(100)) } else { Ok(()) }
 /// }
 /// ```

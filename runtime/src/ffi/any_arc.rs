@@ -148,6 +148,13 @@ mod tests {
         }
     }
 
+    fn refuses<T: ?Sized + Send + Sync + 'static>(any: AnyArc) -> AnyArc {
+        match any.downcast::<T>() {
+            Ok(_) => panic!("it is an Arc<{}>", type_name::<T>()),
+            Err(any) => any,
+        }
+    }
+
     /// The value is there until the last reference is dropped, and a wrong type gets none.
     fn round_trip<T: ?Sized + Send + Sync + 'static>(
         value: Arc<T>,
@@ -157,11 +164,8 @@ mod tests {
         let any = AnyArc::from(value);
         let clone = any.clone();
         assert_eq!(any.type_name(), type_name::<T>());
-        let any = any.downcast::<String>().err().expect("another type");
-        let any = any
-            .downcast::<dyn Fn() + Send + Sync>()
-            .err()
-            .expect("another type");
+        let any = refuses::<String>(any);
+        let any = refuses::<dyn Fn() + Send + Sync>(any);
         drop(clone);
         assert_eq!(Arc::strong_count(witness), 2);
         let value: Arc<T> = any.clone().downcast().expect("the same type");
@@ -189,11 +193,8 @@ mod tests {
     fn traits_with_other_bounds_are_other_types() {
         let plain: Arc<dyn Shape> = Arc::new(Square(Arc::new(())));
         let any = AnyArc::from(plain);
-        let any = any
-            .downcast::<dyn Shape + Send>()
-            .err()
-            .expect("another type");
-        let any = any.downcast::<Square>().err().expect("another type");
+        let any = refuses::<dyn Shape + Send>(any);
+        let any = refuses::<Square>(any);
         assert!(any.downcast::<dyn Shape>().is_ok());
     }
 }

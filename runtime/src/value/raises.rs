@@ -163,15 +163,15 @@ pub unsafe trait RaisesException: Send + Sync + 'static {
 ///
 /// #[derive(OCamlException)]
 /// pub enum Account {
-///     NotEnough(i32),
+///     NotEnough(isize),
 /// }
 ///
-/// fn take(amount: i32) -> Result<i32, Account> {
+/// fn take(amount: isize) -> Result<isize, Account> {
 ///     Err(Account::NotEnough(amount))
 /// }
 ///
 /// #[func(sync, raise)]
-/// pub fn account_take(amount: String) -> Result<i32, Box<dyn Error>> {
+/// pub fn account_take(amount: String) -> Result<isize, Box<dyn Error>> {
 ///     Ok(take(amount.parse()?).map_err(Exception::from)?)
 /// }
 /// ```
