@@ -131,9 +131,10 @@ pub mod convert {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::call::{
-        Arguments, HowRaised, Raises, call_async, call_blocking, call_sync, call_tokio, raise,
-        raise_as, value,
+        Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync, call_tokio,
+        flatten, raise, raise_as, same, value,
     };
+    pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::read::FromOCaml;
     pub use crate::value::recursive::Recursive;
