@@ -32,7 +32,7 @@ let all_ways (type a) (module E : Echoes.Further with type t = a) : a way list =
           let p, u = Lwt.wait () in
           let back = E.promise p in
           Lwt.wakeup_later u v;
-          Lwt.bind back Fun.id );
+          back );
     ]
 
 (* OCaml's equality says that NaN differs from itself, and that -0. equals 0. The marshalled bytes

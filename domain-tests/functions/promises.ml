@@ -26,7 +26,7 @@ let awaited_rejected () =
   Lwt.wakeup_later_exn u mine;
   let* e = Expect.rejected "a promise that is rejected later" answer in
   Expect.that "the same exception, later" (e == mine);
-  let* again = Rust.pass_exception (Lwt.fail mine) in
+  let again = Rust.pass_exception (Lwt.fail mine) in
   let* e = Expect.rejected "a promise that Rust rejects" again in
   Expect.that "the same exception, through tokio" (e == mine);
   Lwt.return_unit

@@ -102,7 +102,7 @@ external promise_kept : int -> string Lwt.t = "promise_kept"
 external resolve_kept : int -> string -> bool -> string option Lwt.t = "resolve_kept"
 external reject_kept : int -> string -> bool = "reject_kept"
 external drop_kept : int -> unit = "drop_kept"
-external pass_exception : unit Lwt.t -> unit Lwt.t Lwt.t = "pass_exception"
+external pass_exception : unit Lwt.t -> unit Lwt.t = "pass_exception"
 external call_sync : (int -> string -> string) -> int -> string = "call_sync"
 external call_at_end : int -> (unit -> unit) -> int Lwt.t = "call_at_end"
 

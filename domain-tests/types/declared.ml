@@ -99,5 +99,5 @@ external to_async_callback : (int -> unfit -> unit Lwt.t) -> int -> unit Lwt.t
   = "types_to_async_callback"
 
 external to_remote : (int -> unfit -> unit) -> int -> unit Lwt.t = "types_to_remote"
-external to_promise : int -> unfit Lwt.t Lwt.t = "types_to_promise"
+external to_promise : int -> unfit Lwt.t = "types_to_promise"
 external to_root : int -> unit = "types_to_root"

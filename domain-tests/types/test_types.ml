@@ -303,7 +303,7 @@ let to_ocaml =
     ("", "", Rejects (fun i -> done_ (to_pending i)));
     ("", "", Rejects (fun i -> done_ (to_tokio i)));
     ("", "", Rejects (fun i -> done_ (to_blocking i)));
-    ("", "", Rejects (fun i -> done_ (Lwt.bind (to_promise i) Fun.id)));
+    ("", "", Rejects (fun i -> done_ (to_promise i)));
     ("", "", Raises to_root);
     ("", of_function, Raises (to_callback (not_called "a function")));
     ("", of_function, Rejects (to_async_callback (not_called "an asynchronous one")));

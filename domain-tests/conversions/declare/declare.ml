@@ -36,7 +36,7 @@ let further =
     ("root", "t -> t Lwt.t");
     ("callback", "t -> (t -> t) -> t Lwt.t");
     ("async_callback", "t -> (t -> t Lwt.t) -> t Lwt.t");
-    ("promise", "t Lwt.t -> t Lwt.t Lwt.t");
+    ("promise", "t Lwt.t -> t Lwt.t");
   ]
 
 let signature name ~includes functions =
