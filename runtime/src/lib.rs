@@ -131,8 +131,8 @@ pub mod convert {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::call::{
-        Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync, call_tokio,
-        flatten, raise, raise_as, same, value,
+        Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync,
+        call_tokio, flatten, raise_as, same, value,
     };
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;

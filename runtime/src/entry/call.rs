@@ -40,12 +40,8 @@ pub fn value<T>(value: T) -> Outcome<T> {
     Outcome(Ok(value))
 }
 
-/// Takes `Ok` as the value. `Err` becomes an exception: the same one if it is an OCaml exception.
-pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
-    raise_as(RaisedBy(PhantomData), result)
-}
-
-/// Like [`raise`], in the way that [`HowRaised::by`] has chosen.
+/// Takes `Ok` as the value. `Err` becomes an exception, in the way that [`HowRaised::by`] has chosen: the same one if it
+/// is an OCaml exception.
 pub fn raise_as<T, M, E: Raised<M>>(_: RaisedBy<M>, result: Result<T, E>) -> Outcome<T> {
     Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
 }
@@ -356,53 +352,51 @@ where
     F: Future + 'static,
     T: ToOCaml + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        let first = catch_unwind(|| {
-            let future = match start(args) {
-                Ok(future) => Some(future),
-                Err(e) => return Ok(rejected(token, callbacks, e.into())),
-            };
-            let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
-            let nested = !context::is_outermost();
-            let output = core.tokio.poll(nested, || {
-                task.poll(|body, cx| {
-                    let output = body.poll_future(cx);
-                    output.map(|output| outcome(output).0)
-                })
-            });
-            match output {
-                Poll::Ready(result) => {
-                    task.finish();
-                    let promise = result.and_then(|v| {
-                        fulfilled(token, callbacks, v).map_err(|e| e.of(function, None).into())
-                    });
-                    Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, failure)))
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            let first = catch_unwind(|| {
+                let future = match start(args) {
+                    Ok(future) => Some(future),
+                    Err(e) => return Ok(rejected(token, callbacks, e.into())),
+                };
+                let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
+                let nested = !context::is_outermost();
+                let output = core.tokio.poll(nested, || {
+                    task.poll(|body, cx| {
+                        let output = body.poll_future(cx);
+                        output.map(|output| outcome(output).0)
+                    })
+                });
+                match output {
+                    Poll::Ready(result) => {
+                        task.finish();
+                        let promise = result.and_then(|v| {
+                            fulfilled(token, callbacks, v).map_err(|e| e.of(function, None).into())
+                        });
+                        Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, failure)))
+                    }
+                    Poll::Pending => Err(task),
                 }
-                Poll::Pending => Err(task),
-            }
-        });
-        match first {
-            Ok(Ok(promise)) => promise,
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(task)) => {
-                let (key, promise, task) = new_call(core, token, callbacks, task)?;
-                match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
-                    // Nothing has allocated on the OCaml heap since the promise was made.
-                    Ok(()) => Ok(promise),
-                    Err(work) => {
-                        // SAFETY: the token proves the lock; nothing has allocated since the promise was
-                        // made. It is rooted while destructors run, which may use OCaml.
-                        let promise: Root = unsafe { Root::new(promise) };
-                        work.abort();
-                        Ok(promise.raw(token))
+            });
+            match first {
+                Ok(Ok(promise)) => promise,
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(task)) => {
+                    let (key, promise, task) = new_call(core, token, callbacks, task)?;
+                    match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
+                        // Nothing has allocated on the OCaml heap since the promise was made.
+                        Ok(()) => Ok(promise),
+                        Err(work) => {
+                            // SAFETY: the token proves the lock; nothing has allocated since the promise was
+                            // made. It is rooted while destructors run, which may use OCaml.
+                            let promise: Root = unsafe { Root::new(promise) };
+                            work.abort();
+                            Ok(promise.raw(token))
+                        }
                     }
                 }
             }
-        }
-    };
+        };
     // SAFETY: this function's contract is that of both; the value was made last.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -445,16 +439,17 @@ pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
     args: [RawValue; N],
     body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<T>, ConversionError>,
 ) -> RawValue {
-    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
-        let result = catch_unwind(|| {
-            let value = body(args)?.0?;
-            to_raw(token, value).map_err(|e| e.of(function, None).into())
-        });
-        match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-            Ok(value) => Ok(value),
-            Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
-        }
-    };
+    let body =
+        |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            let result = catch_unwind(|| {
+                let value = body(args)?.0?;
+                to_raw(token, value).map_err(|e| e.of(function, None).into())
+            });
+            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+                Ok(value) => Ok(value),
+                Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
+            }
+        };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -469,16 +464,17 @@ pub unsafe fn call_promise<const N: usize, T: ToOCaml + 'static>(
     args: [RawValue; N],
     body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<Promise<T>>, ConversionError>,
 ) -> RawValue {
-    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
-        let result = catch_unwind(|| {
-            let promise = body(args)?.0?;
-            to_raw(token, promise).map_err(|e| e.of(function, None).into())
-        });
-        match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-            Ok(promise) => Ok(promise),
-            Err(failure) => rejected(token, callbacks, failure),
-        }
-    };
+    let body =
+        |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            let result = catch_unwind(|| {
+                let promise = body(args)?.0?;
+                to_raw(token, promise).map_err(|e| e.of(function, None).into())
+            });
+            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+                Ok(promise) => Ok(promise),
+                Err(failure) => rejected(token, callbacks, failure),
+            }
+        };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -603,23 +599,21 @@ where
     F::Output: Send,
     T: ToOCaml + Send + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        match catch_unwind(|| start(args).map(Box::pin)) {
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(e)) => rejected(token, callbacks, e.into()),
-            Ok(Ok(future)) => {
-                let work = CatchUnwind::new(future);
-                let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
-                    let task = async move { completion.complete(work.await) };
-                    Ok(shared_tokio().spawn(task).abort_handle())
-                };
-                on_tokio(core, token, callbacks, outcome, work, spawn)
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            match catch_unwind(|| start(args).map(Box::pin)) {
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(e)) => rejected(token, callbacks, e.into()),
+                Ok(Ok(future)) => {
+                    let work = CatchUnwind::new(future);
+                    let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
+                        let task = async move { completion.complete(work.await) };
+                        Ok(shared_tokio().spawn(task).abort_handle())
+                    };
+                    on_tokio(core, token, callbacks, outcome, work, spawn)
+                }
             }
-        }
-    };
+        };
     // SAFETY: this function's contract is that of both; the value was read last.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -641,16 +635,14 @@ where
     O: Send + 'static,
     T: ToOCaml + Send + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        match catch_unwind(|| start(args)) {
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(e)) => rejected(token, callbacks, e.into()),
-            Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
-        }
-    };
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            match catch_unwind(|| start(args)) {
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(e)) => rejected(token, callbacks, e.into()),
+                Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
+            }
+        };
     // SAFETY: this function's contract is that of both; the value was read last.
     unsafe { finish(enter(function, args, body)) }
 }

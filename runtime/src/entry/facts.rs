@@ -71,10 +71,7 @@ fn facts() -> [(&'static str, String); 9] {
             ExceptionKind::DomainTerminated as isize,
             "Domain_terminated",
         ),
-        (
-            ExceptionKind::InvalidArgument as isize,
-            "Invalid_argument",
-        ),
+        (ExceptionKind::InvalidArgument as isize, "Invalid_argument"),
         (ExceptionKind::OutOfMemory as isize, "Out_of_memory"),
         (ExceptionKind::Failure as isize, "Failure"),
         (ExceptionKind::NotFound as isize, "Not_found"),

@@ -108,7 +108,10 @@ impl Chunk {
     /// So many words are not left.
     #[inline(always)]
     fn take(&mut self, size: usize, tag: Tag) -> RawValue {
-        assert!(size >= 1 && size < self.left, "a value has changed while it was converted");
+        assert!(
+            size >= 1 && size < self.left,
+            "a value has changed while it was converted"
+        );
         // SAFETY: `left` words follow `next`, and they are ours: the block that they come from is young and has not
         // been filled. The first becomes the block's header.
         unsafe {
@@ -183,7 +186,10 @@ impl YoungBlock {
     /// All fields are filled.
     #[inline(always)]
     pub(crate) fn push(&mut self, word: RawValue) {
-        assert!(self.filled < self.size, "a value has changed while it was converted");
+        assert!(
+            self.filled < self.size,
+            "a value has changed while it was converted"
+        );
         // SAFETY: the block has the field. It is young, so nobody needs to be told.
         unsafe { ocaml_sys::field(self.value, self.filled).write(word) };
         self.filled += 1;
@@ -195,7 +201,10 @@ impl YoungBlock {
     /// A field has not been filled.
     #[inline(always)]
     pub(crate) fn finish(self) -> RawValue {
-        assert!(self.filled == self.size, "a value has changed while it was converted");
+        assert!(
+            self.filled == self.size,
+            "a value has changed while it was converted"
+        );
         self.value
     }
 }

@@ -22,7 +22,8 @@ use std::marker::PhantomData;
 ///
 /// - `from_ocaml` reads the value as the OCaml type that `TYPE` describes, and copies what it keeps.
 /// - It does not use the OCaml runtime in another way than through the source, nor runs code that may: a collection
-///   would move the value.
+///   would move the value. After an error, no source is read again: what was converted before is dropped then, by
+///   destructors that may use OCaml.
 /// - `IS_BYTE` is `true` for `u8` alone.
 #[diagnostic::on_unimplemented(
     message = "OCaml values do not convert to `{Self}`",
@@ -171,14 +172,19 @@ impl<'a> Source<'a> {
         Ok(unsafe { ffi::tag(self.value) })
     }
 
-    /// Returns the fields of a record, tuple or constructor: a block of so many fields. `what` is what is expected:
-    /// `"a pair"`.
+    /// Returns the fields of a record, tuple or constructor: a block with this tag, which is 0 but for constructors, and
+    /// so many fields. `what` is what is expected: `"a pair"`.
     #[inline(always)]
-    pub fn fields(self, size: usize, what: &'static str) -> Result<Fields<'a>, ConversionError> {
+    pub fn fields(
+        self,
+        tag: u8,
+        size: usize,
+        what: &'static str,
+    ) -> Result<Fields<'a>, ConversionError> {
         self.check(
             |v| {
                 // SAFETY: a `Source` is valid, and only a block is looked into.
-                ffi::is_block(v) && unsafe { heap::has_fields(ffi::tag(v)) && ffi::size(v) == size }
+                Self::has_tag(v, tag) && unsafe { ffi::size(v) } == size
             },
             what,
         )?;
@@ -342,7 +348,7 @@ impl<'a> Iterator for List<'a> {
             self.next_look *= 2;
         }
         self.steps += 1;
-        if let Err(e) = cell.fields(2, "list") {
+        if let Err(e) = cell.fields(0, 2, "list") {
             self.rest = cell.part(ffi::int(0));
             return Some(Err(e));
         }

@@ -428,9 +428,7 @@ impl Writer for Fill<'_> {
         value: &T,
     ) -> Result<(), ConversionError> {
         let word = match block.is_flat {
-            true => value
-                .to_ocaml(&mut Number)
-                .map(|f| f.to_bits() as RawValue),
+            true => value.to_ocaml(&mut Number).map(|f| f.to_bits() as RawValue),
             false => value.to_ocaml(self),
         };
         block.block.push(word.map_err(|e| e.at(place))?);
