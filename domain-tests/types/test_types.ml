@@ -94,8 +94,8 @@ let bad_argument what ~before problem e =
 let rec tree n = if n = 0 then Leaf else Node (tree (n - 1), n)
 
 let nested =
-  "the value is cyclic, or nested more than 1000 levels deep; pass deep structures as a \
-   flat array"
+  "the value is cyclic, or nested more than 1000 levels deep, or takes more than 1024 \
+   KiB of stack; pass deep structures as a flat array"
 
 let seconds = " is not a duration in seconds, which is at least 0 and less than 2^64"
 
