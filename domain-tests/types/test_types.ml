@@ -238,7 +238,8 @@ let panics () =
 
 (* ---- values that convert *)
 
-let good =
+(* Two are of [many] elements. *)
+let good many =
   let r = Obj.repr in
   [
     I8 (r (-128));
@@ -260,8 +261,8 @@ let good =
     Option (r (Some None));
     Option (r (Some (Some 1)));
     List (r []);
-    List (r (List.init 1_000_000 Fun.id));
-    Ints (r (Array.init 1_000_000 Fun.id));
+    List (r (List.init many Fun.id));
+    Ints (r (Array.init many Fun.id));
     Ints (r [||]);
     Floats (r [| nan |]);
     Floats (r [||]);
@@ -275,7 +276,8 @@ let good =
     Function (r (fun x -> x));
   ]
 
-let accepted () =
+let accepted ~many () =
+  let good = good many in
   let ways = to_rust @ within_the_body in
   let before = bodies () in
   let* () =
@@ -442,7 +444,8 @@ let () =
           (in_the_body checked);
         case "a conversion that panics is Rust_panic" panics;
         case "a value that does not convert to OCaml is refused" does_not_convert;
-        alone "a value that converts is accepted in every way" accepted;
+        alone "a value that converts is accepted in every way"
+          (accepted ~many:(if gc then 2_000 else 1_000_000));
         alone "a million refusals leave nothing behind"
           (refused_many ~scale:(if gc then 1000 else 1));
       ]
