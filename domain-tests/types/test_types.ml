@@ -429,7 +429,7 @@ let () =
   let open Everywhere in
   let suites =
     suites
-      ?several:(if gc then Some [ 2 ] else None)
+      ?several:(if gc then Some [] else None)
       [
         case "a value that does not fit is refused before the function runs"
           (before_the_body always);
