@@ -115,6 +115,7 @@ pub use value::impls::{Char, List, Nativeint};
 pub use value::raises::{Exception, RaisesException, StandardException, UnixError};
 pub use value::read::FromOCaml;
 pub use value::rooted::{Any, Rooted};
+pub use value::unchecked::Unchecked;
 pub use value::write::ToOCaml;
 
 pub mod convert {

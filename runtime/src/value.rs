@@ -17,6 +17,7 @@ pub(crate) mod read;
 pub(crate) mod recursive;
 pub(crate) mod rooted;
 pub mod types;
+pub(crate) mod unchecked;
 pub(crate) mod write;
 
 #[cfg(all(test, not(loom_model)))]

@@ -70,6 +70,21 @@ impl<K> Root<K> {
     }
 }
 
+impl Root {
+    /// Takes over a root of the crate `ocaml`.
+    pub(crate) fn from_boxroot(root: ocaml::root::Root) -> Self {
+        Root {
+            root,
+            _kind: PhantomData,
+        }
+    }
+
+    /// Returns the value as the crate `ocaml` has it.
+    pub(crate) fn into_value(self) -> ocaml::Value {
+        ocaml::Value::Root(self.root)
+    }
+}
+
 impl<L> Root<L> {
     /// States what the value is.
     ///

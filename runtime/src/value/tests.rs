@@ -458,7 +458,11 @@ fn cyclic_values_are_refused() {
 #[test]
 fn nesting_has_a_limit_both_ways() {
     // Frames are larger without optimisation.
-    arrives(chain(if cfg!(debug_assertions) { 200 } else { MAX_NESTING }));
+    arrives(chain(if cfg!(debug_assertions) {
+        200
+    } else {
+        MAX_NESTING
+    }));
     let error = not_written(chain(MAX_NESTING + 1));
     assert!(error.contains("nested more than"), "{error}");
 }
@@ -535,6 +539,72 @@ fn value() -> impl Strategy<Value = Any> {
     (rows, results.prop_map(List), map)
 }
 
+/// A value of any shape.
+#[derive(Debug, Clone)]
+enum Shape {
+    Int(isize),
+    Float(f64),
+    Text(Vec<u8>),
+    Int32(i32),
+    Int64(i64),
+    Floats(Vec<f64>),
+    Block(u8, Vec<Shape>),
+}
+
+// SAFETY: nothing is claimed of it. Only tests in builds with checks read it.
+unsafe impl ToOCaml for Shape {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        match self {
+            Shape::Int(n) => writer.int(*n),
+            Shape::Float(f) => writer.float(*f),
+            Shape::Text(bytes) => writer.string(bytes),
+            Shape::Int32(n) => writer.int32(*n),
+            Shape::Int64(n) => writer.int64(*n),
+            Shape::Floats(floats) => writer.array(floats.iter()),
+            Shape::Block(tag, fields) => {
+                let mut block = writer.begin(*tag, fields.len())?;
+                for (i, field) in fields.iter().enumerate() {
+                    writer.field(&mut block, Place::Component(i), field)?;
+                }
+                writer.end(block)
+            }
+        }
+    }
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let leaf = prop_oneof![
+        4 => (-3..300isize).prop_map(Shape::Int),
+        1 => int().prop_map(Shape::Int),
+        2 => float().prop_map(Shape::Float),
+        2 => prop::collection::vec(any::<u8>(), 0..20).prop_map(Shape::Text),
+        2 => ".{0,10}".prop_map(|text| Shape::Text(text.into_bytes())),
+        1 => any::<i32>().prop_map(Shape::Int32),
+        1 => any::<i64>().prop_map(Shape::Int64),
+        1 => prop::collection::vec(float(), 0..4).prop_map(Shape::Floats),
+    ];
+    leaf.prop_recursive(6, 60, 4, |inner| {
+        (0..3u8, prop::collection::vec(inner, 1..5))
+            .prop_map(|(tag, fields)| Shape::Block(tag, fields))
+    })
+}
+
+/// Reads a value as each of many types, which are few of them right. Returns how many fitted.
+fn read_as_all_types(token: &RuntimeToken<'_>, root: &Root) -> usize {
+    macro_rules! count {
+        ($($t:ty),+ $(,)?) => { 0 $(+ usize::from(read_root::<$t>(token, root).is_ok()))+ };
+    }
+    count!(
+        (), bool, isize, u8, i8, u16, i16, u32, usize, i32, i64, u64, f64, f32, char, Char, Nativeint, String,
+        Vec<u8>, Vec<isize>, Vec<f64>, Vec<String>, Vec<Vec<Option<isize>>>, List<isize>, List<(String, f64)>,
+        HashMap<String, isize>, BTreeMap<isize, Vec<f64>>, HashSet<u8>, LinkedList<Option<i64>>, [isize; 2],
+        Option<String>, Option<Option<()>>, Result<isize, String>, (isize, String), (f64, f64, f64), Box<str>,
+        Duration, std::time::SystemTime, std::path::PathBuf, Row, Point, Chain, Vec<Row>, List<Point>,
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -542,5 +612,16 @@ proptest! {
     fn values_arrive_equal(value in value(), collects: bool) {
         let (back, value) = with_ocaml(move |token| (there_and_back(token, &value, collects), value));
         prop_assert_eq!(back.expect("it converts"), value);
+    }
+
+    /// Any value is read as any type, or refused: where values are checked, nothing else happens.
+    #[test]
+    fn values_of_any_shape_are_read_or_refused(shape in shape()) {
+        if cfg!(any(debug_assertions, feature = "checks")) {
+            with_ocaml(move |token| {
+                let root = write_root(token, &shape).expect("it converts");
+                read_as_all_types(token, &root)
+            });
+        }
     }
 }
