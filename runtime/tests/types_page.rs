@@ -5,7 +5,7 @@
 use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::{
     Any, Bigarray, Bytes, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc, OCamlException,
-    OCamlFunc, Opaque, Promise, Rooted, ToOCaml,
+    OCamlFunc, Opaque, Promise, Rooted, ToOCaml, Unchecked,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -66,7 +66,7 @@ fn rows() -> Vec<Row> {
     let kept = both!(
         "Rooted<T>" Rooted<T>, "Opaque<T>" Opaque<T>, "Bigarray<f64>" Bigarray<f64>, "Promise<T>" Promise<T>,
         "OCamlFunc<(A, B), R>" OCamlFunc<(A, B), R>, "OCamlAsyncFunc<(A, B), R>" OCamlAsyncFunc<(A, B), R>,
-        "Rooted<Any>" Rooted<Any>,
+        "Rooted<Any>" Rooted<Any>, "Unchecked<T>" Unchecked<T>,
     );
     let from = only_from!("Domain" Domain);
     let to = only_to!(
