@@ -13,6 +13,7 @@ mod promises;
 mod raised;
 mod stress;
 mod threads;
+mod types;
 mod watch;
 mod weights;
 mod workers;

@@ -45,7 +45,8 @@ use proc_macro::TokenStream;
 /// `#![forbid(unsafe_code)]`.
 ///
 /// Arguments implement `FromOCaml` and own their data: a reference would point into the OCaml heap, where values
-/// move. Results implement `ToOCaml`. A `Result` is an OCaml `result`, unless the option `raise` is given.
+/// move. Results implement `ToOCaml`. A `Result` is an OCaml `result`, unless the option `raise` is given. A function
+/// that returns a `Promise` returns that promise to OCaml.
 /// `doc/types.md` has the types that convert, and what OCaml types they are. A `sync` function may take
 /// `&RuntimeToken<'_>` as well, which OCaml does not pass.
 ///
@@ -67,9 +68,14 @@ use proc_macro::TokenStream;
 ///   and arguments and result are `Send`. Cancelling the promise has no effect on a body that has
 ///   started.
 /// - `#[func(raise)]`: the function returns a `Result`, and an `Err` becomes an OCaml exception.
+/// - `#[func(sync, unboxed)]`: arguments and result are numbers, which OCaml passes as C does, to a second symbol:
+///   `external f : (float[@unboxed]) -> (int[@untagged]) = "f" "f_unboxed"`.
+/// - `#[func(sync, noalloc)]`: the same, for an `external` that is `[@@noalloc]`. The body does not use OCaml. A panic,
+///   or a result that does not fit an `int`, ends the process.
 /// - `#[func(name = "symbol")]`: the symbol is this one instead of the function's name.
+/// - `#[func(crate = path)]`: the crate `ocaml_lwt_interop` is there, if it is renamed or re-exported.
 ///
-/// `sync`, `tokio` and `blocking` exclude each other; the others combine with any:
+/// `sync`, `tokio` and `blocking` exclude each other; `raise`, `name` and `crate` combine with any:
 /// `#[func(tokio, raise)]`.
 ///
 /// # Errors
@@ -81,8 +87,9 @@ use proc_macro::TokenStream;
 ///   an argument.
 /// - A panic of the body, of a conversion or of a destructor is `Lwt_interop.Rust_panic`.
 /// - With `raise` an `Err(e)` is the same OCaml exception as before if `e` is an `OCamlException`,
-///   `Domain_terminated` or `Rust_panic` if `e` is a `JoinError` of that kind, and otherwise
-///   `Lwt_interop.Rust_error`, with the error's message and sources.
+///   `Domain_terminated` or `Rust_panic` if `e` is a `JoinError` of that kind, `Unix.Unix_error` if `e` is an
+///   [`io::Error`](std::io::Error) of the operating system, an exception of the type that derives `OCamlException`, and
+///   otherwise `Lwt_interop.Rust_error`, with the error's message and sources.
 /// - If the calling domain terminates first, it is `Lwt_interop.Domain_terminated`.
 ///
 /// A call on a thread that does not run its domain's loop raises `Lwt_interop.Wrong_thread`. A call

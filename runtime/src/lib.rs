@@ -32,9 +32,11 @@
 //! | run a task on another domain | [`Domain::spawn`] |
 //! | find a domain | [`domain::current`], [`domain::get`], or an argument of type [`Domain`] |
 //! | use OCaml values | [`domain::with_token`] in a task, [`Domain::call`] on any thread |
-//! | keep an OCaml value alive | [`Rooted`] |
+//! | convert records, variants and newtypes of yours | [`macro@FromOCaml`], [`macro@ToOCaml`] |
+//! | see which types convert, and how | `doc/types.md` |
+//! | keep an OCaml value alive | [`Rooted`], [`Any`] |
 //! | give OCaml a Rust value to keep | [`Opaque`] |
-//! | take or return bytes | [`Bytes`] |
+//! | take or return bytes | [`Bytes`] for `string`, `Vec<u8>` for `bytes` |
 //! | share the memory of numbers or bytes with OCaml | [`Bigarray`] |
 //! | run OCaml code that blocks | [`ocaml_blocking::run`] |
 //! | run Rust code that blocks | [`func`] with the option `blocking` |
@@ -48,6 +50,7 @@
 //! | [`OCamlException`] | OCaml code raised an exception, or a promise was rejected; `?` in a `#[func(raise)]` raises the same exception again |
 //! | [`StandardException`], [`UnixError`] | errors of yours that are `Not_found`, `Unix.Unix_error` and the like in OCaml |
 //! | [`macro@OCamlException`] | makes an error of yours exceptions that OCaml code defines |
+//! | [`ConversionError`] | a value does not convert; it is `Invalid_argument` in OCaml |
 //! | [`TokenError`] | the OCaml runtime cannot be used on this thread |
 //! | [`DomainTerminated`] | the domain has terminated; carries the work that was to be sent |
 //! | [`JoinError`] | a task has no value: it panicked, was cancelled, could not be started, or its domain terminated |
@@ -146,3 +149,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So are those of the page on types.
+#[cfg(doctest)]
+#[doc = include_str!("../../doc/types.md")]
+struct Types;

@@ -26,6 +26,10 @@ enum Problem {
     OutOfMemory,
 }
 
+/// How many places of a path are shown, from the innermost and from the outermost.
+const SHOWN_INNER: usize = 6;
+const SHOWN_OUTER: usize = 4;
+
 /// A place in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +44,9 @@ pub enum Place {
     Argument(&'static str, usize),
     /// The content of `Some`, `Ok` or `Error`.
     Content(&'static str),
+    /// A field of a block that users do not see, which paths leave out.
+    #[doc(hidden)]
+    Hidden,
 }
 
 impl fmt::Display for Place {
@@ -50,6 +57,7 @@ impl fmt::Display for Place {
             Place::Component(i) => write!(f, "component {i}"),
             Place::Argument(constructor, i) => write!(f, "argument {} of {constructor}", i + 1),
             Place::Content(constructor) => write!(f, "the content of {constructor}"),
+            Place::Hidden => Ok(()),
         }
     }
 }
@@ -96,7 +104,7 @@ impl ConversionError {
     #[cold]
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        if let Some(details) = &mut self.0 {
+        if let (Some(details), true) = (&mut self.0, place != Place::Hidden) {
             details.path.push(place);
         }
         self
@@ -131,8 +139,13 @@ impl fmt::Display for ConversionError {
             }
             separator = ", ";
         }
-        for place in &details.path {
-            write!(f, "{separator}{place}")?;
+        let len = details.path.len();
+        for (i, place) in details.path.iter().enumerate() {
+            match len > SHOWN_INNER + SHOWN_OUTER && (SHOWN_INNER..len - SHOWN_OUTER).contains(&i) {
+                false => write!(f, "{separator}{place}")?,
+                true if i == SHOWN_INNER => write!(f, "{separator}...")?,
+                true => {}
+            }
             separator = " of ";
         }
         if !separator.is_empty() {
@@ -184,6 +197,7 @@ mod tests {
         let row = || error().at(Place::Field("age")).at(Place::Element(17));
         let shown = [
             (error(), "expected int"),
+            (error().at(Place::Hidden), "expected int"),
             (row(), "field age of element 17: expected int"),
             (
                 row().of(&INSERT, Some(0)),
@@ -201,5 +215,24 @@ mod tests {
         for (error, text) in shown {
             assert_eq!(error.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_long_path_is_shortened() {
+        let at = |n: usize| {
+            (0..n).fold(ConversionError::new("too deep"), |e, i| {
+                e.at(Place::Element(i))
+            })
+        };
+        assert_eq!(
+            at(10).to_string(),
+            "element 0 of element 1 of element 2 of element 3 of element 4 of element 5 of element 6 of element 7 of \
+             element 8 of element 9: too deep"
+        );
+        assert_eq!(
+            at(2_000).to_string(),
+            "element 0 of element 1 of element 2 of element 3 of element 4 of element 5 of ... of element 1996 of \
+             element 1997 of element 1998 of element 1999: too deep"
+        );
     }
 }

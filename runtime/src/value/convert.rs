@@ -41,7 +41,7 @@ unsafe impl<T: ToOCaml> ToOCaml for Nested<T> {
     #[inline(always)]
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         let mut block = writer.begin(0, 1)?;
-        writer.field(&mut block, Place::Component(0), &self.0)?;
+        writer.field(&mut block, Place::Hidden, &self.0)?;
         writer.end(block)
     }
 }

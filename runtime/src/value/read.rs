@@ -335,7 +335,9 @@ impl<'a> Iterator for List<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let cell = self.rest;
         if cell.is_immediate() {
-            return None;
+            let end = cell.part(ffi::int(0));
+            self.rest = end;
+            return (CHECKS && cell.value != end.value).then(|| Err(expected("list")));
         }
         if self.steps > 0 && cell.value == self.seen {
             self.rest = cell.part(ffi::int(0));

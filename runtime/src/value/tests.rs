@@ -262,8 +262,12 @@ fn floats_arrive_bit_for_bit() {
 
 #[test]
 fn times_are_seconds() {
-    let days = Duration::from_secs(90 * 86_400) + Duration::from_nanos(1);
-    arrives((Duration::ZERO, Duration::from_nanos(1), days));
+    let days = Duration::from_secs(1 << 23);
+    let nanosecond = Duration::from_nanos(1);
+    arrives((Duration::ZERO, nanosecond, days - nanosecond));
+    for i in 0..100 {
+        arrives(days - nanosecond * 9_999_991 * i);
+    }
     let second = Duration::from_secs(1);
     arrives((
         std::time::UNIX_EPOCH + second / 2,
@@ -410,6 +414,7 @@ fn values_of_another_shape_are_refused_where_values_are_checked() {
         refused::<(isize, isize, isize), List<isize>>((1, 2, 3)),
         "element 0: expected list"
     );
+    assert_eq!(refused::<isize, List<isize>>(1), "element 0: expected list");
     assert_eq!(refused::<Row, Point>(row()), "expected record point");
     assert_eq!(
         refused::<(isize, isize, f64), Row>((1, 2, 0.5)),

@@ -14,7 +14,8 @@ fn duration(seconds: f64) -> Result<Duration, ConversionError> {
     })
 }
 
-/// Exact for whole nanoseconds up to 97 days, and rounded to 53 bits beyond.
+/// Rounded to a nanosecond. Durations of less than 2^23 seconds, 97 days, arrive equal, and longer ones are rounded to 53
+/// bits on the way to OCaml.
 // SAFETY: a `float` is read, checked and copied.
 unsafe impl FromOCaml for Duration {
     const TYPE: &'static Type = &Type::Float;
