@@ -7,12 +7,6 @@ let sync_call =
         ignore (Rust.sync i : int)
       done)
 
-let bytes_1m =
-  Bench.operation "bytes_1m" ~baseline:Native.memcpy (fun () n ->
-      for _ = 1 to n do
-        ignore (Rust.bytes Native.mebibyte : bytes)
-      done)
-
 let ready_call =
   Bench.operation "ready_call" ~baseline:Baselines.lwt_bind ~micro:true (fun () n ->
       for i = 1 to n do
@@ -27,4 +21,4 @@ let yield_call_10k_in_flight =
   Bench.operation "yield_call_10k_in_flight" ~baseline:Baselines.lwt_wakeup
     ~at_least:100_000 (fun () -> Chains.run ~in_flight:10_000 Rust.yield)
 
-let benches = [ sync_call; ready_call; yield_call; yield_call_10k_in_flight; bytes_1m ]
+let benches = [ sync_call; ready_call; yield_call; yield_call_10k_in_flight ]

@@ -1,9 +1,11 @@
 //! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
 
+mod conversions;
+
 use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    Bytes, OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
 use std::rc::Rc;
@@ -22,12 +24,6 @@ pub extern "C" fn bench_c_call(value: isize) -> isize {
 #[func(sync)]
 pub fn bench_sync(n: isize) -> isize {
     n
-}
-
-/// Returns its argument, which is copied twice.
-#[func(sync)]
-pub fn bench_bytes(bytes: Bytes) -> Bytes {
-    bytes
 }
 
 /// Is ready at once.

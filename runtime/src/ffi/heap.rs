@@ -360,6 +360,22 @@ pub(crate) unsafe fn string_bytes<'a>(value: RawValue) -> &'a [u8] {
     }
 }
 
+/// Whether an OCaml string is known to be ASCII: it is, and short.
+///
+/// # Safety
+/// `value` is a valid string or `bytes`.
+#[inline(always)]
+pub(crate) unsafe fn is_short_ascii(value: RawValue) -> bool {
+    /// The bytes that this is quicker for than what the standard library does.
+    const SHORT: usize = 256 / WORD;
+    /// The bit of each byte that no ASCII character has.
+    const HIGH: usize = usize::MAX / 0xff * 0x80;
+    // SAFETY: by this function's contract it is a string, whose words are all initialised. Those bytes of the last
+    // that are no content are less than `WORD`, so they do not change the answer.
+    let words = unsafe { std::slice::from_raw_parts(value as *const usize, ffi::size(value)) };
+    words.len() <= SHORT && words.iter().all(|word| word & HIGH == 0)
+}
+
 /// Returns the number in a boxed number.
 ///
 /// # Safety
