@@ -19,6 +19,9 @@ external records_to_ocaml : unit -> record array = "bench_records_to_ocaml"
 external records_to_rust : record array -> int = "bench_records_to_rust"
 (** [records_to_rust records] is their number. *)
 
+external records_clone : unit -> int = "bench_records_clone"
+(** [records_clone ()] makes and frees 1000 records in Rust alone. *)
+
 (** The same with the conversions of the crate [ocaml]. *)
 module Crate = struct
   external string : string -> string = "bench_crate_string"

@@ -1,10 +1,11 @@
 //! The same conversions twice: this project's, and those of the crate `ocaml`.
 
 use ocaml_lwt_interop::{FromOCaml, ToOCaml, func};
+use std::hint::black_box;
 use std::sync::LazyLock;
 
 /// A record with a name of 10 to 13 bytes.
-#[derive(FromOCaml, ToOCaml, ocaml::FromValue, ocaml::ToValue)]
+#[derive(Clone, FromOCaml, ToOCaml, ocaml::FromValue, ocaml::ToValue)]
 pub struct Record {
     id: isize,
     name: String,
@@ -33,6 +34,12 @@ pub fn bench_records_to_ocaml() -> &'static [Record] {
 #[func(sync)]
 pub fn bench_records_to_rust(records: Vec<Record>) -> usize {
     records.len()
+}
+
+/// Makes and frees an array of 1000 records.
+#[func(sync)]
+pub fn bench_records_clone() -> usize {
+    black_box(ALL.clone()).len()
 }
 
 /// Returns its argument.
