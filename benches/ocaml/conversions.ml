@@ -48,13 +48,13 @@ let bytes_1m =
 (* The collector moves what it finds in the minor heap, and sweeps what nobody holds any more:
    after an array of a thousand records, that takes longer than the conversion. These are the
    times of the conversions alone. Each begins with an empty minor heap, which has room for its
-   result, and what it has made a major collection due for happens after it. *)
-let alone name ?baseline ?(operations = 1) collect run =
+   result, and the slice of a major collection that it may have made due comes after it. *)
+let alone name ?baseline ?(operations = 1) run =
   Bench.metric name ?baseline ~rounds:11 ~unit:"ns" (fun ~quick () ->
       let times = if quick then 1 else 100 in
       let total = ref 0 in
       for _ = 1 to times do
-        collect ();
+        Gc.minor ();
         let start = Rust.now () in
         run ();
         total := !total + Rust.now () - start
@@ -62,7 +62,7 @@ let alone name ?baseline ?(operations = 1) collect run =
       float_of_int !total /. float_of_int (times * operations))
 
 let records_alone name ?baseline make =
-  alone name ?baseline ~operations:records Gc.minor (fun () ->
+  alone name ?baseline ~operations:records (fun () ->
       ignore (make () : Rust.record array))
 
 let crate_records_to_ocaml_no_gc =
@@ -74,12 +74,11 @@ let records_to_ocaml_no_gc =
 
 let memcpy_1m_no_gc =
   let target = Bytes.copy Native.mebibyte in
-  alone "memcpy_no_gc" Gc.full_major (fun () ->
+  alone "memcpy_no_gc" (fun () ->
       Bytes.blit Native.mebibyte 0 target 0 (Bytes.length target))
 
 let bytes_1m_no_gc =
-  alone "bytes_1m_no_gc" ~baseline:memcpy_1m_no_gc Gc.full_major
-    bytes_1m_there_and_back
+  alone "bytes_1m_no_gc" ~baseline:memcpy_1m_no_gc bytes_1m_there_and_back
 
 (* The same in OCaml: what its allocations and collections cost by themselves. *)
 let ocaml_records =

@@ -14,7 +14,7 @@ fn duration(seconds: f64) -> Result<Duration, ConversionError> {
     })
 }
 
-/// Exact for whole nanoseconds up to 104 days, and rounded to 53 bits beyond.
+/// Exact for whole nanoseconds up to 97 days, and rounded to 53 bits beyond.
 // SAFETY: a `float` is read, checked and copied.
 unsafe impl FromOCaml for Duration {
     const TYPE: &'static Type = &Type::Float;
