@@ -4,7 +4,10 @@ use crate::options::{Mode, Options};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::ext::IdentExt;
-use syn::{Attribute, Error, FnArg, ItemFn, Pat, Result, ReturnType, Type, Visibility};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, ItemFn, Pat, PathArguments, PathSegment, Result, ReturnType, Type,
+    Visibility,
+};
 
 /// All errors of a function, so that one compilation reports them all.
 #[derive(Default)]
@@ -102,6 +105,8 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
                 errors.add(e);
             }
         }
+        // It has neither `async` nor an `.await`.
+        Mode::Promise => {}
         Mode::Async | Mode::Tokio => {
             if let Some(constness) = &sig.constness {
                 errors.at(
@@ -277,26 +282,37 @@ impl<'ast> Visit<'ast> for ArgumentType {
     }
 
     fn visit_type_path(&mut self, ty: &'ast syn::TypePath) {
-        let names: Vec<_> = ty.path.segments.iter().map(|s| &s.ident).collect();
-        // A `Raw` of another module than `ocaml` is not a raw value.
-        let raw = match &names[..] {
-            [.., module, last] => *last == "Raw" && *module == "ocaml",
-            [last] => *last == "Raw",
-            [] => false,
-        };
-        if raw {
-            self.reject(
-                ty,
-                "an argument cannot be a raw value, since values move: take a `Rooted<Any>`, or a type that \
-                 implements `FromOCaml`",
-            );
-        }
-        if names.first().is_some_and(|first| *first == "Self") {
+        if ty.path.segments.first().is_some_and(|s| s.ident == "Self") {
             self.reject(ty, IN_IMPL);
         }
         if !is_callback(ty) {
             visit::visit_type_path(self, ty);
         }
+    }
+}
+
+/// Returns `true` if the function returns a `Promise`, or with `raise` a `Result` of one: then OCaml gets that promise.
+pub fn returns_promise(function: &ItemFn, options: &Options) -> bool {
+    fn last(ty: &Type) -> Option<&PathSegment> {
+        match ty {
+            Type::Path(path) => path.path.segments.last(),
+            _ => None,
+        }
+    }
+    fn is_promise(ty: &Type) -> bool {
+        last(ty).is_some_and(|s| s.ident == "Promise" && !s.arguments.is_empty())
+    }
+    let ReturnType::Type(_, ty) = &function.sig.output else {
+        return false;
+    };
+    if !matches!(options.mode, Mode::Async | Mode::Promise) {
+        return false;
+    }
+    match last(ty).map(|s| &s.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) if options.raise.is_some() => {
+            matches!(arguments.args.first(), Some(GenericArgument::Type(ty)) if is_promise(ty))
+        }
+        _ => is_promise(ty),
     }
 }
 

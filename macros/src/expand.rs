@@ -16,7 +16,13 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
         Ok(function) => function,
         Err(errors) => return errors,
     };
-    let options = Options::parse(attr);
+    let mut options = Options::parse(attr);
+    if let Ok(options) = &mut options {
+        let is_plain = function.sig.asyncness.is_none() && check::awaits(&function).is_none();
+        if is_plain && check::returns_promise(&function, options) {
+            options.mode = Mode::Promise;
+        }
+    }
     let mode = options.as_ref().map_or(Mode::Async, |o| o.mode);
     let stubs = options.and_then(|options| {
         let args = check(&function, &options)?;

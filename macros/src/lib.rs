@@ -1,8 +1,9 @@
-//! The attribute `#[func]`. Use it from the crate `ocaml-lwt-interop`, which re-exports it.
+//! The attribute `#[func]`, and the derives `ToOCaml` and `FromOCaml`. Use them from the crate `ocaml-lwt-interop`,
+//! which re-exports them.
 //!
 //! [`expand`] is the way from the attribute to the generated code: `options` parses the options,
 //! `check` rejects what cannot be exported, `symbols` rejects names that other libraries need, and
-//! `expand::stubs` generates the C functions, which call the runtime.
+//! `expand::stubs` generates the C functions, which call the runtime. The derives are in `derive`.
 
 mod check;
 mod derive;
@@ -100,13 +101,164 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::func(attr.into(), item.into()).into()
 }
 
-/// Converts a type of yours to OCaml.
+/// Implements `ToOCaml`: values of the type convert to OCaml.
+///
+/// A struct is an OCaml record, an enum is a variant:
+///
+/// ```
+/// use ocaml_lwt_interop::{FromOCaml, ToOCaml};
+///
+/// /// A place in the plane.
+/// #[derive(ToOCaml, FromOCaml)]
+/// pub struct Point {
+///     pub x: f64,
+///     pub y: f64,
+/// }
+///
+/// #[derive(ToOCaml, FromOCaml)]
+/// pub enum Shape {
+///     Nothing,
+///     Dot(Point),
+///     Circle(Point, f64),
+///     Polygon { points: Vec<Point>, closed: bool },
+///     Group(Vec<Shape>),
+/// }
+///
+/// assert_eq!(<Vec<Shape> as ToOCaml>::TYPE.to_string(), "shape array");
+/// ```
+///
+/// ```ocaml
+/// (** A place in the plane. *)
+/// type point = { x : float; y : float }
+///
+/// type shape =
+///   | Nothing
+///   | Dot of point
+///   | Circle of point * float
+///   | Polygon of { points : point array; closed : bool }
+///   | Group of shape array
+/// ```
+///
+/// The constructors are in the same order in both languages, and so are the fields. Documentation becomes part of the
+/// type's descriptor, `ToOCaml::TYPE`.
+///
+/// | Rust | OCaml |
+/// |---|---|
+/// | `struct S { a: A, b: B }` | `type s = { a : a; b : b }` |
+/// | `struct S(A);` | `type s = a` |
+/// | `struct S(A, B);` | `type s = a * b` |
+/// | `struct S;`, `struct S {}` | `type s = unit` |
+/// | `enum E { A, B(B), C(B, D), D { x: A } }` | `type e = A \| B of b \| C of b * d \| D of { x : a }` |
+/// | `#[ocaml(polymorphic)] enum E { A, B(B), C(B, D) }` | ``type e = [ `A \| `B of b \| `C of b * d ]`` |
+///
+/// A record whose fields are all `float` is flat, as OCaml keeps it. Discriminants, as in `A = 5`, have no meaning in
+/// OCaml.
+///
+/// # Attributes
+///
+/// - `#[ocaml(name = "...")]` on the type, a field or a constructor sets its name in OCaml. Without, a type `HttpServer`
+///   is `http_server`, fields and constructors keep their names, and a keyword of OCaml gets a `_`: `type_`.
+/// - `#[ocaml(polymorphic)]` on an enum makes it a polymorphic variant. Its constructors have no named fields.
+/// - `#[ocaml(recursive)]` on a field: see below.
+/// - `#[ocaml(crate = path)]` on the type is where the crate `ocaml-lwt-interop` is, if it is renamed or re-exported.
+///
+/// ```
+/// use ocaml_lwt_interop::{FromOCaml, ToOCaml};
+///
+/// #[derive(ToOCaml, FromOCaml)]
+/// #[ocaml(polymorphic, name = "level")]
+/// pub enum LogLevel {
+///     Quiet,
+///     #[ocaml(name = "Verbosity")]
+///     Verbose(u8),
+/// }
+/// ```
+///
+/// ```ocaml
+/// type level = [ `Quiet | `Verbosity of int ]
+/// ```
+///
+/// # Types that contain themselves
+///
+/// A record or variant may contain itself, by its name or as `Self`, in boxes, arrays, lists and so on. If two types
+/// contain each other, the compiler reports a cycle: mark one of the fields that closes it.
+///
+/// ```
+/// use ocaml_lwt_interop::{FromOCaml, ToOCaml};
+///
+/// #[derive(ToOCaml, FromOCaml)]
+/// pub struct Block {
+///     pub statements: Vec<Statement>,
+/// }
+///
+/// #[derive(ToOCaml, FromOCaml)]
+/// pub enum Statement {
+///     Print(String),
+///     Loop(#[ocaml(recursive)] Box<Block>),
+/// }
+/// ```
+///
+/// The derive recognises types by their names, so it does not find a type that is behind a `type` alias or that is
+/// written as a path: mark the field in this case, too, with the type written out. What contains such a type must
+/// convert for any type that converts.
+///
+/// # Requirements
+///
+/// The types of all fields implement `ToOCaml`. The type may have lifetime parameters (`struct Row<'a> { name: &'a str
+/// }`), and neither type nor const parameters. It is not a union, and an enum has at least one variant, and at most 246
+/// with fields. What has no equal in OCaml is a compile error, which says what to change.
+///
+/// # Errors
+///
+/// The conversion fails if that of a field does, and the error says where: `field age of element 17: ...`, `argument 1 of
+/// Dot: ...`.
+///
+/// # Cost
+///
+/// That of the fields, and one block for each record, tuple and constructor with fields, which takes no root and no
+/// call of OCaml's allocator of its own.
 #[proc_macro_derive(ToOCaml, attributes(ocaml))]
 pub fn derive_to_ocaml(item: TokenStream) -> TokenStream {
     derive::derive(item.into(), derive::Direction::ToOCaml).into()
 }
 
-/// Converts OCaml values to a type of yours.
+/// Implements `FromOCaml`: OCaml values convert to the type.
+///
+/// The OCaml types, the attributes and types that contain themselves are described at the derive `ToOCaml`, and both
+/// derives make the same of the same type. This one has no lifetime parameters either: a reference would point into the
+/// OCaml heap, where values move.
+///
+/// ```
+/// use ocaml_lwt_interop::FromOCaml;
+///
+/// #[derive(FromOCaml)]
+/// pub struct Row {
+///     pub id: u32,
+///     pub name: String,
+///     #[ocaml(name = "kind")]
+///     pub row_kind: Option<Kind>,
+/// }
+///
+/// #[derive(FromOCaml)]
+/// pub enum Kind {
+///     Plain,
+///     Scored(f64),
+/// }
+///
+/// assert_eq!(<Row as FromOCaml>::TYPE.to_string(), "row");
+/// ```
+///
+/// ```ocaml
+/// type row = { id : int; name : string; kind : kind option }
+/// and kind = Plain | Scored of float
+/// ```
+///
+/// # Errors
+///
+/// The conversion fails if that of a field does, or if the value is not a constructor of the type: `expected a
+/// constructor of kind`. Where values are checked (with debug assertions, or the feature `checks` of the runtime) it
+/// also fails if a block does not have the form of the type: `expected record row`. The error says where in the value it
+/// is.
 #[proc_macro_derive(FromOCaml, attributes(ocaml))]
 pub fn derive_from_ocaml(item: TokenStream) -> TokenStream {
     derive::derive(item.into(), derive::Direction::FromOCaml).into()

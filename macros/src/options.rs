@@ -4,9 +4,11 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Error, LitStr, Result, Token};
+use syn::{Error, LitStr, Path, Result, Token};
 
 const GIVEN_TWICE: &str = "this option is given twice: remove one of them";
+const CRATE_WITHOUT_PATH: &str =
+    "`crate` requires a path: write crate = my_crate::ocaml_lwt_interop";
 const NAME_WITHOUT_STRING: &str = "`name` requires a string literal: write name = \"symbol\"";
 
 /// How the body runs.
@@ -20,6 +22,8 @@ pub enum Mode {
     Tokio,
     /// On tokio's blocking pool.
     Blocking,
+    /// Within the call, which returns the promise that the function returns. No option chooses it.
+    Promise,
 }
 
 /// The options of one function.
@@ -29,6 +33,19 @@ pub struct Options {
     pub raise: Option<Span>,
     /// The symbol, if it is given.
     pub name: Option<LitStr>,
+    /// The path of the runtime's crate, if it is given.
+    pub krate: Option<Path>,
+    /// Whether there is a second stub, which takes and returns plain numbers.
+    pub unboxed: Option<Unboxed>,
+}
+
+/// A stub that takes and returns plain numbers.
+#[derive(Clone, Copy)]
+pub struct Unboxed {
+    /// Where the option is.
+    pub span: Span,
+    /// The stub neither allocates nor raises.
+    pub noalloc: bool,
 }
 
 impl Options {
@@ -45,6 +62,8 @@ impl Options {
             mode: Mode::Async,
             raise: None,
             name: None,
+            krate: None,
+            unboxed: None,
         };
         let parser = syn::meta::parser(|meta| {
             let span = meta.path.span();
@@ -61,6 +80,28 @@ impl Options {
                 }
                 options.raise = Some(span);
                 return no_value(&meta);
+            } else if named("unboxed") || named("noalloc") {
+                let noalloc = named("noalloc");
+                if let Some(before) = &mut options.unboxed {
+                    if before.noalloc == noalloc {
+                        return Err(meta.error(GIVEN_TWICE));
+                    }
+                    before.noalloc = true;
+                    return no_value(&meta);
+                }
+                options.unboxed = Some(Unboxed { span, noalloc });
+                return no_value(&meta);
+            } else if named("crate") {
+                if options.krate.is_some() {
+                    return Err(meta.error(GIVEN_TWICE));
+                }
+                if !meta.input.peek(Token![=]) {
+                    return Err(Error::new(span, CRATE_WITHOUT_PATH));
+                }
+                let path = meta.value()?.call(Path::parse_mod_style);
+                options.krate =
+                    Some(path.map_err(|e: Error| Error::new(e.span(), CRATE_WITHOUT_PATH))?);
+                return Ok(());
             } else if named("name") {
                 if options.name.is_some() {
                     return Err(meta.error(GIVEN_TWICE));
@@ -75,7 +116,7 @@ impl Options {
             } else {
                 return Err(meta.error(
                     "unknown option: the options of #[func] are `sync`, `tokio`, `blocking`, \
-                     `raise` and `name = \"...\"`",
+                     `raise`, `unboxed`, `noalloc`, `name = \"...\"` and `crate = path`",
                 ));
             };
             match mode.replace(chosen) {
@@ -90,6 +131,20 @@ impl Options {
         parser.parse2(attr)?;
         if let Some(chosen) = mode {
             options.mode = chosen;
+        }
+        if let Some(unboxed) = options.unboxed {
+            if options.mode != Mode::Sync {
+                return Err(Error::new(
+                    unboxed.span,
+                    "only a `sync` function can take plain numbers: write #[func(sync, unboxed)]",
+                ));
+            }
+            if let Some(raise) = options.raise {
+                return Err(Error::new(
+                    raise,
+                    "a function of plain numbers returns a number, and no `Result`: remove `raise`, or `unboxed`",
+                ));
+            }
         }
         Ok(options)
     }

@@ -14,7 +14,7 @@
 )]
 
 use futures_lite::future;
-use ocaml::Int;
+type Int = isize;
 use ocaml_lwt_interop::func;
 
 /// The documentation's first example.

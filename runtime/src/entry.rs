@@ -3,3 +3,4 @@
 pub(crate) mod call;
 pub(crate) mod facts;
 pub(crate) mod primitives;
+pub(crate) mod unboxed;

@@ -9,5 +9,7 @@ pub(crate) mod heap;
 pub(crate) mod hooks;
 pub(crate) mod root;
 pub(crate) mod runtime;
+#[cfg(all(test, not(loom_model)))]
+pub(crate) mod test_runtime;
 pub(crate) mod thread;
 pub(crate) mod token;

@@ -123,8 +123,9 @@ pub mod convert {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::call::{
-        Arguments, Raises, call_async, call_blocking, call_sync, call_tokio, raise, value,
+        Arguments, Raises, call_async, call_blocking, call_promise, call_sync, call_tokio, flatten, raise, same, value,
     };
+    pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::read::FromOCaml;
     pub use crate::value::recursive::Recursive;

@@ -5,6 +5,8 @@ pub(crate) mod bytes;
 pub(crate) mod conversion_error;
 pub(crate) mod convert;
 pub(crate) mod declare;
+#[cfg(all(test, not(loom_model)))]
+mod derive_tests;
 pub(crate) mod exception;
 pub(crate) mod impls;
 pub(crate) mod kept;

@@ -37,7 +37,7 @@ pub enum Shape {
     /// `unit`
     Unit,
     /// Another name for the type of its field.
-    Newtype(Field),
+    Newtype(Box<Field>),
     /// A tuple.
     Tuple(Vec<Field>),
     /// A record, of one field at least.
@@ -137,7 +137,7 @@ fn check_generics(generics: &Generics, direction: Direction, errors: &mut Errors
             ),
             (GenericParam::Type(_) | GenericParam::Const(_), _) => errors.at(
                 parameter,
-                "a type with type or const parameters is no single OCaml type: write concrete types, with one \
+                "a type with type or const parameters stands for no single OCaml type: write concrete types, with one \
                  definition for each",
             ),
         }
@@ -190,7 +190,7 @@ impl Reader<'_> {
             );
         }
         match fields.len() {
-            1 => Shape::Newtype(fields.remove(0)),
+            1 => Shape::Newtype(Box::new(fields.remove(0))),
             _ => Shape::Tuple(fields),
         }
     }

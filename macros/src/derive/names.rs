@@ -121,13 +121,13 @@ impl Kind {
     fn rule(self) -> &'static str {
         match self {
             Kind::Type | Kind::Field => {
-                "an ASCII lower-case letter or `_`, and then ASCII letters, digits, `_` and `'`"
+                "a lower-case letter or `_`, then letters, digits, `_` and `'`, all of them ASCII"
             }
             Kind::Constructor => {
-                "an ASCII upper-case letter, and then ASCII letters, digits, `_` and `'`"
+                "an upper-case letter, then letters, digits, `_` and `'`, all of them ASCII"
             }
             Kind::Polymorphic => {
-                "an ASCII letter or `_`, and then ASCII letters, digits, `_` and `'`"
+                "a letter or `_`, then letters, digits, `_` and `'`, all of them ASCII"
             }
         }
     }
@@ -146,7 +146,7 @@ fn check_given(kind: Kind, given: &LitStr) -> Result<String> {
     let error = |message: String| Err(Error::new(given.span(), message));
     if !kind.is_legal(&name) {
         return error(format!(
-            "{name:?} is not the name of {kind} in OCaml: write {}",
+            "{name:?} cannot be the name of {kind} in OCaml: write {}",
             kind.rule()
         ));
     }
@@ -173,7 +173,7 @@ fn default(kind: Kind, ident: &Ident) -> Result<String> {
     let error = |message: String| Err(Error::new(ident.span(), message));
     if !kind.is_legal(&name) {
         return error(format!(
-            "`{name}` is not the name of {kind} in OCaml: set one with #[ocaml(name = \"...\")], {}",
+            "`{name}` cannot be the name of {kind} in OCaml: set another with #[ocaml(name = \"...\")]: {}",
             kind.rule()
         ));
     }

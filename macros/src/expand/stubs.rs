@@ -4,9 +4,9 @@
 //! part of the user's code an error of the compiler points at: the function's name, the type of an
 //! argument, or the type of the result.
 
-use crate::check::Argument;
+use crate::check::{self, Argument};
 use crate::doc;
-use crate::options::{Mode, Options};
+use crate::options::{Mode, Options, Unboxed};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
@@ -34,6 +34,11 @@ struct Stubs<'a> {
     symbol: &'a str,
     mode: Mode,
     raises: bool,
+    /// It awaits, and then returns a promise, whose outcome is that of the call.
+    flattens: bool,
+    unboxed: Option<Unboxed>,
+    /// The runtime's crate.
+    krate: TokenStream,
     at_name: Span,
     /// The type of the result, or the function's name if there is none.
     at_result: Span,
@@ -62,6 +67,12 @@ impl<'a> Stubs<'a> {
             symbol,
             mode: options.mode,
             raises: options.raise.is_some(),
+            flattens: options.mode == Mode::Async && check::returns_promise(function, options),
+            unboxed: options.unboxed,
+            krate: match &options.krate {
+                Some(path) => path.to_token_stream(),
+                None => quote_spanned!(at_name=> ::ocaml_lwt_interop),
+            },
             at_name,
             at_result: match output {
                 ReturnType::Default => at_name,
@@ -78,7 +89,16 @@ impl<'a> Stubs<'a> {
     }
 
     fn private(&self) -> TokenStream {
-        quote_spanned!(self.at_name=> ::ocaml_lwt_interop::__private)
+        self.private_at(self.at_name)
+    }
+
+    /// Returns the path of what the stubs call, at a location that an error of the compiler points at.
+    fn private_at(&self, span: Span) -> TokenStream {
+        let krate = self.krate.clone().into_iter().map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        });
+        quote_spanned!(span=> #(#krate)*::__private)
     }
 
     fn expand(&self) -> TokenStream {
@@ -86,6 +106,7 @@ impl<'a> Stubs<'a> {
         let native = self.expand_native_stub();
         let bytecode =
             (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| self.expand_bytecode_stub());
+        let unboxed = self.unboxed.map(|unboxed| self.expand_unboxed_stub(unboxed.noalloc));
         let underscore = syn::Token![_](self.at_name);
         quote_spanned! {self.at_name=>
             // In an `impl`, which the attribute cannot see, the compiler rejects this block with
@@ -97,6 +118,7 @@ impl<'a> Stubs<'a> {
                 #function
                 #native
                 #bytecode
+                #unboxed
             };
         }
     }
@@ -108,9 +130,8 @@ impl<'a> Stubs<'a> {
         let arguments = self.passed().map(|(_, arg)| {
             let (name, ty) = (&arg.name, &arg.ty);
             let rust = ty.to_token_stream().to_string();
-            let converted = quote_spanned! {at(ty.span())=>
-                <#ty as ::ocaml_lwt_interop::__private::FromOCaml>::TYPE
-            };
+            let at_type = self.private_at(at(ty.span()));
+            let converted = quote_spanned! {at(ty.span())=> <#ty as #at_type::FromOCaml>::TYPE };
             quote_spanned! {self.at_name=>
                 #private::Argument { name: #name, ty: #converted, rust: #rust }
             }
@@ -142,14 +163,14 @@ impl<'a> Stubs<'a> {
                     if self.raises { "Raises" } else { "ToOCaml" },
                     self.at_result,
                 );
-                let value = quote_spanned! {self.at_result=>
-                    <#ty as ::ocaml_lwt_interop::__private::#conversion>::TYPE
-                };
+                let at_result = self.private_at(self.at_result);
+                let value = quote_spanned! {self.at_result=> <#ty as #at_result::#conversion>::TYPE };
                 (value, ty.to_token_stream().to_string())
             }
         };
         let result = match self.mode {
-            Mode::Sync => value,
+            Mode::Sync | Mode::Promise => value,
+            Mode::Async if self.flattens => value,
             _ => quote_spanned!(self.at_name=> &#private::Type::Promise(#value)),
         };
         (result, rust)
@@ -177,7 +198,8 @@ impl<'a> Stubs<'a> {
                 // Outside of the `unsafe` block, since it runs the user's code.
                 let #start = #closure;
                 // SAFETY: the runner has to be called for a stub that OCaml called, with the
-                // stub's arguments, from a frame with nothing to drop.
+                // stub's arguments, from a frame with nothing to drop, and with a closure that
+                // converts the arguments first.
                 // - Rust code cannot name this stub, but for the bytecode stub, which only OCaml
                 //   calls. Code that declares the symbol itself is unsafe code of the user.
                 // - The first argument is the array of the stub's parameters. Nothing since the
@@ -185,6 +207,7 @@ impl<'a> Stubs<'a> {
                 //   not call it.
                 // - The parameters are integers, and the closure captures nothing, so neither has
                 //   a destructor; the call is the stub's last expression.
+                // - The closure's statements are the conversions, and then the function's call.
                 unsafe { #run }
             }
         }
@@ -210,6 +233,48 @@ impl<'a> Stubs<'a> {
                 // with an array of the arguments, as many as the `external` declares, and an
                 // `external` declares the function's arguments.
                 #native_stub(#(unsafe { *#argv.add(#indices) }),*)
+            }
+        }
+    }
+
+    /// Expands the stub that takes and returns plain numbers.
+    fn expand_unboxed_stub(&self, noalloc: bool) -> TokenStream {
+        let symbol = format!("{}_unboxed", self.symbol);
+        let (private, name, function) = (self.private(), self.name, self.function());
+        let stub = self.ident("ocaml_lwt_interop_stub_unboxed");
+        let runner = Ident::new(
+            if noalloc { "call_noalloc" } else { "call_unboxed" },
+            self.at_name,
+        );
+        let unboxed = |ty: TokenStream, span: Span| {
+            let private = self.private_at(span);
+            quote_spanned!(span=> <#ty as #private::Unboxed>)
+        };
+        let types = self.args.iter().map(|arg| {
+            let ty = unboxed(arg.ty.to_token_stream(), at(arg.ty.span()));
+            quote_spanned!(at(arg.ty.span())=> #ty::Plain)
+        });
+        let values = &self.values;
+        let converted = self.values.iter().zip(self.args).map(|(value, arg)| {
+            let ty = unboxed(arg.ty.to_token_stream(), at(arg.ty.span()));
+            quote_spanned!(at(arg.ty.span())=> #ty::from_plain(#value))
+        });
+        let result = match self.output {
+            ReturnType::Default => quote_spanned!(self.at_name=> ()),
+            ReturnType::Type(_, ty) => ty.to_token_stream(),
+        };
+        let result = unboxed(result, self.at_result);
+        quote_spanned! {self.at_name=>
+            #[unsafe(export_name = #symbol)]
+            extern "C" fn #stub(#(#values: #types),*) -> #result::Plain {
+                // SAFETY: the runner has to be called for a stub that OCaml called, from a frame with nothing to
+                // drop. Rust code cannot name this stub. Its parameters are numbers, and the call is its last
+                // expression.
+                unsafe {
+                    #private::#runner(&#function, move || {
+                        ::core::result::Result::Ok(#name(#(#converted?),*))
+                    })
+                }
             }
         }
     }
@@ -249,13 +314,8 @@ impl<'a> Stubs<'a> {
             index += 1;
             let at_type = at(ty.span());
             let arguments = Ident::new(&arguments.to_string(), arguments.span().located_at(at_type));
-            // SAFETY (of what this expands to): the stub converts all arguments before any code of users' runs.
-            let converted = quote_spanned!(at_type=> unsafe { #arguments.get::<#ty>(#i)? });
-            quote_spanned! {self.at_name=>
-                // SAFETY: no code of users' has run since the call began: the arguments are converted before the
-                // function is called.
-                let #value = #converted;
-            }
+            let converted = quote_spanned!(at_type=> #arguments.get::<#ty>(#i)?);
+            quote_spanned!(self.at_name=> let #value = #converted;)
         };
         self.values.iter().zip(self.args).map(&mut conversion).collect()
     }
@@ -265,8 +325,12 @@ impl<'a> Stubs<'a> {
         let (name, values) = (self.name, &self.values);
         let call = quote_spanned!(self.at_name=> #name(#(#values),*));
         match self.mode {
+            Mode::Async if self.flattens => {
+                let (outcome, private) = (self.expand_outcome(), self.private_at(self.at_result));
+                quote_spanned!(self.at_result=> #private::flatten(#call, #outcome))
+            }
             Mode::Async | Mode::Tokio => call,
-            Mode::Sync => {
+            Mode::Sync | Mode::Promise => {
                 let outcome = self.expand_outcome();
                 quote_spanned!(self.at_result=> (#outcome)(#call))
             }
@@ -281,22 +345,30 @@ impl<'a> Stubs<'a> {
             ReturnType::Type(_, ty) if self.raises => {
                 // With the type, a result that is not a `Result` is reported as a mismatch.
                 let result = hygienic("ocaml_result", ty.span());
-                quote_spanned! {self.at_result=>
-                    |#result: #ty| ::ocaml_lwt_interop::__private::raise(#result)
-                }
+                let private = self.private_at(self.at_result);
+                quote_spanned!(self.at_result=> |#result: #ty| #private::raise(#result))
             }
-            _ => quote_spanned!(self.at_result=> ::ocaml_lwt_interop::__private::value),
+            _ => {
+                let private = self.private_at(self.at_result);
+                quote_spanned!(self.at_result=> #private::value)
+            }
         }
     }
 
     /// Expands the call of the runner, an unsafe function of the runtime.
     fn expand_run(&self) -> TokenStream {
         let (at_runner, runner, outcome) = match self.mode {
+            Mode::Async if self.flattens => {
+                let private = self.private();
+                let same = quote_spanned!(self.at_name=> #private::same);
+                (self.at_name, "call_async", Some(same))
+            }
             Mode::Async => (self.at_name, "call_async", Some(self.expand_outcome())),
             Mode::Tokio => (self.at_name, "call_tokio", Some(self.expand_outcome())),
             Mode::Blocking => (self.at_name, "call_blocking", Some(self.expand_outcome())),
             // The closure applies the outcome.
             Mode::Sync => (self.at_result, "call_sync", None),
+            Mode::Promise => (self.at_result, "call_promise", None),
         };
         let runner = Ident::new(runner, at_runner);
         // All tokens of the call have one location: the compiler would underline everything
@@ -305,8 +377,9 @@ impl<'a> Stubs<'a> {
             |ident: &Ident| Ident::new(&ident.to_string(), ident.span().located_at(at_runner));
         let raw = self.raw.iter().map(moved);
         let (start, function) = (moved(&self.start()), moved(&self.function()));
+        let private = self.private_at(at_runner);
         quote_spanned! {at_runner=>
-            ::ocaml_lwt_interop::__private::#runner(&#function, [#(#raw),*], #start, #outcome)
+            #private::#runner(&#function, [#(#raw),*], #start, #outcome)
         }
     }
 }

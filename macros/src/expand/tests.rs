@@ -155,7 +155,8 @@ fn attributes_stay_on_the_function_only() {
     let is = |attrs: &[syn::Attribute], name| attrs.iter().any(|a| a.path().is_ident(name));
     for name in ["doc", "must_use", "inline"] {
         assert!(is(&first_function(&file).attrs, name), "{name}");
-        assert_eq!(file.to_token_stream().to_string().matches(name).count(), 1);
+        let attribute = format!("# [{name}");
+        assert_eq!(file.to_token_stream().to_string().matches(&attribute).count(), 1);
     }
 }
 

@@ -6,7 +6,7 @@ use ocaml_lwt_interop::func;
 pub fn of_a_type<T: Copy>(_value: T) {}
 
 #[func(sync)]
-pub fn of_a_lifetime<'a>(_value: ocaml::Int) -> &'a str {
+pub fn of_a_lifetime<'a>(_value: isize) -> &'a str {
     ""
 }
 

@@ -6,7 +6,7 @@ pub struct Counter;
 
 impl Counter {
     #[func]
-    pub fn by_reference(&self) -> ocaml::Int {
+    pub fn by_reference(&self) -> isize {
         1
     }
 

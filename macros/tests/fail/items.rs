@@ -11,7 +11,7 @@ pub trait Greets {
 }
 
 #[func]
-pub const LIMIT: ocaml::Int = 1;
+pub const LIMIT: isize = 1;
 
 #[func]
 pub mod module {}

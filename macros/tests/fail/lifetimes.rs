@@ -5,12 +5,6 @@ use std::borrow::Cow;
 
 pub struct Name<'a>(&'a str);
 
-unsafe impl<'a> ocaml::FromValue for Name<'a> {
-    fn from_value(value: ocaml::Value) -> Self {
-        Name(<&'a str>::from_value(value))
-    }
-}
-
 pub type Alias<'a> = &'a str;
 
 #[func]

@@ -1,31 +1,37 @@
 //! Futures, arguments and results that move to another thread must be `Send`.
 
-use ocaml_lwt_interop::func;
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, Source, Writer};
+use ocaml_lwt_interop::{FromOCaml, ToOCaml, func};
 use std::rc::Rc;
 
 #[func(tokio)]
-pub fn keeps_an_rc() -> ocaml::Int {
+pub fn keeps_an_rc() -> isize {
     let shared = Rc::new(1);
     futures_lite::future::yield_now().await;
     *shared
 }
 
-#[derive(ocaml::FromValue, ocaml::ToValue)]
+#[derive(FromOCaml, ToOCaml)]
 pub struct Local {
     pub shared: Shared,
 }
 
 pub struct Shared(Rc<bool>);
 
-unsafe impl ocaml::FromValue for Shared {
-    fn from_value(value: ocaml::Value) -> Self {
-        Shared(Rc::new(bool::from_value(value)))
+unsafe impl FromOCaml for Shared {
+    const TYPE: &'static Type = &Type::Bool;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        Ok(Shared(Rc::new(bool::from_ocaml(value)?)))
     }
 }
 
-unsafe impl ocaml::ToValue for Shared {
-    fn to_value(&self, rt: &ocaml::Runtime) -> ocaml::Value {
-        self.0.to_value(rt)
+unsafe impl ToOCaml for Shared {
+    const TYPE: &'static Type = &Type::Bool;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        (*self.0).to_ocaml(writer)
     }
 }
 

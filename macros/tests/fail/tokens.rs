@@ -2,20 +2,15 @@
 //! that it is not `Send`.
 
 use ocaml_lwt_interop::domain::{self, with_token};
-use ocaml_lwt_interop::{RuntimeToken, ocaml};
+use ocaml_lwt_interop::RuntimeToken;
 use std::cell::RefCell;
 
 thread_local! {
     static KEPT: RefCell<Option<&'static RuntimeToken<'static>>> = const { RefCell::new(None) };
-    static RUNTIME: RefCell<Option<&'static ocaml::Runtime>> = const { RefCell::new(None) };
 }
 
 pub fn kept() {
     let _ = with_token(|token| KEPT.with_borrow_mut(|kept| *kept = Some(token)));
-}
-
-pub fn kept_runtime() {
-    let _ = with_token(|token| RUNTIME.with_borrow_mut(|kept| *kept = Some(token.runtime())));
 }
 
 pub fn leaked() {

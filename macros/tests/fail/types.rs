@@ -25,10 +25,10 @@ pub fn takes_a_reference(_name: &str) {}
 pub fn takes_references(_names: Vec<&'static str>, _pair: (bool, &mut [u8])) {}
 
 #[func]
-pub fn takes_raw(_value: ocaml::Raw) {}
+pub fn takes_a_value(_value: ocaml::Value) {}
 
-#[func(sync)]
-pub fn takes_raw_too(_value: Option<ocaml_lwt_interop::ocaml::Raw>) {}
+#[func]
+pub fn takes_the_token(_token: &ocaml_lwt_interop::RuntimeToken<'_>) {}
 
 #[func(sync)]
 pub fn takes_it_sometimes(#[cfg(any())] _name: String) {}

@@ -1,6 +1,6 @@
 //! Variadic functions cannot be exported.
 
 #[ocaml_lwt_interop::func(sync)]
-pub unsafe extern "C" fn is_variadic(_a: ocaml::Int, _more: ...) {}
+pub unsafe extern "C" fn is_variadic(_a: isize, _more: ...) {}
 
 fn main() {}

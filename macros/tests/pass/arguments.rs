@@ -1,8 +1,11 @@
 //! Any number of arguments, of any type that converts, bound by any pattern.
 #![deny(warnings)]
 
-use ocaml::Int;
-use ocaml_lwt_interop::{OCamlAsyncFunc, OCamlFunc, func};
+use ocaml_lwt_interop::{
+    FromOCaml, Nativeint, OCamlAsyncFunc, OCamlFunc, Promise, Rooted, RuntimeToken, ToOCaml, func,
+};
+
+type Int = isize;
 
 #[func]
 pub fn one(a: Int) -> Int {
@@ -45,7 +48,7 @@ pub fn blocking_patterns((a, _): (u16, u16), mut name: String, _: Int) -> String
     name
 }
 
-#[derive(ocaml::FromValue, ocaml::ToValue)]
+#[derive(FromOCaml, ToOCaml)]
 pub struct Config {
     pub retries: Int,
     pub host: Option<String>,
@@ -57,8 +60,56 @@ pub fn derived(config: Config) -> (Int, Vec<Config>) {
 }
 
 #[func]
-pub fn a_value(value: ocaml::Value) -> ocaml::Value {
+pub fn a_value(value: Rooted) -> Rooted {
     value
+}
+
+#[func(sync)]
+pub fn with_the_token(n: Int, token: &RuntimeToken<'_>, value: Rooted<String>) -> String {
+    value.get(token).unwrap_or_default().repeat(n as usize)
+}
+
+#[func(sync)]
+pub fn with_nothing_but_the_token(_token: &ocaml_lwt_interop::RuntimeToken) {}
+
+#[func(sync, unboxed)]
+pub fn plain(n: isize, f: f64, i: i32, j: i64, k: Nativeint) -> f64 {
+    (n + i as isize + j as isize + k.0) as f64 + f
+}
+
+#[func(sync, noalloc)]
+pub fn plain_and_fast(n: isize) -> isize {
+    n
+}
+
+mod renamed {
+    pub use ocaml_lwt_interop as interop;
+}
+
+#[func(crate = renamed::interop)]
+pub fn with_a_renamed_crate(text: String) -> Option<String> {
+    Some(text)
+}
+
+#[func]
+pub fn a_promise() -> Promise<Int> {
+    Promise::new().expect("OCaml calls it").0
+}
+
+#[func(raise)]
+pub fn a_promise_or_an_error() -> Result<Promise<Int>, ocaml_lwt_interop::TokenError> {
+    Ok(Promise::new()?.0)
+}
+
+#[func]
+pub fn a_promise_later() -> Promise<Int> {
+    futures_lite::future::yield_now().await;
+    Promise::new().expect("OCaml calls it").0
+}
+
+#[func(raise)]
+pub async fn a_promise_or_an_error_later() -> Result<Promise<Int>, ocaml_lwt_interop::TokenError> {
+    Ok(Promise::new()?.0)
 }
 
 // The arguments of a callback may be borrowed.
@@ -66,13 +117,12 @@ pub fn a_value(value: ocaml::Value) -> ocaml::Value {
 pub fn callbacks(_f: OCamlFunc<(&'static str,), bool>, _g: OCamlAsyncFunc<(Int,), Int>) {}
 
 mod other {
-    #[derive(ocaml::FromValue)]
+    #[derive(ocaml_lwt_interop::FromOCaml)]
     pub struct Raw {
         pub bytes: Vec<u8>,
     }
 }
 
-// Only `ocaml::Raw` is a raw value.
 #[func(sync)]
 pub fn another_raw(raw: other::Raw) -> Int {
     raw.bytes.len() as Int

@@ -140,7 +140,7 @@ struct Count(u32);
 
 /// Hides everything that the expansion could need.
 mod hidden {
-    #![allow(non_camel_case_types)]
+    #![allow(non_camel_case_types, unused_macros)]
     pub(crate) trait ToOCaml {}
     pub(crate) trait FromOCaml {}
     pub(crate) struct Result;
@@ -292,12 +292,12 @@ fn main() {
         panic!("a variant");
     };
     assert_eq!((leaf.doc, leaf.arguments), ("The end.", Arguments::Positional(&[])));
-    let tree = &Type::Recursive("tree");
-    assert_eq!(node.arguments, Arguments::Positional(&[tree, &Type::Int, tree]));
+    const TREE: &Type = &Type::Recursive("tree");
+    assert_eq!(node.arguments, Arguments::Positional(&[TREE, &Type::Int, TREE]));
     let Arguments::Record([trees, _]) = many.arguments else {
         panic!("a record");
     };
-    assert_eq!(*trees.ty, Type::List(tree));
+    assert_eq!(*trees.ty, Type::List(TREE));
 
     let Body::Record([statements]) = definition::<Block>().body else {
         panic!("a record");
@@ -306,7 +306,7 @@ fn main() {
     let Body::Variant([_, again]) = definition::<Statement>().body else {
         panic!("a variant");
     };
-    let block = &Type::Option(&Type::Recursive("block"));
-    assert_eq!(again.arguments, Arguments::Positional(&[block, <Count as ToOCaml>::TYPE]));
+    const BLOCK: &Type = &Type::Option(&Type::Recursive("block"));
+    assert_eq!(again.arguments, Arguments::Positional(&[BLOCK, <Count as ToOCaml>::TYPE]));
     assert_eq!(<Row<'_, '_> as ToOCaml>::TYPE.to_string(), "row");
 }

@@ -19,12 +19,12 @@ pub fn awaits_nothing() -> bool {
 }
 
 #[ocaml_lwt_interop::func(sync)]
-pub fn in_the_call(a: ocaml::Int, b: ocaml::Int) -> ocaml::Int {
+pub fn in_the_call(a: isize, b: isize) -> isize {
     a + b
 }
 
 #[ocaml_lwt_interop::func(sync)]
-pub const fn constant(a: ocaml::Int) -> ocaml::Int {
+pub const fn constant(a: isize) -> isize {
     a
 }
 
@@ -55,7 +55,7 @@ pub fn options_combine() -> Result<(), std::fmt::Error> {
 
 // A task of the domain need not be `Send`.
 #[ocaml_lwt_interop::func]
-pub fn keeps_what_cannot_move() -> ocaml::Int {
+pub fn keeps_what_cannot_move() -> isize {
     let shared = std::rc::Rc::new(1);
     future::yield_now().await;
     *shared
@@ -71,7 +71,7 @@ fn main() {
     };
     assert_eq!(future::block_on(runs), ("a".to_owned(), "b".to_owned()));
     assert!(future::block_on(awaits_nothing()));
-    const TWO: ocaml::Int = constant(2);
+    const TWO: isize = constant(2);
     assert_eq!(in_the_call(1, TWO), 3);
     assert_eq!(on_the_blocking_pool("c".to_owned()), "c");
     assert_eq!(options_combine(), Ok(()));

@@ -6,7 +6,7 @@ use ocaml_lwt_interop::func;
 
 /// Says hello.
 #[func]
-pub fn greet(name: String, times: ocaml::Int) -> String {
+pub fn greet(name: String, times: isize) -> String {
     format!("hello {name} {times}")
 }
 

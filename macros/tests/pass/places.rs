@@ -25,7 +25,7 @@ mod private {
 }
 
 #[func]
-pub fn r#match(r#type: ocaml::Int) -> ocaml::Int {
+pub fn r#match(r#type: isize) -> isize {
     r#type
 }
 
@@ -38,7 +38,7 @@ macro_rules! exports {
     };
 }
 
-exports!(of_a_macro: ocaml::Int);
+exports!(of_a_macro: isize);
 exports!(of_a_macro_too: Vec<String>);
 
 fn main() {

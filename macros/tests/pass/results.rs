@@ -10,7 +10,7 @@ pub fn a_result(ok: bool) -> Result<String, String> {
 }
 
 #[func(sync)]
-pub fn a_result_at_once() -> Result<ocaml::Int, ()> {
+pub fn a_result_at_once() -> Result<isize, ()> {
     Err(())
 }
 

@@ -68,6 +68,16 @@ impl<T> Promise<T> {
     }
 }
 
+impl<T> Promise<T> {
+    /// Forgets the type of the value, which is not converted then.
+    pub(crate) fn into_any(self) -> Promise<crate::Rooted> {
+        Promise {
+            promise: self.promise,
+            _type: PhantomData,
+        }
+    }
+}
+
 impl<T> fmt::Debug for Promise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Promise").finish_non_exhaustive()

@@ -4,6 +4,7 @@ use crate::base::error::TokenError;
 use crate::base::panic::{CatchUnwind, Panic, catch_and_discard, catch_unwind};
 use crate::base::slot_map::Key;
 use crate::base::tokio_rt;
+use crate::bridge::promise::Promise;
 use crate::bridge::resolve::resolve;
 use crate::domain::context::{self, CURRENT};
 use crate::domain::core::{AbortHandle, Core};
@@ -18,6 +19,7 @@ use crate::value::conversion_error::ConversionError;
 use crate::value::convert::{Nested, to_raw};
 use crate::value::exception::Failure;
 use crate::value::read::{FromOCaml, Source};
+use crate::value::rooted::Rooted;
 use crate::value::types::{Function, Type};
 use crate::value::write::ToOCaml;
 use pin_project_lite::pin_project;
@@ -64,13 +66,11 @@ pub struct Arguments<'a, const N: usize> {
 
 impl<'a, const N: usize> Arguments<'a, N> {
     /// Converts an argument.
-    ///
-    /// # Safety
-    /// No code of users' has run since the call began.
     #[inline(always)]
-    pub unsafe fn get<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
+    pub fn get<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
         // SAFETY: `enter` made this from the arguments that OCaml passed, and nothing has allocated on the OCaml heap
-        // since: a conversion does not, and no other code has run, by this function's contract.
+        // since: a conversion does not, and no other code has run, by the contract of `call_async` and its like,
+        // which alone give this to others.
         let source = unsafe { Source::new(self.token, self.raw[i]) };
         T::from_ocaml(source).map_err(|e| e.of(self.function, Some(i)))
     }
@@ -110,7 +110,7 @@ impl Raised<ByUnsizing> for Box<dyn Error + Send + Sync> {
 }
 
 /// An exception that a stub raises.
-enum Raise {
+pub(super) enum Raise {
     /// This exception, unrooted.
     Exception(RawValue),
     /// `Failure`, before the OCaml library is there to make a better one.
@@ -123,7 +123,7 @@ impl From<RawValue> for Raise {
     }
 }
 
-const NOT_INITIALISED: &CStr =
+pub(super) const NOT_INITIALISED: &CStr =
     c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
     yet: add it to the libraries of the executable, and call Rust after it";
 
@@ -193,7 +193,7 @@ unsafe fn attach<const N: usize>(
 /// OCaml called the stub that returns the result of this, the stub's frame has nothing to drop, and the
 /// value or exception is valid now.
 #[inline(always)]
-unsafe fn finish(result: Result<RawValue, Raise>) -> RawValue {
+pub(super) unsafe fn finish(result: Result<RawValue, Raise>) -> RawValue {
     match result {
         Ok(value) => value,
         // SAFETY: by this function's contract OCaml called, so the lock is held; no frame in between has
@@ -285,7 +285,7 @@ impl<F: Future + 'static, T: ToOCaml + 'static> Work for Body<F, T> {
 ///
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
-/// drop.
+/// drop. The closure converts the arguments before it runs any other code.
 pub unsafe fn call_async<const N: usize, F, T>(
     function: &'static Function,
     args: [RawValue; N],
@@ -381,7 +381,7 @@ fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Re
 ///
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
-/// drop.
+/// drop. The closure converts the arguments before it runs any other code.
 pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
     function: &'static Function,
     args: [RawValue; N],
@@ -401,6 +401,46 @@ pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
     };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
     unsafe { finish(enter(function, args, body)) }
+}
+
+/// `#[func]` that returns a promise, without an `.await`: OCaml gets that promise, or one that is rejected.
+///
+/// # Safety
+/// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
+/// drop. The closure converts the arguments before it runs any other code.
+pub unsafe fn call_promise<const N: usize, T: ToOCaml + 'static>(
+    function: &'static Function,
+    args: [RawValue; N],
+    body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<Promise<T>>, ConversionError>,
+) -> RawValue {
+    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+        let result = catch_unwind(|| {
+            let promise = body(args)?.0?;
+            to_raw(token, promise).map_err(|e| e.of(function, None).into())
+        });
+        match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+            Ok(promise) => Ok(promise),
+            Err(failure) => rejected(token, callbacks, failure),
+        }
+    };
+    // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
+    unsafe { finish(enter(function, args, body)) }
+}
+
+/// Returns a future of the outcome of the promise that a future gives.
+pub async fn flatten<F: Future, T: 'static>(
+    future: F,
+    outcome: fn(F::Output) -> Outcome<Promise<T>>,
+) -> Outcome<Rooted> {
+    Outcome(match outcome(future.await).0 {
+        Ok(promise) => promise.into_any().await.map_err(Failure::Exception),
+        Err(failure) => Err(failure),
+    })
+}
+
+/// Takes an outcome as it is.
+pub fn same<T>(outcome: Outcome<T>) -> Outcome<T> {
+    outcome
 }
 
 /// Runs work on tokio, and resolves the call on its domain.
@@ -495,7 +535,7 @@ fn shared_tokio() -> tokio::runtime::Handle {
 ///
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
-/// drop.
+/// drop. The closure converts the arguments before it runs any other code.
 pub unsafe fn call_tokio<const N: usize, F, T>(
     function: &'static Function,
     args: [RawValue; N],
@@ -533,7 +573,7 @@ where
 ///
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and the stub's frame has nothing to
-/// drop.
+/// drop. The closure converts the arguments before it runs any other code.
 pub unsafe fn call_blocking<const N: usize, B, O, T>(
     function: &'static Function,
     args: [RawValue; N],

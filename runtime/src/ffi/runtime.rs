@@ -5,6 +5,7 @@
 //! ([`Root`](crate::ffi::root::Root)) or used at once.
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 pub(crate) use ocaml_sys::{Value as RawValue, is_block};
 
@@ -78,8 +79,21 @@ pub(crate) unsafe fn store_field(block: RawValue, index: usize, value: RawValue)
 /// # Safety
 /// The domain's lock is held and `block` is a valid block with a field `index`.
 pub(crate) unsafe fn field(block: RawValue, index: usize) -> RawValue {
-    // SAFETY: by this function's contract the field exists.
-    unsafe { *ocaml_sys::field(block, index) }
+    // SAFETY: by this function's contract the field exists. Another domain may write to it, or mark what it holds:
+    // hence an atomic load, as OCaml's own.
+    unsafe { AtomicIsize::from_ptr(ocaml_sys::field(block, index)) }.load(Ordering::Relaxed)
+}
+
+/// Returns the header of a block.
+///
+/// # Safety
+/// `block` is a valid block.
+#[inline(always)]
+unsafe fn header(block: RawValue) -> usize {
+    // SAFETY: by this function's contract it is a block, whose header is the word before its fields. The collector of
+    // another domain may mark it meanwhile: hence an atomic load, as OCaml's own.
+    let header = unsafe { AtomicIsize::from_ptr(ocaml_sys::field(block, 0).sub(1)) };
+    header.load(Ordering::Relaxed) as usize
 }
 
 /// Returns the number of fields of a block.
@@ -87,8 +101,8 @@ pub(crate) unsafe fn field(block: RawValue, index: usize) -> RawValue {
 /// # Safety
 /// The domain's lock is held and `block` is a valid block.
 pub(crate) unsafe fn size(block: RawValue) -> usize {
-    // SAFETY: by this function's contract it is a block, which has a header.
-    unsafe { ocaml_sys::wosize_val(block) }
+    // SAFETY: this function's contract.
+    unsafe { header(block) >> 10 }
 }
 
 /// Returns the tag of a block.
@@ -96,8 +110,8 @@ pub(crate) unsafe fn size(block: RawValue) -> usize {
 /// # Safety
 /// The domain's lock is held and `block` is a valid block.
 pub(crate) unsafe fn tag(block: RawValue) -> u8 {
-    // SAFETY: by this function's contract it is a block, which has a header.
-    unsafe { ocaml_sys::tag_val(block) }
+    // SAFETY: this function's contract.
+    unsafe { header(block) as u8 }
 }
 
 /// Allocates a block whose fields are all `()`. Unrooted.
@@ -119,8 +133,9 @@ pub(crate) unsafe fn alloc(size: usize, tag: u8) -> RawValue {
 pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
     debug_assert!(!is_block(int));
     // SAFETY: by this function's contract the field exists; neither its old nor its new content is a
-    // block, so the collector need not be notified.
-    unsafe { ocaml_sys::field(block, index).write(int) }
+    // block, so the collector need not be notified. It may read the field meanwhile, in another domain.
+    unsafe { AtomicIsize::from_ptr(ocaml_sys::field(block, index)) }
+        .store(int, Ordering::Relaxed);
 }
 
 /// Allocates a tuple whose fields are all `()`. Unrooted.

@@ -9,10 +9,10 @@ use crate::value::write::{ToOCaml, Writer};
 /// own definition, since a constant cannot refer to itself.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
-pub struct Recursive<T>(T);
+pub struct Recursive<T: ?Sized>(T);
 
 // SAFETY: the conversion is the content's. If `IS_BYTE` is true, this is represented as `u8`, as the content is.
-unsafe impl<T: ToOCaml> ToOCaml for Recursive<T> {
+unsafe impl<T: ToOCaml + ?Sized> ToOCaml for Recursive<T> {
     const TYPE: &'static Type = T::RECURSIVE;
     const RECURSIVE: &'static Type = T::RECURSIVE;
     const IS_BYTE: bool = T::IS_BYTE;

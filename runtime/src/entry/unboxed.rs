@@ -1,0 +1,158 @@
+//! Functions of plain numbers, which OCaml passes as they are: `[@unboxed]` and `[@untagged]`.
+
+use crate::base::panic::{Panic, catch_unwind};
+use crate::entry::call::{Raise, finish};
+use crate::ffi::callbacks::Callbacks;
+use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::ConversionError;
+use crate::value::exception::Failure;
+use crate::value::impls::Nativeint;
+use crate::value::types::Function;
+
+/// Numbers that OCaml passes as they are: `isize` is `(int [@untagged])`, and `f64`, `i32`, `i64` and
+/// [`Nativeint`] are `(float [@unboxed])` and so on. `()` and `bool` are not among them.
+#[diagnostic::on_unimplemented(
+    message = "OCaml cannot pass `{Self}` as a plain number",
+    note = "`unboxed` and `noalloc` take isize, f64, i32, i64 and Nativeint: remove the option"
+)]
+pub trait Unboxed: Sized {
+    /// The number as C has it.
+    type Plain: Copy;
+
+    /// Takes the number.
+    fn from_plain(plain: Self::Plain) -> Result<Self, ConversionError>;
+
+    /// Returns the number, if OCaml can have it.
+    fn to_plain(self) -> Result<Self::Plain, ConversionError>;
+}
+
+macro_rules! unboxed {
+    ($($t:ty),+) => {$(
+        impl Unboxed for $t {
+            type Plain = Self;
+
+            #[inline(always)]
+            fn from_plain(plain: Self) -> Result<Self, ConversionError> {
+                Ok(plain)
+            }
+
+            #[inline(always)]
+            fn to_plain(self) -> Result<Self, ConversionError> {
+                Ok(self)
+            }
+        }
+    )+};
+}
+
+unboxed!(f64, i32, i64);
+
+impl Unboxed for isize {
+    type Plain = Self;
+
+    #[inline(always)]
+    fn from_plain(plain: Self) -> Result<Self, ConversionError> {
+        Ok(plain)
+    }
+
+    #[inline(always)]
+    fn to_plain(self) -> Result<Self, ConversionError> {
+        match self << 1 >> 1 == self {
+            true => Ok(self),
+            false => Err(ConversionError::does_not_fit(self, "int, which has 63 bits")),
+        }
+    }
+}
+
+impl Unboxed for Nativeint {
+    type Plain = isize;
+
+    #[inline(always)]
+    fn from_plain(plain: isize) -> Result<Self, ConversionError> {
+        Ok(Nativeint(plain))
+    }
+
+    #[inline(always)]
+    fn to_plain(self) -> Result<isize, ConversionError> {
+        Ok(self.0)
+    }
+}
+
+/// Runs a function of plain numbers. A panic, or a number that does not fit, is a failure.
+#[inline(always)]
+fn run<R: Unboxed>(
+    function: &'static Function,
+    body: impl FnOnce() -> Result<R, ConversionError>,
+) -> Result<R::Plain, Failure> {
+    match catch_unwind(body) {
+        Ok(Ok(result)) => result.to_plain().map_err(|e| e.of(function, None).into()),
+        Ok(Err(e)) => Err(e.into()),
+        Err(panic) => Err(Failure::Panic(panic)),
+    }
+}
+
+/// `#[func(sync, unboxed)]`: a failure is raised. The body has no executor and no token.
+///
+/// # Safety
+/// OCaml called the stub that calls this, by an `external` that is not `[@@noalloc]`, and the stub's frame has nothing
+/// to drop.
+#[inline(always)]
+pub unsafe fn call_unboxed<R: Unboxed>(
+    function: &'static Function,
+    body: impl FnOnce() -> Result<R, ConversionError>,
+) -> R::Plain {
+    match run(function, body) {
+        Ok(result) => result,
+        // SAFETY: this function's contract.
+        Err(failure) => unsafe { raise(failure) },
+    }
+}
+
+/// # Safety
+/// As for [`call_unboxed`].
+#[cold]
+#[inline(never)]
+unsafe fn raise(failure: Failure) -> ! {
+    let raise = {
+        let failure = failure;
+        // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
+        let token = unsafe { RuntimeToken::assume_locked() };
+        match Callbacks::get(&token) {
+            Some(callbacks) => Raise::Exception(failure.to_exception(&token, callbacks).raw(&token)),
+            None => Raise::Failure(crate::entry::call::NOT_INITIALISED),
+        }
+    };
+    // SAFETY: this function's contract. The exception was read last, and the failure has been dropped.
+    unsafe { finish(Err(raise)) };
+    unreachable!("an exception was raised")
+}
+
+/// `#[func(sync, noalloc)]`: OCaml's state is not saved, so nothing can be raised: a failure ends the process.
+///
+/// # Safety
+/// OCaml called the stub that calls this.
+#[inline(always)]
+pub unsafe fn call_noalloc<R: Unboxed>(
+    function: &'static Function,
+    body: impl FnOnce() -> Result<R, ConversionError>,
+) -> R::Plain {
+    match run(function, body) {
+        Ok(result) => result,
+        Err(failure) => abort(function, &failure),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn abort(function: &'static Function, failure: &Failure) -> ! {
+    let why = match failure {
+        Failure::Panic(Panic { message, .. }) => format!("it panicked: {message}"),
+        Failure::Conversion(e) => e.to_string(),
+        other => format!("{other:?}"),
+    };
+    eprintln!(
+        "ocaml-lwt-interop: {} is a `noalloc` function, which cannot raise an exception, and has failed: {why}. \
+         The process ends. Write #[func(sync, unboxed)] for a function that may fail",
+        function.symbol
+    );
+    std::process::abort()
+}
