@@ -7,6 +7,13 @@ let sync_call =
         ignore (Rust.sync i : int)
       done)
 
+let sync_call_unboxed =
+  Bench.operation "sync_call_unboxed" ~baseline:Baselines.c_call_noalloc ~micro:true
+    (fun () n ->
+      for i = 1 to n do
+        ignore (Rust.plain i : int)
+      done)
+
 let ready_call =
   Bench.operation "ready_call" ~baseline:Baselines.lwt_bind ~micro:true (fun () n ->
       for i = 1 to n do
@@ -21,4 +28,4 @@ let yield_call_10k_in_flight =
   Bench.operation "yield_call_10k_in_flight" ~baseline:Baselines.lwt_wakeup
     ~at_least:100_000 (fun () -> Chains.run ~in_flight:10_000 Rust.yield)
 
-let benches = [ sync_call; ready_call; yield_call; yield_call_10k_in_flight ]
+let benches = [ sync_call; sync_call_unboxed; ready_call; yield_call; yield_call_10k_in_flight ]

@@ -97,6 +97,16 @@ let ocaml_bytes_1m =
 let rust_records =
   of_records "rust_records" (fun () () -> ignore (Rust.records_clone () : int))
 
+let bigarray_1m =
+  Bench.operation "bigarray_1m" ~baseline:Native.memcpy ~micro:true (fun () ->
+      let length = Bytes.length Native.mebibyte in
+      let array = Bigarray.(Array1.create int8_unsigned c_layout length) in
+      Bigarray.Array1.fill array 1;
+      fun n ->
+        for _ = 1 to n do
+          ignore (Rust.bigarray array : Rust.bigarray)
+        done)
+
 let benches =
   [
     crate_string_call;
@@ -112,4 +122,5 @@ let benches =
     ocaml_bytes_1m;
     bytes_1m;
     bytes_1m_no_gc;
+    bigarray_1m;
   ]

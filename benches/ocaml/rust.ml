@@ -7,8 +7,17 @@ external c_call_noalloc : (int[@untagged]) -> (int[@untagged])
 [@@noalloc]
 
 external sync : int -> int = "bench_sync"
+
+external plain : (int[@untagged]) -> (int[@untagged])
+  = "bench_plain" "bench_plain_unboxed"
+[@@noalloc]
+
 external bytes : bytes -> bytes = "bench_bytes"
 
+type bigarray =
+  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t
+
+external bigarray : bigarray -> bigarray = "bench_bigarray"
 external string : string -> string = "bench_string"
 
 type record = { id : int; name : string; score : float }

@@ -1,6 +1,6 @@
 //! The same conversions twice: this project's, and those of the crate `ocaml`.
 
-use ocaml_lwt_interop::{FromOCaml, ToOCaml, func};
+use ocaml_lwt_interop::{Bigarray, FromOCaml, ToOCaml, func};
 use std::hint::black_box;
 use std::sync::LazyLock;
 
@@ -52,6 +52,12 @@ pub fn bench_string(string: String) -> String {
 #[func(sync)]
 pub fn bench_bytes(bytes: Vec<u8>) -> Vec<u8> {
     bytes
+}
+
+/// Returns a Bigarray of the same memory.
+#[func(sync)]
+pub fn bench_bigarray(array: Bigarray<u8>) -> Bigarray<u8> {
+    array
 }
 
 // The stubs that `#[ocaml::func]` generates: an argument is rooted while it is converted. They omit what it does in each

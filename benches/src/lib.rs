@@ -26,6 +26,12 @@ pub fn bench_sync(n: isize) -> isize {
     n
 }
 
+/// Returns its argument, as a plain number.
+#[func(sync, noalloc)]
+pub fn bench_plain(n: isize) -> isize {
+    n
+}
+
 /// Is ready at once.
 #[func]
 pub async fn bench_ready(n: isize) -> isize {
@@ -91,7 +97,10 @@ fn call(
 
 /// Calls an OCaml function on Domain 0 `times` times from a task on tokio.
 #[func(tokio, raise)]
-pub async fn bench_call_domain_0(f: Rooted<OCamlFunc<(isize,), isize>>, times: isize) -> Result<(), Error> {
+pub async fn bench_call_domain_0(
+    f: Rooted<OCamlFunc<(isize,), isize>>,
+    times: isize,
+) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
         Arc::new(f),

@@ -18,9 +18,7 @@ let blocking () =
   Expect.int "the sum" 6 sum;
   let* e = Expect.rejected "no such file" (Rust.read_nothing "/nowhere/at all") in
   match e with
-  | Lwt_interop.Rust_error { message; _ } ->
-      Expect.contains "the message" ~part:"No such file" message;
-      Lwt.return_unit
+  | Unix.Unix_error (ENOENT, "", "") -> Lwt.return_unit
   | e -> raise e
 
 let in_a_task () =

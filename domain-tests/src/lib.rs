@@ -1,5 +1,6 @@
 //! The Rust functions that the domain tests call from OCaml. `support/rust.ml` declares most of them.
 
+mod bigarrays;
 mod calls;
 mod conversions;
 mod domains;
@@ -9,9 +10,11 @@ mod kept;
 mod memory;
 mod opaques;
 mod promises;
+mod raised;
 mod stress;
 mod threads;
 mod watch;
+mod weights;
 mod workers;
 
 /// The error type of functions that fail in several ways.

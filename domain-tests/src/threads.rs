@@ -1,7 +1,7 @@
 //! Locks, signal masks, tokio's state and names of the threads of the library and of tokio.
 
-use futures_lite::future;
 use crate::Int;
+use futures_lite::future;
 use ocaml_lwt_interop::{
     Bytes, Domain, JoinError, OCamlFunc, Rooted, domain, func, ocaml_blocking,
 };

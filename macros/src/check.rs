@@ -2,11 +2,11 @@
 
 use crate::options::{Mode, Options};
 use quote::ToTokens;
-use syn::visit::{self, Visit};
 use syn::ext::IdentExt;
+use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, ItemFn, Pat, PathArguments, PathSegment, Result, ReturnType, Type,
-    Visibility,
+    Attribute, Error, FnArg, GenericArgument, ItemFn, Pat, PathArguments, PathSegment, Result,
+    ReturnType, Type, Visibility,
 };
 
 /// All errors of a function, so that one compilation reports them all.

@@ -8,6 +8,7 @@
 mod check;
 mod derive;
 mod doc;
+mod exception;
 mod expand;
 mod ffi;
 mod options;
@@ -262,4 +263,52 @@ pub fn derive_to_ocaml(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(FromOCaml, attributes(ocaml))]
 pub fn derive_from_ocaml(item: TokenStream) -> TokenStream {
     derive::derive(item.into(), derive::Direction::FromOCaml).into()
+}
+
+/// Gives an error its exceptions in OCaml: one for each variant of an enum, or one for a struct.
+///
+/// ```
+/// use ocaml_lwt_interop::{OCamlException, func};
+///
+/// #[derive(OCamlException)]
+/// pub enum Refused {
+///     /// There are so many only.
+///     #[ocaml(name = "Not_enough")]
+///     NotEnough(isize),
+///     Closed,
+/// }
+///
+/// #[func(sync, raise)]
+/// pub fn withdraw(amount: isize) -> Result<(), Refused> {
+///     if amount > 100 { Err(Refused::NotEnough(100)) } else { Ok(()) }
+/// }
+/// ```
+///
+/// OCaml code defines the exceptions, and registers each under the name of the Rust crate and its own, with any
+/// arguments:
+///
+/// ```ocaml
+/// exception Not_enough of int
+/// exception Closed
+///
+/// let () = Callback.register_exception "my_crate.Not_enough" (Not_enough 0)
+/// let () = Callback.register_exception "my_crate.Closed" Closed
+///
+/// external withdraw : int -> unit = "withdraw"
+/// ```
+///
+/// `#[func(raise)]` raises them if they are the error of its `Result`, whether or not the type is also a
+/// [`std::error::Error`]. In a function that returns a `Box<dyn Error>`, convert the error to an
+/// [`Exception`](../ocaml_lwt_interop/struct.Exception.html) first. One that OCaml has not registered is a `Rust_error`
+/// that says how to register it.
+///
+/// # Arguments
+/// The fields convert to OCaml. Fields with names are an inline record: `exception Limit of { name : string }`.
+///
+/// # Options
+/// - `#[ocaml(name = "...")]` on a variant, or on a struct: the name in OCaml, if it is not that in Rust.
+/// - `#[ocaml(crate = path)]` on the type: where the crate `ocaml_lwt_interop` is.
+#[proc_macro_derive(OCamlException, attributes(ocaml))]
+pub fn derive_ocaml_exception(input: TokenStream) -> TokenStream {
+    exception::derive(&syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }

@@ -36,4 +36,12 @@ val of_rust : int -> string array -> exn
     - 1: a {!Rust_error}; message, backtrace, sources;
     - 2: {!Domain_terminated}; the domain's number;
     - 3: [Invalid_argument]; message;
-    - 4: [Out_of_memory]. *)
+    - 4: [Out_of_memory];
+    - 5: [Failure]; message;
+    - 6: [Not_found];
+    - 7: [End_of_file];
+    - 8: [Division_by_zero];
+    - 9: [Sys_error]; message;
+    - 10: [Exit];
+    - 11: [Unix.Unix_error]; the operating system's number of the error, function, argument.
+*)

@@ -1,7 +1,9 @@
 //! The OCaml runtime: its C interface, the token that proves that it may be used, and safe functions
 //! that take the token.
 
+pub(crate) mod any_arc;
 pub(crate) mod batch;
+pub(crate) mod bigarray;
 pub(crate) mod callbacks;
 pub(crate) mod converted;
 pub(crate) mod custom;

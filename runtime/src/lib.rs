@@ -35,6 +35,7 @@
 //! | keep an OCaml value alive | [`Rooted`] |
 //! | give OCaml a Rust value to keep | [`Opaque`] |
 //! | take or return bytes | [`Bytes`] |
+//! | share the memory of numbers or bytes with OCaml | [`Bigarray`] |
 //! | run OCaml code that blocks | [`ocaml_blocking::run`] |
 //! | run Rust code that blocks | [`func`] with the option `blocking` |
 //! | use tokio outside of tasks | [`tokio_handle`] |
@@ -45,6 +46,8 @@
 //! | error | returned if |
 //! |---|---|
 //! | [`OCamlException`] | OCaml code raised an exception, or a promise was rejected; `?` in a `#[func(raise)]` raises the same exception again |
+//! | [`StandardException`], [`UnixError`] | errors of yours that are `Not_found`, `Unix.Unix_error` and the like in OCaml |
+//! | [`macro@OCamlException`] | makes an error of yours exceptions that OCaml code defines |
 //! | [`TokenError`] | the OCaml runtime cannot be used on this thread |
 //! | [`DomainTerminated`] | the domain has terminated; carries the work that was to be sent |
 //! | [`JoinError`] | a task has no value: it panicked, was cancelled, could not be started, or its domain terminated |
@@ -99,12 +102,14 @@ pub use bridge::workers::{NoWorkers, Workers};
 pub use domain::Domain;
 pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
-pub use ocaml_lwt_interop_macros::{FromOCaml, ToOCaml, func};
+pub use ocaml_lwt_interop_macros::{FromOCaml, OCamlException, ToOCaml, func};
 pub use value::application::Args;
+pub use value::bigarray::{Bigarray, BigarrayElement};
 pub use value::bytes::Bytes;
 pub use value::conversion_error::ConversionError;
 pub use value::exception::{OCamlException, RemoteError};
 pub use value::impls::{Char, List, Nativeint};
+pub use value::raises::{Exception, RaisesException, StandardException, UnixError};
 pub use value::read::FromOCaml;
 pub use value::rooted::{Any, Rooted};
 pub use value::write::ToOCaml;
@@ -123,7 +128,8 @@ pub mod convert {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::call::{
-        Arguments, Raises, call_async, call_blocking, call_promise, call_sync, call_tokio, flatten, raise, same, value,
+        Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync,
+        call_tokio, flatten, raise_as, same, value,
     };
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;

@@ -1,6 +1,7 @@
 //! OCaml values as Rust types, and their conversions.
 
 pub(crate) mod application;
+pub(crate) mod bigarray;
 pub(crate) mod bytes;
 pub(crate) mod conversion_error;
 pub(crate) mod convert;
@@ -11,6 +12,7 @@ pub(crate) mod exception;
 pub(crate) mod impls;
 pub(crate) mod kept;
 pub(crate) mod nesting;
+pub(crate) mod raises;
 pub(crate) mod read;
 pub(crate) mod recursive;
 pub(crate) mod rooted;

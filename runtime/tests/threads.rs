@@ -1,7 +1,6 @@
 //! The public types that are `Send` and `Sync`, and those that are not, so that the compiler keeps them
 //! on their domain's thread.
 
-use ocaml_lwt_interop::ocaml::Value;
 use ocaml_lwt_interop::{
     Bytes, CallError, Domain, DomainTerminated, JoinError, JoinHandle, OCamlAsyncFunc,
     OCamlException, OCamlFunc, Panic, Promise, PromiseFuture, Resolver, Rooted, RuntimeToken,
@@ -52,7 +51,6 @@ fn tokens_and_values_of_a_domain_are_not_send() {
         PromiseFuture<String>,
         OCamlFunc<(String,), String>,
         OCamlAsyncFunc<(String,), String>,
-        Value,
     );
     const { assert!(!Is::<&RuntimeToken<'static>>::SEND) };
 }

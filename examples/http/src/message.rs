@@ -4,8 +4,8 @@ use bytes::Bytes as Body;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, http};
-use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 use ocaml_lwt_interop::Bytes;
+use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 
 pub type Headers = Vec<(String, Bytes)>;
 

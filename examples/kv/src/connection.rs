@@ -1,8 +1,8 @@
 //! The connection of a client: reads commands, has a domain run them in batches, writes the replies.
 
 use crate::frame::{Command, Parser, ProtocolError};
-use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 use ocaml_lwt_interop::{Bytes, Rooted, Workers};
+use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;

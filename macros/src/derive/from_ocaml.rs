@@ -49,6 +49,7 @@ impl Read<'_> {
             }
             Shape::Tuple(fields) => self.block(
                 &quote!(Self),
+                0,
                 fields,
                 &format!("tuple {name}"),
                 |_, i| quote!(#convert::Place::Component(#i)),
@@ -62,7 +63,7 @@ impl Read<'_> {
                     let #block = if #is_flat {
                         #convert::Source::floats(#value, #size, #what)?
                     } else {
-                        #convert::Source::fields(#value, #size, #what)?
+                        #convert::Source::fields(#value, 0, #size, #what)?
                     };
                     #made
                 }
@@ -74,7 +75,7 @@ impl Read<'_> {
             Shape::Polymorphic(constructors) => {
                 let (block, what) = (hidden("block"), format!("a constructor of {name}"));
                 let hash = quote! {{
-                    let #block = #convert::Source::fields(#value, 2, #what)?;
+                    let #block = #convert::Source::fields(#value, 0, 2, #what)?;
                     #convert::Fields::get::<::core::primitive::isize>(
                         &#block,
                         0,
@@ -136,6 +137,7 @@ impl Read<'_> {
         let what = format!("constructor {} of {}", constructor.name, self.model.name);
         self.block(
             &quote!(Self::#ident),
+            constructor.number,
             &constructor.fields,
             &what,
             place::of(convert, constructor),
@@ -164,7 +166,7 @@ impl Read<'_> {
             }
         };
         quote! {
-            let #block = #convert::Source::fields(#value, 2, #what)?;
+            let #block = #convert::Source::fields(#value, 0, 2, #what)?;
             #made
         }
     }
@@ -173,15 +175,16 @@ impl Read<'_> {
     fn block(
         &self,
         path: &TokenStream,
+        tag: isize,
         fields: &[Field],
         what: &str,
         place: impl Fn(&Field, Literal) -> TokenStream,
     ) -> TokenStream {
         let (value, block, convert) = (hidden("value"), hidden("block"), self.convert);
-        let size = size(fields);
+        let (tag, size) = (Literal::isize_unsuffixed(tag), size(fields));
         let made = self.make(path, fields, 0, place);
         quote! {
-            let #block = #convert::Source::fields(#value, #size, #what)?;
+            let #block = #convert::Source::fields(#value, #tag, #size, #what)?;
             #made
         }
     }

@@ -106,7 +106,9 @@ impl<'a> Stubs<'a> {
         let native = self.expand_native_stub();
         let bytecode =
             (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| self.expand_bytecode_stub());
-        let unboxed = self.unboxed.map(|unboxed| self.expand_unboxed_stub(unboxed.noalloc));
+        let unboxed = self
+            .unboxed
+            .map(|unboxed| self.expand_unboxed_stub(unboxed.noalloc));
         let underscore = syn::Token![_](self.at_name);
         quote_spanned! {self.at_name=>
             // In an `impl`, which the attribute cannot see, the compiler rejects this block with
@@ -164,7 +166,8 @@ impl<'a> Stubs<'a> {
                     self.at_result,
                 );
                 let at_result = self.private_at(self.at_result);
-                let value = quote_spanned! {self.at_result=> <#ty as #at_result::#conversion>::TYPE };
+                let value =
+                    quote_spanned! {self.at_result=> <#ty as #at_result::#conversion>::TYPE };
                 (value, ty.to_token_stream().to_string())
             }
         };
@@ -178,7 +181,10 @@ impl<'a> Stubs<'a> {
 
     /// Returns the arguments that OCaml passes, with their indices among all.
     fn passed(&self) -> impl Iterator<Item = (usize, &Argument)> {
-        self.args.iter().enumerate().filter(|(_, arg)| !arg.is_token)
+        self.args
+            .iter()
+            .enumerate()
+            .filter(|(_, arg)| !arg.is_token)
     }
 
     /// The static that describes the function.
@@ -243,7 +249,11 @@ impl<'a> Stubs<'a> {
         let (private, name, function) = (self.private(), self.name, self.function());
         let stub = self.ident("ocaml_lwt_interop_stub_unboxed");
         let runner = Ident::new(
-            if noalloc { "call_noalloc" } else { "call_unboxed" },
+            if noalloc {
+                "call_noalloc"
+            } else {
+                "call_unboxed"
+            },
             self.at_name,
         );
         let unboxed = |ty: TokenStream, span: Span| {
@@ -313,11 +323,16 @@ impl<'a> Stubs<'a> {
             let (ty, i) = (&arg.ty, index);
             index += 1;
             let at_type = at(ty.span());
-            let arguments = Ident::new(&arguments.to_string(), arguments.span().located_at(at_type));
+            let arguments =
+                Ident::new(&arguments.to_string(), arguments.span().located_at(at_type));
             let converted = quote_spanned!(at_type=> #arguments.get::<#ty>(#i)?);
             quote_spanned!(self.at_name=> let #value = #converted;)
         };
-        self.values.iter().zip(self.args).map(&mut conversion).collect()
+        self.values
+            .iter()
+            .zip(self.args)
+            .map(&mut conversion)
+            .collect()
     }
 
     /// Expands what the closure evaluates to: a future, a value, or a closure for another thread.
@@ -346,7 +361,12 @@ impl<'a> Stubs<'a> {
                 // With the type, a result that is not a `Result` is reported as a mismatch.
                 let result = hygienic("ocaml_result", ty.span());
                 let private = self.private_at(self.at_result);
-                quote_spanned!(self.at_result=> |#result: #ty| #private::raise(#result))
+                quote_spanned! {self.at_result=>
+                    |#result: #ty| #private::raise_as(
+                        #private::HowRaised::<#ty>::new().by(),
+                        #result,
+                    )
+                }
             }
             _ => {
                 let private = self.private_at(self.at_result);

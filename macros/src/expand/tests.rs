@@ -156,7 +156,13 @@ fn attributes_stay_on_the_function_only() {
     for name in ["doc", "must_use", "inline"] {
         assert!(is(&first_function(&file).attrs, name), "{name}");
         let attribute = format!("# [{name}");
-        assert_eq!(file.to_token_stream().to_string().matches(&attribute).count(), 1);
+        assert_eq!(
+            file.to_token_stream()
+                .to_string()
+                .matches(&attribute)
+                .count(),
+            1
+        );
     }
 }
 

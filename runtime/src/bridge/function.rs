@@ -63,10 +63,12 @@ impl<A: Args, R: FromOCaml + 'static> OCamlAsyncFunc<A, R> {
     /// # Errors
     /// There is no executor here: see [`with_token`](crate::domain::with_token).
     pub fn call(&self, args: A) -> Result<PromiseFuture<R>, TokenError> {
-        with_entered(|core, token| match applied(token, self.closure.root(), &args) {
-            Ok(application) => apply(token, core, &application),
-            Err(exn) => PromiseFuture::failed(exn),
-        })
+        with_entered(
+            |core, token| match applied(token, self.closure.root(), &args) {
+                Ok(application) => apply(token, core, &application),
+                Err(exn) => PromiseFuture::failed(exn),
+            },
+        )
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::domain::dispatch::wake_one_or_all;
 use crate::domain::garbage;
+use crate::ffi::any_arc::AnyArc;
 use crate::ffi::custom::Custom;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{alloc_custom, from_ocaml, to_ocaml};
 use crate::value::types::Type;
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -36,96 +37,161 @@ use std::sync::Arc;
 /// external next : counter -> int = "counter_next"
 /// ```
 ///
+/// `T` may be unsized: an `Opaque<dyn Trait>` is made from an `Arc<dyn Trait>`. The trait has to require `Send` and
+/// `Sync`, or the type to be `Opaque<dyn Trait + Send + Sync>`.
+///
+/// ```
+/// use ocaml_lwt_interop::{Opaque, func};
+/// use std::sync::Arc;
+///
+/// pub trait Store: Send + Sync {
+///     fn get(&self, key: &str) -> Option<String>;
+/// }
+///
+/// # struct Nothing;
+/// # impl Store for Nothing {
+/// #     fn get(&self, key: &str) -> Option<String> { None }
+/// # }
+/// #[func(sync)]
+/// pub fn store_open() -> Opaque<dyn Store> {
+///     let store: Arc<dyn Store> = Arc::new(Nothing);
+///     store.into()
+/// }
+///
+/// #[func(sync)]
+/// pub fn store_get(store: Opaque<dyn Store>, key: String) -> Option<String> {
+///     store.get(&key)
+/// }
+/// ```
+///
 /// When OCaml has collected its reference, the loop of some domain drops it, and with the last reference
 /// the value; a domain that terminates drops the references that are collected by then. OCaml collects
 /// when it likes, and a value that is reachable until the process ends is never dropped: export a
 /// function that closes a resource which has to end in time. A value that keeps an OCaml value that keeps
 /// it is never collected.
 ///
+/// OCaml collects the sooner the more memory its references keep alive. It counts the size of the value itself; a
+/// value that owns more needs [`with_weight`](Self::with_weight).
+///
 /// OCaml refuses to compare and to marshal it, and all have the same hash.
 ///
 /// # Errors
 /// An argument that is not the `Opaque<T>` that it is declared to be is `Invalid_argument` in OCaml.
-pub struct Opaque<T>(Arc<T>);
+pub struct Opaque<T: ?Sized> {
+    reference: Arc<T>,
+    /// In bytes.
+    weight: usize,
+}
 
 impl<T: Send + Sync + 'static> Opaque<T> {
-    /// Wraps `value`.
+    /// Wraps `value`, whose weight is its size.
     pub fn new(value: T) -> Self {
-        Opaque(Arc::new(value))
+        Arc::new(value).into()
+    }
+
+    /// Wraps a value that keeps so many bytes alive, in all: see [`weighing`](Self::weighing).
+    ///
+    /// ```
+    /// use ocaml_lwt_interop::{Opaque, func};
+    ///
+    /// #[func(sync)]
+    /// pub fn page_load(size: u32) -> Opaque<Vec<u8>> {
+    ///     let page = vec![0; size as usize];
+    ///     Opaque::with_weight(page, size as usize)
+    /// }
+    /// ```
+    pub fn with_weight(value: T, bytes: usize) -> Self {
+        Opaque::new(value).weighing(bytes)
+    }
+}
+
+impl<T: ?Sized> Opaque<T> {
+    /// Says that the value keeps so many bytes alive, in all. OCaml's collector adds them up, for each reference that it
+    /// is given, and works the harder the more there are; so a value that OCaml gets again and again, and which is not
+    /// freed when OCaml has collected these references, should weigh little.
+    ///
+    /// A reference that OCaml gives back has the weight that it was given.
+    #[must_use]
+    pub fn weighing(self, bytes: usize) -> Self {
+        Opaque {
+            weight: bytes,
+            ..self
+        }
     }
 
     /// Returns the `Arc` that holds the value.
     pub fn into_arc(self) -> Arc<T> {
-        self.0
+        self.reference
     }
 }
 
-impl<T> From<Arc<T>> for Opaque<T> {
+impl<T: ?Sized> From<Arc<T>> for Opaque<T> {
+    /// Wraps a reference, whose weight is the size of the value.
     fn from(reference: Arc<T>) -> Self {
-        Opaque(reference)
+        Opaque {
+            weight: size_of_val(&*reference),
+            reference,
+        }
     }
 }
 
-impl<T> Clone for Opaque<T> {
+impl<T: ?Sized> Clone for Opaque<T> {
     fn clone(&self) -> Self {
-        Opaque(self.0.clone())
+        Opaque {
+            reference: self.reference.clone(),
+            weight: self.weight,
+        }
     }
 }
 
-impl<T> Deref for Opaque<T> {
+impl<T: ?Sized> Deref for Opaque<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.reference
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Opaque<T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Opaque<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Opaque").field(&self.0).finish()
+        f.debug_tuple("Opaque").field(&self.reference).finish()
     }
 }
 
-/// A value that knows its type while the program runs.
-trait Content: Any + Send + Sync {
-    fn type_name(&self) -> &'static str;
-    /// The upcast that the language itself does from Rust 1.86 on.
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+/// What a block of OCaml's owns: an `Opaque` whose type is known while the program runs.
+#[derive(Clone)]
+struct Content {
+    reference: AnyArc,
+    weight: usize,
 }
 
-impl<T: Send + Sync + 'static> Content for T {
-    fn type_name(&self) -> &'static str {
-        type_name::<T>()
-    }
+static OPAQUE: Custom<Content> = Custom::new(c"ocaml-lwt-interop.opaque", collected);
 
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
-static OPAQUE: Custom<dyn Content> = Custom::new(c"ocaml-lwt-interop.opaque", collected);
-
-fn collected(reference: Arc<dyn Content>) {
-    garbage::push(reference.into_any());
+fn collected(content: Content) {
+    garbage::push(content.reference);
     // Afterwards, so that the loop that wakes finds it.
     wake_one_or_all();
 }
 
-from_ocaml!([T: Send + Sync + 'static] Opaque<T>, &Type::Opaque, |source| {
+from_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |source| {
     let expected = type_name::<T>();
-    let Some(reference) = source.custom(&OPAQUE) else {
+    let Some(Content { reference, weight }) = source.custom(&OPAQUE) else {
         return Err(ConversionError::new(format!("expected an Opaque<{expected}>")));
     };
-    let found = (*reference).type_name();
-    match reference.into_any().downcast() {
-        Ok(value) => Ok(Opaque(value)),
-        Err(_) => Err(ConversionError::new(format!(
-            "expected an Opaque<{expected}>, found an Opaque<{found}>"
+    match reference.downcast() {
+        Ok(reference) => Ok(Opaque { reference, weight }),
+        Err(other) => Err(ConversionError::new(format!(
+            "expected an Opaque<{expected}>, found an Opaque<{}>",
+            other.type_name()
         ))),
     }
 });
-to_ocaml!([T: Send + Sync + 'static] Opaque<T>, &Type::Opaque, |opaque, writer| {
-    writer.other(|token| alloc_custom(token, &OPAQUE, opaque.0.clone()))
+to_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |opaque, writer| {
+    let content = Content {
+        reference: opaque.reference.clone().into(),
+        weight: opaque.weight,
+    };
+    writer.other(|token| alloc_custom(token, &OPAQUE, content, opaque.weight))
 });
 
 #[cfg(all(test, not(loom_model)))]
@@ -148,8 +214,8 @@ mod tests {
         let dropped = Arc::new(AtomicUsize::new(0));
         let kept = Opaque::new(Bomb(dropped.clone()));
         for share in [kept.clone(), Opaque::new(Bomb(dropped.clone()))] {
-            garbage::push(share.0);
-            garbage::push(Arc::new(Bomb(dropped.clone())));
+            garbage::push(share.reference.into());
+            garbage::push(Arc::new(Bomb(dropped.clone())).into());
         }
         assert!(any_collected());
         assert!(drop_next(), "a share that is not the last one");
@@ -158,5 +224,16 @@ mod tests {
         assert_eq!(dropped.load(Ordering::Relaxed), 3);
         assert!(!any_collected() && !drop_next());
         std::mem::forget(kept);
+    }
+
+    #[test]
+    fn a_value_weighs_its_size_unless_it_says_otherwise() {
+        assert_eq!(Opaque::new([0u32; 3]).weight, 12);
+        assert_eq!(Opaque::with_weight([0u32; 3], 1 << 20).weight, 1 << 20);
+        let slice: Arc<[u16]> = Arc::new([1, 2, 3]);
+        let opaque = Opaque::from(slice);
+        assert_eq!(opaque.weight, 6);
+        assert_eq!(opaque.clone().weighing(7).clone().weight, 7);
+        assert_eq!(format!("{opaque:?}"), "Opaque([1, 2, 3])");
     }
 }

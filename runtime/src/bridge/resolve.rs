@@ -23,11 +23,9 @@ pub(crate) fn resolve<T: ToOCaml>(
         return catch_and_discard(|| drop(outcome));
     }
     // The value is dropped inside: its destructor may panic as well.
-    let converted = outcome.and_then(|value| {
-        match catch_unwind(move || to_ocaml(token, value)) {
-            Ok(converted) => converted.map_err(Failure::Conversion),
-            Err(panic) => Err(Failure::Panic(panic)),
-        }
+    let converted = outcome.and_then(|value| match catch_unwind(move || to_ocaml(token, value)) {
+        Ok(converted) => converted.map_err(Failure::Conversion),
+        Err(panic) => Err(Failure::Panic(panic)),
     });
     match converted {
         Ok(value) => core.request(token, key, Request::Fulfill(value)),

@@ -1,15 +1,14 @@
 //! Rust values that OCaml has collected, for a loop to drop.
 
 use crate::base::panic::catch_and_discard;
+use crate::ffi::any_arc::AnyArc;
 use concurrent_queue::ConcurrentQueue;
-use std::any::Any;
-use std::sync::Arc;
 
 /// References that OCaml held. One may be the last to its value, whose destructor is the user's.
-static COLLECTED: ConcurrentQueue<Arc<dyn Any + Send + Sync>> = ConcurrentQueue::unbounded();
+static COLLECTED: ConcurrentQueue<AnyArc> = ConcurrentQueue::unbounded();
 
 /// Queues a reference that OCaml has collected. Any thread, also within a collection.
-pub(crate) fn push(reference: Arc<dyn Any + Send + Sync>) {
+pub(crate) fn push(reference: AnyArc) {
     // The queue is never closed, so it refuses nothing.
     let _ = COLLECTED.push(reference);
 }

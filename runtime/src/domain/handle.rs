@@ -16,11 +16,11 @@ pub(crate) const RECORD_FIELD: usize = 0;
 
 /// A `Shared` owns nothing of users' when OCaml has collected the last handle, since all of that was
 /// dropped when the domain ended; so it may be dropped within a collection.
-pub(crate) static HANDLE: Custom<Shared> = Custom::new(c"ocaml-lwt-interop.handle", drop);
+pub(crate) static HANDLE: Custom<Arc<Shared>> = Custom::new(c"ocaml-lwt-interop.handle", drop);
 
 /// Returns a new block for a domain.
 pub(crate) fn new_handle(token: &RuntimeToken<'_>, shared: Arc<Shared>) -> Root {
-    HANDLE.alloc(token, shared)
+    HANDLE.alloc(token, shared, 0)
 }
 
 from_ocaml!([] Domain, &Type::Handle, |source| {

@@ -18,6 +18,7 @@ use crate::task::{NewTask, Work};
 use crate::value::conversion_error::ConversionError;
 use crate::value::convert::{Nested, to_raw};
 use crate::value::exception::Failure;
+use crate::value::raises::{Exception, RaisesException};
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::Rooted;
 use crate::value::types::{Function, Type};
@@ -26,6 +27,7 @@ use pin_project_lite::pin_project;
 use std::error::Error;
 use std::ffi::CStr;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -38,9 +40,51 @@ pub fn value<T>(value: T) -> Outcome<T> {
     Outcome(Ok(value))
 }
 
-/// Takes `Ok` as the value. `Err` becomes an exception: the same one if it is an OCaml exception.
-pub fn raise<T, M, E: Raised<M>>(result: Result<T, E>) -> Outcome<T> {
+/// Takes `Ok` as the value. `Err` becomes an exception, in the way that [`HowRaised::by`] has chosen: the same one if it
+/// is an OCaml exception.
+pub fn raise_as<T, M, E: Raised<M>>(_: RaisedBy<M>, result: Result<T, E>) -> Outcome<T> {
     Outcome(result.map_err(|e| Failure::from_error(e.boxed())))
+}
+
+/// How an error becomes an exception: the `M` of [`Raised`].
+pub struct RaisedBy<M>(PhantomData<M>);
+
+/// Chooses how the error of a result of type `R` is raised. An error that is both a standard error and a
+/// [`RaisesException`] would leave inference a choice, so [`by`](Self::by) makes it: where this type has the method, for
+/// a `RaisesException`, the compiler takes it; for others it takes that of what this type dereferences to.
+pub struct HowRaised<R>(PhantomData<R>, AnyRaised);
+
+/// See [`HowRaised`].
+pub struct AnyRaised;
+
+impl<R> HowRaised<R> {
+    /// Makes one for a type.
+    #[expect(clippy::new_without_default, reason = "for generated code alone")]
+    pub const fn new() -> Self {
+        HowRaised(PhantomData, AnyRaised)
+    }
+}
+
+impl<T, E: RaisesException> HowRaised<Result<T, E>> {
+    /// Chooses the exceptions of the error's own.
+    pub fn by(&self) -> RaisedBy<ByException> {
+        RaisedBy(PhantomData)
+    }
+}
+
+impl<R> std::ops::Deref for HowRaised<R> {
+    type Target = AnyRaised;
+
+    fn deref(&self) -> &AnyRaised {
+        &self.1
+    }
+}
+
+impl AnyRaised {
+    /// Leaves the choice to inference.
+    pub fn by<M>(&self) -> RaisedBy<M> {
+        RaisedBy(PhantomData)
+    }
 }
 
 /// The value of a function that raises.
@@ -82,7 +126,8 @@ impl<'a, const N: usize> Arguments<'a, N> {
 }
 
 /// Errors that `#[func(raise)]` raises: all that `?` turns into a `Box<dyn Error>`, and that box with
-/// `Send` and `Sync`, for which the standard library has no conversion. `M` distinguishes the two.
+/// `Send` and `Sync`, for which the standard library has no conversion; and those that have exceptions of their own. `M`
+/// distinguishes them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be raised as an OCaml exception",
     note = "`#[func(raise)]` takes `Result<T, E>` where `E` is an error, a string, or a boxed error"
@@ -96,10 +141,18 @@ pub trait Raised<M> {
 pub enum ByInto {}
 /// Marks boxed errors that are `Send` and `Sync`.
 pub enum ByUnsizing {}
+/// Marks errors that have exceptions of their own.
+pub enum ByException {}
 
 impl<E: Into<Box<dyn Error>>> Raised<ByInto> for E {
     fn boxed(self) -> Box<dyn Error> {
         self.into()
+    }
+}
+
+impl<E: RaisesException> Raised<ByException> for E {
+    fn boxed(self) -> Box<dyn Error> {
+        Box::new(Exception::from(self))
     }
 }
 
@@ -296,55 +349,53 @@ where
     F: Future + 'static,
     T: ToOCaml + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        let first = catch_unwind(|| {
-            let future = match start(args) {
-                Ok(future) => Some(future),
-                Err(e) => return Ok(rejected(token, callbacks, e.into())),
-            };
-            let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
-            let nested = !context::is_outermost();
-            let output = core.tokio.poll(nested, || {
-                task.poll(|body, cx| {
-                    let output = body.poll_future(cx);
-                    // A failure is large, and rare.
-                    output.map(|output| outcome(output).0.map_err(Box::new))
-                })
-            });
-            match output {
-                Poll::Ready(result) => {
-                    task.finish();
-                    let promise = result.and_then(|v| {
-                        let promise = fulfilled(token, callbacks, v);
-                        promise.map_err(|e| Box::new(e.of(function, None).into()))
-                    });
-                    Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            let first = catch_unwind(|| {
+                let future = match start(args) {
+                    Ok(future) => Some(future),
+                    Err(e) => return Ok(rejected(token, callbacks, e.into())),
+                };
+                let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
+                let nested = !context::is_outermost();
+                let output = core.tokio.poll(nested, || {
+                    task.poll(|body, cx| {
+                        let output = body.poll_future(cx);
+                        // A failure is large, and rare.
+                        output.map(|output| outcome(output).0.map_err(Box::new))
+                    })
+                });
+                match output {
+                    Poll::Ready(result) => {
+                        task.finish();
+                        let promise = result.and_then(|v| {
+                            let promise = fulfilled(token, callbacks, v);
+                            promise.map_err(|e| Box::new(e.of(function, None).into()))
+                        });
+                        Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
+                    }
+                    Poll::Pending => Err(task),
                 }
-                Poll::Pending => Err(task),
-            }
-        });
-        match first {
-            Ok(Ok(promise)) => promise,
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(task)) => {
-                let (key, promise, task) = new_call(core, token, callbacks, task)?;
-                match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
-                    // Nothing has allocated on the OCaml heap since the promise was made.
-                    Ok(()) => Ok(promise),
-                    Err(work) => {
-                        // SAFETY: the token proves the lock; nothing has allocated since the promise was
-                        // made. It is rooted while destructors run, which may use OCaml.
-                        let promise: Root = unsafe { Root::new(promise) };
-                        work.abort();
-                        Ok(promise.raw(token))
+            });
+            match first {
+                Ok(Ok(promise)) => promise,
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(task)) => {
+                    let (key, promise, task) = new_call(core, token, callbacks, task)?;
+                    match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
+                        // Nothing has allocated on the OCaml heap since the promise was made.
+                        Ok(()) => Ok(promise),
+                        Err(work) => {
+                            // SAFETY: the token proves the lock; nothing has allocated since the promise was
+                            // made. It is rooted while destructors run, which may use OCaml.
+                            let promise: Root = unsafe { Root::new(promise) };
+                            work.abort();
+                            Ok(promise.raw(token))
+                        }
                     }
                 }
             }
-        }
-    };
+        };
     // SAFETY: this function's contract is that of both; the value was made last.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -387,18 +438,19 @@ pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
     args: [RawValue; N],
     body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<T>, ConversionError>,
 ) -> RawValue {
-    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
-        // A failure is large, and rare.
-        let result = catch_unwind(|| {
-            let outcome = body(args).map_err(|e| Box::new(e.into()))?;
-            let value = outcome.0.map_err(Box::new)?;
-            to_raw(token, value).map_err(|e| Box::new(Failure::from(e.of(function, None))))
-        });
-        match result.unwrap_or_else(|panic| Err(Box::new(Failure::Panic(panic)))) {
-            Ok(value) => Ok(value),
-            Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
-        }
-    };
+    let body =
+        |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            // A failure is large, and rare.
+            let result = catch_unwind(|| {
+                let outcome = body(args).map_err(|e| Box::new(e.into()))?;
+                let value = outcome.0.map_err(Box::new)?;
+                to_raw(token, value).map_err(|e| Box::new(Failure::from(e.of(function, None))))
+            });
+            match result.unwrap_or_else(|panic| Err(Box::new(Failure::Panic(panic)))) {
+                Ok(value) => Ok(value),
+                Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
+            }
+        };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -413,16 +465,17 @@ pub unsafe fn call_promise<const N: usize, T: ToOCaml + 'static>(
     args: [RawValue; N],
     body: impl FnOnce(Arguments<'_, N>) -> Result<Outcome<Promise<T>>, ConversionError>,
 ) -> RawValue {
-    let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
-        let result = catch_unwind(|| {
-            let promise = body(args)?.0?;
-            to_raw(token, promise).map_err(|e| e.of(function, None).into())
-        });
-        match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
-            Ok(promise) => Ok(promise),
-            Err(failure) => rejected(token, callbacks, failure),
-        }
-    };
+    let body =
+        |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            let result = catch_unwind(|| {
+                let promise = body(args)?.0?;
+                to_raw(token, promise).map_err(|e| e.of(function, None).into())
+            });
+            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+                Ok(promise) => Ok(promise),
+                Err(failure) => rejected(token, callbacks, failure),
+            }
+        };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -547,23 +600,21 @@ where
     F::Output: Send,
     T: ToOCaml + Send + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        match catch_unwind(|| start(args).map(Box::pin)) {
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(e)) => rejected(token, callbacks, e.into()),
-            Ok(Ok(future)) => {
-                let work = CatchUnwind::new(future);
-                let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
-                    let task = async move { completion.complete(work.await) };
-                    Ok(shared_tokio().spawn(task).abort_handle())
-                };
-                on_tokio(core, token, callbacks, outcome, work, spawn)
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            match catch_unwind(|| start(args).map(Box::pin)) {
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(e)) => rejected(token, callbacks, e.into()),
+                Ok(Ok(future)) => {
+                    let work = CatchUnwind::new(future);
+                    let spawn = |work: CatchUnwind<F>, completion: Completion<F::Output, T>| {
+                        let task = async move { completion.complete(work.await) };
+                        Ok(shared_tokio().spawn(task).abort_handle())
+                    };
+                    on_tokio(core, token, callbacks, outcome, work, spawn)
+                }
             }
-        }
-    };
+        };
     // SAFETY: this function's contract is that of both; the value was read last.
     unsafe { finish(enter(function, args, body)) }
 }
@@ -585,16 +636,14 @@ where
     O: Send + 'static,
     T: ToOCaml + Send + 'static,
 {
-    let body = |core: &Core,
-                token: &RuntimeToken<'_>,
-                callbacks: &Callbacks,
-                args: Arguments<'_, N>| {
-        match catch_unwind(|| start(args)) {
-            Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-            Ok(Err(e)) => rejected(token, callbacks, e.into()),
-            Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
-        }
-    };
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            match catch_unwind(|| start(args)) {
+                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+                Ok(Err(e)) => rejected(token, callbacks, e.into()),
+                Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
+            }
+        };
     // SAFETY: this function's contract is that of both; the value was read last.
     unsafe { finish(enter(function, args, body)) }
 }

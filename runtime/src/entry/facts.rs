@@ -71,11 +71,15 @@ fn facts() -> [(&'static str, String); 9] {
             ExceptionKind::DomainTerminated as isize,
             "Domain_terminated",
         ),
-        (
-            ExceptionKind::InvalidArgument as isize,
-            "Invalid_argument",
-        ),
+        (ExceptionKind::InvalidArgument as isize, "Invalid_argument"),
         (ExceptionKind::OutOfMemory as isize, "Out_of_memory"),
+        (ExceptionKind::Failure as isize, "Failure"),
+        (ExceptionKind::NotFound as isize, "Not_found"),
+        (ExceptionKind::EndOfFile as isize, "End_of_file"),
+        (ExceptionKind::DivisionByZero as isize, "Division_by_zero"),
+        (ExceptionKind::SysError as isize, "Sys_error"),
+        (ExceptionKind::Exit as isize, "Exit"),
+        (ExceptionKind::UnixError as isize, "Unix_error"),
     ];
     [
         ("the capacity of a batch", batch::CAPACITY.to_string()),

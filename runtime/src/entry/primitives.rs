@@ -383,6 +383,20 @@ unsafe fn ints(numbers: &[isize]) -> RawValue {
     }
 }
 
+// ---- errors of the operating system
+
+unsafe extern "C" {
+    /// The library `unix`, which `lwt_interop` depends on, has it.
+    fn caml_unix_error_of_code(errno: std::ffi::c_int) -> RawValue;
+}
+
+/// `unix_error : int -> Unix.error`: the error that has this number in the operating system.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_unix_error(errno: RawValue) -> RawValue {
+    // SAFETY: OCaml called with an int, so the lock is held.
+    unsafe { caml_unix_error_of_code(ffi::int_val(errno) as std::ffi::c_int) }
+}
+
 // ---- Domain 0's blocking pool
 
 /// `blocking_pool_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no thread

@@ -58,7 +58,10 @@ impl Unboxed for isize {
     fn to_plain(self) -> Result<Self, ConversionError> {
         match self << 1 >> 1 == self {
             true => Ok(self),
-            false => Err(ConversionError::does_not_fit(self, "int, which has 63 bits")),
+            false => Err(ConversionError::does_not_fit(
+                self,
+                "int, which has 63 bits",
+            )),
         }
     }
 }
@@ -117,7 +120,9 @@ unsafe fn raise(failure: Failure) -> ! {
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
         let token = unsafe { RuntimeToken::assume_locked() };
         match Callbacks::get(&token) {
-            Some(callbacks) => Raise::Exception(failure.to_exception(&token, callbacks).raw(&token)),
+            Some(callbacks) => {
+                Raise::Exception(failure.to_exception(&token, callbacks).raw(&token))
+            }
             None => Raise::Failure(crate::entry::call::NOT_INITIALISED),
         }
     };

@@ -59,6 +59,20 @@ pub(crate) enum ExceptionKind {
     InvalidArgument = 3,
     /// `Out_of_memory`.
     OutOfMemory = 4,
+    /// `Failure`: message.
+    Failure = 5,
+    /// `Not_found`.
+    NotFound = 6,
+    /// `End_of_file`.
+    EndOfFile = 7,
+    /// `Division_by_zero`.
+    DivisionByZero = 8,
+    /// `Sys_error`: message.
+    SysError = 9,
+    /// `Exit`.
+    Exit = 10,
+    /// `Unix.Unix_error`: the number of the error, the function, the argument.
+    UnixError = 11,
 }
 
 /// Returns `true` if the value is a block that holds a block that holds the number, and nothing else.

@@ -1,32 +1,32 @@
-//! Custom blocks: OCaml values that hold a reference to a Rust value.
+//! Custom blocks: OCaml values that own a Rust value.
 
+use crate::ffi::heap::{MAX_YOUNG, WORD};
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr;
-use std::sync::Arc;
 
-/// A kind of custom block that owns an `Arc<T>`. OCaml refuses to compare and to marshal such blocks,
-/// and all have the same hash.
+/// A kind of custom block that owns a `T`, which is a reference that may be shared. OCaml refuses to compare and to
+/// marshal such blocks, and all have the same hash.
 ///
 /// It has to be a `static`, and not a `const`: the address of its operations identifies its blocks.
 #[repr(C)]
-pub(crate) struct Custom<T: ?Sized + 'static> {
+pub(crate) struct Custom<T: 'static> {
     /// The first field, so that the runtime's pointer to it is one to the whole.
     operations: custom_operations,
-    finalize: fn(Arc<T>),
+    finalize: fn(T),
 }
 
 // SAFETY: the pointers in it are to static data, or null, and they are never written.
-unsafe impl<T: ?Sized + Send + Sync> Sync for Custom<T> {}
+unsafe impl<T: Send + Sync> Sync for Custom<T> {}
 
-impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
-    /// Defines a kind. `finalize` is given the reference of a block that OCaml has collected. It runs
+impl<T: Clone + Send + Sync + 'static> Custom<T> {
+    /// Defines a kind. `finalize` is given the content of a block that OCaml has collected. It runs
     /// within a collection, on whichever domain sweeps: it must not use the OCaml runtime, nor run code
-    /// of the user's, nor panic.
-    pub(crate) const fn new(identifier: &'static CStr, finalize: fn(Arc<T>)) -> Self {
+    /// of the user's, nor panic. Nor may the clone of a `T`.
+    pub(crate) const fn new(identifier: &'static CStr, finalize: fn(T)) -> Self {
         Custom {
             operations: custom_operations {
                 identifier: identifier.as_ptr().cast(),
@@ -57,7 +57,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     ///
     /// # Safety
     /// `block` is a valid block that [`alloc`](Self::alloc) made with a `Custom<T>`.
-    unsafe fn content(block: RawValue) -> *mut Arc<T> {
+    unsafe fn content(block: RawValue) -> *mut T {
         // SAFETY: the content follows the operations, which are field 0.
         unsafe { ocaml_sys::field(block, 1).cast() }
     }
@@ -67,15 +67,28 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
         ptr::from_ref(self).cast()
     }
 
-    /// Returns a new block that owns `content`.
-    pub(crate) fn alloc(&'static self, _token: &RuntimeToken<'_>, content: Arc<T>) -> Root {
+    /// Returns a new block that owns `content`. May collect.
+    ///
+    /// `weight` is the number of bytes outside of OCaml's heap that the content keeps alive. The collector works the
+    /// harder the larger it is in relation to the heap (`Gc.control`, `custom_major_ratio` and its neighbours).
+    pub(crate) fn alloc(
+        &'static self,
+        _token: &RuntimeToken<'_>,
+        content: T,
+        weight: usize,
+    ) -> Root {
         // SAFETY: the operations are static, and the runtime does not write to them. The token proves
         // the lock. The block has room for the content, is aligned for it, and is filled and rooted
-        // before anything else allocates.
+        // before anything else allocates: a collection within the call keeps the new block, and looks into none of
+        // its fields.
         unsafe {
-            const { assert!(align_of::<Arc<T>>() <= align_of::<RawValue>()) };
-            let size = size_of::<Arc<T>>();
-            let block = ocaml_sys::caml_alloc_custom(self.operations(), size, 0, 1);
+            const {
+                assert!(align_of::<T>() <= align_of::<RawValue>());
+                assert!(size_of::<T>() < MAX_YOUNG * WORD, "a small block");
+            }
+            let size = size_of::<T>();
+            let block =
+                ocaml_sys::caml_alloc_custom_mem(self.operations().cast_mut(), size, weight);
             Self::content(block).write(content);
             Root::new(block)
         }
@@ -85,7 +98,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     ///
     /// # Safety
     /// A domain's lock is held and `value` is valid.
-    pub(crate) unsafe fn get(&self, value: RawValue) -> Option<Arc<T>> {
+    pub(crate) unsafe fn get(&self, value: RawValue) -> Option<T> {
         // SAFETY: by this function's contract `value` is valid. Its operations show that `alloc` made
         // it, so it has a content. Cloning that neither allocates on the OCaml heap nor runs OCaml code,
         // so the block does not move meanwhile.
@@ -101,7 +114,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     ///
     /// # Safety
     /// A domain's lock is held and `value` is valid.
-    pub(crate) unsafe fn get_field(&self, value: RawValue, index: usize) -> Option<Arc<T>> {
+    pub(crate) unsafe fn get_field(&self, value: RawValue, index: usize) -> Option<T> {
         // SAFETY: by this function's contract `value` is valid, and it was seen to have the field.
         unsafe {
             let has_field = ffi::is_block(value)
@@ -116,7 +129,7 @@ impl<T: ?Sized + Send + Sync + 'static> Custom<T> {
     /// # Safety
     /// A domain's lock is held, `block` is a valid block of this kind, and it stays reachable and is not
     /// moved while the reference is used: nothing allocates on the OCaml heap.
-    pub(crate) unsafe fn borrow<'a>(&self, block: RawValue) -> &'a Arc<T> {
+    pub(crate) unsafe fn borrow<'a>(&self, block: RawValue) -> &'a T {
         // SAFETY: by this function's contract the block is of this kind and stays where it is.
         unsafe { &*Self::content(block) }
     }

@@ -108,7 +108,10 @@ impl Chunk {
     #[inline(always)]
     fn take(&mut self, size: usize, tag: Tag) -> RawValue {
         let left = (self.end as usize - self.next as usize) / WORD;
-        assert!(size >= 1 && size < left, "a value has changed while it was converted");
+        assert!(
+            size >= 1 && size < left,
+            "a value has changed while it was converted"
+        );
         // SAFETY: the words from `next` to `end` are ours: the block that they come from is young and has not been
         // filled. There are enough for the block and its header, which is the first.
         unsafe {
@@ -182,7 +185,10 @@ impl YoungBlock {
     /// All fields are filled.
     #[inline(always)]
     pub(crate) fn push(&mut self, word: RawValue) {
-        assert!(self.filled < self.size, "a value has changed while it was converted");
+        assert!(
+            self.filled < self.size,
+            "a value has changed while it was converted"
+        );
         // SAFETY: the block has the field. It is young, so nobody needs to be told.
         unsafe { ocaml_sys::field(self.value, self.filled).write(word) };
         self.filled += 1;
@@ -194,7 +200,10 @@ impl YoungBlock {
     /// A field has not been filled.
     #[inline(always)]
     pub(crate) fn finish(self) -> RawValue {
-        assert!(self.filled == self.size, "a value has changed while it was converted");
+        assert!(
+            self.filled == self.size,
+            "a value has changed while it was converted"
+        );
         self.value
     }
 }

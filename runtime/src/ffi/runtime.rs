@@ -134,8 +134,7 @@ pub(crate) unsafe fn store_int(block: RawValue, index: usize, int: RawValue) {
     debug_assert!(!is_block(int));
     // SAFETY: by this function's contract the field exists; neither its old nor its new content is a
     // block, so the collector need not be notified. It may read the field meanwhile, in another domain.
-    unsafe { AtomicIsize::from_ptr(ocaml_sys::field(block, index)) }
-        .store(int, Ordering::Relaxed);
+    unsafe { AtomicIsize::from_ptr(ocaml_sys::field(block, index)) }.store(int, Ordering::Relaxed);
 }
 
 /// Allocates a tuple whose fields are all `()`. Unrooted.

@@ -208,11 +208,7 @@ mod tests {
             rust_result: "()",
         };
         let error = || ConversionError::new("expected int");
-        let row = || {
-            error()
-                .at(Place::Field("age"))
-                .at(Place::Element(17))
-        };
+        let row = || error().at(Place::Field("age")).at(Place::Element(17));
         let shown = [
             (error(), "expected int"),
             (row(), "field age of element 17: expected int"),
@@ -220,7 +216,10 @@ mod tests {
                 row().of(&INSERT, Some(0)),
                 "insert: argument 1 (rows), field age of element 17: expected int",
             ),
-            (error().of(&INSERT, Some(1)), "insert: argument 2: expected int"),
+            (
+                error().of(&INSERT, Some(1)),
+                "insert: argument 2: expected int",
+            ),
             (
                 ConversionError::does_not_fit(70_000, "u16").of(&INSERT, None),
                 "insert: result: 70000 does not fit u16",

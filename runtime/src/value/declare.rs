@@ -7,7 +7,6 @@ use crate::value::conversion_error::ConversionError;
 use crate::value::read::Source;
 use crate::value::types::Type;
 use crate::value::write::{ToOCaml, Writer};
-use std::sync::Arc;
 
 /// Kinds of values that a declaration vouches for.
 pub(crate) trait DeclaredKind {
@@ -48,13 +47,14 @@ unsafe impl ToOCaml for Stored<'_> {
     }
 }
 
-/// A new custom block that owns a reference.
-pub(crate) fn alloc_custom<T: ?Sized + Send + Sync + 'static>(
+/// A new custom block that owns `content`, which keeps `weight` bytes alive.
+pub(crate) fn alloc_custom<T: Clone + Send + Sync + 'static>(
     token: &RuntimeToken<'_>,
     kind: &'static Custom<T>,
-    content: Arc<T>,
+    content: T,
+    weight: usize,
 ) -> Result<Root, ConversionError> {
-    Ok(kind.alloc(token, content))
+    Ok(kind.alloc(token, content, weight))
 }
 
 /// Implements [`FromOCaml`](crate::FromOCaml) with a function of the [`Source`]. It is safe code: it checks what the

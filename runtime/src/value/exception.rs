@@ -7,12 +7,14 @@ use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::to_ocaml;
+use crate::value::raises::{Exception, NoException, StandardException, UnixError};
 use crate::value::rooted::Rooted;
 use crate::value::types::Type;
 use crate::value::write::write_root;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use thiserror::Error;
 
 /// An exception that OCaml raised, or that rejected a promise.
@@ -107,6 +109,16 @@ pub(crate) enum Failure {
     Exception(OCamlException),
     /// `Invalid_argument` or `Out_of_memory`.
     Conversion(ConversionError),
+    /// An exception of OCaml's standard library.
+    Standard(StandardException),
+    /// `Unix.Unix_error`.
+    Unix {
+        errno: i32,
+        function: String,
+        argument: String,
+    },
+    /// An exception that the program defines.
+    Defined(Exception),
 }
 
 impl From<ConversionError> for Failure {
@@ -134,11 +146,42 @@ impl Failure {
             Ok(error) => return Failure::Conversion(*error),
             Err(error) => error,
         };
+        let other = match Failure::from_exception(other) {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
         match other.downcast::<JoinError>().map(|error| *error) {
             Ok(JoinError::Panicked(panic)) => Failure::Panic(panic),
             Ok(JoinError::DomainTerminated { domain }) => Failure::DomainTerminated(domain),
             Ok(error) => Failure::describe(&error),
             Err(error) => Failure::describe(&*error),
+        }
+    }
+
+    /// Wraps an error that is an exception by its type.
+    fn from_exception(error: Box<dyn StdError>) -> Result<Self, Box<dyn StdError>> {
+        let error = match error.downcast::<StandardException>() {
+            Ok(exception) => return Ok(Failure::Standard(*exception)),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<Exception>() {
+            Ok(exception) => return Ok(Failure::Defined(*exception)),
+            Err(error) => error,
+        };
+        let unix = match error.downcast_ref::<UnixError>() {
+            Some(error) => (&error.error, &*error.function, &*error.argument),
+            None => match error.downcast_ref::<io::Error>() {
+                Some(error) => (error, "", ""),
+                None => return Err(error),
+            },
+        };
+        match unix.0.raw_os_error() {
+            Some(errno) => Ok(Failure::Unix {
+                errno,
+                function: unix.1.to_owned(),
+                argument: unix.2.to_owned(),
+            }),
+            None => Err(error),
         }
     }
 
@@ -170,28 +213,22 @@ impl Failure {
         token: &RuntimeToken<'_>,
         callbacks: &Callbacks,
     ) -> Root<Exn> {
-        let (kind, strings) = match self {
-            Failure::Exception(e) => return e.root().duplicate(token),
+        let make = |kind, strings: &[&str]| make(token, callbacks, kind, strings);
+        match self {
+            Failure::Exception(e) => e.root().duplicate(token),
             Failure::Panic(p) => {
                 let location = p.location.as_deref().unwrap_or("");
                 let backtrace = p.backtrace.as_deref().unwrap_or("");
-                (ExceptionKind::Panic, vec![&*p.message, location, backtrace])
+                make(ExceptionKind::Panic, &[&*p.message, location, backtrace])
             }
             Failure::DomainTerminated(domain) => {
-                let domain = domain.to_string();
-                return make(
-                    token,
-                    callbacks,
-                    ExceptionKind::DomainTerminated,
-                    &[&domain],
-                );
+                make(ExceptionKind::DomainTerminated, &[&domain.to_string()])
             }
             Failure::Conversion(error) if error.is_out_of_memory() => {
-                return make(token, callbacks, ExceptionKind::OutOfMemory, &[]);
+                make(ExceptionKind::OutOfMemory, &[])
             }
             Failure::Conversion(error) => {
-                let message = error.to_string();
-                return make(token, callbacks, ExceptionKind::InvalidArgument, &[&message]);
+                make(ExceptionKind::InvalidArgument, &[&error.to_string()])
             }
             Failure::Error {
                 message,
@@ -200,10 +237,33 @@ impl Failure {
             } => {
                 let mut all = vec![message.as_str(), backtrace.as_deref().unwrap_or("")];
                 all.extend(sources.iter().map(String::as_str));
-                (ExceptionKind::Error, all)
+                make(ExceptionKind::Error, &all)
             }
-        };
-        make(token, callbacks, kind, &strings)
+            Failure::Standard(exception) => match exception {
+                StandardException::Failure(s) => make(ExceptionKind::Failure, &[s]),
+                StandardException::InvalidArgument(s) => make(ExceptionKind::InvalidArgument, &[s]),
+                StandardException::NotFound => make(ExceptionKind::NotFound, &[]),
+                StandardException::EndOfFile => make(ExceptionKind::EndOfFile, &[]),
+                StandardException::DivisionByZero => make(ExceptionKind::DivisionByZero, &[]),
+                StandardException::SysError(s) => make(ExceptionKind::SysError, &[s]),
+                StandardException::Exit => make(ExceptionKind::Exit, &[]),
+            },
+            Failure::Unix {
+                errno,
+                function,
+                argument,
+            } => {
+                let errno = errno.to_string();
+                make(ExceptionKind::UnixError, &[&errno, function, argument])
+            }
+            Failure::Defined(exception) => match exception.0.to_exception(token) {
+                Ok(exn) => exn,
+                Err(NoException::NotRegistered(message)) => make(ExceptionKind::Error, &[&message]),
+                Err(NoException::Conversion(error)) => {
+                    Failure::Conversion(error).to_exception(token, callbacks)
+                }
+            },
+        }
     }
 }
 

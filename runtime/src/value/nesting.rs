@@ -3,11 +3,22 @@
 use crate::value::conversion_error::ConversionError;
 use std::cell::Cell;
 
-/// How many boxes, arrays, lists and maps may be inside each other.
+/// How many boxes, arrays, lists and maps may be inside each other. It is fewer for types so large that their
+/// conversion would need more than [`MAX_STACK`].
 pub const MAX_NESTING: u32 = 1_000;
 
+/// How many bytes of stack a conversion may use. Threads have 2 MiB or more.
+const MAX_STACK: usize = 1 << 20;
+
+#[derive(Clone, Copy)]
+struct Depth {
+    levels: u32,
+    /// An address on the stack where the first level is.
+    start: usize,
+}
+
 thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static DEPTH: Cell<Depth> = const { Cell::new(Depth { levels: 0, start: 0 }) };
 }
 
 /// One level deeper, until it is dropped.
@@ -18,11 +29,15 @@ impl Level {
     /// The value is nested too deeply. A cyclic value is.
     #[inline]
     pub(crate) fn enter() -> Result<Self, ConversionError> {
-        let depth = DEPTH.get();
-        if depth == MAX_NESTING {
+        let mut depth = DEPTH.get();
+        let here = std::ptr::from_ref(&depth).addr();
+        if depth.levels == 0 {
+            depth.start = here;
+        } else if depth.levels == MAX_NESTING || here.abs_diff(depth.start) > MAX_STACK {
             return Err(too_deep());
         }
-        DEPTH.set(depth + 1);
+        depth.levels += 1;
+        DEPTH.set(depth);
         Ok(Level(()))
     }
 }
@@ -30,13 +45,17 @@ impl Level {
 #[cold]
 fn too_deep() -> ConversionError {
     ConversionError::new(format!(
-        "the value is cyclic, or nested more than {MAX_NESTING} levels deep; pass deep structures as a flat array"
+        "the value is cyclic, or nested more than {MAX_NESTING} levels deep, or takes more than {} KiB of stack; pass \
+         deep structures as a flat array",
+        MAX_STACK / 1024
     ))
 }
 
 impl Drop for Level {
     #[inline]
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
+        let mut depth = DEPTH.get();
+        depth.levels -= 1;
+        DEPTH.set(depth);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing allocates on the OCaml heap meanwhile, so no value moves, and none is rooted but those that are kept.
 
+use crate::ffi::bigarray;
 use crate::ffi::custom::Custom;
 use crate::ffi::heap::{self, Boxed, FakeFloat};
 use crate::ffi::root::{Any, Root};
@@ -10,7 +11,6 @@ use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::types::Type;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// A Rust type that OCaml values convert to. It owns its content: it does not point into the OCaml heap.
 ///
@@ -22,7 +22,8 @@ use std::sync::Arc;
 ///
 /// - `from_ocaml` reads the value as the OCaml type that `TYPE` describes, and copies what it keeps.
 /// - It does not use the OCaml runtime in another way than through the source, nor runs code that may: a collection
-///   would move the value.
+///   would move the value. After an error, no source is read again: what was converted before is dropped then, by
+///   destructors that may use OCaml.
 /// - `IS_BYTE` is `true` for `u8` alone.
 #[diagnostic::on_unimplemented(
     message = "OCaml values do not convert to `{Self}`",
@@ -97,7 +98,11 @@ impl<'a> Source<'a> {
     }
 
     #[inline(always)]
-    fn check(self, holds: impl FnOnce(RawValue) -> bool, what: &'static str) -> Result<(), ConversionError> {
+    fn check(
+        self,
+        holds: impl FnOnce(RawValue) -> bool,
+        what: &'static str,
+    ) -> Result<(), ConversionError> {
         match CHECKS && !holds(self.value) {
             true => Err(expected(what)),
             false => Ok(()),
@@ -190,15 +195,19 @@ impl<'a> Source<'a> {
         Ok(unsafe { ffi::tag(self.value) })
     }
 
-    /// Returns the fields of a record, tuple or constructor: a block of so many fields. `what` is what is expected:
-    /// `"a pair"`.
+    /// Returns the fields of a record, tuple or constructor: a block with this tag, which is 0 but for constructors, and
+    /// so many fields. `what` is what is expected: `"a pair"`.
     #[inline(always)]
-    pub fn fields(self, size: usize, what: &'static str) -> Result<Fields<'a>, ConversionError> {
+    pub fn fields(
+        self,
+        tag: u8,
+        size: usize,
+        what: &'static str,
+    ) -> Result<Fields<'a>, ConversionError> {
         self.check(
             |v| {
                 // SAFETY: a `Source` is valid, and only a block is looked into.
-                ffi::is_block(v)
-                    && unsafe { heap::has_fields(ffi::tag(v)) && ffi::size(v) == size }
+                Self::has_tag(v, tag) && unsafe { ffi::size(v) } == size
             },
             what,
         )?;
@@ -273,22 +282,25 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the content of a custom block, or `None` if it is none of this kind.
-    pub(crate) fn custom<T: ?Sized + Send + Sync + 'static>(
-        self,
-        kind: &Custom<T>,
-    ) -> Option<Arc<T>> {
+    pub(crate) fn custom<T: Clone + Send + Sync + 'static>(self, kind: &Custom<T>) -> Option<T> {
         // SAFETY: a `Source` is valid, and the lock is held.
         unsafe { kind.get(self.value) }
     }
 
     /// Returns the content of a custom block that is a field of an OCaml object.
-    pub(crate) fn custom_field<T: ?Sized + Send + Sync + 'static>(
+    pub(crate) fn custom_field<T: Clone + Send + Sync + 'static>(
         self,
         kind: &Custom<T>,
         index: usize,
-    ) -> Option<Arc<T>> {
+    ) -> Option<T> {
         // SAFETY: a `Source` is valid, and the lock is held.
         unsafe { kind.get_field(self.value, index) }
+    }
+
+    /// Returns what a Bigarray is, or `None` if it is none.
+    pub(crate) fn bigarray(self) -> Option<bigarray::View> {
+        // SAFETY: a `Source` is valid, and the lock is held.
+        unsafe { bigarray::view(self.value) }
     }
 
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {
@@ -357,7 +369,7 @@ impl<'a> Iterator for List<'a> {
             self.next_look *= 2;
         }
         self.steps += 1;
-        if let Err(e) = cell.fields(2, "list") {
+        if let Err(e) = cell.fields(0, 2, "list") {
             self.rest = cell.part(ffi::int(0));
             return Some(Err(e));
         }

@@ -143,7 +143,7 @@ unsafe impl FromOCaml for Row {
     const TYPE: &'static Type = &Type::Named(&ROW);
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-        let fields = value.fields(3, "record row")?;
+        let fields = value.fields(0, 3, "record row")?;
         Ok(Row {
             id: fields.get(0, Place::Field("id"))?,
             name: fields.get(1, Place::Field("name"))?,

@@ -440,9 +440,7 @@ impl Writer for Fill<'_> {
         value: &T,
     ) -> Result<(), ConversionError> {
         let word = match block.is_flat {
-            true => value
-                .to_ocaml(&mut Number)
-                .map(|f| f.to_bits() as RawValue),
+            true => value.to_ocaml(&mut Number).map(|f| f.to_bits() as RawValue),
             false => value.to_ocaml(self),
         };
         block.block.push(word.map_err(|e| e.at(place))?);
@@ -592,7 +590,8 @@ impl Writer for Build<'_> {
         let mut rest = elements;
         while block.written < block.size && !block.is_flat {
             let first = block.written;
-            let fitting = Fitting::new(0, rest.clone()).map_err(|(i, e)| e.at(Place::Element(first + i)))?;
+            let fitting =
+                Fitting::new(0, rest.clone()).map_err(|(i, e)| e.at(Place::Element(first + i)))?;
             if fitting.count == 0 {
                 self.next_field(&mut block, &mut rest)?;
                 continue;

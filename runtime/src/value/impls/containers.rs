@@ -32,7 +32,7 @@ unsafe impl<T: FromOCaml> FromOCaml for Option<T> {
                 _ => Err(ConversionError::new("expected an option")),
             };
         }
-        let fields = value.fields(1, "an option")?;
+        let fields = value.fields(0, 1, "an option")?;
         fields.get(0, Place::Content("Some")).map(Some)
     }
 }
@@ -62,7 +62,7 @@ unsafe impl<T: FromOCaml, E: FromOCaml> FromOCaml for Result<T, E> {
     #[inline]
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let tag = value.tag()?;
-        let fields = value.fields(1, "a result")?;
+        let fields = value.fields(tag, 1, "a result")?;
         match tag {
             0 => fields.get(0, Place::Content("Ok")).map(Ok),
             1 => fields.get(0, Place::Content("Error")).map(Err),

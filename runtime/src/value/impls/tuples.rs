@@ -37,7 +37,7 @@ macro_rules! tuple {
 
             #[inline]
             fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-                let fields = value.fields($size, $what)?;
+                let fields = value.fields(0, $size, $what)?;
                 Ok(($(fields.get::<$t>($n, Place::Component($n))?,)+))
             }
         }

@@ -1,0 +1,99 @@
+//! Opaque values of traits, and those that keep much memory alive.
+
+use ocaml_lwt_interop::{Opaque, func};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub trait Shape: Send + Sync {
+    fn area(&self) -> f64;
+}
+
+struct Square(f64);
+struct Circle(f64, String);
+
+impl Shape for Square {
+    fn area(&self) -> f64 {
+        self.0 * self.0
+    }
+}
+
+impl Shape for Circle {
+    fn area(&self) -> f64 {
+        assert_eq!(self.1, "a circle");
+        self.0 * self.0 * 3.0
+    }
+}
+
+#[func(sync)]
+pub fn shape_square(side: f64) -> Opaque<dyn Shape> {
+    let shape: Arc<dyn Shape> = Arc::new(Square(side));
+    shape.into()
+}
+
+#[func(sync)]
+pub fn shape_circle(radius: f64) -> Opaque<dyn Shape> {
+    let shape: Arc<dyn Shape> = Arc::new(Circle(radius, "a circle".to_owned()));
+    shape.into()
+}
+
+#[func(sync)]
+pub fn shape_area(shape: Opaque<dyn Shape>) -> f64 {
+    shape.area()
+}
+
+#[func(tokio)]
+pub async fn shapes_sum(shapes: Vec<Opaque<dyn Shape>>) -> f64 {
+    tokio::task::yield_now().await;
+    shapes.iter().map(|shape| shape.area()).sum()
+}
+
+/// A slice, which no type of a known size is.
+#[func(sync)]
+pub fn shape_texts(texts: Vec<String>) -> Opaque<[String]> {
+    let texts: Arc<[String]> = texts.into();
+    texts.into()
+}
+
+#[func(sync)]
+pub fn shape_text(texts: Opaque<[String]>, i: usize) -> Option<String> {
+    texts.get(i).cloned()
+}
+
+#[func(sync)]
+pub fn shape_of_square(side: f64) -> Opaque<String> {
+    Opaque::new(side.to_string())
+}
+
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// A value that is counted while it is alive.
+pub struct Page;
+
+impl Page {
+    fn new() -> Self {
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        Page
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns a value that says that it keeps so much memory alive.
+#[func(sync)]
+pub fn page_create(bytes: usize) -> Opaque<Page> {
+    Opaque::with_weight(Page::new(), bytes)
+}
+
+#[func(sync)]
+pub fn page_same(page: Opaque<Page>) -> Opaque<Page> {
+    page
+}
+
+#[func(sync)]
+pub fn pages_alive() -> usize {
+    ALIVE.load(Ordering::Relaxed)
+}

@@ -1,0 +1,75 @@
+(* Opaque values of Rust traits, and what the collector knows of the memory that opaque values keep alive. *)
+
+open Lwt.Syntax
+open Everywhere
+
+type shape
+type texts
+type page
+
+external square : float -> shape = "shape_square"
+external circle : float -> shape = "shape_circle"
+external area : shape -> float = "shape_area"
+external sum : shape array -> float Lwt.t = "shapes_sum"
+external texts : string array -> texts = "shape_texts"
+external text : texts -> int -> string option = "shape_text"
+external no_shape : float -> shape = "shape_of_square"
+external page : int -> page = "page_create"
+external same : page -> page = "page_same"
+external alive : unit -> int = "pages_alive"
+
+let traits () =
+  let shapes = [| square 2.; circle 2.; square 3. |] in
+  Expect.that "each has its own methods" (Array.map area shapes = [| 4.; 12.; 9. |]);
+  let* total = sum shapes in
+  Expect.that "on tokio" (total = 25.);
+  let texts = texts [| "a"; "b" |] in
+  Gc.full_major ();
+  Expect.that "a slice" (List.map (text texts) [ 0; 1; 2 ] = [ Some "a"; Some "b"; None ]);
+  match Expect.raised "a value of another type" (fun () -> area (no_shape 1.)) with
+  | Invalid_argument message ->
+      Expect.contains "a value of another type" message
+        ~part:
+          "expected an Opaque<dyn domain_tests::weights::Shape>, found an \
+           Opaque<alloc::string::String>";
+      Lwt.return_unit
+  | e -> raise e
+
+let kilobytes = 200
+let made = 3_000
+
+(* Without their weight, next to none of them would be collected. *)
+let few_are_alive create () =
+  let rec go n most =
+    if n = 0 then Lwt.return most
+    else begin
+      ignore (Sys.opaque_identity (create ()) : page);
+      let* () = Lwt.pause () in
+      go (n - 1) (max most (alive ()))
+    end
+  in
+  let* most = go made 0 in
+  (* 600 MB in all. *)
+  if most > made / 20 then Expect.failf "%d of %d values were alive" most made;
+  Expect.eventually (fun () ->
+      Gc.full_major ();
+      alive () = 0)
+
+(* On Domain 0, while there is no other: with several, a collection takes as long as the slowest needs to take part,
+   and the others allocate meanwhile. *)
+let on_domain_0 what create =
+  plain what (fun () -> on_domains 1 (fun _ -> few_are_alive create ()))
+
+let () =
+  let create () = page (kilobytes * 1024) in
+  Alcotest.run "weights"
+    (suites [ case "opaque values of traits and slices" traits ]
+    @ [
+        ( "weights",
+          [
+            on_domain_0 "heavy values are collected" create;
+            on_domain_0 "a value that OCaml gives back keeps its weight" (fun () ->
+                same (create ()));
+          ] );
+        ("at the end", [ nothing_left () ]);
+      ])
