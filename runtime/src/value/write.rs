@@ -119,7 +119,7 @@ pub trait Writer: sealed::Sealed<Out = Self::Value> + Sized {
         self.end(block)
     }
 
-    /// Writes a list. `elements` has an exact size.
+    /// Writes a list. The iterator is cloned several times: one that owns what it iterates over copies that each time.
     fn list<T: ToOCaml>(
         &mut self,
         elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
