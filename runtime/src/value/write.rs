@@ -589,26 +589,9 @@ impl Writer for Build<'_> {
         let mut block = self.begin(tag, elements.len())?;
         let mut rest = elements;
         while block.written < block.size && !block.is_flat {
-            let first = block.written;
-            let fitting =
-                Fitting::new(0, rest.clone()).map_err(|(i, e)| e.at(Place::Element(first + i)))?;
-            if fitting.count == 0 {
+            if !self.some_fields(&mut block, &mut rest)? {
                 self.next_field(&mut block, &mut rest)?;
-                continue;
             }
-            let mut fill = fitting.fill(self.token);
-            // Nothing allocates until the chunk is filled.
-            let array = block.root.raw(self.token);
-            for element in rest.by_ref().take(fitting.count) {
-                let value = element.to_ocaml(&mut fill);
-                let value = value.map_err(|e| e.at(Place::Element(block.written)))?;
-                assert!(block.written < block.size, "{HAS_CHANGED}");
-                // SAFETY: the token proves the lock. The array was read from its root after the chunk was allocated.
-                // It has the field, which holds `()`, and the value was made just now.
-                unsafe { heap::initialize(array, block.written, value) };
-                block.written += 1;
-            }
-            debug_assert!(fill.chunk.is_used_up());
         }
         while block.written < block.size {
             self.next_field(&mut block, &mut rest)?;
@@ -625,26 +608,17 @@ impl Writer for Build<'_> {
         let mut left = elements.len();
         let mut rest = elements.rev();
         while left > 0 {
-            let at = |i: usize, e: ConversionError| e.at(Place::Element(left - 1 - i));
-            let fitting = Fitting::new(CELL + 1, rest.clone()).map_err(|(i, e)| at(i, e))?;
-            if fitting.count == 0 {
-                let element = rest.next().expect(HAS_CHANGED);
-                let cell = large_cell(self.token, &element, &list).map_err(|e| at(0, e))?;
-                // SAFETY: the token proves the lock, and nothing has allocated since the cell was made.
-                list = unsafe { Root::new(cell) };
-                left -= 1;
-                continue;
-            }
-            let mut fill = fitting.fill(self.token);
-            // Nothing allocates until the chunk is filled.
-            let mut tail = list.raw(self.token);
-            for (i, element) in rest.by_ref().take(fitting.count).enumerate() {
-                tail = fill.cell(&element, tail).map_err(|e| at(i, e))?;
-            }
-            debug_assert!(fill.chunk.is_used_up());
+            let longer = match some_cells(self.token, &mut rest, &mut left, &list)? {
+                Some(longer) => longer,
+                None => {
+                    let element = rest.next().expect(HAS_CHANGED);
+                    left -= 1;
+                    let longer = large_cell(self.token, &element, &list);
+                    longer.map_err(|e| e.at(Place::Element(left)))?
+                }
+            };
             // SAFETY: the token proves the lock, and nothing has allocated since the cells were made.
-            list = unsafe { Root::new(tail) };
-            left -= fitting.count;
+            list = unsafe { Root::new(longer) };
         }
         Ok(list.raw(self.token))
     }
@@ -662,6 +636,65 @@ impl Build<'_> {
         let place = Place::Element(block.written);
         self.field(block, place, element)
     }
+}
+
+// The following are functions of their own, so that what they need is not on the stack below the parts of a large value.
+
+impl Build<'_> {
+    /// Writes as many of the next fields of an array as fit one chunk. Returns whether there is one.
+    #[inline]
+    fn some_fields<'a, T: ToOCaml + 'a>(
+        &mut self,
+        block: &mut BuildBlock,
+        rest: &mut (impl Iterator<Item = &'a T> + Clone),
+    ) -> Result<bool, ConversionError> {
+        let first = block.written;
+        let fitting = Fitting::new(0, rest.clone());
+        let fitting = fitting.map_err(|(i, e)| e.at(Place::Element(first + i)))?;
+        if fitting.count == 0 {
+            return Ok(false);
+        }
+        let mut fill = fitting.fill(self.token);
+        // Nothing allocates until the chunk is filled.
+        let array = block.root.raw(self.token);
+        for element in rest.take(fitting.count) {
+            let value = element.to_ocaml(&mut fill);
+            let value = value.map_err(|e| e.at(Place::Element(block.written)))?;
+            assert!(block.written < block.size, "{HAS_CHANGED}");
+            // SAFETY: the token proves the lock. The array was read from its root after the chunk was allocated. It has
+            // the field, which holds `()`, and the value was made just now.
+            unsafe { heap::initialize(array, block.written, value) };
+            block.written += 1;
+        }
+        debug_assert!(fill.chunk.is_used_up());
+        Ok(true)
+    }
+}
+
+/// Returns a list that begins with as many of the next elements, from the end, as fit one chunk, unrooted. `None` says
+/// that there is none.
+#[inline]
+fn some_cells<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    rest: &mut (impl Iterator<Item = T> + Clone),
+    left: &mut usize,
+    tail: &Root,
+) -> Result<Option<RawValue>, ConversionError> {
+    let last = left.wrapping_sub(1);
+    let at = |i: usize, e: ConversionError| e.at(Place::Element(last.wrapping_sub(i)));
+    let fitting = Fitting::new(CELL + 1, rest.clone()).map_err(|(i, e)| at(i, e))?;
+    if fitting.count == 0 {
+        return Ok(None);
+    }
+    let mut fill = fitting.fill(token);
+    // Nothing allocates until the chunk is filled.
+    let mut list = tail.raw(token);
+    for (i, element) in rest.take(fitting.count).enumerate() {
+        list = fill.cell(&element, list).map_err(|e| at(i, e))?;
+    }
+    debug_assert!(fill.chunk.is_used_up());
+    *left = left.checked_sub(fitting.count).expect(HAS_CHANGED);
+    Ok(Some(list))
 }
 
 /// As many elements as fit one chunk together.
@@ -737,21 +770,36 @@ pub(crate) fn write_here<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
 ) -> Result<RawValue, ConversionError> {
-    let mut measure = Measure { words: 0 };
-    match value.to_ocaml(&mut measure) {
-        Ok(()) => {
-            let mut fill = Fill {
-                // SAFETY: the token proves the lock.
-                chunk: unsafe { Chunk::alloc(measure.words) },
-                token,
-            };
-            let value = value.to_ocaml(&mut fill)?;
-            debug_assert!(fill.chunk.is_used_up());
-            Ok(value)
-        }
+    match measure(value) {
+        Ok(words) => fill(token, value, words),
         Err(e) if e.is_too_large() => value.to_ocaml(&mut Build { token }),
         Err(e) => Err(e),
     }
+}
+
+/// Returns the words that a value takes. Fails with `TOO_LARGE` if it does not fit a chunk.
+#[inline]
+fn measure<T: ToOCaml + ?Sized>(value: &T) -> Result<usize, ConversionError> {
+    let mut measure = Measure { words: 0 };
+    value.to_ocaml(&mut measure)?;
+    Ok(measure.words)
+}
+
+/// Converts a value that takes so many words, unrooted.
+#[inline]
+fn fill<T: ToOCaml + ?Sized>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+    words: usize,
+) -> Result<RawValue, ConversionError> {
+    let mut fill = Fill {
+        // SAFETY: the token proves the lock.
+        chunk: unsafe { Chunk::alloc(words) },
+        token,
+    };
+    let value = value.to_ocaml(&mut fill)?;
+    debug_assert!(fill.chunk.is_used_up());
+    Ok(value)
 }
 
 /// Converts a value, and roots it unless it is no block.
