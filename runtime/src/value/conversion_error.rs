@@ -93,7 +93,7 @@ impl ConversionError {
     }
 
     /// Adds where the value is in the value around it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn at(self, place: Place) -> Self {
         // Each kind in its turn: a place that were passed as a whole would be stored before it is known whether there

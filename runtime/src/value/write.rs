@@ -778,7 +778,7 @@ pub(crate) fn write_here<T: ToOCaml + ?Sized>(
 }
 
 /// Returns the words that a value takes. Fails with `TOO_LARGE` if it does not fit a chunk.
-#[inline]
+#[inline(always)]
 fn measure<T: ToOCaml + ?Sized>(value: &T) -> Result<usize, ConversionError> {
     let mut measure = Measure { words: 0 };
     value.to_ocaml(&mut measure)?;
@@ -786,7 +786,7 @@ fn measure<T: ToOCaml + ?Sized>(value: &T) -> Result<usize, ConversionError> {
 }
 
 /// Converts a value that takes so many words, unrooted.
-#[inline]
+#[inline(always)]
 fn fill<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
