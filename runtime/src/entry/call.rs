@@ -421,6 +421,7 @@ fn fulfilled<T: ToOCaml>(
 }
 
 /// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
+#[inline(always)]
 fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
     match output.map(|output| catch_unwind(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
