@@ -214,7 +214,11 @@ fn deep(levels: u32) -> Tree {
 fn values_are_deep_up_to_a_limit() {
     with_ocaml(|token| {
         // Frames are larger without optimisation.
-        let depth = if cfg!(debug_assertions) { 200 } else { MAX_NESTING };
+        let depth = if cfg!(debug_assertions) {
+            200
+        } else {
+            MAX_NESTING
+        };
         let written = to_ocaml(token, deep(depth)).unwrap();
         let read_tree: Tree = read(token, written.raw(token)).unwrap();
         assert_eq!(read_tree, deep(depth));

@@ -453,7 +453,11 @@ fn cyclic_values_are_refused() {
 #[test]
 fn nesting_has_a_limit_both_ways() {
     // Frames are larger without optimisation.
-    arrives(chain(if cfg!(debug_assertions) { 200 } else { MAX_NESTING }));
+    arrives(chain(if cfg!(debug_assertions) {
+        200
+    } else {
+        MAX_NESTING
+    }));
     let error = not_written(chain(MAX_NESTING + 1));
     assert!(error.contains("nested more than"), "{error}");
 }

@@ -64,5 +64,5 @@ strings_from_ocaml!(
     OsString: string |b| OsString::from_vec(b.to_vec()),
     PathBuf: string |b| OsString::from_vec(b.to_vec()).into(),
     Bytes: string |b| Bytes(b.to_vec()),
-    bytes::Bytes: string |b| bytes::Bytes::copy_from_slice(b),
+    bytes::Bytes: string bytes::Bytes::copy_from_slice,
 );
