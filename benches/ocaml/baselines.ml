@@ -35,5 +35,11 @@ let c_call =
         ignore (Rust.c_call i : int)
       done)
 
+let c_call_noalloc =
+  Bench.operation "c_call_noalloc" ~micro:true (fun () n ->
+      for i = 1 to n do
+        ignore (Rust.c_call_noalloc i : int)
+      done)
+
 let local_executor =
   Bench.operation "local_executor" ~micro:true (fun () -> Rust.local_executor)

@@ -17,5 +17,8 @@ val lwt_cancel : Bench.t
 val c_call : Bench.t
 (** A call of a C function that returns its argument. *)
 
+val c_call_noalloc : Bench.t
+(** The same with [[@untagged]] and [[@@noalloc]]: the least that a call can cost. *)
+
 val local_executor : Bench.t
 (** A task of [async_executor::LocalExecutor] that yields once. *)

@@ -7,10 +7,11 @@ let sync_call =
         ignore (Rust.sync i : int)
       done)
 
-let bytes_1m =
-  Bench.operation "bytes_1m" ~baseline:Native.memcpy (fun () n ->
-      for _ = 1 to n do
-        ignore (Rust.bytes Native.mebibyte : bytes)
+let sync_call_unboxed =
+  Bench.operation "sync_call_unboxed" ~baseline:Baselines.c_call_noalloc ~micro:true
+    (fun () n ->
+      for i = 1 to n do
+        ignore (Rust.plain i : int)
       done)
 
 let ready_call =
@@ -27,4 +28,4 @@ let yield_call_10k_in_flight =
   Bench.operation "yield_call_10k_in_flight" ~baseline:Baselines.lwt_wakeup
     ~at_least:100_000 (fun () -> Chains.run ~in_flight:10_000 Rust.yield)
 
-let benches = [ sync_call; ready_call; yield_call; yield_call_10k_in_flight; bytes_1m ]
+let benches = [ sync_call; sync_call_unboxed; ready_call; yield_call; yield_call_10k_in_flight ]

@@ -1,8 +1,42 @@
 (** The functions of [benches/src/lib.rs]. *)
 
 external c_call : int -> int = "bench_c_call"
+
+external c_call_noalloc : (int[@untagged]) -> (int[@untagged])
+  = "bench_c_call" "bench_c_call"
+[@@noalloc]
+
 external sync : int -> int = "bench_sync"
+
+external plain : (int[@untagged]) -> (int[@untagged])
+  = "bench_plain" "bench_plain_unboxed"
+[@@noalloc]
+
 external bytes : bytes -> bytes = "bench_bytes"
+
+type bigarray =
+  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t
+
+external bigarray : bigarray -> bigarray = "bench_bigarray"
+external string : string -> string = "bench_string"
+
+type record = { id : int; name : string; score : float }
+
+external records_to_ocaml : unit -> record array = "bench_records_to_ocaml"
+(** [records_to_ocaml ()] is an array of 1000 records. *)
+
+external records_to_rust : record array -> int = "bench_records_to_rust"
+(** [records_to_rust records] is their number. *)
+
+external records_clone : unit -> int = "bench_records_clone"
+(** [records_clone ()] makes and frees 1000 records in Rust alone. *)
+
+(** The same with the conversions of the crate [ocaml]. *)
+module Crate = struct
+  external string : string -> string = "bench_crate_string"
+  external records_to_ocaml : unit -> record array = "bench_crate_records_to_ocaml"
+  external records_to_rust : record array -> int = "bench_crate_records_to_rust"
+end
 
 external ready : int -> int Lwt.t = "bench_ready"
 (** [ready n] is ready at once. *)

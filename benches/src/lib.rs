@@ -1,9 +1,11 @@
 //! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
 
+mod conversions;
+
 use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    Bytes, OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
 use std::rc::Rc;
@@ -24,10 +26,10 @@ pub fn bench_sync(n: isize) -> isize {
     n
 }
 
-/// Returns its argument, which is copied twice.
-#[func(sync)]
-pub fn bench_bytes(bytes: Bytes) -> Bytes {
-    bytes
+/// Returns its argument, as a plain number.
+#[func(sync, noalloc)]
+pub fn bench_plain(n: isize) -> isize {
+    n
 }
 
 /// Is ready at once.

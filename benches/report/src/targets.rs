@@ -21,6 +21,7 @@ use Of::{Metric, Ratio};
 
 /// Times are in nanoseconds, as the benchmarks report them.
 const TARGETS: &[(&str, Of, Limit)] = &[
+    ("sync_call_unboxed", Ratio, AtMost(1.1)),
     ("ready_call", Ratio, AtMost(2.0)),
     ("yield_call", Ratio, AtMost(3.0)),
     ("await_resolved", Metric, AtMost(200.0)),
@@ -34,6 +35,11 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("sync_call_from_tokio", Metric, AtMost(10_000.0)),
     ("awaited_call_from_tokio", Metric, AtMost(10_000.0)),
     ("pending_call_bytes", Metric, AtMost(200.0)),
+    ("records_to_ocaml_no_gc", Metric, AtMost(40.0)),
+    ("records_to_ocaml_no_gc", Ratio, AtMost(0.33)),
+    ("records_to_rust", Metric, AtMost(60.0)),
+    ("records_to_rust", Ratio, AtMost(0.33)),
+    ("bytes_1m_no_gc", Ratio, AtMost(2.2)),
     ("scale_2", Ratio, AtLeast(1.9)),
     ("idle_cpu", Metric, Below(1.0)),
     ("http_hello_2_requests", Ratio, AtLeast(1.3)),

@@ -79,7 +79,8 @@ impl TokioContext {
         // Dropped first: it sets a whole budget, of which the next one takes a unit.
         drop(self.whole_budget.take());
         if let Poll::Ready(next) = poll_proceed(&mut Context::from_waker(Waker::noop())) {
-            self.whole_budget.set(Some(next));
+            // There is none now, whose destructor would have to run.
+            std::mem::forget(self.whole_budget.replace(Some(next)));
         }
         let polled = poll();
         if polled.is_pending() {

@@ -206,7 +206,7 @@ unsafe fn enter<const N: usize>(
     };
     if !context::has_current() {
         // SAFETY: by this function's contract the arguments are valid; nothing has allocated since.
-        unsafe { attach(&token, callbacks, &mut raw)? };
+        raw = unsafe { attach(&token, callbacks, raw)? };
     }
     let body = |core: &Core, token: &RuntimeToken<'_>| {
         let arguments = Arguments {
@@ -221,26 +221,23 @@ unsafe fn enter<const N: usize>(
     Ok(result.expect("attach made this thread an owner")?)
 }
 
-/// Gives this thread's domain its executor. Afterwards the arguments are where the collector has moved them.
+/// Gives this thread's domain its executor. Returns the arguments, which the collector may have moved.
 ///
 /// # Safety
 /// The arguments are valid now.
 #[cold]
-unsafe fn attach(
+unsafe fn attach<const N: usize>(
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
-    raw: &mut [RawValue],
-) -> Result<(), Raise> {
+    raw: [RawValue; N],
+) -> Result<[RawValue; N], Raise> {
     if let TokenError::Forked { .. } = context::no_executor() {
         return Err(Raise::Failure(FORKED));
     }
     // SAFETY: the token proves the lock, and the arguments are valid, by this function's contract.
-    let roots: Vec<Root<Any>> = raw.iter().map(|v| unsafe { Root::new(*v) }).collect();
+    let roots = raw.map(|v| unsafe { Root::<Any>::new(v) });
     callbacks.attach(token).map_err(Raise::from)?;
-    for (value, root) in raw.iter_mut().zip(roots) {
-        *value = root.raw(token);
-    }
-    Ok(())
+    Ok(roots.map(|root| root.raw(token)))
 }
 
 /// Returns the result to OCaml, or raises it. The last thing that a stub does.
@@ -364,16 +361,18 @@ where
                 let output = core.tokio.poll(nested, || {
                     task.poll(|body, cx| {
                         let output = body.poll_future(cx);
-                        output.map(|output| outcome(output).0)
+                        // A failure is large, and rare.
+                        output.map(|output| outcome(output).0.map_err(Box::new))
                     })
                 });
                 match output {
                     Poll::Ready(result) => {
                         task.finish();
                         let promise = result.and_then(|v| {
-                            fulfilled(token, callbacks, v).map_err(|e| e.of(function, None).into())
+                            let promise = fulfilled(token, callbacks, v);
+                            promise.map_err(|e| Box::new(e.of(function, None).into()))
                         });
-                        Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, failure)))
+                        Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
                     }
                     Poll::Pending => Err(task),
                 }
@@ -422,6 +421,7 @@ fn fulfilled<T: ToOCaml>(
 }
 
 /// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
+#[inline(always)]
 fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
     match output.map(|output| catch_unwind(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
@@ -441,11 +441,13 @@ pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
 ) -> RawValue {
     let body =
         |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
+            // A failure is large, and rare.
             let result = catch_unwind(|| {
-                let value = body(args)?.0?;
-                to_raw(token, value).map_err(|e| e.of(function, None).into())
+                let outcome = body(args).map_err(|e| Box::new(e.into()))?;
+                let value = outcome.0.map_err(Box::new)?;
+                to_raw(token, value).map_err(|e| Box::new(Failure::from(e.of(function, None))))
             });
-            match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+            match result.unwrap_or_else(|panic| Err(Box::new(Failure::Panic(panic)))) {
                 Ok(value) => Ok(value),
                 Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
             }

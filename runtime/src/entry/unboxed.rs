@@ -80,17 +80,24 @@ impl Unboxed for Nativeint {
     }
 }
 
-/// Runs a function of plain numbers. A panic, or a number that does not fit, is a failure.
+/// Runs a function of plain numbers. A panic, or a number that does not fit, is a failure. That is boxed, so that stubs
+/// need no memory for it.
 #[inline(always)]
 fn run<R: Unboxed>(
     function: &'static Function,
     body: impl FnOnce() -> Result<R, ConversionError>,
-) -> Result<R::Plain, Failure> {
+) -> Result<R::Plain, Box<Failure>> {
     match catch_unwind(body) {
-        Ok(Ok(result)) => result.to_plain().map_err(|e| e.of(function, None).into()),
-        Ok(Err(e)) => Err(e.into()),
-        Err(panic) => Err(Failure::Panic(panic)),
+        Ok(Ok(result)) => result.to_plain().map_err(|e| boxed(e.of(function, None))),
+        Ok(Err(e)) => Err(boxed(e)),
+        Err(panic) => Err(Box::new(Failure::Panic(panic))),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn boxed(error: ConversionError) -> Box<Failure> {
+    Box::new(error.into())
 }
 
 /// `#[func(sync, unboxed)]`: a failure is raised. The body has no executor and no token.
@@ -114,7 +121,7 @@ pub unsafe fn call_unboxed<R: Unboxed>(
 /// As for [`call_unboxed`].
 #[cold]
 #[inline(never)]
-unsafe fn raise(failure: Failure) -> ! {
+unsafe fn raise(failure: Box<Failure>) -> ! {
     let raise = {
         let failure = failure;
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.

@@ -69,8 +69,7 @@ pub(crate) const BOXED_WORDS: usize = 2;
 pub(crate) struct Chunk {
     /// Where the next header goes.
     next: *mut RawValue,
-    /// The words that are left.
-    left: usize,
+    end: *mut RawValue,
     colour: usize,
 }
 
@@ -84,7 +83,7 @@ impl Chunk {
         if words == 0 {
             return Chunk {
                 next: ptr::null_mut(),
-                left: 0,
+                end: ptr::null_mut(),
                 colour: 0,
             };
         }
@@ -96,7 +95,7 @@ impl Chunk {
             let next = ocaml_sys::field(block, 0).sub(1);
             Chunk {
                 next,
-                left: words,
+                end: next.add(words),
                 colour: next.read() as usize & TAG_AND_COLOUR,
             }
         }
@@ -108,18 +107,18 @@ impl Chunk {
     /// So many words are not left.
     #[inline(always)]
     fn take(&mut self, size: usize, tag: Tag) -> RawValue {
+        let left = (self.end as usize - self.next as usize) / WORD;
         assert!(
-            size >= 1 && size < self.left,
+            size >= 1 && size < left,
             "a value has changed while it was converted"
         );
-        // SAFETY: `left` words follow `next`, and they are ours: the block that they come from is young and has not
-        // been filled. The first becomes the block's header.
+        // SAFETY: the words from `next` to `end` are ours: the block that they come from is young and has not been
+        // filled. There are enough for the block and its header, which is the first.
         unsafe {
             let header = size << 10 | self.colour | tag as usize;
             self.next.write(header as RawValue);
             let fields = self.next.add(1);
             self.next = fields.add(size);
-            self.left -= size + 1;
             fields as RawValue
         }
     }
@@ -168,7 +167,7 @@ impl Chunk {
 
     /// Whether all words have been taken.
     pub(crate) fn is_used_up(&self) -> bool {
-        self.left == 0
+        self.next == self.end
     }
 }
 
@@ -295,8 +294,14 @@ unsafe fn alloc_major(size: usize, tag: Tag) -> Result<RawValue, OutOfMemory> {
 /// `value` is valid.
 #[inline]
 pub(crate) unsafe fn initialize(block: RawValue, index: usize, value: RawValue) {
-    // SAFETY: by this function's contract the field exists, holds no block, and the value is valid.
-    unsafe { ocaml_sys::caml_initialize(ocaml_sys::field(block, index), value) }
+    // SAFETY: by this function's contract the field exists, holds no block, and the value is valid. If that is no block
+    // either, the collector need not be told.
+    unsafe {
+        match ffi::is_block(value) {
+            true => ocaml_sys::caml_initialize(ocaml_sys::field(block, index), value),
+            false => ocaml_sys::field(block, index).write(value),
+        }
+    }
 }
 
 /// Fills a field of a block of doubles.
@@ -367,6 +372,22 @@ pub(crate) unsafe fn string_bytes<'a>(value: RawValue) -> &'a [u8] {
         let len = last - *start.add(last) as usize;
         std::slice::from_raw_parts(start, len)
     }
+}
+
+/// Whether an OCaml string is known to be ASCII: it is, and short.
+///
+/// # Safety
+/// `value` is a valid string or `bytes`.
+#[inline(always)]
+pub(crate) unsafe fn is_short_ascii(value: RawValue) -> bool {
+    /// The bytes that this is quicker for than what the standard library does.
+    const SHORT: usize = 256 / WORD;
+    /// The bit of each byte that no ASCII character has.
+    const HIGH: usize = usize::MAX / 0xff * 0x80;
+    // SAFETY: by this function's contract it is a string, whose words are all initialised. Those bytes of the last
+    // that are no content are less than `WORD`, so they do not change the answer.
+    let words = unsafe { std::slice::from_raw_parts(value as *const usize, ffi::size(value)) };
+    words.len() <= SHORT && words.iter().all(|word| word & HIGH == 0)
 }
 
 /// Returns the number in a boxed number.

@@ -101,10 +101,38 @@ impl ConversionError {
     }
 
     /// Adds where the value is in the value around it.
-    #[cold]
+    #[inline(always)]
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
-        if let (Some(details), true) = (&mut self.0, place != Place::Hidden) {
+    pub fn at(self, place: Place) -> Self {
+        // Each kind in its turn: a place that were passed as a whole would be stored before it is known whether there
+        // is an error.
+        match place {
+            Place::Field(name) => self.at_name(Place::Field, name),
+            Place::Element(i) => self.at_index(Place::Element, i),
+            Place::Component(i) => self.at_index(Place::Component, i),
+            Place::Argument(constructor, i) => self.at_argument(constructor, i),
+            Place::Content(constructor) => self.at_name(Place::Content, constructor),
+            Place::Hidden => self,
+        }
+    }
+
+    #[cold]
+    fn at_name(self, place: fn(&'static str) -> Place, name: &'static str) -> Self {
+        self.push(place(name))
+    }
+
+    #[cold]
+    fn at_index(self, place: fn(usize) -> Place, i: usize) -> Self {
+        self.push(place(i))
+    }
+
+    #[cold]
+    fn at_argument(self, constructor: &'static str, i: usize) -> Self {
+        self.push(Place::Argument(constructor, i))
+    }
+
+    fn push(mut self, place: Place) -> Self {
+        if let Some(details) = &mut self.0 {
             details.path.push(place);
         }
         self

@@ -5,7 +5,7 @@ use crate::ffi::runtime::RawValue;
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::types::Type;
-use crate::value::write::{ToOCaml, Writer, write};
+use crate::value::write::{ToOCaml, Writer, write, write_here};
 
 /// Converts a value, and drops it.
 #[inline]
@@ -25,7 +25,7 @@ pub(crate) fn to_raw<T: ToOCaml>(
     value: T,
 ) -> Result<RawValue, ConversionError> {
     if T::DROPS_PLAINLY || !std::mem::needs_drop::<T>() {
-        return write(token, &value);
+        return write_here(token, &value);
     }
     to_ocaml(token, value).map(|converted| converted.raw(token))
 }

@@ -71,6 +71,14 @@ fn expected(what: &'static str) -> ConversionError {
     ConversionError::new(format!("expected {what}"))
 }
 
+#[cold]
+fn not_utf8(error: std::str::Utf8Error) -> ConversionError {
+    ConversionError::new(format!(
+        "expected a UTF-8 string, but byte {} is not UTF-8; take Bytes for arbitrary bytes",
+        error.valid_up_to()
+    ))
+}
+
 impl<'a> Source<'a> {
     /// # Safety
     /// The value is valid until `'a` ends: nothing allocates on the OCaml heap. It is as OCaml's declaration says, which
@@ -135,6 +143,21 @@ impl<'a> Source<'a> {
         // SAFETY: the contract of `new`: it is a string, and nothing allocates until `'a` ends. Another domain that
         // writes to `bytes` meanwhile races with this copy in OCaml, too: doc/types.md.
         Ok(unsafe { heap::string_bytes(self.value) })
+    }
+
+    /// Returns a `string` that is UTF-8, of which no more than a copy is to be kept.
+    ///
+    /// # Errors
+    /// It is not.
+    #[inline(always)]
+    pub fn str(self) -> Result<&'a str, ConversionError> {
+        let bytes = self.string()?;
+        // SAFETY: the contract of `new`: it is a string.
+        if unsafe { heap::is_short_ascii(self.value) } {
+            // SAFETY: all its bytes are ASCII.
+            return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+        }
+        std::str::from_utf8(bytes).map_err(not_utf8)
     }
 
     #[inline(always)]

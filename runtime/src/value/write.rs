@@ -2,7 +2,8 @@
 //!
 //! A value is first measured. One that fits the largest block of the minor heap, with all that it holds, is one
 //! allocation, which is divided into its blocks: no root, no barrier, and no collection in between. A larger one is a
-//! rooted block whose fields are made one after the other, each in this way.
+//! rooted block whose fields are made one after the other, each in this way. Of an array or a list, as many elements as
+//! fit are one allocation.
 
 use crate::ffi::heap::{self, Boxed, Chunk, OutOfMemory, YoungBlock};
 use crate::ffi::root::Root;
@@ -108,7 +109,7 @@ pub trait Writer: sealed::Sealed<Out = Self::Value> + Sized {
     #[inline(always)]
     fn array<'a, T: ToOCaml + 'a>(
         &mut self,
-        elements: impl ExactSizeIterator<Item = &'a T>,
+        elements: impl ExactSizeIterator<Item = &'a T> + Clone,
     ) -> Result<Self::Value, ConversionError> {
         let tag = if T::TYPE.is_float() { FLOATS } else { 0 };
         let mut block = self.begin(tag, elements.len())?;
@@ -118,10 +119,10 @@ pub trait Writer: sealed::Sealed<Out = Self::Value> + Sized {
         self.end(block)
     }
 
-    /// Writes a list. `elements` has an exact size.
+    /// Writes a list. The iterator is cloned several times: one that owns what it iterates over copies that each time.
     fn list<T: ToOCaml>(
         &mut self,
-        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
     ) -> Result<Self::Value, ConversionError>;
 }
 
@@ -256,7 +257,7 @@ impl Writer for Measure {
     #[inline(always)]
     fn list<T: ToOCaml>(
         &mut self,
-        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
     ) -> Result<(), ConversionError> {
         for (i, element) in elements.enumerate() {
             self.add(CELL)?;
@@ -353,6 +354,17 @@ struct Fill<'a> {
     token: &'a RuntimeToken<'a>,
 }
 
+impl Fill<'_> {
+    /// Writes a list that begins with `head`.
+    #[inline(always)]
+    fn cell<T: ToOCaml>(&mut self, head: &T, tail: RawValue) -> Result<RawValue, ConversionError> {
+        let mut cell = self.chunk.block(CELL, 0);
+        cell.push(head.to_ocaml(self)?);
+        cell.push(tail);
+        Ok(cell.finish())
+    }
+}
+
 /// The panic of a value that did not allocate for itself when it was measured.
 const HAS_CHANGED: &str = "a value has changed while it was converted";
 
@@ -443,16 +455,13 @@ impl Writer for Fill<'_> {
     #[inline(always)]
     fn list<T: ToOCaml>(
         &mut self,
-        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
     ) -> Result<RawValue, ConversionError> {
         let mut list = ffi::int(0);
         let last = elements.len().wrapping_sub(1);
         for (i, element) in elements.rev().enumerate() {
-            let mut cell = self.chunk.block(CELL, 0);
-            let head = element.to_ocaml(self);
-            cell.push(head.map_err(|e| e.at(Place::Element(last - i)))?);
-            cell.push(list);
-            list = cell.finish();
+            let cell = self.cell(&element, list);
+            list = cell.map_err(|e| e.at(Place::Element(last - i)))?;
         }
         Ok(list)
     }
@@ -571,53 +580,178 @@ impl Writer for Build<'_> {
         Ok(block.root.raw(self.token))
     }
 
+    #[inline]
+    fn array<'a, T: ToOCaml + 'a>(
+        &mut self,
+        elements: impl ExactSizeIterator<Item = &'a T> + Clone,
+    ) -> Result<RawValue, ConversionError> {
+        let tag = if T::TYPE.is_float() { FLOATS } else { 0 };
+        let mut block = self.begin(tag, elements.len())?;
+        let mut rest = elements;
+        while block.written < block.size && !block.is_flat {
+            if !self.some_fields(&mut block, &mut rest)? {
+                self.next_field(&mut block, &mut rest)?;
+            }
+        }
+        while block.written < block.size {
+            self.next_field(&mut block, &mut rest)?;
+        }
+        self.end(block)
+    }
+
     fn list<T: ToOCaml>(
         &mut self,
-        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
     ) -> Result<RawValue, ConversionError> {
         // SAFETY: the token proves the lock, and an empty list is no block.
         let mut list: Root = unsafe { Root::new(ffi::int(0)) };
-        let last = elements.len().wrapping_sub(1);
-        for (i, element) in elements.rev().enumerate() {
-            let cell = cell(self.token, &element, &list);
-            // SAFETY: the token proves the lock, and nothing has allocated since the cell was made.
-            list = unsafe { Root::new(cell.map_err(|e| e.at(Place::Element(last - i)))?) };
+        let mut left = elements.len();
+        let mut rest = elements.rev();
+        while left > 0 {
+            let longer = match some_cells(self.token, &mut rest, &mut left, &list)? {
+                Some(longer) => longer,
+                None => {
+                    let element = rest.next().expect(HAS_CHANGED);
+                    left -= 1;
+                    let longer = large_cell(self.token, &element, &list);
+                    longer.map_err(|e| e.at(Place::Element(left)))?
+                }
+            };
+            // SAFETY: the token proves the lock, and nothing has allocated since the cells were made.
+            list = unsafe { Root::new(longer) };
         }
         Ok(list.raw(self.token))
     }
 }
 
-/// Returns a list that begins with `head`, unrooted.
-fn cell<T: ToOCaml>(
+impl Build<'_> {
+    /// Writes the next field of an array.
+    #[inline]
+    fn next_field<'a, T: ToOCaml + 'a>(
+        &mut self,
+        block: &mut BuildBlock,
+        rest: &mut impl Iterator<Item = &'a T>,
+    ) -> Result<(), ConversionError> {
+        let element = rest.next().expect(HAS_CHANGED);
+        let place = Place::Element(block.written);
+        self.field(block, place, element)
+    }
+}
+
+// The following are functions of their own, so that what they need is not on the stack below the parts of a large value.
+
+impl Build<'_> {
+    /// Writes as many of the next fields of an array as fit one chunk. Returns whether there is one.
+    #[inline]
+    fn some_fields<'a, T: ToOCaml + 'a>(
+        &mut self,
+        block: &mut BuildBlock,
+        rest: &mut (impl Iterator<Item = &'a T> + Clone),
+    ) -> Result<bool, ConversionError> {
+        let first = block.written;
+        let fitting = Fitting::new(0, rest.clone());
+        let fitting = fitting.map_err(|(i, e)| e.at(Place::Element(first + i)))?;
+        if fitting.count == 0 {
+            return Ok(false);
+        }
+        let mut fill = fitting.fill(self.token);
+        // Nothing allocates until the chunk is filled.
+        let array = block.root.raw(self.token);
+        for element in rest.take(fitting.count) {
+            let value = element.to_ocaml(&mut fill);
+            let value = value.map_err(|e| e.at(Place::Element(block.written)))?;
+            assert!(block.written < block.size, "{HAS_CHANGED}");
+            // SAFETY: the token proves the lock. The array was read from its root after the chunk was allocated. It has
+            // the field, which holds `()`, and the value was made just now.
+            unsafe { heap::initialize(array, block.written, value) };
+            block.written += 1;
+        }
+        debug_assert!(fill.chunk.is_used_up());
+        Ok(true)
+    }
+}
+
+/// Returns a list that begins with as many of the next elements, from the end, as fit one chunk, unrooted. `None` says
+/// that there is none.
+#[inline]
+fn some_cells<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    rest: &mut (impl Iterator<Item = T> + Clone),
+    left: &mut usize,
+    tail: &Root,
+) -> Result<Option<RawValue>, ConversionError> {
+    let last = left.wrapping_sub(1);
+    let at = |i: usize, e: ConversionError| e.at(Place::Element(last.wrapping_sub(i)));
+    let fitting = Fitting::new(CELL + 1, rest.clone()).map_err(|(i, e)| at(i, e))?;
+    if fitting.count == 0 {
+        return Ok(None);
+    }
+    let mut fill = fitting.fill(token);
+    // Nothing allocates until the chunk is filled.
+    let mut list = tail.raw(token);
+    for (i, element) in rest.take(fitting.count).enumerate() {
+        list = fill.cell(&element, list).map_err(|e| at(i, e))?;
+    }
+    debug_assert!(fill.chunk.is_used_up());
+    *left = left.checked_sub(fitting.count).expect(HAS_CHANGED);
+    Ok(Some(list))
+}
+
+/// As many elements as fit one chunk together.
+struct Fitting {
+    count: usize,
+    words: usize,
+}
+
+impl Fitting {
+    /// Measures the first of these elements, each of which takes `more` words besides. There are none if the first alone
+    /// does not fit. An error is that of an element, whose number it comes with.
+    #[inline(always)]
+    fn new<T: ToOCaml>(
+        more: usize,
+        elements: impl Iterator<Item = T>,
+    ) -> Result<Self, (usize, ConversionError)> {
+        let mut measure = Measure { words: 0 };
+        let mut fitting = Fitting { count: 0, words: 0 };
+        for element in elements {
+            measure.words += more;
+            match element.to_ocaml(&mut measure) {
+                Ok(()) if measure.words <= heap::MAX_CHUNK => {}
+                Ok(()) => break,
+                Err(e) if e.is_too_large() => break,
+                Err(e) => return Err((fitting.count, e)),
+            }
+            fitting.count += 1;
+            fitting.words = measure.words;
+        }
+        Ok(fitting)
+    }
+
+    /// Returns the writer for these elements. May collect.
+    #[inline(always)]
+    fn fill<'a>(&self, token: &'a RuntimeToken<'a>) -> Fill<'a> {
+        Fill {
+            // SAFETY: the token proves the lock.
+            chunk: unsafe { Chunk::alloc(self.words) },
+            token,
+        }
+    }
+}
+
+/// Returns a list that begins with a value that does not fit a chunk, unrooted.
+fn large_cell<T: ToOCaml>(
     token: &RuntimeToken<'_>,
     head: &T,
     tail: &Root,
 ) -> Result<RawValue, ConversionError> {
-    let mut measure = Measure { words: CELL + 1 };
-    match head.to_ocaml(&mut measure) {
-        Ok(()) => {
-            let mut fill = Fill {
-                // SAFETY: the token proves the lock.
-                chunk: unsafe { Chunk::alloc(measure.words) },
-                token,
-            };
-            let mut cell = fill.chunk.block(CELL, 0);
-            cell.push(head.to_ocaml(&mut fill)?);
-            cell.push(tail.raw(token));
-            Ok(cell.finish())
-        }
-        Err(e) if e.is_too_large() => {
-            // SAFETY: the token proves the lock, and nothing allocates between the making of a value and its root, or
-            // between reading it from the root and the end of the cell.
-            unsafe {
-                let head: Root = Root::new(write(token, head)?);
-                let mut cell = Chunk::alloc(CELL + 1).block(CELL, 0);
-                cell.push(head.raw(token));
-                cell.push(tail.raw(token));
-                Ok(cell.finish())
-            }
-        }
-        Err(e) => Err(e),
+    // SAFETY: the token proves the lock, and nothing allocates between the making of a value and its root, or between
+    // reading it from the root and the end of the cell.
+    unsafe {
+        let head: Root = Root::new(write(token, head)?);
+        let mut cell = Chunk::alloc(CELL + 1).block(CELL, 0);
+        cell.push(head.raw(token));
+        cell.push(tail.raw(token));
+        Ok(cell.finish())
     }
 }
 
@@ -627,21 +761,45 @@ pub(crate) fn write<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
 ) -> Result<RawValue, ConversionError> {
-    let mut measure = Measure { words: 0 };
-    match value.to_ocaml(&mut measure) {
-        Ok(()) => {
-            let mut fill = Fill {
-                // SAFETY: the token proves the lock.
-                chunk: unsafe { Chunk::alloc(measure.words) },
-                token,
-            };
-            let value = value.to_ocaml(&mut fill)?;
-            debug_assert!(fill.chunk.is_used_up());
-            Ok(value)
-        }
+    write_here(token, value)
+}
+
+/// The same, always as a part of the caller: of a stub, which converts one value.
+#[inline(always)]
+pub(crate) fn write_here<T: ToOCaml + ?Sized>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+) -> Result<RawValue, ConversionError> {
+    match measure(value) {
+        Ok(words) => fill(token, value, words),
         Err(e) if e.is_too_large() => value.to_ocaml(&mut Build { token }),
         Err(e) => Err(e),
     }
+}
+
+/// Returns the words that a value takes. Fails with `TOO_LARGE` if it does not fit a chunk.
+#[inline(always)]
+fn measure<T: ToOCaml + ?Sized>(value: &T) -> Result<usize, ConversionError> {
+    let mut measure = Measure { words: 0 };
+    value.to_ocaml(&mut measure)?;
+    Ok(measure.words)
+}
+
+/// Converts a value that takes so many words, unrooted.
+#[inline(always)]
+fn fill<T: ToOCaml + ?Sized>(
+    token: &RuntimeToken<'_>,
+    value: &T,
+    words: usize,
+) -> Result<RawValue, ConversionError> {
+    let mut fill = Fill {
+        // SAFETY: the token proves the lock.
+        chunk: unsafe { Chunk::alloc(words) },
+        token,
+    };
+    let value = value.to_ocaml(&mut fill)?;
+    debug_assert!(fill.chunk.is_used_up());
+    Ok(value)
 }
 
 /// Converts a value, and roots it unless it is no block.

@@ -72,7 +72,5 @@ macro_rules! to_ocaml {
 to_ocaml!([K: ToOCaml, V: ToOCaml] BTreeMap<K, V>, (K, V), |map| map.iter());
 to_ocaml!([T: ToOCaml] BTreeSet<T>, T, |set| set.iter());
 // They have no iterator that begins at the end.
-to_ocaml!([K: ToOCaml, V: ToOCaml, S] HashMap<K, V, S>, (K, V), |map| {
-    map.iter().collect::<Vec<_>>().into_iter()
-});
-to_ocaml!([T: ToOCaml, S] HashSet<T, S>, T, |set| set.iter().collect::<Vec<_>>().into_iter());
+to_ocaml!([K: ToOCaml, V: ToOCaml, S] HashMap<K, V, S>, (K, V), |map| map.iter().collect::<Vec<_>>().iter());
+to_ocaml!([T: ToOCaml, S] HashSet<T, S>, T, |set| set.iter().collect::<Vec<_>>().iter());

@@ -44,35 +44,25 @@ strings_to_ocaml!(
 
 /// What an OCaml `string` becomes.
 macro_rules! strings_from_ocaml {
-    ($($t:ty: $from:expr),+ $(,)?) => {$(
+    ($($t:ty: $method:ident $from:expr),+ $(,)?) => {$(
         // SAFETY: the bytes are copied.
         unsafe impl FromOCaml for $t {
             const TYPE: &'static Type = &Type::String;
 
             #[inline]
             fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-                let from: fn(&[u8]) -> Result<Self, ConversionError> = $from;
-                from(value.string()?)
+                value.$method().map($from)
             }
         }
     )+};
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, ConversionError> {
-    std::str::from_utf8(bytes).map_err(|e| {
-        ConversionError::new(format!(
-            "expected a UTF-8 string, but byte {} is not UTF-8; take Bytes for arbitrary bytes",
-            e.valid_up_to()
-        ))
-    })
-}
-
 strings_from_ocaml!(
-    String: |b| Ok(utf8(b)?.to_owned()),
-    Box<str>: |b| Ok(utf8(b)?.into()),
-    Arc<str>: |b| Ok(utf8(b)?.into()),
-    OsString: |b| Ok(OsString::from_vec(b.to_vec())),
-    PathBuf: |b| Ok(OsString::from_vec(b.to_vec()).into()),
-    Bytes: |b| Ok(Bytes(b.to_vec())),
-    bytes::Bytes: |b| Ok(bytes::Bytes::copy_from_slice(b)),
+    String: str |s| s.to_owned(),
+    Box<str>: str |s| s.into(),
+    Arc<str>: str |s| s.into(),
+    OsString: string |b| OsString::from_vec(b.to_vec()),
+    PathBuf: string |b| OsString::from_vec(b.to_vec()).into(),
+    Bytes: string |b| Bytes(b.to_vec()),
+    bytes::Bytes: string bytes::Bytes::copy_from_slice,
 );
