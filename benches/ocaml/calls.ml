@@ -28,4 +28,5 @@ let yield_call_10k_in_flight =
   Bench.operation "yield_call_10k_in_flight" ~baseline:Baselines.lwt_wakeup
     ~at_least:100_000 (fun () -> Chains.run ~in_flight:10_000 Rust.yield)
 
-let benches = [ sync_call; sync_call_unboxed; ready_call; yield_call; yield_call_10k_in_flight ]
+let benches =
+  [ sync_call; sync_call_unboxed; ready_call; yield_call; yield_call_10k_in_flight ]

@@ -1,7 +1,10 @@
 open Benches_harness
 
 let baselines =
-  Baselines.[ lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call; c_call_noalloc; local_executor ]
+  Baselines.
+    [
+      lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call; c_call_noalloc; local_executor;
+    ]
   @ Native.[ condvar_ping_pong; domain_spawn_join; memcpy ]
 
 let () =

@@ -14,8 +14,7 @@ external plain : (int[@untagged]) -> (int[@untagged])
 
 external bytes : bytes -> bytes = "bench_bytes"
 
-type bigarray =
-  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t
+type bigarray = (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t
 
 external bigarray : bigarray -> bigarray = "bench_bigarray"
 external string : string -> string = "bench_string"

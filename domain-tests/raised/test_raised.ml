@@ -13,6 +13,9 @@ external tokio : int -> int Lwt.t = "raised_tokio"
 external boxed : int -> int Lwt.t = "raised_boxed"
 external not_raised : int -> (int, string) result = "raised_not"
 external alone : int -> unit = "raised_struct"
+external moved : int -> unit = "raised_moved"
+external moved_at_once : int -> unit Lwt.t = "raised_moved_at_once"
+external moved_later : int -> unit Lwt.t = "raised_moved_later"
 
 exception Closed
 exception Not_enough of int64
@@ -20,6 +23,7 @@ exception Pair of (int32 * float) * string array
 exception Limit of { name : string; values : float array }
 exception TooLarge of int
 exception Alone of int
+exception Moved of int
 
 let () =
   let register name = Callback.register_exception ("domain_tests." ^ name) in
@@ -29,6 +33,7 @@ let () =
   register "Limit" (Limit { name = ""; values = [||] });
   register "TooLarge" (TooLarge 0);
   register "Alone" (Alone 0);
+  register "Moved" (Moved 0);
   (* A mistake. *)
   Callback.register "domain_tests.Reserved" (fun () -> ())
 
@@ -128,6 +133,18 @@ let defined () =
   Expect.that "a struct" (Expect.raised "a struct" (fun () -> alone 3) = Alone 3);
   Lwt.return_unit
 
+(* The exception is still the same after the Rust error has been dropped, whatever its destructor does. *)
+let dropped () =
+  let check n =
+    let is e = Expect.that (Printexc.to_string e) (e = Moved n) in
+    is (Expect.raised "in the call" (fun () -> moved n));
+    let* e = Expect.rejected "at once" (moved_at_once n) in
+    is e;
+    let+ e = Expect.rejected "later" (moved_later n) in
+    is e
+  in
+  Lwt_list.iter_s check [ 1; 2; 3; 4 ]
+
 let () =
   Alcotest.run "raised"
     (suites
@@ -135,5 +152,6 @@ let () =
          case "OCaml's standard exceptions" standard_exceptions;
          case "errors of the operating system" errors_of_the_system;
          case "exceptions that OCaml defines" defined;
+         case "errors whose destructors use OCaml, or panic" dropped;
        ]
     @ [ ("at the end", [ nothing_left () ]) ])

@@ -1,7 +1,9 @@
 //! Rust errors that are particular exceptions in OCaml.
 
 use futures_lite::future;
-use ocaml_lwt_interop::{Exception, OCamlException, StandardException, UnixError, func};
+use ocaml_lwt_interop::{
+    Exception, OCamlException, Rooted, StandardException, UnixError, domain, func,
+};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
@@ -120,4 +122,37 @@ pub struct NoError(pub u8);
 #[func(sync, raise)]
 pub fn raised_struct(number: u8) -> Result<(), NoError> {
     Err(NoError(number))
+}
+
+/// An exception whose destructor uses OCaml, so that values move, and then panics if the number is odd.
+#[derive(OCamlException)]
+#[ocaml(name = "Moved")]
+pub struct Moved(pub isize);
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        let moved = domain::with_token(|token| {
+            for _ in 0..20_000 {
+                Rooted::new(token, &"a string that fills the minor heap").expect("it converts");
+            }
+        });
+        moved.expect("it is dropped within a call");
+        assert!(self.0 % 2 == 0, "in an error's destructor");
+    }
+}
+
+#[func(sync, raise)]
+pub fn raised_moved(number: isize) -> Result<(), Moved> {
+    Err(Moved(number))
+}
+
+#[func(raise)]
+pub async fn raised_moved_at_once(number: isize) -> Result<(), Moved> {
+    Err(Moved(number))
+}
+
+#[func(raise)]
+pub async fn raised_moved_later(number: isize) -> Result<(), Moved> {
+    future::yield_now().await;
+    Err(Moved(number))
 }

@@ -20,6 +20,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("boxroot_", "ocaml-lwt-interop"),
     ("dlwt_", "ocaml-lwt-interop"),
     ("lwt_interop_", "ocaml-lwt-interop"),
+    ("ocaml_lwt_interop_", "ocaml-lwt-interop"),
     ("lwt_libev_", "Lwt"),
     ("lwt_process_", "Lwt"),
     ("lwt_unix_", "Lwt"),

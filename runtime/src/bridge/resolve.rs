@@ -30,7 +30,7 @@ pub(crate) fn resolve<T: ToOCaml>(
     match converted {
         Ok(value) => core.request(token, key, Request::Fulfill(value)),
         Err(failure) => {
-            let exn = failure.to_exception(token, Callbacks::registered(token));
+            let exn = failure.into_exception(token, Callbacks::registered(token));
             core.request(token, key, Request::Reject(&exn));
         }
     }

@@ -264,7 +264,7 @@ fn rejected(
     callbacks: &Callbacks,
     failure: Failure,
 ) -> Result<RawValue, RawValue> {
-    callbacks.fail(token, &failure.to_exception(token, callbacks))
+    callbacks.fail(token, &failure.into_exception(token, callbacks))
 }
 
 /// Adds a call, and returns its key and its promise, unrooted. If no promise can be made (the domain is
@@ -449,7 +449,7 @@ pub unsafe fn call_sync<const N: usize, T: ToOCaml + 'static>(
             });
             match result.unwrap_or_else(|panic| Err(Box::new(Failure::Panic(panic)))) {
                 Ok(value) => Ok(value),
-                Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),
+                Err(failure) => Err(failure.into_exception(token, callbacks).raw(token)),
             }
         };
     // SAFETY: this function's contract is that of both; nothing allocates after the value was made.

@@ -3,7 +3,7 @@
 use crate::base::panic::{Panic, catch_unwind};
 use crate::entry::call::{Raise, finish};
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::token::{RuntimeToken, without_token};
 use crate::value::conversion_error::ConversionError;
 use crate::value::exception::Failure;
 use crate::value::impls::Nativeint;
@@ -15,7 +15,7 @@ use crate::value::types::Function;
     message = "OCaml cannot pass `{Self}` as a plain number",
     note = "`unboxed` and `noalloc` take isize, f64, i32, i64 and Nativeint: remove the option"
 )]
-pub trait Unboxed: Sized {
+pub trait Unboxed: sealed::Sealed + Sized {
     /// The number as C has it.
     type Plain: Copy;
 
@@ -26,8 +26,15 @@ pub trait Unboxed: Sized {
     fn to_plain(self) -> Result<Self::Plain, ConversionError>;
 }
 
+mod sealed {
+    /// Private, so that no other crate implements [`Unboxed`](super::Unboxed): `Plain` is what a C function takes.
+    pub trait Sealed {}
+}
+
 macro_rules! unboxed {
     ($($t:ty),+) => {$(
+        impl sealed::Sealed for $t {}
+
         impl Unboxed for $t {
             type Plain = Self;
 
@@ -45,6 +52,8 @@ macro_rules! unboxed {
 }
 
 unboxed!(f64, i32, i64);
+
+impl sealed::Sealed for isize {}
 
 impl Unboxed for isize {
     type Plain = Self;
@@ -65,6 +74,8 @@ impl Unboxed for isize {
         }
     }
 }
+
+impl sealed::Sealed for Nativeint {}
 
 impl Unboxed for Nativeint {
     type Plain = isize;
@@ -100,7 +111,7 @@ fn boxed(error: ConversionError) -> Box<Failure> {
     Box::new(error.into())
 }
 
-/// `#[func(sync, unboxed)]`: a failure is raised. The body has no executor and no token.
+/// `#[func(sync, unboxed)]`: a failure is raised. The call makes no executor, and gives the body no token of its own.
 ///
 /// # Safety
 /// OCaml called the stub that calls this, by an `external` that is not `[@@noalloc]`, and the stub's frame has nothing
@@ -123,22 +134,22 @@ pub unsafe fn call_unboxed<R: Unboxed>(
 #[inline(never)]
 unsafe fn raise(failure: Box<Failure>) -> ! {
     let raise = {
-        let failure = failure;
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
         let token = unsafe { RuntimeToken::assume_locked() };
         match Callbacks::get(&token) {
             Some(callbacks) => {
-                Raise::Exception(failure.to_exception(&token, callbacks).raw(&token))
+                Raise::Exception(failure.into_exception(&token, callbacks).raw(&token))
             }
             None => Raise::Failure(crate::entry::call::NOT_INITIALISED),
         }
     };
-    // SAFETY: this function's contract. The exception was read last, and the failure has been dropped.
+    // SAFETY: this function's contract. The exception was read last, after the failure had been dropped.
     unsafe { finish(Err(raise)) };
     unreachable!("an exception was raised")
 }
 
-/// `#[func(sync, noalloc)]`: OCaml's state is not saved, so nothing can be raised: a failure ends the process.
+/// `#[func(sync, noalloc)]`: OCaml's state is not saved, so nothing can be raised, and nothing may use OCaml: a failure
+/// ends the process.
 ///
 /// # Safety
 /// OCaml called the stub that calls this.
@@ -147,7 +158,8 @@ pub unsafe fn call_noalloc<R: Unboxed>(
     function: &'static Function,
     body: impl FnOnce() -> Result<R, ConversionError>,
 ) -> R::Plain {
-    match run(function, body) {
+    // A stub further down on the stack would give the body a token.
+    match without_token(|| run(function, body)) {
         Ok(result) => result,
         Err(failure) => abort(function, &failure),
     }

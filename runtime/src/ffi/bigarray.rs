@@ -5,7 +5,7 @@
 use crate::ffi::heap::CUSTOM;
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::token::{RuntimeToken, assert_no_conversion};
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
@@ -197,6 +197,7 @@ impl Memory {
         kind: RawKind,
         len: usize,
     ) -> Root {
+        assert_no_conversion();
         let Proxy { data, size, .. } = self.head().proxy;
         let shared = self.clone();
         // SAFETY: the operations are static, and the runtime does not write to them. The token proves the lock. The

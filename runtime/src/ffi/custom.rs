@@ -3,7 +3,7 @@
 use crate::ffi::heap::{MAX_YOUNG, WORD};
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::token::{RuntimeToken, assert_no_conversion};
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr;
@@ -77,6 +77,7 @@ impl<T: Clone + Send + Sync + 'static> Custom<T> {
         content: T,
         weight: usize,
     ) -> Root {
+        assert_no_conversion();
         // SAFETY: the operations are static, and the runtime does not write to them. The token proves
         // the lock. The block has room for the content, is aligned for it, and is filled and rooted
         // before anything else allocates: a collection within the call keeps the new block, and looks into none of

@@ -4,6 +4,7 @@
 
 use crate::ffi::runtime::{self as ffi, RawValue};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tag of a block.
 pub(crate) type Tag = u8;
@@ -15,6 +16,14 @@ const NO_SCAN: Tag = ocaml_sys::NO_SCAN;
 
 /// The fields of the largest block that is allocated in the minor heap (`Max_young_wosize`).
 pub(crate) const MAX_YOUNG: usize = 256;
+
+/// The fields of the largest block that a header can have.
+const MAX_SIZE: usize = (1 << 54) - 1;
+
+const _: () = assert!(
+    cfg!(all(target_pointer_width = "64", target_endian = "little")),
+    "blocks are laid out as on 64-bit little-endian machines"
+);
 
 /// The words of the largest [`Chunk`]: the largest young block with its header.
 pub(crate) const MAX_CHUNK: usize = MAX_YOUNG + 1;
@@ -77,7 +86,7 @@ impl Chunk {
     /// Allocates so many words, headers included: none, or 2 to [`MAX_CHUNK`]. May collect.
     ///
     /// # Safety
-    /// The domain's lock is held.
+    /// The domain's lock is held. Nothing allocates on the OCaml heap from then on until the chunk is used no more.
     #[inline]
     pub(crate) unsafe fn alloc(words: usize) -> Self {
         if words == 0 {
@@ -280,10 +289,27 @@ pub(crate) unsafe fn alloc_string(bytes: &[u8]) -> Result<RawValue, OutOfMemory>
 /// # Safety
 /// The domain's lock is held.
 unsafe fn alloc_major(size: usize, tag: Tag) -> Result<RawValue, OutOfMemory> {
+    // The runtime does not check the size here, and computes the number of bytes from it.
+    if size > MAX_SIZE {
+        return Err(OutOfMemory);
+    }
     // SAFETY: the lock is held, by this function's contract.
     match unsafe { caml_alloc_shr_noexc(size, tag as usize) } {
         0 => Err(OutOfMemory),
         block => Ok(block),
+    }
+}
+
+/// Allocates a `float` in the major heap. Does not collect. Unrooted.
+///
+/// # Safety
+/// The domain's lock is held.
+pub(crate) unsafe fn alloc_float(f: f64) -> Result<RawValue, OutOfMemory> {
+    // SAFETY: the lock is held, by this function's contract. The block has one field, of the size of a double.
+    unsafe {
+        let block = alloc_major(1, DOUBLE)?;
+        (block as *mut f64).write(f);
+        Ok(block)
     }
 }
 
@@ -354,8 +380,9 @@ pub(crate) unsafe fn float_val(value: RawValue) -> f64 {
 /// `value` is a valid block of doubles with a field `index`.
 #[inline(always)]
 pub(crate) unsafe fn float_field(value: RawValue, index: usize) -> f64 {
-    // SAFETY: by this function's contract the field exists.
-    unsafe { *(value as *const f64).add(index) }
+    // SAFETY: by this function's contract the field exists. Another domain may write to it: hence an atomic load.
+    let field = unsafe { AtomicU64::from_ptr((value as *mut u64).add(index)) };
+    f64::from_bits(field.load(Ordering::Relaxed))
 }
 
 /// Returns the bytes of an OCaml string, which must not be used once anything has allocated.
@@ -372,22 +399,6 @@ pub(crate) unsafe fn string_bytes<'a>(value: RawValue) -> &'a [u8] {
         let len = last - *start.add(last) as usize;
         std::slice::from_raw_parts(start, len)
     }
-}
-
-/// Whether an OCaml string is known to be ASCII: it is, and short.
-///
-/// # Safety
-/// `value` is a valid string or `bytes`.
-#[inline(always)]
-pub(crate) unsafe fn is_short_ascii(value: RawValue) -> bool {
-    /// The bytes that this is quicker for than what the standard library does.
-    const SHORT: usize = 256 / WORD;
-    /// The bit of each byte that no ASCII character has.
-    const HIGH: usize = usize::MAX / 0xff * 0x80;
-    // SAFETY: by this function's contract it is a string, whose words are all initialised. Those bytes of the last
-    // that are no content are less than `WORD`, so they do not change the answer.
-    let words = unsafe { std::slice::from_raw_parts(value as *const usize, ffi::size(value)) };
-    words.len() <= SHORT && words.iter().all(|word| word & HIGH == 0)
 }
 
 /// Returns the number in a boxed number.

@@ -4,6 +4,7 @@
 //! otherwise. A raw value is valid until the next allocation or callback: it is rooted
 //! ([`Root`](crate::ffi::root::Root)) or used at once.
 
+use crate::ffi::token::assert_no_conversion;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
@@ -36,6 +37,7 @@ pub(crate) unsafe fn callback(
     closure: RawValue,
     args: &mut [RawValue],
 ) -> Result<RawValue, RawValue> {
+    assert_no_conversion();
     // SAFETY: this function's contract gives valid values and the right number of arguments. The
     // runtime roots the arguments itself, and the `_exn` forms return the closure's exception instead of
     // unwinding over Rust frames. (Where OCaml's stack cannot grow they raise `Stack_overflow` all the

@@ -1,7 +1,7 @@
 //! Threads as OCaml sees them: the stubs on a thread's stack, the executor that a thread owns, and
 //! threads that Rust registers with OCaml.
 
-use crate::ffi::token::{RuntimeToken, is_in_conversion};
+use crate::ffi::token::{RuntimeToken, assert_no_conversion, is_in_conversion};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
@@ -239,7 +239,11 @@ pub(crate) fn with_lock<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> 
 
 /// Runs `f`, which waits, without Domain 0's lock. On a thread that does not hold the lock by
 /// [`with_lock`] this is just `f`. `f` is `Send` so that it captures no token, which would not be valid.
+///
+/// # Panics
+/// A value is being converted, which another thread of the domain could move.
 pub(crate) fn without_lock<R>(f: impl FnOnce() -> R + Send) -> R {
+    assert_no_conversion();
     let _back = (LOCK.get() == Lock::Held).then(|| {
         // SAFETY: the thread is registered and holds the lock.
         unsafe { caml_enter_blocking_section_no_pending() };

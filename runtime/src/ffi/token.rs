@@ -71,3 +71,17 @@ pub(crate) fn without_token<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) fn is_in_conversion() -> bool {
     IN_CONVERSION.get()
 }
+
+/// Panics in the middle of a conversion, where a token that code of users' has from elsewhere must not be used either.
+#[inline(always)]
+pub(crate) fn assert_no_conversion() {
+    if is_in_conversion() {
+        refuse();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn refuse() -> ! {
+    panic!("OCaml cannot be used here: a value is being converted")
+}

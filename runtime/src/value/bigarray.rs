@@ -338,7 +338,7 @@ unsafe impl<T: BigarrayElement> FromOCaml for Bigarray<T> {
         Ok(Bigarray {
             data,
             len: view.len,
-            owner: Owner::OCaml(Arc::new(Kept::new(value.root()))),
+            owner: Owner::OCaml(Arc::new(Kept::new(value.root()?))),
         })
     }
 }

@@ -15,7 +15,10 @@ pub(crate) fn to_ocaml<T: ToOCaml>(
 ) -> Result<Converted, ConversionError> {
     // SAFETY: the token proves the lock, and nothing has allocated since the value was made. It is rooted before the
     // Rust value's destructor runs, which may use OCaml.
-    Ok(unsafe { Converted::new(write(token, &value)?) })
+    let converted = unsafe { Converted::new(write(token, &value)?) };
+    // Here, and not at the end: if it panics, the root is dropped.
+    drop(value);
+    Ok(converted)
 }
 
 /// Converts a value, and drops it. Returns it unrooted, valid until the next allocation or callback.

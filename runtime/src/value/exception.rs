@@ -1,7 +1,7 @@
 //! OCaml exceptions in Rust, and Rust's failures in OCaml.
 
 use crate::base::error::JoinError;
-use crate::base::panic::Panic;
+use crate::base::panic::{Panic, catch_and_discard, catch_unwind};
 use crate::ffi::callbacks::{Callbacks, ExceptionKind};
 use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
@@ -75,7 +75,7 @@ to_ocaml!([] OCamlException, &Type::Exn, |e, writer| Ok(writer.kept(e.exception.
 impl OCamlException {
     /// Makes the exception of a conversion that has failed: `Invalid_argument`, or `Out_of_memory`.
     pub(crate) fn from_conversion(token: &RuntimeToken<'_>, error: ConversionError) -> Self {
-        let exn = Failure::Conversion(error).to_exception(token, Callbacks::registered(token));
+        let exn = Failure::Conversion(error).into_exception(token, Callbacks::registered(token));
         OCamlException::from_root(token, exn)
     }
 }
@@ -207,12 +207,24 @@ impl Failure {
         }
     }
 
-    /// Returns the OCaml exception.
-    pub(crate) fn to_exception(
-        &self,
+    /// Returns the OCaml exception, and drops the failure. If code of the user's panics meanwhile, such as a conversion
+    /// of an argument of the exception, returns `Rust_panic`.
+    pub(crate) fn into_exception(
+        self,
         token: &RuntimeToken<'_>,
         callbacks: &Callbacks,
     ) -> Root<Exn> {
+        let exn = match catch_unwind(|| self.to_exception(token, callbacks)) {
+            Ok(exn) => exn,
+            Err(panic) => Failure::Panic(panic).to_exception(token, callbacks),
+        };
+        // It may own an error of the user's, whose destructor may use OCaml and panic.
+        catch_and_discard(|| drop(self));
+        exn
+    }
+
+    /// Returns the OCaml exception.
+    fn to_exception(&self, token: &RuntimeToken<'_>, callbacks: &Callbacks) -> Root<Exn> {
         let make = |kind, strings: &[&str]| make(token, callbacks, kind, strings);
         match self {
             Failure::Exception(e) => e.root().duplicate(token),

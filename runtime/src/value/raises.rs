@@ -322,7 +322,13 @@ fn registered(_token: &RuntimeToken<'_>, name: &str) -> Result<Root<Exn>, Proble
     unsafe {
         let location = ffi::named_value(&name).ok_or(Problem::NotRegistered)?;
         let value = location.read();
-        match ffi::is_block(value) && ffi::tag(value) == ocaml_sys::OBJECT {
+        // Other objects than constructors have no name in field 0.
+        let is_constructor = ffi::is_block(value)
+            && ffi::tag(value) == ocaml_sys::OBJECT
+            && ffi::size(value) == 2
+            && ffi::is_block(ffi::field(value, 0))
+            && ffi::tag(ffi::field(value, 0)) == ocaml_sys::STRING;
+        match is_constructor {
             true => Ok(Root::new(value)),
             false => Err(Problem::NoException),
         }

@@ -24,7 +24,12 @@ use std::marker::PhantomData;
 /// - It does not use the OCaml runtime in another way than through the source, nor runs code that may: a collection
 ///   would move the value. After an error, no source is read again: what was converted before is dropped then, by
 ///   destructors that may use OCaml.
+/// - The bytes of a string may change while they are read, by another domain that writes to `bytes`: they are copied
+///   before anything is concluded from them.
+/// - If the type converts to OCaml, too, both impls describe the same representation.
 /// - `IS_BYTE` is `true` for `u8` alone.
+///
+/// The impl answers for each use of the source, also where it passes it on.
 #[diagnostic::on_unimplemented(
     message = "OCaml values do not convert to `{Self}`",
     label = "no conversion from OCaml",
@@ -63,20 +68,14 @@ const CHECKS: bool = cfg!(any(debug_assertions, feature = "checks"));
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     value: RawValue,
+    /// Whether it is a [`FakeFloat`], which cannot be kept.
+    is_fake: bool,
     _lock: PhantomData<&'a RuntimeToken<'a>>,
 }
 
 #[cold]
 fn expected(what: &'static str) -> ConversionError {
     ConversionError::new(format!("expected {what}"))
-}
-
-#[cold]
-fn not_utf8(error: std::str::Utf8Error) -> ConversionError {
-    ConversionError::new(format!(
-        "expected a UTF-8 string, but byte {} is not UTF-8; take Bytes for arbitrary bytes",
-        error.valid_up_to()
-    ))
 }
 
 impl<'a> Source<'a> {
@@ -87,6 +86,7 @@ impl<'a> Source<'a> {
     pub(crate) unsafe fn new(_token: &'a RuntimeToken<'_>, value: RawValue) -> Self {
         Source {
             value,
+            is_fake: false,
             _lock: PhantomData,
         }
     }
@@ -94,7 +94,11 @@ impl<'a> Source<'a> {
     /// The contract of [`new`](Self::new) holds for parts of a value as well.
     #[inline(always)]
     fn part(self, value: RawValue) -> Self {
-        Source { value, ..self }
+        Source {
+            value,
+            is_fake: false,
+            ..self
+        }
     }
 
     #[inline(always)]
@@ -143,21 +147,6 @@ impl<'a> Source<'a> {
         // SAFETY: the contract of `new`: it is a string, and nothing allocates until `'a` ends. Another domain that
         // writes to `bytes` meanwhile races with this copy in OCaml, too: doc/types.md.
         Ok(unsafe { heap::string_bytes(self.value) })
-    }
-
-    /// Returns a `string` that is UTF-8, of which no more than a copy is to be kept.
-    ///
-    /// # Errors
-    /// It is not.
-    #[inline(always)]
-    pub fn str(self) -> Result<&'a str, ConversionError> {
-        let bytes = self.string()?;
-        // SAFETY: the contract of `new`: it is a string.
-        if unsafe { heap::is_short_ascii(self.value) } {
-            // SAFETY: all its bytes are ASCII.
-            return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
-        }
-        std::str::from_utf8(bytes).map_err(not_utf8)
     }
 
     #[inline(always)]
@@ -267,15 +256,23 @@ impl<'a> Source<'a> {
     }
 
     /// Keeps the value.
-    pub(crate) fn root(self) -> Root<Any> {
+    ///
+    /// # Errors
+    /// It is an element of an array of floats, and OCaml has no memory for a `float`.
+    pub(crate) fn root(self) -> Result<Root<Any>, ConversionError> {
+        let value = match self.is_fake {
+            // SAFETY: the lock is held, and it is a number that looks like a float. What is made does not collect.
+            true => unsafe { heap::alloc_float(heap::float_val(self.value))? },
+            false => self.value,
+        };
         // SAFETY: the contract of `new`: it is valid, and the lock is held.
-        unsafe { Root::new(self.value) }
+        Ok(unsafe { Root::new(value) })
     }
 
     /// Keeps the value as a `K`.
     ///
     /// # Safety
-    /// A value of the type that is read is a `K`.
+    /// A value of the type that is read is a `K`, and is no float.
     pub(crate) unsafe fn root_as<K>(self) -> Root<K> {
         // SAFETY: the contract of `new`: it is valid, and the lock is held. That it is a `K` is this function's.
         unsafe { Root::new(self.value) }
@@ -304,10 +301,16 @@ impl<'a> Source<'a> {
     }
 
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {
+        if self.is_fake {
+            return Err(expected("a promise"));
+        }
         self.check(ffi::is_block, "a promise")
     }
 
     pub(crate) fn check_closure(self) -> Result<(), ConversionError> {
+        if self.is_fake {
+            return Err(expected("a function"));
+        }
         self.check(
             |v| Self::has_tag(v, heap::CLOSURE) || Self::has_tag(v, heap::INFIX),
             "a function",
@@ -333,7 +336,11 @@ impl Fields<'_> {
             true => {
                 // SAFETY: it is a block of doubles, with this field.
                 let float = FakeFloat::new(unsafe { heap::float_field(block, index) });
-                T::from_ocaml(self.block.part(float.raw()))
+                T::from_ocaml(Source {
+                    value: float.raw(),
+                    is_fake: true,
+                    ..self.block
+                })
             }
             // SAFETY: it is a block with this field.
             false => T::from_ocaml(self.block.part(unsafe { ffi::field(block, index) })),

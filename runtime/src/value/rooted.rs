@@ -90,5 +90,5 @@ impl<T> fmt::Debug for Rooted<T> {
     }
 }
 
-from_ocaml!([T: FromOCaml] Rooted<T>, T::TYPE, |source| Ok(Rooted::from_root(source.root())));
+from_ocaml!([T: FromOCaml] Rooted<T>, T::TYPE, |source| source.root().map(Rooted::from_root));
 to_ocaml!([T: FromOCaml] Rooted<T>, T::TYPE, |rooted, writer| Ok(writer.kept(rooted.root())));

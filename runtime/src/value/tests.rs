@@ -5,10 +5,11 @@ use crate::ffi::runtime::RawValue;
 use crate::ffi::test_runtime::with_ocaml;
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
+use crate::value::convert::to_raw;
 use crate::value::impls::{Char, List, Nativeint};
 use crate::value::nesting::MAX_NESTING;
 use crate::value::read::{FromOCaml, Source};
-use crate::value::rooted::read_root;
+use crate::value::rooted::{Rooted, read_root};
 use crate::value::types::{Body, Definition, Field, Type};
 use crate::value::write::{FLOATS, ToOCaml, Writer, write_root};
 use proptest::prelude::*;
@@ -494,6 +495,94 @@ fn code_of_users_gets_no_token_within_a_conversion() {
         assert_eq!(map.len(), 1);
         assert!(!crate::ffi::token::is_in_conversion());
     });
+}
+
+// ---- destructors, roots and sizes
+
+/// Uses OCaml in its destructor, so that values move.
+#[derive(Default)]
+struct Mover;
+
+impl Drop for Mover {
+    fn drop(&mut self) {
+        // SAFETY: it is dropped on the thread that holds the lock.
+        let token = unsafe { RuntimeToken::assume_locked() };
+        let _ = write_root(&token, &vec!["a string".to_owned(); 1000]);
+        collect();
+    }
+}
+
+impl AsRef<[u8]> for Mover {
+    fn as_ref(&self) -> &[u8] {
+        b"the content"
+    }
+}
+
+impl std::hash::BuildHasher for Mover {
+    type Hasher = std::hash::DefaultHasher;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        std::hash::DefaultHasher::new()
+    }
+}
+
+#[test]
+fn a_result_is_where_it_was_after_its_destructor_has_used_ocaml() {
+    with_ocaml(|token| {
+        let raw = to_raw(token, bytes::Bytes::from_owner(Mover)).expect("it converts");
+        // SAFETY: the string was made last.
+        let root: Root = unsafe { Root::new(raw) };
+        assert_eq!(read_root::<String>(token, &root).unwrap(), "the content");
+
+        let mut map: HashMap<String, isize, Mover> = HashMap::with_hasher(Mover);
+        map.insert("the key".to_owned(), 1);
+        let raw = to_raw(token, map).expect("it converts");
+        // SAFETY: the list was made last.
+        let root: Root = unsafe { Root::new(raw) };
+        let list = read_root::<List<(String, isize)>>(token, &root).unwrap();
+        assert_eq!(list.0, [("the key".to_owned(), 1)]);
+    });
+}
+
+#[test]
+fn floats_of_arrays_can_be_kept_and_given_back() {
+    with_ocaml(|token| {
+        let root = write_root(token, &vec![1.5f64, 2.5]).unwrap();
+        let kept = read_root::<Vec<Rooted<f64>>>(token, &root).unwrap();
+        let any = read_root::<Vec<Rooted>>(token, &root).unwrap();
+        collect();
+        assert_eq!(kept[1].get(token).unwrap(), 2.5);
+        let back = write_root(token, &kept).unwrap();
+        drop((kept, any));
+        collect();
+        assert_eq!(read_root::<Vec<f64>>(token, &back).unwrap(), [1.5, 2.5]);
+    });
+}
+
+#[test]
+fn a_block_that_no_header_can_describe_is_refused() {
+    // It takes no memory in Rust.
+    assert_eq!(not_written([(); 1 << 61]), "out of memory");
+}
+
+#[test]
+fn references_nest_up_to_the_limit() {
+    struct Node<'a>(Option<&'a Node<'a>>);
+
+    // SAFETY: the conversion is that of the option.
+    unsafe impl ToOCaml for Node<'_> {
+        const TYPE: &'static Type = &Type::Any;
+
+        fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+            self.0.to_ocaml(writer)
+        }
+    }
+
+    let mut last: &'static Node<'static> = Box::leak(Box::new(Node(None)));
+    for _ in 0..MAX_NESTING + 1 {
+        last = Box::leak(Box::new(Node(Some(last))));
+    }
+    assert!(not_written(last).contains("nested more than"));
 }
 
 // ---- at random

@@ -86,7 +86,7 @@ impl<T> fmt::Debug for Unchecked<T> {
 }
 
 from_ocaml!([T] Unchecked<T>, &Type::Unchecked, |source| Ok(Unchecked {
-    value: Rooted::from_root(source.root()),
+    value: Rooted::from_root(source.root()?),
     _type: PhantomData,
 }));
 to_ocaml!([T] Unchecked<T>, &Type::Unchecked, |unchecked, writer| {

@@ -8,7 +8,7 @@
 use crate::ffi::heap::{self, Boxed, Chunk, OutOfMemory, YoungBlock};
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
-use crate::ffi::token::RuntimeToken;
+use crate::ffi::token::{RuntimeToken, assert_no_conversion};
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::types::Type;
 
@@ -22,7 +22,11 @@ use crate::value::types::Type;
 /// - What `to_ocaml` writes is a value of the OCaml type that `TYPE` describes.
 /// - It writes the same each time that it is called with the same value.
 /// - It does not use the OCaml runtime in another way than through the writer, nor runs code that may.
-/// - `IS_BYTE` is `true` for `u8` alone.
+/// - If the type converts from OCaml, too, both impls describe the same representation.
+/// - `IS_BYTE` is `true` for `u8` alone. `DROPS_PLAINLY` is `true` only if the destructor runs no code of users'.
+///
+/// The impl answers for each use of the writer, also where it passes it on: the tag that a block begins with is that of
+/// a record or constructor, or [`FLOATS`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not convert to OCaml",
     label = "no conversion to OCaml",
@@ -243,7 +247,7 @@ impl Writer for Measure {
         value: &T,
     ) -> Result<(), ConversionError> {
         match is_flat {
-            true => value.to_ocaml(&mut Number).map(drop),
+            true => value.to_ocaml(&mut Number(None)).map(drop),
             false => value.to_ocaml(self),
         }
         .map_err(|e| e.at(place))
@@ -271,17 +275,20 @@ impl Writer for Measure {
 
 // ---- a field of a block of floats
 
-/// Takes the number of what is a `float`.
-struct Number;
+/// Takes the number of what is a `float`. Without a token, which measuring has not, it may be another number.
+struct Number<'a>(Option<&'a RuntimeToken<'a>>);
 
 /// The panic of a conversion whose type is `float`, and which writes something else.
 const NO_FLOAT: &str = "a conversion whose TYPE is float must write a float";
 
-impl Sealed for Number {
+impl Sealed for Number<'_> {
     type Out = f64;
 
-    fn kept(&mut self, _: &Root) -> f64 {
-        panic!("{NO_FLOAT}")
+    fn kept(&mut self, value: &Root) -> f64 {
+        // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a type whose
+        // `TYPE` is `float` is a float.
+        self.0
+            .map_or(0.0, |token| unsafe { heap::float_val(value.raw(token)) })
     }
 
     fn other(
@@ -292,7 +299,7 @@ impl Sealed for Number {
     }
 }
 
-impl Writer for Number {
+impl Writer for Number<'_> {
     type Value = f64;
     type Block = std::convert::Infallible;
 
@@ -440,7 +447,9 @@ impl Writer for Fill<'_> {
         value: &T,
     ) -> Result<(), ConversionError> {
         let word = match block.is_flat {
-            true => value.to_ocaml(&mut Number).map(|f| f.to_bits() as RawValue),
+            true => value
+                .to_ocaml(&mut Number(Some(self.token)))
+                .map(|f| f.to_bits() as RawValue),
             false => value.to_ocaml(self),
         };
         block.block.push(word.map_err(|e| e.at(place))?);
@@ -562,7 +571,9 @@ impl Writer for Build<'_> {
     ) -> Result<(), ConversionError> {
         assert!(block.written < block.size, "{HAS_CHANGED}");
         if block.is_flat {
-            let f = value.to_ocaml(&mut Number).map_err(|e| e.at(place))?;
+            let f = value
+                .to_ocaml(&mut Number(Some(self.token)))
+                .map_err(|e| e.at(place))?;
             // SAFETY: the block was just read from its root, is one of doubles, and has the field.
             unsafe { heap::set_float(block.root.raw(self.token), block.written, f) };
         } else {
@@ -770,6 +781,7 @@ pub(crate) fn write_here<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
 ) -> Result<RawValue, ConversionError> {
+    assert_no_conversion();
     match measure(value) {
         Ok(words) => fill(token, value, words),
         Err(e) if e.is_too_large() => value.to_ocaml(&mut Build { token }),

@@ -12,9 +12,24 @@ unsafe impl<T: ToOCaml + ?Sized> ToOCaml for &T {
     const TYPE: &'static Type = T::TYPE;
     const DROPS_PLAINLY: bool = true;
 
+    #[inline]
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        let _level = Level::enter()?;
+        (**self).to_ocaml(writer)
+    }
+}
+
+/// An element of what has entered a level already.
+pub(super) struct Element<'a, T: ?Sized>(pub(super) &'a T);
+
+// SAFETY: the conversion is the value's.
+unsafe impl<T: ToOCaml + ?Sized> ToOCaml for Element<'_, T> {
+    const TYPE: &'static Type = T::TYPE;
+    const DROPS_PLAINLY: bool = true;
+
     #[inline(always)]
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
-        (**self).to_ocaml(writer)
+        self.0.to_ocaml(writer)
     }
 }
 
@@ -323,7 +338,7 @@ macro_rules! lists_to_ocaml {
             #[inline(always)]
             fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
                 let _level = Level::enter()?;
-                writer.list(self.iter())
+                writer.list(self.iter().map(Element))
             }
         }
     )+};

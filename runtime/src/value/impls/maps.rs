@@ -2,13 +2,14 @@
 
 use crate::ffi::token::without_token;
 use crate::value::conversion_error::{ConversionError, Place};
-use crate::value::impls::containers::read_list;
+use crate::value::impls::containers::{Element, read_list};
 use crate::value::nesting::Level;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::types::Type;
 use crate::value::write::{ToOCaml, Writer};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
+use std::mem::needs_drop;
 
 /// Inserts the elements of a list, in order. `insert` returns `false` for one that is there already, and runs code of
 /// users', such as `Hash`, which must not use OCaml: the values that are being read would move.
@@ -54,11 +55,11 @@ from_ocaml!([T: FromOCaml + Ord] BTreeSet<T>, T, BTreeSet::insert);
 from_ocaml!([T: FromOCaml + Hash + Eq, S: BuildHasher + Default] HashSet<T, S>, T, HashSet::insert);
 
 macro_rules! to_ocaml {
-    ([$($generics:tt)*] $t:ty, $element:ty, |$all:ident| $elements:expr) => {
+    ([$($generics:tt)*] $t:ty, $element:ty, $plain:expr, |$all:ident| $elements:expr) => {
         // SAFETY: a list is written.
         unsafe impl<$($generics)*> ToOCaml for $t {
             const TYPE: &'static Type = &Type::List(<$element as ToOCaml>::TYPE);
-            const DROPS_PLAINLY: bool = <$element as ToOCaml>::DROPS_PLAINLY;
+            const DROPS_PLAINLY: bool = <$element as ToOCaml>::DROPS_PLAINLY && $plain;
 
             fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
                 let _level = Level::enter()?;
@@ -69,8 +70,16 @@ macro_rules! to_ocaml {
     };
 }
 
-to_ocaml!([K: ToOCaml, V: ToOCaml] BTreeMap<K, V>, (K, V), |map| map.iter());
-to_ocaml!([T: ToOCaml] BTreeSet<T>, T, |set| set.iter());
-// They have no iterator that begins at the end.
-to_ocaml!([K: ToOCaml, V: ToOCaml, S] HashMap<K, V, S>, (K, V), |map| map.iter().collect::<Vec<_>>().iter());
-to_ocaml!([T: ToOCaml, S] HashSet<T, S>, T, |set| set.iter().collect::<Vec<_>>().iter());
+to_ocaml!([K: ToOCaml, V: ToOCaml] BTreeMap<K, V>, (K, V), true, |map| {
+    map.iter().map(|(k, v)| (Element(k), Element(v)))
+});
+to_ocaml!([T: ToOCaml] BTreeSet<T>, T, true, |set| set.iter().map(Element));
+// They have no iterator that begins at the end. A hasher may have a destructor of the user's.
+to_ocaml!(
+    [K: ToOCaml, V: ToOCaml, S] HashMap<K, V, S>, (K, V), !needs_drop::<S>(),
+    |map| map.iter().map(|(k, v)| (Element(k), Element(v))).collect::<Vec<_>>().iter().map(Element)
+);
+to_ocaml!(
+    [T: ToOCaml, S] HashSet<T, S>, T, !needs_drop::<S>(),
+    |set| set.iter().map(Element).collect::<Vec<_>>().iter().map(Element)
+);

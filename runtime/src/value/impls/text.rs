@@ -39,30 +39,59 @@ strings_to_ocaml!(
     Path: |p| p.as_os_str().as_bytes(),
     PathBuf: |p| p.as_os_str().as_bytes(),
     Bytes: |b| &b.0,
-    bytes::Bytes: |b| b,
 );
+
+/// It may have an owner of the user's, whose destructor runs with it.
+// SAFETY: a `string` is written.
+unsafe impl ToOCaml for bytes::Bytes {
+    const TYPE: &'static Type = &Type::String;
+
+    #[inline(always)]
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        writer.string(self)
+    }
+}
 
 /// What an OCaml `string` becomes.
 macro_rules! strings_from_ocaml {
-    ($($t:ty: $method:ident $from:expr),+ $(,)?) => {$(
+    ($($t:ty: $from:expr),+ $(,)?) => {$(
         // SAFETY: the bytes are copied.
         unsafe impl FromOCaml for $t {
             const TYPE: &'static Type = &Type::String;
 
             #[inline]
             fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-                value.$method().map($from)
+                value.string().and_then($from)
             }
         }
     )+};
 }
 
+/// Copies the bytes, and then checks the copy: another domain may write to the original.
+#[inline]
+fn text(bytes: &[u8]) -> Result<String, ConversionError> {
+    let bytes = bytes.to_vec();
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Ok(unsafe { String::from_utf8_unchecked(bytes) });
+    }
+    String::from_utf8(bytes).map_err(|e| not_utf8(e.utf8_error()))
+}
+
+#[cold]
+fn not_utf8(error: std::str::Utf8Error) -> ConversionError {
+    ConversionError::new(format!(
+        "expected a UTF-8 string, but byte {} is not UTF-8; take Bytes for arbitrary bytes",
+        error.valid_up_to()
+    ))
+}
+
 strings_from_ocaml!(
-    String: str |s| s.to_owned(),
-    Box<str>: str |s| s.into(),
-    Arc<str>: str |s| s.into(),
-    OsString: string |b| OsString::from_vec(b.to_vec()),
-    PathBuf: string |b| OsString::from_vec(b.to_vec()).into(),
-    Bytes: string |b| Bytes(b.to_vec()),
-    bytes::Bytes: string bytes::Bytes::copy_from_slice,
+    String: text,
+    Box<str>: |b| text(b).map(String::into_boxed_str),
+    Arc<str>: |b| text(b).map(Arc::from),
+    OsString: |b| Ok(OsString::from_vec(b.to_vec())),
+    PathBuf: |b| Ok(OsString::from_vec(b.to_vec()).into()),
+    Bytes: |b| Ok(Bytes(b.to_vec())),
+    bytes::Bytes: |b| Ok(bytes::Bytes::copy_from_slice(b)),
 );
