@@ -35,7 +35,7 @@ pub fn raises_a_box() -> Result<(), Box<dyn Error>> {
 }
 
 #[func(raise)]
-pub fn raises_again(e: ocaml::Value) -> Result<(), OCamlException> {
+pub fn raises_again(e: ocaml_lwt_interop::Rooted) -> Result<(), OCamlException> {
     let _ = e;
     Ok(())
 }
