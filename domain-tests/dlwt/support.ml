@@ -31,7 +31,8 @@ let resident () =
   |> List.find_map (fun line -> Scanf.sscanf_opt line "VmRSS: %d" Fun.id)
   |> Option.get
 
-let under_sanitizer = Sys.getenv_opt "UNDER_SANITIZER" <> None
+let sanitizer = Sys.getenv_opt "UNDER_SANITIZER"
+let under_sanitizer = sanitizer <> None
 
 external allocated : unit -> int = "dlwt_test_allocated"
 

@@ -29,6 +29,9 @@ val resident : unit -> int
 val under_sanitizer : bool
 (** [true] if [scripts/sanitize] runs the test, whose memory usage is then meaningless. *)
 
+val sanitizer : string option
+(** The sanitizer's name, as in [scripts/sanitize tsan]. *)
+
 val allocated : unit -> int
 (** Returns how many bytes C code has allocated and not freed. *)
 
