@@ -71,9 +71,13 @@ let refused ~what ?owner f =
   | exception exn -> check (what ^ ": " ^ Printexc.to_string exn) false
   | _ -> check (what ^ ": was not refused") false
 
+let patience = if under_sanitizer then 100. else 10.
+
 let eventually condition =
-  let until = Unix.gettimeofday () +. 10. in
+  let until = Unix.gettimeofday () +. patience in
   while not (condition ()) do
-    check "nothing happened for ten seconds" (Unix.gettimeofday () < until);
+    check
+      (Printf.sprintf "nothing happened for %g seconds" patience)
+      (Unix.gettimeofday () < until);
     Unix.sleepf 0.001
   done

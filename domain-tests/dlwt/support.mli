@@ -46,5 +46,8 @@ val refused : what:string -> ?owner:int -> (unit -> 'a) -> unit
     names the calling domain and, if given, the [owner]. *)
 
 val eventually : (unit -> bool) -> unit
-(** [eventually condition] waits, without Lwt, until [condition ()]. Fails after ten
-    seconds. *)
+(** [eventually condition] waits, without Lwt, until [condition ()]. Fails after
+    {!patience} seconds. *)
+
+val patience : float
+(** The seconds after which something counts as lost: more than a busy machine needs. *)
