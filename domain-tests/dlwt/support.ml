@@ -31,7 +31,8 @@ let resident () =
   |> List.find_map (fun line -> Scanf.sscanf_opt line "VmRSS: %d" Fun.id)
   |> Option.get
 
-let under_sanitizer = Sys.getenv_opt "UNDER_SANITIZER" <> None
+let sanitizer = Sys.getenv_opt "UNDER_SANITIZER"
+let under_sanitizer = sanitizer <> None
 
 external allocated : unit -> int = "dlwt_test_allocated"
 
@@ -70,9 +71,13 @@ let refused ~what ?owner f =
   | exception exn -> check (what ^ ": " ^ Printexc.to_string exn) false
   | _ -> check (what ^ ": was not refused") false
 
+let patience = if under_sanitizer then 100. else 10.
+
 let eventually condition =
-  let until = Unix.gettimeofday () +. 10. in
+  let until = Unix.gettimeofday () +. patience in
   while not (condition ()) do
-    check "nothing happened for ten seconds" (Unix.gettimeofday () < until);
+    check
+      (Printf.sprintf "nothing happened for %g seconds" patience)
+      (Unix.gettimeofday () < until);
     Unix.sleepf 0.001
   done

@@ -29,6 +29,9 @@ val resident : unit -> int
 val under_sanitizer : bool
 (** [true] if [scripts/sanitize] runs the test, whose memory usage is then meaningless. *)
 
+val sanitizer : string option
+(** The sanitizer's name, as in [scripts/sanitize tsan]. *)
+
 val allocated : unit -> int
 (** Returns how many bytes C code has allocated and not freed. *)
 
@@ -43,5 +46,8 @@ val refused : what:string -> ?owner:int -> (unit -> 'a) -> unit
     names the calling domain and, if given, the [owner]. *)
 
 val eventually : (unit -> bool) -> unit
-(** [eventually condition] waits, without Lwt, until [condition ()]. Fails after ten
-    seconds. *)
+(** [eventually condition] waits, without Lwt, until [condition ()]. Fails after
+    {!patience} seconds. *)
+
+val patience : float
+(** The seconds after which something counts as lost: more than a busy machine needs. *)

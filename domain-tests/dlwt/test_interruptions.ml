@@ -126,7 +126,7 @@ let interrupted_runs work () =
     round i
   done;
   Sys.set_signal Sys.sigalrm old;
-  let until = Unix.gettimeofday () +. 5. in
+  let until = Unix.gettimeofday () +. patience in
   let pending () = List.filter is_pending tasks.unfinished in
   while pending () <> [] && Unix.gettimeofday () < until do
     Lwt_main.run (Lwt_unix.sleep 0.001)
@@ -259,7 +259,7 @@ let interrupted_at n f =
   !left <= 0
 
 let runs_until condition =
-  let until = Unix.gettimeofday () +. 10. in
+  let until = Unix.gettimeofday () +. patience in
   while (not (condition ())) && Unix.gettimeofday () < until do
     Lwt_main.run (Lwt.pause ())
   done;

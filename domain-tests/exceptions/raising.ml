@@ -49,10 +49,14 @@ let by_signals f =
       (* A last signal may be on its way. *)
       Sys.set_signal Sys.sigalrm Signal_ignore)
 
+let random =
+  Domain.DLS.new_key (fun () -> Random.State.make [| (Domain.self () :> int) |])
+
+(* The domains that [f] spawns are profiled as well. *)
 let by_memprof f =
-  let random = Random.State.make [| 42 |] and raise_alarm = raise_for Memprof in
+  let raise_alarm = raise_for Memprof in
   let sampled (_ : Gc.Memprof.allocation) =
-    if Random.State.int random 8 = 0 then raise_alarm ();
+    if Random.State.int (Domain.DLS.get random) 8 = 0 then raise_alarm ();
     None
   in
   let tracker =

@@ -3,6 +3,7 @@
 open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
+module Channel = Lwt_interop.Channel
 
 let descriptors () = Array.length (Sys.readdir "/proc/self/fd")
 
@@ -147,6 +148,28 @@ let pools () =
   no_more_threads before
 
 (* The threads of Domain 0's blocking pool end when they are idle, and start again later. *)
+(* An exception in a domain that terminates is no business of another domain, whose loop would end with it. *)
+let cancelled_at_the_end () =
+  let rejected = Atomic.make 0 in
+  let body () =
+    let first = Rust.never 0 in
+    let second = Rust.never 0 in
+    let cancel_when p other =
+      Lwt.on_failure p (fun _ ->
+          Atomic.incr rejected;
+          Lwt.cancel other)
+    in
+    cancel_when first second;
+    cancel_when second first;
+    Lwt_main.run (Lwt.pause ())
+  in
+  for _ = 1 to 20 do
+    Domain.join (Domain.spawn body);
+    Channel.close (Channel.create ~capacity:1);
+    Lwt_main.run (Lwt.pause ())
+  done;
+  Expect.int "rejected calls" 40 (Atomic.get rejected)
+
 let blocking_threads () =
   let jobs () =
     Lwt_main.run
@@ -219,6 +242,9 @@ let () =
           plain "120 domains, 60 at a time, leave no descriptor" several_at_a_time;
           plain "50 domains, each started by the one before" nested;
           plain "50 pools leave no descriptor and no thread" pools;
+          plain
+            "a call that is cancelled while its domain terminates is not felt elsewhere"
+            cancelled_at_the_end;
           plain "idle threads of the blocking pool end" blocking_threads;
           plain "signals wake the loop, and no thread of the library blocks them" signals;
         ] );

@@ -1,6 +1,7 @@
 open Lwt.Syntax
 
-let under_sanitizer = Sys.getenv_opt "UNDER_SANITIZER" <> None
+let sanitizer = Sys.getenv_opt "UNDER_SANITIZER"
+let under_sanitizer = sanitizer <> None
 
 let failf fmt =
   Printf.ksprintf

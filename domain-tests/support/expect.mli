@@ -5,6 +5,9 @@
 val under_sanitizer : bool
 (** [true] if [scripts/sanitize] runs the program: its use of memory then says nothing. *)
 
+val sanitizer : string option
+(** The sanitizer's name, as in [scripts/sanitize tsan]. *)
+
 val failf : ('a, unit, string, 'b) format4 -> 'a
 val that : string -> bool -> unit
 val int : string -> int -> int -> unit

@@ -32,6 +32,9 @@ type 'a receiver = {
   mutable state : receiver_state;
   mutable item : 'a option;
   mutable node : 'a receiver Waiters.node;
+  (* [take] found the channel closed and empty. Only the receiver's own domain uses this: once the receiver
+     is in the queue, others change [state], which may be read with the lock only. *)
+  mutable came_late : bool;
   promise : 'a option Lwt.t;
   resolver : 'a option Lwt.u;
   domain : Executor.handle;
@@ -267,8 +270,6 @@ let send c x =
 
 (* ---- receiving *)
 
-type 'a taken = Item of 'a option | Nothing | End
-
 (* If there is no element, [node] is added to the receivers that wait, unless there will be none. Nothing
    interrupts it once it has the lock, until it returns. *)
 let take failure c (node : 'a receiver Waiters.node) =
@@ -282,7 +283,7 @@ let take failure c (node : 'a receiver Waiters.node) =
   else (
     (match node with
     | Node { value = receiver; _ } ->
-        if is_exhausted c then receiver.state <- Exhausted
+        if is_exhausted c then receiver.came_late <- true
         else (
           receiver.state <- Waiting;
           Waiters.add c.receivers node)
@@ -364,6 +365,7 @@ let wait_to_receive failure c domain =
       state = New;
       item = None;
       node = Waiters.nil;
+      came_late = false;
       promise;
       resolver;
       domain;
@@ -381,7 +383,7 @@ let wait_to_receive failure c domain =
       Executor.Exit_hook.unregister exit_hook;
       Uninterrupted.get failure Lwt.return item
   | None ->
-      if receiver.state = Exhausted then (
+      if receiver.came_late then (
         Executor.Exit_hook.unregister exit_hook;
         Lwt.return_none)
       else promise

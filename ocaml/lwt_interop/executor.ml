@@ -39,7 +39,14 @@ type t = {
 
 type state = Absent | Running of t | Terminated of int
 
-let key : state ref Dlwt_rt.eager_key = Dlwt_rt.eager_key (fun () -> ref Absent)
+type own = {
+  mutable state : state;
+  (* Of a domain without a loop. Each has its own: its exceptions are no other domain's business. *)
+  no_round : Uninterrupted.failure;
+}
+
+let key : own Dlwt_rt.eager_key =
+  Dlwt_rt.eager_key (fun () -> { state = Absent; no_round = Uninterrupted.failure () })
 
 (* ---- promises that Rust awaits *)
 
@@ -241,9 +248,9 @@ let rec cancel_jobs t =
         cancel_jobs t)
 
 (* A step of [Uninterrupted.run]. *)
-let terminate_once t state =
+let terminate_once t own =
   let terminated = Errors.Domain_terminated t.handle.id in
-  state := Terminated t.handle.id;
+  own.state <- Terminated t.handle.id;
   Mpsc.close t.jobs;
   leave_loop t;
   Primitives.executor_close ();
@@ -262,14 +269,16 @@ let terminate_once t state =
      outcomes of these calls. It finds no resolvers then. *)
   Slot_table.drain (Uninterrupted.run t.failure reject) t.calls;
   Dlwt.set_async_exception_hook hook;
+  (* Of the functions that have run meanwhile. *)
+  Uninterrupted.move own.no_round t.failure;
   t.is_open <- false
 
 (* It does nothing for an executor that was never opened, or is terminated again. *)
-let terminate t state =
-  let step t state = if t.is_open then terminate_once t state in
-  Sys.opaque_identity (Uninterrupted.run2_and_raise t.failure step t state)
+let terminate t own =
+  let step t own = if t.is_open then terminate_once t own in
+  Sys.opaque_identity (Uninterrupted.run2_and_raise t.failure step t own)
 
-let join_loop t state =
+let join_loop t own =
   let undo_later f = t.leave_loop <- f :: t.leave_loop in
   (* The descriptor is closed soon if an exception arrives, and no event may be left for it. *)
   let event = ref Lwt_engine.fake_event in
@@ -283,9 +292,9 @@ let join_loop t state =
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
   let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
-  Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t state)
+  Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t own)
 
-let attach state =
+let attach own =
   let id = (Domain.self () :> int) in
   let even = Primitives.Batch.create () and odd = Primitives.Batch.create () in
   let mailbox, jobs = Mpsc.create () in
@@ -311,10 +320,10 @@ let attach state =
       }
     in
     let running = Running t in
-    match join_loop t state with
+    match join_loop t own with
     | () ->
         t.is_open <- true;
-        state := running;
+        own.state <- running;
         t
     | exception e ->
         let bt = Printexc.get_raw_backtrace () in
@@ -353,15 +362,14 @@ let wrong_thread state =
 let executor ?(in_loop = false) () =
   (* Not ready: a finaliser or a signal handler calls, in a domain that is still starting. *)
   if not (Dlwt_rt.is_ready ()) then wrong_thread Absent;
-  let state = Dlwt_rt.get_eager key in
-  match !state with
+  let own = Dlwt_rt.get_eager key in
+  match own.state with
   | Running t ->
-      if t.thread <> Thread.id (Thread.self ()) then wrong_thread !state;
+      if t.thread <> Thread.id (Thread.self ()) then wrong_thread own.state;
       t
   | Terminated id -> raise (Errors.Domain_terminated id)
   | Absent ->
-      if in_loop || Primitives.is_first_thread () then attach state
-      else wrong_thread Absent
+      if in_loop || Primitives.is_first_thread () then attach own else wrong_thread Absent
 
 let current () = (executor ()).handle
 
@@ -373,31 +381,42 @@ let post handle job =
 
 (* Like [executor], for callers that know that their thread owns the executor. *)
 let own_executor () =
-  match !(Dlwt_rt.get_eager key) with Running t -> t | _ -> executor ()
+  match (Dlwt_rt.get_eager key).state with Running t -> t | _ -> executor ()
 
-(* Of domains without a loop. *)
-let no_round = Uninterrupted.failure ()
+(* Of finalisers and signal handlers that run in a domain before it has its own. *)
+let starting = Uninterrupted.failure ()
 
 let find_failure () =
-  match !(Dlwt_rt.get_eager key) with
-  | Running t -> t.failure
-  | Absent | Terminated _ -> no_round
+  if not (Dlwt_rt.is_ready ()) then starting
+  else
+    let own = Dlwt_rt.get_eager key in
+    match own.state with
+    | Running t ->
+        Uninterrupted.move own.no_round t.failure;
+        t.failure
+    | Absent | Terminated _ -> own.no_round
 
 let rec surely_find_failure attempts =
   try find_failure ()
   with e ->
-    if Uninterrupted.again no_round e attempts then
-      Sys.opaque_identity (surely_find_failure (attempts - 1))
-    else no_round
+    if attempts > 1 then (
+      let failure = Sys.opaque_identity (surely_find_failure (attempts - 1)) in
+      ignore (Uninterrupted.again failure e 1 : bool);
+      failure)
+    else starting
 
 (* In the development profile, a look at domain-local state may be interrupted. *)
-let failure () =
-  let failure = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts) in
-  Uninterrupted.move no_round failure;
-  failure
+let failure () = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts)
 
 let raise_if_no_round failure =
-  if failure == no_round then Uninterrupted.raise_any failure
+  let is_of_loop =
+    failure != starting
+    &&
+    match (Dlwt_rt.get_eager key).state with
+    | Running t -> t.failure == failure
+    | Absent | Terminated _ -> false
+  in
+  if not is_of_loop then Uninterrupted.raise_any failure
 
 module Exit_hook = struct
   type t = Exit_hooks.hook
@@ -411,10 +430,14 @@ end
 
 (* ---- functions that Rust calls *)
 
-(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. *)
+(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. While the
+   domain terminates, Rust has dropped its calls already, and [terminate_once] goes through the table. *)
 let cancel_call_once call =
-  ignore (Slot_table.take (own_executor ()).calls call : Primitives.Resolver.t);
-  Primitives.cancel_call call
+  match (Dlwt_rt.get_eager key).state with
+  | Running t ->
+      ignore (Slot_table.take t.calls call : Primitives.Resolver.t);
+      Primitives.cancel_call call
+  | Absent | Terminated _ -> ()
 
 let cancel_call call =
   Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)

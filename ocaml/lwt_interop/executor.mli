@@ -47,8 +47,9 @@ val post : handle -> job -> bool
 
 val failure : unit -> Uninterrupted.failure
 (** [failure ()] is the failure that the calling domain's loop raises before it sleeps
-    next: for steps after which it is too late to raise. Domains without a loop share one.
-    Nothing interrupts [failure ()]: what arrives goes into the failure. *)
+    next: for steps after which it is too late to raise. A domain without a loop has one
+    as well, which its loop raises if it gets one. Nothing interrupts [failure ()]: what
+    arrives goes into the failure. *)
 
 val raise_if_no_round : Uninterrupted.failure -> unit
 (** [raise_if_no_round failure] raises the exception in [failure], if it has one, unless a

@@ -81,9 +81,14 @@ let hooks_priority = 10
 
 (* ---------------------------------------------------------------- owners *)
 
-type owner = { mutable id : int; terminated : bool Atomic.t }
+type owner = {
+  mutable id : int;
+  (* Read by the domain itself only. *)
+  mutable registered : bool;
+  terminated : bool Atomic.t;
+}
 
-let new_owner () = { id = -1; terminated = Atomic.make false }
+let new_owner () = { id = -1; registered = false; terminated = Atomic.make false }
 
 (* The record is made in the parent, which does not know the child's number. *)
 let owner_key = eager_key new_owner
@@ -106,17 +111,17 @@ let rec terminate owner =
       terminate owner;
       raise exn
 
-(* If an exception arrives, the next call tries again. *)
+(* If an exception arrives, the next call tries again. The number is written before others can read it. *)
 let[@inline never] register owner =
-  let id = domain () in
+  if owner.id < 0 then owner.id <- domain ();
   if not (is_main ()) then Domain.at_exit (fun () -> terminate owner);
   update_running (List.cons owner);
-  owner.id <- id;
+  owner.registered <- true;
   owner
 
 let[@inline always] self () =
   let owner = get_eager owner_key in
-  if owner.id >= 0 then owner else register owner
+  if owner.registered then owner else register owner
 
 let exit_actions_skipped = ref false
 let skip_exit_actions () = exit_actions_skipped := true
@@ -143,7 +148,7 @@ let owner_domain owner = owner.id
 let owner_of_domain id =
   match List.find_opt (fun owner -> owner.id = id) (Atomic.get running) with
   | Some owner -> owner
-  | None -> { id; terminated = Atomic.make true }
+  | None -> { id; registered = false; terminated = Atomic.make true }
 
 let owner_name owner =
   Printf.sprintf "domain %d%s" owner.id

@@ -1,4 +1,4 @@
-(* A bug for each argument, except for [sound]. A sanitizer that does not report these would not
+(* A bug for each argument, except for those with [sound]. A sanitizer that does not report these would not
    report ours. *)
 
 external c_count : unit -> unit = "planted_c_count" [@@noalloc]
@@ -54,6 +54,35 @@ let raise_much () =
     | exception Unix.Unix_error (Unix.EBADF, _, _) -> ()
   done
 
+exception Interrupted
+
+(* A profiler raises where the argument of [raise] is allocated. *)
+let interrupted_raise () =
+  let raise_there _ = raise Interrupted in
+  let tracker = { Gc.Memprof.null_tracker with alloc_minor = raise_there } in
+  let profile = Gc.Memprof.start ~sampling_rate:1. ~callstack_size:0 tracker in
+  (try failwith (Sys.opaque_identity "") with Interrupted | Failure _ -> ());
+  Gc.Memprof.stop ();
+  Gc.Memprof.discard profile
+
+(* A signal handler raises at the entry of a function, which is where OCaml polls if it calls itself.
+   ThreadSanitizer keeps signals back until it is called by an access to an [Atomic.t]. *)
+let rec call_itself zero = if Atomic.get zero = 0 then call_itself zero
+
+let interrupted_call () =
+  ignore (Unix.setitimer ITIMER_REAL { it_value = 1e-5; it_interval = 0. });
+  try call_itself (Atomic.make 0) with Interrupted -> ()
+
+let interrupt_much () =
+  let handler = Sys.Signal_handle (fun _ -> raise Interrupted) in
+  Sys.set_signal Sys.sigalrm handler;
+  for _ = 1 to 1000 do
+    try
+      interrupted_raise ();
+      interrupted_call ()
+    with Interrupted -> ()
+  done
+
 let () =
   match Sys.argv.(1) with
   | "sound" ->
@@ -61,6 +90,7 @@ let () =
       twice (fun () ->
           rust_count_well ();
           Atomic.incr n)
+  | "sound-interrupted" -> interrupt_much ()
   | "race-in-ocaml" -> twice (fun () -> reference := !reference + 1)
   | "race-in-c" -> twice c_count
   | "race-in-rust" -> twice rust_count
