@@ -124,7 +124,7 @@ pub unsafe fn call_unboxed<R: Unboxed>(
     match run(function, body) {
         Ok(result) => result,
         // SAFETY: this function's contract.
-        Err(failure) => unsafe { raise(failure) },
+        Err(failure) => unsafe { raise(*failure) },
     }
 }
 
@@ -132,7 +132,7 @@ pub unsafe fn call_unboxed<R: Unboxed>(
 /// As for [`call_unboxed`].
 #[cold]
 #[inline(never)]
-unsafe fn raise(failure: Box<Failure>) -> ! {
+unsafe fn raise(failure: Failure) -> ! {
     let raise = {
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
         let token = unsafe { RuntimeToken::assume_locked() };
