@@ -8,6 +8,7 @@ mod failures;
 mod faults;
 mod kept;
 mod memory;
+mod numbers;
 mod opaques;
 mod promises;
 mod raised;

@@ -1,0 +1,121 @@
+(* Functions of plain numbers, arguments that OCaml does not pass, and functions that return promises. *)
+
+open Lwt.Syntax
+open Everywhere
+
+external sum :
+  (int[@untagged]) ->
+  (float[@unboxed]) ->
+  (int32[@unboxed]) ->
+  (int64[@unboxed]) ->
+  (nativeint[@unboxed]) ->
+  (float[@unboxed]) = "numbers_sum" "numbers_sum_unboxed"
+
+external boxed_sum : int -> float -> int32 -> int64 -> nativeint -> float = "numbers_sum"
+
+external twice : (int[@untagged]) -> (int[@untagged])
+  = "numbers_twice" "numbers_twice_unboxed"
+
+external noalloc : (int[@untagged]) -> (int[@untagged])
+  = "numbers_noalloc" "numbers_noalloc_unboxed"
+[@@noalloc]
+
+external has_token : (int[@untagged]) -> (int[@untagged])
+  = "numbers_has_token" "numbers_has_token_unboxed"
+[@@noalloc]
+
+external within : (unit -> int) -> int = "numbers_within"
+external token : string -> int -> string = "numbers_token"
+external renamed : int -> int = "numbers_renamed"
+external promise : int -> int Lwt.t = "numbers_promise"
+external promise_or_error : int -> int Lwt.t = "numbers_promise_or_error"
+external promise_later : int -> int Lwt.t = "numbers_promise_later"
+
+let plain_numbers () =
+  for i = 1 to 1_000 do
+    let expected = float_of_int (2 * i) +. 0.5 -. 3. +. 5. -. 7. in
+    let got = sum i (float_of_int i +. 0.5) (-3l) 5L (-7n) in
+    Expect.that "the sum" (got = expected);
+    Expect.that "the same, boxed" (boxed_sum i (float_of_int i +. 0.5) (-3l) 5L (-7n) = got);
+    Expect.int "no allocation" i (noalloc i)
+  done;
+  Expect.int "twice" (-10) (twice (-5));
+  Expect.int "twice, the largest" (max_int - 1) (twice (max_int / 2));
+  Expect.int "the smallest" min_int (noalloc min_int);
+  Lwt.return_unit
+
+let failures () =
+  for _ = 1 to 1_000 do
+    let e = Expect.raised "a panic" (fun () -> sum 13 0. 0l 0L 0n) in
+    Expect.panicked "a panic" ~place:"numbers.rs:" ~message:"thirteen" e;
+    match Expect.raised "a result" (fun () -> twice max_int) with
+    | Invalid_argument text ->
+        Expect.contains "a result" ~part:"numbers_twice: result: " text;
+        Expect.contains "a result" ~part:"does not fit int" text
+    | e -> raise e
+  done;
+  let* text = Rust.yield_n 2 "still working" in
+  Expect.string "the domain still works" "still working" text;
+  Lwt.return_unit
+
+let no_token () =
+  Expect.int "at the top" 1 (has_token 1);
+  Expect.int "within a stub" 1 (within (fun () -> has_token 1));
+  Lwt.return_unit
+
+let tokens () =
+  Expect.string "a token between arguments" "ababab" (token "ab" 3);
+  Expect.int "another name of the crate" 255 (renamed 255);
+  Lwt.return_unit
+
+let promises () =
+  let all = [ ("plain", promise); ("or an error", promise_or_error); ("later", promise_later) ] in
+  let check (name, f) =
+    let* n = f 7 in
+    Expect.int name 7 n;
+    let+ e = Expect.rejected name (f 13) in
+    let text = Printexc.to_string e in
+    match name with
+    | "or an error" -> Expect.contains name ~part:"runs no domain's executor" text
+    | _ -> Expect.contains name ~part:"thirteen" text
+  in
+  let* () = Lwt_list.iter_s check all in
+  let p = promise_later 7 in
+  Lwt.cancel p;
+  Expect.cancelled "a promise that is made later" p
+
+(* A program of its own, which ends. *)
+let failing_noalloc = "failing-noalloc"
+
+let aborts () =
+  let reading, writing = Unix.pipe ~cloexec:true () in
+  let program = Sys.executable_name in
+  let pid =
+    Unix.create_process program [| program; failing_noalloc |] Unix.stdin Unix.stdout writing
+  in
+  Unix.close writing;
+  let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
+  let _, status = Unix.waitpid [] pid in
+  Expect.contains "what it says" ~part:"numbers_noalloc is a `noalloc` function" text;
+  Expect.contains "the panic" ~part:"thirteen" text;
+  Expect.that "the process has ended" (status = WSIGNALED Sys.sigabrt)
+
+let () =
+  if Array.mem failing_noalloc Sys.argv then ignore (noalloc 13 : int)
+  else
+    Alcotest.run "numbers"
+      (suites
+         [
+           case "plain numbers" plain_numbers;
+           case "failures of plain numbers" failures;
+           case "a noalloc function has no token" no_token;
+           case "arguments that OCaml does not pass" tokens;
+           case "functions that return promises" promises;
+         ]
+      @ [
+          ( "at the end",
+            [
+              plain "a noalloc function that fails ends the process" aborts;
+              nothing_left ();
+            ] );
+        ])
