@@ -73,7 +73,7 @@ impl<A: Args, R: FromOCaml + 'static> OCamlAsyncFunc<A, R> {
 }
 
 macro_rules! functions {
-    ($name:ident, $kind:expr, |$result:ident| $result_type:expr) => {
+    ($name:ident, $kind:expr, $result_type:expr) => {
         impl<A, R> $name<A, R> {
             /// Returns the function for callers on other threads.
             ///
@@ -102,10 +102,7 @@ macro_rules! functions {
             }
         }
 
-        from_ocaml!([A: Args, R: FromOCaml] $name<A, R>, &{
-            let $result = R::TYPE;
-            Type::Function(A::TYPES, $result_type)
-        }, |source| Ok($name {
+        from_ocaml!([A: Args, R: FromOCaml] $name<A, R>, &Type::Function(A::TYPES, $result_type), |source| Ok($name {
             closure: Arc::new(Kept::new(Closure::root(source)?)),
             _type: PhantomData,
         }));
@@ -115,5 +112,5 @@ macro_rules! functions {
     };
 }
 
-functions!(OCamlFunc, Kind::Plain, |result| result);
-functions!(OCamlAsyncFunc, Kind::Async, |result| &Type::Promise(result));
+functions!(OCamlFunc, Kind::Plain, R::TYPE);
+functions!(OCamlAsyncFunc, Kind::Async, &Type::Promise(R::TYPE));
