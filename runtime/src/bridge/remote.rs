@@ -171,7 +171,13 @@ where
         } else {
             // Converting and dropping them is code of the user's. It runs before the function is called, so
             // that a panic keeps the function from being called.
-            catch_unwind(move || to_values(token, &args)).map_err(JoinError::Panicked)
+            catch_unwind(move || {
+                let values = to_values(token, &args);
+                // Not at the closure's end, where a panic would make Rust forget the values.
+                drop(args);
+                values
+            })
+            .map_err(JoinError::Panicked)
         };
         match values {
             Ok(Ok(values)) => context::with_core(token, |core| {

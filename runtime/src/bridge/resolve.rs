@@ -6,7 +6,7 @@ use crate::domain::core::Core;
 use crate::ffi::batch::Request;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::token::RuntimeToken;
-use crate::value::convert::to_ocaml;
+use crate::value::convert::into_ocaml;
 use crate::value::exception::Failure;
 use ocaml::ToValue;
 
@@ -24,7 +24,7 @@ pub(crate) fn resolve<T: ToValue + 'static>(
     }
     // The value is dropped inside: its destructor may panic as well.
     let converted = outcome.and_then(|value| {
-        catch_unwind(move || to_ocaml(token, &value)).unwrap_or_else(|e| Err(Failure::Panic(e)))
+        catch_unwind(move || into_ocaml(token, value)).unwrap_or_else(|e| Err(Failure::Panic(e)))
     });
     match converted {
         Ok(value) => core.request(token, key, Request::Fulfill(value)),

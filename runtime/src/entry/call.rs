@@ -14,7 +14,7 @@ use crate::ffi::root::{Any, Exn, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use crate::task::{NewTask, Work};
-use crate::value::convert::to_ocaml;
+use crate::value::convert::into_ocaml;
 use crate::value::exception::Failure;
 use ocaml::{ToValue, Value};
 use pin_project_lite::pin_project;
@@ -251,7 +251,7 @@ where
                     task.finish();
                     // The value's destructor, which may use OCaml, runs before the promise is made.
                     // Nothing allocates afterwards.
-                    Ok(match result.and_then(|value| to_ocaml(token, &value)) {
+                    Ok(match result.and_then(|value| into_ocaml(token, value)) {
                         Ok(converted) => callbacks.return_(token, converted),
                         Err(failure) => rejected(token, callbacks, failure),
                     })
@@ -300,7 +300,7 @@ pub unsafe fn call_sync<const N: usize, T: ToValue + 'static>(
     body: impl FnOnce([Value; N]) -> Outcome<T>,
 ) -> RawValue {
     let body = |_: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args| {
-        let result = catch_unwind(|| body(args).0.and_then(|v| to_ocaml(token, &v)));
+        let result = catch_unwind(|| body(args).0.and_then(|v| into_ocaml(token, v)));
         match result.unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
             Ok(value) => Ok(value.raw(token)),
             Err(failure) => Err(failure.to_exception(token, callbacks).raw(token)),

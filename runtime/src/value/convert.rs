@@ -25,6 +25,19 @@ pub(crate) fn to_ocaml<T: ToValue + 'static>(
     protected(token, convert).map_err(Failure::Exception)
 }
 
+/// Converts a value to OCaml, and drops it. If its destructor panics, the converted value, which may be a
+/// root, is dropped as well: Rust forgets what a function was about to return when one of its variables
+/// panics at the end.
+#[inline]
+pub(crate) fn into_ocaml<T: ToValue + 'static>(
+    token: &RuntimeToken<'_>,
+    value: T,
+) -> Result<Converted, Failure> {
+    let converted = to_ocaml(token, &value);
+    drop(value);
+    converted
+}
+
 /// Calls `convert`, which converts values and roots them. See [`protect`] for the exceptions.
 pub(crate) fn protected<R>(
     token: &RuntimeToken<'_>,
