@@ -266,17 +266,24 @@ impl std::fmt::Display for PanickingDisplay {
 
 impl std::error::Error for PanickingDisplay {}
 
-pub(crate) struct PanickingWaker;
+/// A sanitizer would not recognise a pointer to a value without a size, which is one past its allocation.
+pub(crate) struct PanickingWaker(&'static str);
+
+impl PanickingWaker {
+    pub(crate) fn new() -> Waker {
+        Waker::from(Arc::new(PanickingWaker("in a waker")))
+    }
+}
 
 impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {
-        panic!("in a waker")
+        panic!("{}", self.0)
     }
 }
 
 /// Polls a future with a waker that panics, and returns `true` if the future is pending.
 fn is_pending<T: Future + Unpin>(future: &mut T) -> bool {
-    let waker = Waker::from(Arc::new(PanickingWaker));
+    let waker = PanickingWaker::new();
     Pin::new(future)
         .poll(&mut Context::from_waker(&waker))
         .is_pending()

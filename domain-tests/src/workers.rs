@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::Context;
 
 /// The argument of a call: a number, which panics when it is converted or dropped if `trouble` says
 /// so.
@@ -212,7 +212,7 @@ static LEAVING: Mutex<Vec<Leaving>> = Mutex::new(Vec::new());
 #[func(sync)]
 pub fn workers_leave_with_panicking_waker(workers: Opaque<AnswerWorkers>, domain: Domain) -> bool {
     let mut leaving: Leaving = Box::pin(workers.leave(&domain));
-    let waker = Waker::from(Arc::new(PanickingWaker));
+    let waker = PanickingWaker::new();
     let polled = leaving.as_mut().poll(&mut Context::from_waker(&waker));
     let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
     all.push(leaving);

@@ -189,7 +189,13 @@ where
         } else {
             // Converting and dropping them is code of the user's. It runs before the function is called, so
             // that a panic keeps the function from being called.
-            catch_unwind(move || applied(token, closure.root(), &args)).map_err(JoinError::Panicked)
+            catch_unwind(move || {
+                let application = applied(token, closure.root(), &args);
+                // Not at the closure's end, where a panic would make Rust forget what was converted.
+                drop(args);
+                application
+            })
+            .map_err(JoinError::Panicked)
         };
         match (application, kind) {
             (Ok(Ok(application)), Kind::Plain) => {

@@ -56,14 +56,22 @@ let raise_much () =
 
 exception Interrupted
 
-(* A profiler raises where the argument of [raise] is allocated. *)
-let interrupted_raise () =
+(* A profiler raises where [f] allocates. *)
+let interrupted f =
   let raise_there _ = raise Interrupted in
   let tracker = { Gc.Memprof.null_tracker with alloc_minor = raise_there } in
   let profile = Gc.Memprof.start ~sampling_rate:1. ~callstack_size:0 tracker in
-  (try failwith (Sys.opaque_identity "") with Interrupted | Failure _ -> ());
+  (try f () with Interrupted | Failure _ -> ());
   Gc.Memprof.stop ();
   Gc.Memprof.discard profile
+
+(* The argument of [raise] is allocated. *)
+let fail () = failwith (Sys.opaque_identity "")
+
+(* A closure is, in a function of the compiler's own. *)
+let apply_partially () =
+  let add = Sys.opaque_identity (fun a b -> a + b) in
+  ignore (Sys.opaque_identity (add 1) : int -> int)
 
 (* A signal handler raises at the entry of a function, which is where OCaml polls if it calls itself.
    ThreadSanitizer keeps signals back until it is called by an access to an [Atomic.t]. *)
@@ -78,7 +86,8 @@ let interrupt_much () =
   Sys.set_signal Sys.sigalrm handler;
   for _ = 1 to 1000 do
     try
-      interrupted_raise ();
+      interrupted fail;
+      interrupted apply_partially;
       interrupted_call ()
     with Interrupted -> ()
   done
