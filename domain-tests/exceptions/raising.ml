@@ -52,7 +52,9 @@ let by_signals f =
 (* One call of eight, at random. A domain has no local state yet when it is first profiled, so this has none
    either. *)
 let next = Atomic.make 42
-let now_and_then () = ((Atomic.fetch_and_add next 1 * 0x5851F42D4C957F2D) lsr 40) land 7 = 0
+
+let now_and_then () =
+  ((Atomic.fetch_and_add next 1 * 0x5851F42D4C957F2D) lsr 40) land 7 = 0
 
 (* The domains that [f] spawns are profiled as well. *)
 let by_memprof f =

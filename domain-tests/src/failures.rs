@@ -270,7 +270,7 @@ impl std::error::Error for PanickingDisplay {}
 pub(crate) struct PanickingWaker(&'static str);
 
 impl PanickingWaker {
-    pub(crate) fn new() -> Waker {
+    pub(crate) fn waker() -> Waker {
         Waker::from(Arc::new(PanickingWaker("in a waker")))
     }
 }
@@ -283,7 +283,7 @@ impl Wake for PanickingWaker {
 
 /// Polls a future with a waker that panics, and returns `true` if the future is pending.
 fn is_pending<T: Future + Unpin>(future: &mut T) -> bool {
-    let waker = PanickingWaker::new();
+    let waker = PanickingWaker::waker();
     Pin::new(future)
         .poll(&mut Context::from_waker(&waker))
         .is_pending()

@@ -212,7 +212,7 @@ static LEAVING: Mutex<Vec<Leaving>> = Mutex::new(Vec::new());
 #[func(sync)]
 pub fn workers_leave_with_panicking_waker(workers: Opaque<AnswerWorkers>, domain: Domain) -> bool {
     let mut leaving: Leaving = Box::pin(workers.leave(&domain));
-    let waker = PanickingWaker::new();
+    let waker = PanickingWaker::waker();
     let polled = leaving.as_mut().poll(&mut Context::from_waker(&waker));
     let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
     all.push(leaving);
