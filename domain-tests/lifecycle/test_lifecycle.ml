@@ -242,8 +242,7 @@ let () =
           plain "120 domains, 60 at a time, leave no descriptor" several_at_a_time;
           plain "50 domains, each started by the one before" nested;
           plain "50 pools leave no descriptor and no thread" pools;
-          plain
-            "a call that is cancelled while its domain terminates is not felt elsewhere"
+          plain "a call cancelled at its domain's end is not felt elsewhere"
             cancelled_at_the_end;
           plain "idle threads of the blocking pool end" blocking_threads;
           plain "signals wake the loop, and no thread of the library blocks them" signals;
