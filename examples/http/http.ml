@@ -75,11 +75,14 @@ let serve (config : Options.t) server =
   stop config server workers
 
 let listen (config : Options.t) =
+  let refused why =
+    Printf.ksprintf failwith "cannot listen on %s: %s" config.address why
+  in
   Lwt.catch
     (fun () -> Server.listen config.address config.limits)
     (function
-      | Lwt_interop.Rust_error { message; _ } ->
-          Printf.ksprintf failwith "cannot listen on %s: %s" config.address message
+      | Unix.Unix_error (error, _, _) -> refused (Unix.error_message error)
+      | Lwt_interop.Rust_error { message; _ } -> refused message
       | e -> Lwt.fail e)
 
 let main config =
