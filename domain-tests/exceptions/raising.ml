@@ -49,18 +49,17 @@ let by_signals f =
       (* A last signal may be on its way. *)
       Sys.set_signal Sys.sigalrm Signal_ignore)
 
-(* One call of eight, at random. A domain has no local state yet when it is first profiled, so this has none
-   either. *)
-let next = Atomic.make 42
+let drawn = Atomic.make 0
 
-let now_and_then () =
-  ((Atomic.fetch_and_add next 1 * 0x5851F42D4C957F2D) lsr 40) land 7 = 0
+(* One call of eight, without a pattern. Neither [Random] nor [Domain.DLS] will do: the callbacks of a profile
+   run on several domains, also on one that has no domain-local state yet. *)
+let by_chance () = Hashtbl.hash (Atomic.fetch_and_add drawn 1) land 7 = 0
 
 (* The domains that [f] spawns are profiled as well. *)
 let by_memprof f =
   let raise_alarm = raise_for Memprof in
   let sampled (_ : Gc.Memprof.allocation) =
-    if now_and_then () then raise_alarm ();
+    if by_chance () then raise_alarm ();
     None
   in
   let tracker =

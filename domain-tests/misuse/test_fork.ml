@@ -13,7 +13,7 @@ let in_child f =
   | pid ->
       Unix.close write;
       let text = In_channel.input_all (Unix.in_channel_of_descr read) in
-      let _, status = Unix.waitpid [] pid in
+      let status = Expect.status_of pid in
       Expect.that "the child exits with code 0" (status = Unix.WEXITED 0);
       text
 

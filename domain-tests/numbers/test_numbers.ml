@@ -100,7 +100,7 @@ let aborts () =
   in
   Unix.close writing;
   let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
-  let _, status = Unix.waitpid [] pid in
+  let status = Expect.status_of pid in
   Expect.contains "what it says" ~part:"numbers_noalloc is a `noalloc` function" text;
   Expect.contains "the panic" ~part:"thirteen" text;
   Expect.that "the process has ended" (status = WSIGNALED Sys.sigabrt)

@@ -71,7 +71,7 @@ let by_create_process () =
   Unix.close writing;
   let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
   Unix.close reading;
-  ignore (Unix.waitpid [] pid : int * Unix.process_status);
+  ignore (Expect.status_of pid : Unix.process_status);
   text
 
 let children () =
@@ -128,7 +128,7 @@ let run ?before name =
   Unix.close writing;
   let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
   Unix.close reading;
-  (text, snd (Unix.waitpid [] pid))
+  (text, Expect.status_of pid)
 
 let prints ?before name expected () =
   let text, status = run ?before name in

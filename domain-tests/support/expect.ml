@@ -77,3 +77,6 @@ let rec eventually_blocking condition =
   if not (condition ()) then (
     Unix.sleepf 0.001;
     eventually_blocking condition)
+
+let rec status_of pid =
+  try snd (Unix.waitpid [] pid) with Unix.Unix_error (EINTR, _, _) -> status_of pid

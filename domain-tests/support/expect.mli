@@ -41,3 +41,7 @@ val eventually : (unit -> bool) -> unit Lwt.t
 
 val eventually_blocking : (unit -> bool) -> unit
 (** [eventually_blocking condition] blocks the thread until [condition] holds. *)
+
+val status_of : int -> Unix.process_status
+(** [status_of pid] is the status of a child, once it has ended. Signals, such as that of
+    another child, do not interrupt it. *)

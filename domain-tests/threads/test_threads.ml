@@ -66,7 +66,7 @@ let by_create_process () =
   let pid = Unix.create_process "grep" argv Unix.stdin writing Unix.stderr in
   Unix.close writing;
   let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
-  ignore (Unix.waitpid [] pid : int * Unix.process_status);
+  ignore (Expect.status_of pid : Unix.process_status);
   text
 
 let no_signal_is_blocked what text =
