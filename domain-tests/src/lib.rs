@@ -22,5 +22,5 @@ mod workers;
 /// The error type of functions that fail in several ways.
 pub(crate) type Error = Box<dyn std::error::Error>;
 
-/// What OCaml calls `int`.
+/// OCaml's `int`.
 pub(crate) type Int = isize;

@@ -28,7 +28,7 @@ pub fn numbers_noalloc(n: isize) -> isize {
     n
 }
 
-/// Whether there is a token: `noalloc` functions have none, since OCaml's state is not saved.
+/// Adds 1 if the thread has a token. A `noalloc` function has none, since OCaml's state is not saved.
 #[func(sync, noalloc)]
 pub fn numbers_has_token(n: isize) -> isize {
     n + isize::from(domain::with_token(|_| ()).is_ok())

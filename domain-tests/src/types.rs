@@ -1,7 +1,7 @@
 //! Functions that take a value of many types in every way, and functions whose result does not convert.
 //! `types/test_types.ml` has the values, and `doc/types.md` what becomes of them.
 
-// What is converted is not read afterwards.
+// The fields are converted, and Rust code does not read them.
 #![allow(dead_code, missing_docs)]
 
 use crate::{Error, Int};

@@ -1,5 +1,6 @@
 //! The rules that a function has to satisfy to be exported, and the errors if it does not.
 
+use crate::errors::Errors;
 use crate::options::{Mode, Options};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -8,23 +9,6 @@ use syn::{
     Attribute, Error, FnArg, GenericArgument, ItemFn, Pat, PathArguments, PathSegment, Result,
     ReturnType, Type, Visibility,
 };
-
-/// All errors of a function, so that one compilation reports them all.
-#[derive(Default)]
-struct Errors(Option<Error>);
-
-impl Errors {
-    fn add(&mut self, error: Error) {
-        match &mut self.0 {
-            Some(all) => all.combine(error),
-            None => self.0 = Some(error),
-        }
-    }
-
-    fn at(&mut self, tokens: impl ToTokens, message: &str) {
-        self.add(Error::new_spanned(tokens, message));
-    }
-}
 
 /// An argument of an exported function.
 pub struct Argument {

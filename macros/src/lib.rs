@@ -8,6 +8,7 @@
 mod check;
 mod derive;
 mod doc;
+mod errors;
 mod exception;
 mod expand;
 mod ffi;

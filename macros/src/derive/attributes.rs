@@ -5,7 +5,7 @@ use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, LitStr, Path, Result, Token};
 
-/// What the attribute is on, which decides what it may say.
+/// The item that has the attribute. It decides which options are allowed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Site {
     Struct,
@@ -42,7 +42,7 @@ impl Site {
     }
 }
 
-/// What the attribute says.
+/// The options of an item.
 #[derive(Default)]
 pub struct Attributes {
     pub name: Option<LitStr>,

@@ -1,10 +1,11 @@
-//! What a type is in OCaml.
+//! The OCaml type that stands for a Rust type.
 
 use super::Direction;
 use super::attributes::{Attributes, Site};
 use super::names::{self, Kind};
 use super::recursion::{Described, describe};
 use crate::doc;
+use crate::errors::Errors;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ pub struct Model {
     pub shape: Shape,
 }
 
-/// What the type is in OCaml.
+/// The kind of OCaml type.
 pub enum Shape {
     /// `unit`
     Unit,
@@ -50,7 +51,7 @@ pub enum Shape {
 
 /// A field of a type or of a constructor.
 pub struct Field {
-    /// What Rust calls it.
+    /// Its name or its position in Rust.
     pub member: Member,
     /// The name in OCaml, or `""` if it has none.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct Field {
     pub described: Type,
     /// The location of its name in OCaml.
     name_span: Span,
-    /// Whether its type mentions the type that it belongs to.
+    /// The field's type mentions the type that has the field.
     mentions_itself: bool,
 }
 
@@ -71,7 +72,7 @@ pub struct Constructor {
     pub name: String,
     pub doc: String,
     pub fields: Vec<Field>,
-    /// Whether the fields have names.
+    /// The fields have names.
     pub is_record: bool,
     /// Its number among those without arguments or among those with arguments, or the hash of its name.
     pub number: isize,
@@ -141,28 +142,6 @@ fn check_generics(generics: &Generics, direction: Direction, errors: &mut Errors
                  definition for each",
             ),
         }
-    }
-}
-
-/// All errors of a type, so that one compilation reports them all.
-#[derive(Default)]
-struct Errors(Option<Error>);
-
-impl Errors {
-    fn add(&mut self, error: Error) {
-        match &mut self.0 {
-            Some(all) => all.combine(error),
-            None => self.0 = Some(error),
-        }
-    }
-
-    fn at(&mut self, tokens: impl ToTokens, message: &str) {
-        self.add(Error::new_spanned(tokens, message));
-    }
-
-    /// Returns the value, or `None` if it is an error.
-    fn take<T>(&mut self, result: Result<T>) -> Option<T> {
-        result.map_err(|error| self.add(error)).ok()
     }
 }
 

@@ -84,7 +84,7 @@ const BUILT_IN: &[&str] = &[
     "unit",
 ];
 
-/// What a name is the name of.
+/// The kind of item that has a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Type,
@@ -117,7 +117,7 @@ impl Kind {
             && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\''))
     }
 
-    /// What a legal name is.
+    /// The form of a legal name, for errors.
     fn rule(self) -> &'static str {
         match self {
             Kind::Type | Kind::Field => {

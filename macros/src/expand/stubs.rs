@@ -281,9 +281,7 @@ impl<'a> Stubs<'a> {
                 // drop. Rust code cannot name this stub. Its parameters are numbers, and the call is its last
                 // expression.
                 unsafe {
-                    #private::#runner(&#function, move || {
-                        ::core::result::Result::Ok(#name(#(#converted?),*))
-                    })
+                    #private::#runner(&#function, move || #name(#(#converted),*))
                 }
             }
         }

@@ -5,7 +5,7 @@ use crate::domain::garbage;
 use crate::ffi::any_arc::AnyArc;
 use crate::ffi::custom::Custom;
 use crate::value::conversion_error::ConversionError;
-use crate::value::declare::{alloc_custom, from_ocaml, to_ocaml};
+use crate::value::declare::{from_ocaml, to_ocaml};
 use crate::value::types::Type;
 use std::any::type_name;
 use std::fmt;
@@ -191,7 +191,7 @@ to_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |opaque,
         reference: opaque.reference.clone().into(),
         weight: opaque.weight,
     };
-    writer.other(|token| alloc_custom(token, &OPAQUE, content, opaque.weight))
+    writer.other(|token| Ok(OPAQUE.alloc(token, content, opaque.weight)))
 });
 
 #[cfg(all(test, not(loom_model)))]

@@ -20,7 +20,7 @@ pub trait Unboxed: sealed::Sealed + Sized {
     type Plain: Copy;
 
     /// Takes the number.
-    fn from_plain(plain: Self::Plain) -> Result<Self, ConversionError>;
+    fn from_plain(plain: Self::Plain) -> Self;
 
     /// Returns the number, if OCaml can have it.
     fn to_plain(self) -> Result<Self::Plain, ConversionError>;
@@ -39,8 +39,8 @@ macro_rules! unboxed {
             type Plain = Self;
 
             #[inline(always)]
-            fn from_plain(plain: Self) -> Result<Self, ConversionError> {
-                Ok(plain)
+            fn from_plain(plain: Self) -> Self {
+                plain
             }
 
             #[inline(always)]
@@ -59,8 +59,8 @@ impl Unboxed for isize {
     type Plain = Self;
 
     #[inline(always)]
-    fn from_plain(plain: Self) -> Result<Self, ConversionError> {
-        Ok(plain)
+    fn from_plain(plain: Self) -> Self {
+        plain
     }
 
     #[inline(always)]
@@ -81,8 +81,8 @@ impl Unboxed for Nativeint {
     type Plain = isize;
 
     #[inline(always)]
-    fn from_plain(plain: isize) -> Result<Self, ConversionError> {
-        Ok(Nativeint(plain))
+    fn from_plain(plain: isize) -> Self {
+        Nativeint(plain)
     }
 
     #[inline(always)]
@@ -96,19 +96,18 @@ impl Unboxed for Nativeint {
 #[inline(always)]
 fn run<R: Unboxed>(
     function: &'static Function,
-    body: impl FnOnce() -> Result<R, ConversionError>,
+    body: impl FnOnce() -> R,
 ) -> Result<R::Plain, Box<Failure>> {
     match catch_unwind(body) {
-        Ok(Ok(result)) => result.to_plain().map_err(|e| boxed(e.of(function, None))),
-        Ok(Err(e)) => Err(boxed(e)),
+        Ok(result) => result.to_plain().map_err(|e| boxed(function, e)),
         Err(panic) => Err(Box::new(Failure::Panic(panic))),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn boxed(error: ConversionError) -> Box<Failure> {
-    Box::new(error.into())
+fn boxed(function: &'static Function, error: ConversionError) -> Box<Failure> {
+    Box::new(error.of(function, None).into())
 }
 
 /// `#[func(sync, unboxed)]`: a failure is raised. The call makes no executor, and gives the body no token of its own.
@@ -119,7 +118,7 @@ fn boxed(error: ConversionError) -> Box<Failure> {
 #[inline(always)]
 pub unsafe fn call_unboxed<R: Unboxed>(
     function: &'static Function,
-    body: impl FnOnce() -> Result<R, ConversionError>,
+    body: impl FnOnce() -> R,
 ) -> R::Plain {
     match run(function, body) {
         Ok(result) => result,
@@ -156,7 +155,7 @@ unsafe fn raise(failure: Failure) -> ! {
 #[inline(always)]
 pub unsafe fn call_noalloc<R: Unboxed>(
     function: &'static Function,
-    body: impl FnOnce() -> Result<R, ConversionError>,
+    body: impl FnOnce() -> R,
 ) -> R::Plain {
     // A stub further down on the stack would give the body a token.
     match without_token(|| run(function, body)) {

@@ -1,8 +1,6 @@
 //! Conversions of this crate's types, whose rooms have no unsafe code.
 
-use crate::ffi::custom::Custom;
 use crate::ffi::root::{Closure, LwtPromise, Root};
-use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
 use crate::value::read::Source;
 use crate::value::types::Type;
@@ -45,16 +43,6 @@ unsafe impl ToOCaml for Stored<'_> {
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         Ok(writer.kept(self.0))
     }
-}
-
-/// A new custom block that owns `content`, which keeps `weight` bytes alive.
-pub(crate) fn alloc_custom<T: Clone + Send + Sync + 'static>(
-    token: &RuntimeToken<'_>,
-    kind: &'static Custom<T>,
-    content: T,
-    weight: usize,
-) -> Result<Root, ConversionError> {
-    Ok(kind.alloc(token, content, weight))
 }
 
 /// Implements [`FromOCaml`](crate::FromOCaml) with a function of the [`Source`]. It is safe code: it checks what the
