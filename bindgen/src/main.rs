@@ -54,7 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   ocaml-lwt-bindgen libgreetings.a --ml greetings.ml --mli greetings.mli
   ocaml-lwt-bindgen libgreetings.a --list
-  ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml --mli editor.mli";
+  ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml";
 
 fn parse_extern(argument: &str) -> Result<(String, String), String> {
     match argument.split_once('=') {

@@ -39,6 +39,11 @@ pub fn legalize(selection: &mut Selection) -> Result<(), GenerateError> {
             }
             Body::Alias(_) | Body::Abstract => {}
         }
+        if let Body::Variant(all) | Body::Polymorphic(all) = &definition.body {
+            if all.is_empty() {
+                return Err(at.contradiction("it is a variant without constructors"));
+            }
+        }
     }
     for exceptions in &mut selection.exceptions {
         let at = At {

@@ -154,9 +154,9 @@ impl Builder {
         }
     }
 
-    /// Writes markup, which a backslash before it would escape.
+    /// Writes markup, apart from what would change its meaning: a backslash escapes it, and `%}` is a token of ocamldoc.
     fn markup(&mut self, text: &str) {
-        if self.paragraph.ends_with('\\') {
+        if self.paragraph.ends_with('\\') || text == "}" && self.paragraph.ends_with('%') {
             self.paragraph.push(' ');
         }
         self.paragraph.push_str(text);

@@ -313,11 +313,11 @@ fn documented(texts: &[String]) -> crate::model::Exports {
     all
 }
 
-/// Whether ocamldoc reads the comment as odoc does: it has no languages of code, HTML has a meaning, and so does `@` in
-/// code.
+/// Whether ocamldoc reads the comment as odoc does: it has no languages of code, HTML has a meaning, and so do `@` and
+/// `{[` in code, and `v}` everywhere.
 fn ocamldoc_reads(text: &str) -> bool {
     let comment = comment(text, 80).unwrap_or_default();
-    !["{@", "@", "<"]
+    !["{@", "@", "<", "{[", " v}"]
         .iter()
         .any(|unknown| comment.contains(unknown))
 }

@@ -230,4 +230,14 @@ fn descriptors_that_contradict_themselves() {
         Body::Polymorphic(vec![constructor]),
     )]);
     assert!(error.contains("the constructor `A` of a polymorphic variant has named fields"));
+    let error = rejected_types([definition(
+        "shapes::A",
+        "a",
+        1,
+        Body::Polymorphic(Vec::new()),
+    )]);
+    assert!(
+        error.contains("the type `A`: it is a variant without constructors"),
+        "{error}"
+    );
 }
