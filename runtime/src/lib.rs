@@ -142,7 +142,7 @@ pub mod __private {
     pub use crate::value::read::FromOCaml;
     pub use crate::value::recursive::Recursive;
     pub use crate::value::types::encode;
-    pub use crate::value::types::{Argument, Function, Label, Mode, Type};
+    pub use crate::value::types::{Argument, Function, Label, Mode, Type, TypeName};
     pub use crate::value::write::ToOCaml;
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;

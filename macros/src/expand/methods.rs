@@ -30,6 +30,12 @@ pub fn expand(attr: TokenStream, mut block: ItemImpl) -> TokenStream {
         if let ImplItem::Fn(method) = item {
             method.attrs.retain(|attribute| !is_func(attribute));
             strip_arguments(&mut method.sig.inputs);
+            if matches!(method.vis, Visibility::Public(_)) {
+                // As for a free function.
+                method.attrs.push(syn::parse_quote!(
+                    #[allow(unreachable_pub, clippy::needless_pass_by_value)]
+                ));
+            }
         }
     }
     let errors = errors.0.map(Error::into_compile_error);

@@ -43,7 +43,7 @@ fn ocaml<T: ToOCaml + FromOCaml>() -> String {
         Body::PolymorphicVariant(all) => format!("[ {} ]", constructors(all, "`")),
         _ => unreachable!(),
     };
-    format!("{} = {body}", definition.name)
+    format!("{} = {body}", definition.name.ocaml)
 }
 
 /// A person.
@@ -279,8 +279,8 @@ fn main() {
     }
 
     let person = definition::<Person>();
-    assert_eq!(person.rust_name, "Person");
-    assert_eq!(person.module, module_path!());
+    assert_eq!(person.name.rust, "Person");
+    assert_eq!(person.name.module, module_path!());
     assert!(person.place.0.ends_with("derive.rs") && person.place.1 > 1);
     assert_eq!(person.doc, "A person.\n\nWith a `name`.");
     let Body::Record([name, age, ..]) = person.body else {

@@ -2,11 +2,9 @@
 
 /// Exports the `#[func]`s of another crate: names the crate, which a static library lacks if nothing does.
 ///
-/// ```no_run
-/// # mod crates {
-/// # extern crate tokio as bindings;
-/// ocaml_lwt_interop::export!(bindings);
-/// # }
+/// ```
+/// // In the crate that becomes the static library; `bytes` stands for a crate that has `#[func]`s.
+/// ocaml_lwt_interop::export!(bytes);
 /// ```
 #[macro_export]
 macro_rules! export {
@@ -35,7 +33,7 @@ macro_rules! export {
 macro_rules! opaque_type {
     ($(#[doc = $doc:expr])* $type:ty as $name:literal) => {
         impl $crate::OpaqueType for $type {
-            const NAME: $crate::convert::types::TypeName = $crate::convert::types::TypeName {
+            const NAME: $crate::__private::TypeName = $crate::__private::TypeName {
                 ocaml: {
                     assert!(
                         $crate::__private::is_type_name($name),
