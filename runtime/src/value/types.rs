@@ -134,24 +134,6 @@ pub struct Definition {
     pub hash: u64,
 }
 
-impl Definition {
-    /// Defines a type.
-    pub const fn new(
-        name: TypeName,
-        place: (&'static str, u32),
-        doc: &'static str,
-        body: Body,
-    ) -> Self {
-        Definition {
-            name,
-            place,
-            doc,
-            body,
-            hash: encode::hash_body(&name, &body),
-        }
-    }
-}
-
 /// What a [`Definition`] defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

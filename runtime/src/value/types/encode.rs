@@ -33,6 +33,24 @@ const VERSION: u8 = 1;
 /// The bytes before an entry's payload.
 const HEADER: usize = 10;
 
+impl Definition {
+    /// Defines a type.
+    pub const fn new(
+        name: TypeName,
+        place: (&'static str, u32),
+        doc: &'static str,
+        body: Body,
+    ) -> Self {
+        Definition {
+            name,
+            place,
+            doc,
+            body,
+            hash: hash_body(&name, &body),
+        }
+    }
+}
+
 /// Returns the number of bytes of a function's entry.
 pub const fn function_length(function: &Function) -> usize {
     let mut encoder = Encoder::<0>::new(b'F');
@@ -97,7 +115,7 @@ pub const fn hash_function(function: &Function) -> u64 {
 }
 
 /// Returns the hash of what a definition defines.
-pub(super) const fn hash_body(name: &TypeName, body: &Body) -> u64 {
+const fn hash_body(name: &TypeName, body: &Body) -> u64 {
     let mut hash = Hash::new();
     hash.byte(body_tag(body));
     match body {
