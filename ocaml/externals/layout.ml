@@ -175,7 +175,7 @@ and cyclic t scope ty content =
           n)
 
 and polymorphic t scope row =
-  let closed = ref (row_closed row) in
+  let all_present = ref true in
   let tag (name, field) =
     let tag arguments =
       Some (Json.Object [ ("name", String name); ("arguments", numbers arguments) ])
@@ -185,11 +185,14 @@ and polymorphic t scope row =
     | Rpresent (Some ty) -> tag [ node t scope ty ]
     | Rabsent -> None
     | Reither (_, types, _) ->
-        closed := false;
+        all_present := false;
         tag (List.map (node t scope) types)
   in
   let tags = List.filter_map tag (row_fields row) in
-  describe "polymorphic" [ ("tags", List tags); ("closed", Bool !closed) ]
+  let bound =
+    if not (row_closed row) then "lower" else if !all_present then "exact" else "upper"
+  in
+  describe "polymorphic" [ ("tags", List tags); ("bound", String bound) ]
 
 (* Describes a type with a name. [arguments] are the numbers of its parameters. *)
 and constructor t scope ty path arguments =

@@ -95,12 +95,24 @@ pub enum Node {
     },
     Polymorphic {
         tags: Vec<Tag>,
-        closed: bool,
+        bound: Bound,
     },
     Other {
         text: String,
         what: String,
     },
+}
+
+/// Which tags values of a polymorphic variant have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// `[ ... ]`
+    Exact,
+    /// `[> ... ]`
+    Lower,
+    /// `[< ... ]`
+    Upper,
 }
 
 /// The definition of a type constructor, applied to its arguments.

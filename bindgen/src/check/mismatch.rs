@@ -63,7 +63,7 @@ impl Mismatch {
             }
         }
         let _ = write!(text, " {} here, {}", self.here, self.in_rust);
-        if self.is_whole() && !rust.is_empty() && rust != self.in_rust {
+        if self.is_whole() && !["", "()", self.in_rust.as_str()].contains(&rust) {
             let _ = write!(text, " ({rust})");
         }
         let place = self.place.as_ref().unwrap_or(place);

@@ -38,7 +38,8 @@ pub fn product(exports: &Exports, types: &[Type]) -> String {
 /// Shows the whole type of a function.
 pub fn signature(exports: &Exports, function: &Function) -> String {
     let arguments: Vec<_> = function.arguments.iter().map(|a| &a.ty).collect();
-    Shown::new(exports).arrows(&arguments, &function.result)
+    // OCaml counts only the arrows outside of parentheses as arguments of an external.
+    Shown::new(exports).arrows(&arguments, &function.result, Level::Tuple)
 }
 
 /// Shows the names of the fields of a record.
@@ -66,7 +67,7 @@ impl<'a> Shown<'a> {
             Type::Tuple(types) => (Level::Tuple, self.product(types)),
             Type::Function(arguments, result) => {
                 let arguments: Vec<_> = arguments.iter().collect();
-                (Level::Arrow, self.arrows(&arguments, result))
+                (Level::Arrow, self.arrows(&arguments, result, Level::Arrow))
             }
             ty => (Level::Argument, self.simple(ty)),
         };
@@ -147,7 +148,7 @@ impl<'a> Shown<'a> {
         texts.join(" * ")
     }
 
-    fn arrows(&self, arguments: &[&Type], result: &Type) -> String {
+    fn arrows(&self, arguments: &[&Type], result: &Type, level: Level) -> String {
         let mut text: String = match arguments {
             [] => "unit -> ".to_owned(),
             arguments => arguments
@@ -155,7 +156,7 @@ impl<'a> Shown<'a> {
                 .map(|t| self.at(t, Level::Tuple) + " -> ")
                 .collect(),
         };
-        text += &self.at(result, Level::Arrow);
+        text += &self.at(result, level);
         text
     }
 }

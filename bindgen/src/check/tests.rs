@@ -3,7 +3,6 @@
 
 mod accepted;
 mod definitions;
-mod externals;
 mod layouts;
 mod numbers;
 mod support;

@@ -1,7 +1,7 @@
 //! Compares the types that a Rust crate defines: records, variants, polymorphic variants and opaque values.
 
 use super::Comparison;
-use crate::check::declared::{self, Node, Standard, Tag, TypeId};
+use crate::check::declared::{self, Bound, Node, Standard, Tag, TypeId};
 use crate::check::mismatch::What;
 use crate::check::rust_type;
 use crate::model::{Arguments, Body, Constructor, Definition, Exports, Field, Id, Type};
@@ -160,11 +160,11 @@ impl<'a> Comparison<'a> {
         definition: &Definition,
         constructors: &'a [Constructor],
     ) -> Result<(), String> {
-        let Node::Polymorphic { tags, closed } = self.unit.node(ocaml) else {
+        let Node::Polymorphic { tags, bound } = self.unit.node(ocaml) else {
             return Err(String::new());
         };
         let own_tag = |name: &str| tags.iter().find(|tag| tag.name == name);
-        if !closed {
+        if *bound != Bound::Exact {
             return Err(OPEN.to_owned());
         }
         if tags.len() != constructors.len()

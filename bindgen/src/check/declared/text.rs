@@ -1,6 +1,6 @@
 //! Shows types as OCaml does.
 
-use super::{Node, TypeId, Unit};
+use super::{Bound, Node, TypeId, Unit};
 use crate::check::rust_type::Level;
 use std::fmt::{self, Display};
 
@@ -111,8 +111,12 @@ impl Display for Text<'_> {
                 }
                 f.write_str(path)?;
             }
-            Node::Polymorphic { tags, closed } => {
-                f.write_str(if *closed { "[ " } else { "[> " })?;
+            Node::Polymorphic { tags, bound } => {
+                f.write_str(match bound {
+                    Bound::Exact => "[ ",
+                    Bound::Lower => "[> ",
+                    Bound::Upper => "[< ",
+                })?;
                 for (i, tag) in tags.iter().enumerate() {
                     write!(f, "{}`{}", if i > 0 { " | " } else { "" }, tag.name)?;
                     if !tag.arguments.is_empty() {
