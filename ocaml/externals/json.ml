@@ -17,10 +17,12 @@ let string buffer s =
     s;
   Buffer.add_char buffer '"'
 
-let separated buffer item =
-  List.iteri (fun i x ->
-      if i > 0 then Buffer.add_char buffer ',';
-      item x)
+let separated buffer separator add items =
+  List.iteri
+    (fun i item ->
+      if i > 0 then Buffer.add_string buffer separator;
+      add item)
+    items
 
 let rec add buffer = function
   | Bool b -> Buffer.add_string buffer (string_of_bool b)
@@ -28,16 +30,16 @@ let rec add buffer = function
   | String s -> string buffer s
   | List items ->
       Buffer.add_char buffer '[';
-      separated buffer (add buffer) items;
+      separated buffer "," (add buffer) items;
       Buffer.add_char buffer ']'
   | Object members ->
+      let member (name, value) =
+        string buffer name;
+        Buffer.add_char buffer ':';
+        add buffer value
+      in
       Buffer.add_char buffer '{';
-      separated buffer
-        (fun (name, value) ->
-          string buffer name;
-          Buffer.add_char buffer ':';
-          add buffer value)
-        members;
+      separated buffer "," member members;
       Buffer.add_char buffer '}'
 
 let output channel value =
