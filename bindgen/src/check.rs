@@ -68,7 +68,11 @@ pub fn check(
     options: &Options,
 ) -> Result<Report, CheckError> {
     let output = reader::read(paths, options.reader.as_deref())?;
-    let symbols = symbols::Symbols::new(exports);
+    let scope = compare::Scope {
+        exports,
+        symbols: &symbols::Symbols::new(exports),
+        implementations: &opaque::Implementations::new(&output.units),
+    };
     let mut opaques = opaque::Opaques::default();
     // The same file may have been compiled more than once.
     let mut compared = BTreeSet::new();
@@ -82,9 +86,7 @@ pub fn check(
     }
     for unit in &output.units {
         for external in &unit.externals {
-            let Some(messages) =
-                external::messages(exports, &symbols, unit, external, &mut opaques)
-            else {
+            let Some(messages) = external::messages(scope, unit, external, &mut opaques) else {
                 continue;
             };
             compared.insert((&external.file, external.line, &external.name));

@@ -5,6 +5,7 @@ type t = {
   mutable nodes : Json.t array;
   mutable count : int;
   known : (string, int) Hashtbl.t;  (** By content. *)
+  mutable abstract : string list;
 }
 
 (* What the type variables of a declaration stand for, and which of its types are being
@@ -22,8 +23,15 @@ let max_depth = 100
 let max_count = 100_000
 
 let create scan =
-  { scan; nodes = Array.make 64 (Json.Int 0); count = 0; known = Hashtbl.create 64 }
+  {
+    scan;
+    nodes = Array.make 64 (Json.Int 0);
+    count = 0;
+    known = Hashtbl.create 64;
+    abstract = [];
+  }
 
+let abstract t = t.abstract
 let table t = Json.List (Array.to_list (Array.sub t.nodes 0 t.count))
 
 let reserve t =
@@ -48,6 +56,7 @@ let intern t json =
       n
 
 let describe kind members = Json.Object (("kind", Json.String kind) :: members)
+let is_abstract = describe "abstract" []
 let numbers ns = Json.List (List.map (fun n -> Json.Int n) ns)
 
 let other ty what =
@@ -206,6 +215,9 @@ and constructor t scope ty path arguments =
       Hashtbl.replace t.known key n;
       let name = full_name t (normalized scope.environment path) in
       let body = declaration t scope path arguments in
+      (match name with
+      | Some name when body = is_abstract -> t.abstract <- name :: t.abstract
+      | Some _ | None -> ());
       t.nodes.(n) <-
         describe "constructor"
           [
@@ -244,7 +256,7 @@ and body t scope declaration arguments =
   in
   match (declaration.type_manifest, declaration.type_kind) with
   | Some ty, _ -> describe "alias" [ ("of", Int (node t scope ty)) ]
-  | None, Type_abstract _ -> describe "abstract" []
+  | None, Type_abstract _ -> is_abstract
   | None, Type_record (labels, representation) ->
       let unboxed = match representation with Record_unboxed _ -> true | _ -> false in
       describe "record" [ ("unboxed", Bool unboxed); ("fields", fields t scope labels) ]

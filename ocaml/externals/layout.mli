@@ -14,6 +14,9 @@ val add : t -> (Env.t, string) result -> Types.type_expr -> int
     could not be read, only the types that OCaml predefines are known, and the others are
     described as unknown for that reason. *)
 
+val abstract : t -> string list
+(** The full names of the abstract types of the table. *)
+
 val label : Asttypes.arg_label -> string
 (** [""], ["name"] or ["?name"]. *)
 

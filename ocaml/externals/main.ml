@@ -47,24 +47,101 @@ let external_ layout ((v : Typedtree.value_description), (p : Primitive.descript
           ] );
     ]
 
-let unit artifact source =
-  let scan = Scan.scan ~unit_name:(Artifact.unit_name artifact) source in
-  if scan.externals = [] then None
-  else (
-    Artifact.prepare artifact;
-    let layout = Layout.create scan in
-    let externals = List.map (external_ layout) scan.externals in
-    Some (Json.Object [ ("types", Layout.table layout); ("externals", List externals) ]))
+type unit_ = { artifact : Artifact.t; scan : Scan.t; layout : Layout.t }
 
-let read file (units, problems) =
+let scan artifact =
+  let unit source =
+    let scan = Scan.scan ~unit_name:(Artifact.unit_name artifact) source in
+    { artifact; scan; layout = Layout.create scan }
+  in
+  Option.map unit (Artifact.source artifact)
+
+type file =
+  | With_externals of unit_
+  | Without of { file : string; unit_name : string }
+      (** Only the name is kept in memory: there may be thousands. *)
+  | Unreadable of Json.t
+
+let read file =
   match Artifact.read file with
-  | Ok artifact -> (
-      match Option.bind (Artifact.source artifact) (unit artifact) with
-      | Some unit -> (unit :: units, problems)
-      | None -> (units, problems))
   | Error problem ->
-      let problem = Json.Object [ ("file", String file); ("message", String problem) ] in
-      (units, problem :: problems)
+      Unreadable (Object [ ("file", String file); ("message", String problem) ])
+  | Ok artifact -> (
+      match scan artifact with
+      | Some ({ scan = { externals = _ :: _; _ }; _ } as unit) -> With_externals unit
+      | Some _ | None -> Without { file; unit_name = Artifact.unit_name artifact })
+
+let externals unit =
+  Artifact.prepare unit.artifact;
+  List.map (external_ unit.layout) unit.scan.externals
+
+(* What a type is in its own module, if that is not abstract there. *)
+let implementation layout (definition : Scan.definition) =
+  let declaration = definition.declaration.typ_type in
+  let is =
+    match (declaration.type_manifest, declaration.type_kind) with
+    | Some ty, _ ->
+        let env = Artifact.environment definition.environment in
+        Some ("type", Json.Int (Layout.add layout env ty))
+    | None, Type_abstract _ -> None
+    | None, Type_record _ -> Some ("what", String "a record")
+    | None, Type_variant _ -> Some ("what", String "a variant")
+    | None, _ -> Some ("what", String "an extensible or external type")
+  in
+  let start = definition.declaration.typ_loc.loc_start in
+  let place is =
+    Json.Object
+      [
+        ("name", String definition.full_name);
+        ("file", String start.pos_fname);
+        ("line", Int start.pos_lnum);
+        is;
+      ]
+  in
+  Option.map place is
+
+let implementations ~abstract unit =
+  let is_abstract (definition : Scan.definition) =
+    Hashtbl.mem abstract definition.full_name
+  in
+  match List.filter is_abstract unit.scan.definitions with
+  | [] -> []
+  | definitions ->
+      Artifact.prepare unit.artifact;
+      List.filter_map (implementation unit.layout) definitions
+
+let describe unit externals implementations =
+  Json.Object
+    [
+      ("types", Layout.table unit.layout);
+      ("externals", List externals);
+      ("implementations", List implementations);
+    ]
+
+let units files =
+  let units =
+    List.filter_map
+      (function With_externals u -> Some (u, externals u) | _ -> None)
+      files
+  in
+  (* Abstract types may be defined in any file. *)
+  let abstract = Hashtbl.create 16 and modules = Hashtbl.create 16 in
+  let add name =
+    Hashtbl.replace abstract name ();
+    Hashtbl.replace modules (List.hd (String.split_on_char '.' name)) ()
+  in
+  List.iter (fun (unit, _) -> List.iter add (Layout.abstract unit.layout)) units;
+  let of_abstract = function
+    | Without { file; unit_name } when Hashtbl.mem modules unit_name -> (
+        match Option.bind (Result.to_option (Artifact.read file)) scan with
+        | Some unit -> Some (describe unit [] (implementations ~abstract unit))
+        | None -> None)
+    | Without _ | With_externals _ | Unreadable _ -> None
+  in
+  List.map
+    (fun (u, externals) -> describe u externals (implementations ~abstract u))
+    units
+  @ List.filter_map of_abstract files
 
 let () =
   match List.tl (Array.to_list Sys.argv) with
@@ -78,12 +155,15 @@ let () =
           prerr_endline ("lwt-interop-externals: " ^ problem);
           exit 2
       | files ->
-          let units, problems = List.fold_right read files ([], []) in
+          let files = List.map read files in
+          let problems =
+            List.filter_map (function Unreadable p -> Some p | _ -> None) files
+          in
           Json.output stdout
             (Object
                [
                  ("format", Int 1);
                  ("files", Int (List.length files));
                  ("problems", List problems);
-                 ("units", List units);
+                 ("units", List (units files));
                ]))

@@ -1,7 +1,14 @@
 open Typedtree
 
+type definition = {
+  full_name : string;
+  environment : Env.t;
+  declaration : type_declaration;
+}
+
 type t = {
   externals : (value_description * Primitive.description) list;
+  definitions : definition list;
   name : Ident.t -> string option;
 }
 
@@ -12,7 +19,7 @@ type place =
 
 let scan ~unit_name source =
   let names = Hashtbl.create 64 in
-  let externals = ref [] in
+  let externals = ref [] and definitions = ref [] in
   let place = ref (Within unit_name) in
   let local = ref 0 in
   let path () =
@@ -55,7 +62,16 @@ let scan ~unit_name source =
   in
   let structure_item (it : Tast_iterator.iterator) item =
     (match item.str_desc with
-    | Tstr_type (_, types) -> List.iter (fun t -> define t.typ_id) types
+    | Tstr_type (_, types) ->
+        List.iter
+          (fun declaration ->
+            define declaration.typ_id;
+            match Hashtbl.find_opt names (Ident.unique_name declaration.typ_id) with
+            | Some full_name ->
+                let definition = { full_name; environment = item.str_env; declaration } in
+                definitions := definition :: !definitions
+            | None -> ())
+          types
     | Tstr_include { incl_type; _ } -> define_all incl_type
     | _ -> ());
     default.structure_item it item
@@ -107,5 +123,6 @@ let scan ~unit_name source =
   | Artifact.Signature s -> it.signature it s);
   {
     externals = List.rev !externals;
+    definitions = List.rev !definitions;
     name = (fun id -> Hashtbl.find_opt names (Ident.unique_name id));
   }

@@ -4,17 +4,26 @@ mod definitions;
 
 use super::declared::{External, Node, Standard, TypeId, Unit};
 use super::mismatch::{Mismatch, What};
-use super::opaque::Opaques;
+use super::opaque::{Implementations, Opaques};
 use super::rust_type;
+use super::symbols::Symbols;
 use crate::model::{Exports, Id, Kind, Place, Type};
 use std::collections::HashSet;
 
 const FLAT: &str =
     "an array of floats has another representation than other arrays; declare an Obj.t array";
 
+/// What all comparisons have in common.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    pub exports: &'a Exports,
+    pub symbols: &'a Symbols<'a>,
+    pub implementations: &'a Implementations<'a>,
+}
+
 /// The comparison of one argument or result.
 pub struct Comparison<'a> {
-    exports: &'a Exports,
+    scope: Scope<'a>,
     unit: &'a Unit,
     external: &'a External,
     opaques: &'a mut Opaques,
@@ -37,7 +46,7 @@ pub struct Differences {
 impl<'a> Comparison<'a> {
     /// Compares a type of an external with one of its function.
     pub fn run(
-        exports: &'a Exports,
+        scope: Scope<'a>,
         unit: &'a Unit,
         external: &'a External,
         opaques: &'a mut Opaques,
@@ -45,7 +54,7 @@ impl<'a> Comparison<'a> {
         rust: &'a Type,
     ) -> Differences {
         let mut comparison = Comparison {
-            exports,
+            scope,
             unit,
             external,
             opaques,
@@ -63,7 +72,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn types(&mut self, ocaml: TypeId, rust: &'a Type) {
-        let equal = match rust_type::head(self.exports, rust) {
+        let equal = match rust_type::head(self.scope.exports, rust) {
             Type::Any | Type::Unchecked => true,
             Type::Named(id) => return self.named(ocaml, id, rust),
             Type::Unit => self.is_predefined(ocaml, "unit"),
@@ -160,7 +169,7 @@ impl<'a> Comparison<'a> {
 
     fn array(&mut self, element: TypeId, of: &'a Type) {
         let is_any = matches!(
-            rust_type::head(self.exports, of),
+            rust_type::head(self.scope.exports, of),
             Type::Any | Type::Unchecked
         );
         let is_variable = matches!(
@@ -217,7 +226,10 @@ impl<'a> Comparison<'a> {
 
     /// Adds that two types differ.
     fn differ(&mut self, ocaml: TypeId, rust: &Type, hint: &str) {
-        let (here, in_rust) = (self.unit.text(ocaml), rust_type::text(self.exports, rust));
+        let (here, in_rust) = (
+            self.unit.text(ocaml),
+            rust_type::text(self.scope.exports, rust),
+        );
         let hint = match hint.is_empty() {
             true => self.obstacle(ocaml),
             false => hint.to_owned(),

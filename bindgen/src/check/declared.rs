@@ -31,6 +31,27 @@ pub struct Unit {
     /// A [`TypeId`] is an index.
     types: Vec<Node>,
     pub externals: Vec<External>,
+    pub implementations: Vec<Implementation>,
+}
+
+/// What a type is in its own module, if that is not abstract as for other modules.
+#[derive(Debug, Deserialize)]
+pub struct Implementation {
+    /// The full name.
+    pub name: String,
+    pub file: String,
+    pub line: u32,
+    #[serde(flatten)]
+    pub is: Is,
+}
+
+#[derive(Debug, Deserialize)]
+pub enum Is {
+    #[serde(rename = "type")]
+    Type(TypeId),
+    /// A type that is no other one: `a record`.
+    #[serde(rename = "what")]
+    New(String),
 }
 
 /// A type of a [`Unit`].
@@ -281,7 +302,12 @@ impl Unit {
                     }
             }
         };
+        let known_implementation = |implementation: &Implementation| match &implementation.is {
+            Is::Type(ty) => known(ty),
+            Is::New(_) => true,
+        };
         self.types.iter().all(complete)
+            && self.implementations.iter().all(known_implementation)
             && self.externals.iter().all(|external| {
                 known(&external.result.ty)
                     && external

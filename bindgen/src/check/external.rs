@@ -2,20 +2,19 @@
 
 mod result;
 
-use super::compare::{Comparison, Differences};
+use super::compare::{Comparison, Differences, Scope};
 use super::declared::{External, Representation, TypeId, Unit, Value};
 use super::mismatch::{Mismatch, Subject, What};
 use super::opaque::Opaques;
 use super::rust_type;
-use super::symbols::{Symbols, Target};
-use crate::model::{Exports, Function, Symbol, Type};
+use super::symbols::Target;
+use crate::model::{Function, Symbol, Type};
 
 const UNIT: &Type = &Type::Unit;
 
 /// Returns what is wrong with an external, without its name, or `None` if it is none of the archive's.
 pub fn messages(
-    exports: &Exports,
-    symbols: &Symbols<'_>,
+    scope: Scope<'_>,
     unit: &Unit,
     external: &External,
     opaques: &mut Opaques,
@@ -24,17 +23,19 @@ pub fn messages(
         "" => &external.symbol,
         native => native,
     };
-    let (bytecode_target, native_target) =
-        match (symbols.target(&external.symbol), symbols.target(native)) {
-            (Ok(Target::Stale(function)), _) | (_, Ok(Target::Stale(function))) => {
-                return Some(vec![stale(function)]);
-            }
-            (Ok(Target::Foreign), Ok(Target::Foreign)) => return None,
-            (Err(name), _) | (_, Err(name)) => {
-                return Some(vec![format!("Rust exports no function {name}")]);
-            }
-            (Ok(bytecode), Ok(native)) => (bytecode, native),
-        };
+    let (bytecode_target, native_target) = match (
+        scope.symbols.target(&external.symbol),
+        scope.symbols.target(native),
+    ) {
+        (Ok(Target::Stale(function)), _) | (_, Ok(Target::Stale(function))) => {
+            return Some(vec![stale(function)]);
+        }
+        (Ok(Target::Foreign), Ok(Target::Foreign)) => return None,
+        (Err(name), _) | (_, Err(name)) => {
+            return Some(vec![format!("Rust exports no function {name}")]);
+        }
+        (Ok(bytecode), Ok(native)) => (bytecode, native),
+    };
     let (function, which, hashed) = match (native_target, bytecode_target) {
         (
             Target::Function {
@@ -85,7 +86,7 @@ pub fn messages(
         messages.push(noalloc(function, &names));
     }
     let mut check = Check {
-        exports,
+        scope,
         unit,
         external,
         function,
@@ -149,7 +150,7 @@ impl Names<'_> {
 }
 
 struct Check<'a> {
-    exports: &'a Exports,
+    scope: Scope<'a>,
     unit: &'a Unit,
     external: &'a External,
     function: &'a Function,
@@ -174,7 +175,7 @@ impl<'a> Check<'a> {
             return self.messages.push(format!(
                 "is {} here, {} in Rust ({}): it takes {} here, {} in Rust",
                 self.unit.signature(self.external),
-                rust_type::signature(self.exports, function),
+                rust_type::signature(self.scope.exports, function),
                 function.place,
                 count(own.len()),
                 match function.arguments.len() {
@@ -201,7 +202,7 @@ impl<'a> Check<'a> {
     }
 
     fn compare(&self, ocaml: TypeId, rust: &'a Type, opaques: &mut Opaques) -> Differences {
-        Comparison::run(self.exports, self.unit, self.external, opaques, ocaml, rust)
+        Comparison::run(self.scope, self.unit, self.external, opaques, ocaml, rust)
     }
 
     fn report(&mut self, subject: Subject, rust: &str, found: Differences) {
@@ -218,7 +219,7 @@ impl<'a> Check<'a> {
 
     /// Compares how native code passes a value, and adds the attributes to the texts.
     fn representation(&self, own: &Value, rust: &Type, mismatches: &mut Vec<Mismatch>) {
-        let expected = match (self.is_plain, rust_type::head(self.exports, rust)) {
+        let expected = match (self.is_plain, rust_type::head(self.scope.exports, rust)) {
             (true, Type::Int) => Representation::Untagged,
             (true, Type::Float | Type::Int32 | Type::Int64 | Type::Nativeint) => {
                 Representation::Unboxed
@@ -253,7 +254,7 @@ impl<'a> Check<'a> {
                     path: Vec::new(),
                     what: What::Type,
                     here: with_attribute(&self.unit.text(own.ty), own.representation),
-                    in_rust: with_attribute(&rust_type::text(self.exports, rust), expected),
+                    in_rust: with_attribute(&rust_type::text(self.scope.exports, rust), expected),
                     hint,
                     place: None,
                 },

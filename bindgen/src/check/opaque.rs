@@ -1,8 +1,64 @@
 //! Which Rust type each abstract OCaml type stands for.
 
-use super::declared::External;
+use super::declared::{Body, External, Implementation, Is, Node, TypeId, Unit};
 use crate::model::{Definition, Id};
 use std::collections::HashMap;
+
+/// The definitions of types that are abstract for other modules.
+pub struct Implementations<'a>(HashMap<&'a str, (&'a Unit, &'a Implementation)>);
+
+impl<'a> Implementations<'a> {
+    pub fn new(units: &'a [Unit]) -> Self {
+        let of_unit = |unit: &'a Unit| {
+            let entry = move |implementation: &'a Implementation| {
+                (implementation.name.as_str(), (unit, implementation))
+            };
+            unit.implementations.iter().map(entry)
+        };
+        Implementations(units.iter().flat_map(of_unit).collect())
+    }
+
+    /// Returns the name of the abstract type that the abstract type `name` is in its own module, or what else it is
+    /// and where.
+    pub fn resolve(&self, mut name: &'a str) -> Result<&'a str, String> {
+        // No type is its own, but the files may be of different times.
+        for _ in 0..=self.0.len() {
+            let Some((unit, implementation)) = self.0.get(name) else {
+                break;
+            };
+            let what = match &implementation.is {
+                Is::New(what) => what.clone(),
+                Is::Type(ty) => match abstract_name(unit, *ty) {
+                    Some("") => break,
+                    Some(own_name) => {
+                        name = own_name;
+                        continue;
+                    }
+                    None => unit.text(*ty),
+                },
+            };
+            let Implementation { file, line, .. } = implementation;
+            return Err(format!("{what} ({file}:{line})"));
+        }
+        Ok(name)
+    }
+}
+
+/// Returns the full name of a type that is abstract, or `""` if it may be.
+fn abstract_name(unit: &Unit, ty: TypeId) -> Option<&str> {
+    match unit.node(unit.head(ty)) {
+        Node::Constructor {
+            body: Body::Unknown { .. },
+            ..
+        } => Some(""),
+        Node::Constructor {
+            name,
+            body: Body::Abstract,
+            ..
+        } => Some(name),
+        _ => None,
+    }
+}
 
 /// What the externals that have been checked say about abstract types.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ const NAMELESS: &str =
 impl<'a> Comparison<'a> {
     /// Compares a type with the definition of a Rust type.
     pub(super) fn named(&mut self, ocaml: TypeId, id: &'a Id, rust: &Type) {
-        let Some(definition) = self.exports.definitions.get(id) else {
+        let Some(definition) = self.scope.exports.definitions.get(id) else {
             let hint = "the archive does not describe this Rust type";
             return self.differ(ocaml, rust, hint);
         };
@@ -64,7 +64,9 @@ impl<'a> Comparison<'a> {
         let found = self.mismatches.len();
         self.inside(definition, |this| this.fields(path, own, fields));
         let is_flat = own.iter().all(|own| self.is_predefined(own.ty, "float"));
-        let is_flat_in_rust = fields.iter().all(|field| is_float(self.exports, &field.ty));
+        let is_flat_in_rust = fields
+            .iter()
+            .all(|field| is_float(self.scope.exports, &field.ty));
         match self.mismatches.len() == found && is_flat != is_flat_in_rust {
             true => Err(FLAT.to_owned()),
             false => Ok(()),
@@ -146,7 +148,7 @@ impl<'a> Comparison<'a> {
                 };
                 let in_rust = match arguments {
                     Arguments::Positional(types) if types.is_empty() => CONSTANT.into(),
-                    Arguments::Positional(types) => rust_type::product(self.exports, types),
+                    Arguments::Positional(types) => rust_type::product(self.scope.exports, types),
                     Arguments::Record(fields) => rust_type::names(fields),
                 };
                 self.at(of, |this| this.add(What::Type, here, in_rust, ""));
@@ -209,33 +211,38 @@ impl<'a> Comparison<'a> {
         };
         let in_rust = match types.as_slice() {
             [] => CONSTANT.to_owned(),
-            types => rust_type::product(self.exports, types),
+            types => rust_type::product(self.scope.exports, types),
         };
         self.at(&of, |this| this.add(What::Type, here, in_rust, ""));
     }
 
     fn opaque(&mut self, ocaml: TypeId, definition: &Definition) -> Result<(), String> {
-        let hint = Err(format!(
+        let remedy = format!(
             "the Rust value is opaque; declare an abstract type for it, as in type {}",
             definition.name
-        ));
+        );
         let Node::Constructor {
             path, name, body, ..
         } = self.unit.node(ocaml)
         else {
-            return hint;
+            return Err(remedy);
         };
         match body {
             // The reason says more.
             declared::Body::Unknown { .. } => return Err(String::new()),
             declared::Body::Abstract => {}
-            _ => return hint,
+            _ => return Err(remedy),
         }
         if name.is_empty() {
             return Err(NAMELESS.to_owned());
         }
+        let name = self
+            .scope
+            .implementations
+            .resolve(name)
+            .map_err(|what| format!("{path} is {what}, and {remedy}"))?;
         if Standard::is_of_library(name) {
-            return hint;
+            return Err(remedy);
         }
         if let Err(message) = self.opaques.add(name, path, definition, self.external) {
             if !self.others.contains(&message) {

@@ -49,7 +49,7 @@ impl Check<'_> {
     }
 
     fn head<'a>(&'a self, rust: &'a Type) -> &'a Type {
-        rust_type::head(self.exports, rust)
+        rust_type::head(self.scope.exports, rust)
     }
 
     /// Returns the type of a promise's value.
@@ -69,7 +69,7 @@ impl Check<'_> {
             path: Vec::new(),
             what: What::Type,
             here: self.unit.text(self.external.result.ty),
-            in_rust: rust_type::text(self.exports, &self.function.result),
+            in_rust: rust_type::text(self.scope.exports, &self.function.result),
             hint: hint.to_owned(),
             place: None,
         }];

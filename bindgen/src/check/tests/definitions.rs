@@ -250,6 +250,8 @@ fn opaque_values() {
                 "type t\nexternal make : unit -> t = \"engine\"\n\
                  module Sub = struct type t external make : unit -> t = \"wing\" end",
             ),
+            ("numbers.mli", "type t"),
+            ("numbers.ml", "type t = float"),
             (
                 "main.ml",
                 &r#"
@@ -278,8 +280,16 @@ let f (type a) (x : a) =
     (*! start_a: argument 1 is a here, engine (Opaque<Engine>) in Rust (src/lib.rs:2): NAMELESS *)
   end in
   M.start_a x
-module Hidden : sig type t val x : t end = struct type t = int let x = 1 end
+module Hidden : sig type t type other type r end = struct type t = int type other = Engines.t type r = { x : int } end
 external hidden : Hidden.t -> unit = "start"
+(*! hidden: argument 1 is Hidden.t here, engine (Opaque<Engine>) in Rust (src/lib.rs:2): Hidden.t is int (main.ml:27), and OPAQUE *)
+external hidden_record : Hidden.r -> unit = "start"
+(*! hidden_record: argument 1 is Hidden.r here, engine (Opaque<Engine>) in Rust (src/lib.rs:2): Hidden.r is a record (main.ml:27), and OPAQUE *)
+external hidden_engine : Hidden.other -> unit = "start"
+external hidden_wing : unit -> Hidden.other = "wing"
+(*! hidden_wing: Hidden.other stands for the Rust type my_crate::Wing (src/lib.rs:12) here, and for my_crate::Engine (src/lib.rs:11) in make (engines.ml:2): declare an abstract type for each *)
+external hidden_elsewhere : Numbers.t -> unit = "start"
+(*! hidden_elsewhere: argument 1 is Numbers.t here, engine (Opaque<Engine>) in Rust (src/lib.rs:2): Numbers.t is float (numbers.ml:1), and OPAQUE *)
 external variable : 'a -> unit = "start"
 (*! variable: argument 1 is 'a here, engine (Opaque<Engine>) in Rust (src/lib.rs:2): OPAQUE *)
 external a_bytes : bytes -> unit = "start"

@@ -5,6 +5,7 @@ use crate::check::{CheckError, Options, check};
 use crate::model::{Body, Exports, Type};
 use std::fs;
 use std::path::PathBuf;
+use std::slice;
 
 fn library() -> Exports {
     let person = Body::Record(fields(&[("name", Type::String), ("age", Type::Int)]));
@@ -238,7 +239,7 @@ fn what_cannot_be_checked() {
     let empty = project.root.join("empty");
     fs::create_dir(&empty).expect("a folder");
     assert_eq!(
-        text(&[empty.clone()], &options()),
+        text(slice::from_ref(&empty), &options()),
         format!(
             "{}: there is no .cmt file: build the OCaml code first. In a dune rule, depend on (alias check) or on the \
              executable's modules; without dune, compile with -bin-annot",
@@ -247,7 +248,7 @@ fn what_cannot_be_checked() {
     );
     let absent = project.root.join("absent");
     assert_eq!(
-        text(&[absent.clone()], &options()),
+        text(slice::from_ref(&absent), &options()),
         format!(
             "lwt-interop-externals: {}: No such file or directory",
             absent.display()
@@ -257,7 +258,7 @@ fn what_cannot_be_checked() {
         reader: Some("/nowhere/lwt-interop-externals".into()),
     };
     assert_eq!(
-        text(&[empty.clone()], &no_reader),
+        text(slice::from_ref(&empty), &no_reader),
         "/nowhere/lwt-interop-externals: not found: the OCaml package lwt_interop has this program. Run opam install \
          lwt_interop; or, in a dune workspace that contains the package, depend on %{bin:lwt-interop-externals} and set \
          LWT_INTEROP_EXTERNALS to its path"

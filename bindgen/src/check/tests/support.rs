@@ -239,7 +239,7 @@ impl Project {
     }
 
     pub fn check(&self, exports: &Exports) -> Result<Report, CheckError> {
-        check(exports, &[self.root.clone()], &options())
+        check(exports, std::slice::from_ref(&self.root), &options())
     }
 }
 
