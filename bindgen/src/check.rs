@@ -20,7 +20,7 @@ pub use reader::CheckError;
 use crate::model::Exports;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How to check.
 #[derive(Debug, Default, Clone)]
@@ -107,9 +107,4 @@ pub fn check(
         diagnostics,
         compared: compared.len(),
     })
-}
-
-/// Removes what makes a path of a message longer than needed.
-fn shown(path: &Path) -> impl fmt::Display + '_ {
-    path.strip_prefix(".").unwrap_or(path).display()
 }

@@ -35,6 +35,12 @@ fn main() -> ExitCode {
             for diagnostic in &report.diagnostics {
                 eprintln!("{diagnostic}");
             }
+            if report.compared == 0 {
+                eprintln!(
+                    "ocaml-lwt-bindgen: warning: no external that was found names a function of {}",
+                    arguments.archive.display()
+                );
+            }
             match report.diagnostics.is_empty() {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::FAILURE,

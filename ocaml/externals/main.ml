@@ -150,12 +150,15 @@ let () =
       exit 2
   | [ ("--help" | "-help" | "-h") ] -> print_string usage
   | paths -> (
-      match List.concat_map Walk.artifacts paths with
+      match List.map (fun path -> (path, Walk.artifacts path)) paths with
       | exception Sys_error problem ->
           prerr_endline ("lwt-interop-externals: " ^ problem);
           exit 2
-      | files ->
-          let files = List.map read files in
+      | found ->
+          let empty =
+            List.filter_map (function path, [] -> Some path | _ -> None) found
+          in
+          let files = List.map read (List.concat_map snd found) in
           let problems =
             List.filter_map (function Unreadable p -> Some p | _ -> None) files
           in
@@ -163,7 +166,7 @@ let () =
             (Object
                [
                  ("format", Int 1);
-                 ("files", Int (List.length files));
+                 ("empty", List (List.map (fun path -> Json.String path) empty));
                  ("problems", List problems);
                  ("units", List (units files));
                ]))

@@ -4,6 +4,7 @@ mod text;
 
 use super::rust_type::Level;
 use serde::Deserialize;
+use std::path::PathBuf;
 use text::Text;
 
 /// The version of the format.
@@ -12,8 +13,8 @@ pub const FORMAT: u32 = 1;
 #[derive(Debug, Deserialize)]
 pub struct Output {
     pub format: u32,
-    /// The number of files that were read.
-    pub files: usize,
+    /// The folders in which there is no file.
+    pub empty: Vec<PathBuf>,
     pub problems: Vec<Problem>,
     pub units: Vec<Unit>,
 }

@@ -1,7 +1,6 @@
 //! Runs `lwt-interop-externals`, which reads what OCaml's compiler has written.
 
 use super::declared::{FORMAT, Output, Unit};
-use super::shown;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,8 +90,12 @@ pub fn read(paths: &[PathBuf], reader: Option<&Path>) -> Result<Output, CheckErr
         Ok(output) => output,
         Err(detail) => return Err(CheckError::Version { program, detail }),
     };
-    if output.files == 0 {
-        let paths: Vec<_> = paths.iter().map(|path| shown(path).to_string()).collect();
+    if !output.empty.is_empty() {
+        let paths: Vec<_> = output
+            .empty
+            .iter()
+            .map(|p| p.display().to_string())
+            .collect();
         return Err(CheckError::NoFiles {
             paths: paths.join(", "),
         });

@@ -239,7 +239,7 @@ fn what_cannot_be_checked() {
     let empty = project.root.join("empty");
     fs::create_dir(&empty).expect("a folder");
     assert_eq!(
-        text(slice::from_ref(&empty), &options()),
+        text(&[project.root.clone(), empty.clone()], &options()),
         format!(
             "{}: there is no .cmt file: build the OCaml code first. In a dune rule, depend on (alias check) or on the \
              executable's modules; without dune, compile with -bin-annot",
