@@ -5,5 +5,6 @@
 
 pub mod archive;
 pub mod build;
+pub mod check;
 pub mod decode;
 pub mod model;
