@@ -7,4 +7,9 @@ pub mod archive;
 pub mod build;
 pub mod check;
 pub mod decode;
+pub mod generate;
+pub mod list;
 pub mod model;
+pub mod output;
+#[cfg(test)]
+mod testing;

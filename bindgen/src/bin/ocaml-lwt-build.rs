@@ -2,7 +2,10 @@
 
 use clap::Parser;
 use ocaml_lwt_bindgen::build::{self, Request};
+use ocaml_lwt_bindgen::generate::{self, Declarations, File, names};
+use ocaml_lwt_bindgen::output::Output;
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +18,12 @@ use std::process::ExitCode;
 ///    (deps (source_tree .) (package lwt_interop))
 ///    (action (run ocaml-lwt-build . --profile %{profile} --name rust)))
 #[derive(Parser)]
-#[command(name = "ocaml-lwt-build", version, verbatim_doc_comment, max_term_width = 100)]
+#[command(
+    name = "ocaml-lwt-build",
+    version,
+    verbatim_doc_comment,
+    max_term_width = 100
+)]
 struct Options {
     /// The directories of the crates. One that is a static library is built as it is; others become one library, with
     /// one runtime and one version of each crate that they share
@@ -50,6 +58,15 @@ struct Options {
     #[arg(long)]
     no_declarations: bool,
 
+    /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without, all
+    /// crates are declared
+    #[arg(long, value_name = "CRATE")]
+    declare: Vec<String>,
+
+    /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
+    #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
+    externs: Vec<(String, String)>,
+
     /// Further arguments for cargo, such as `--features full`
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -77,6 +94,22 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         replacements: options.replace,
         arguments: options.arguments,
     };
-    let _exports = build::build(&request)?;
+    let exports = build::build(&request)?;
+    if !options.no_declarations {
+        let archive = request.archive.to_string_lossy();
+        let declare = generate::Options {
+            crates: options
+                .declare
+                .iter()
+                .map(|name| names::krate(name))
+                .collect(),
+            externs: options.externs.into_iter().collect(),
+        };
+        let declarations = Declarations::new(&exports, &archive, &declare)?;
+        for (file, extension) in [(File::Ml, "ml"), (File::Mli, "mli")] {
+            let path = format!("{name}.{extension}");
+            Output::from(OsString::from(path)).write(&declarations.text(file))?;
+        }
+    }
     Ok(())
 }

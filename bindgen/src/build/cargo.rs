@@ -42,7 +42,9 @@ pub fn target_directory() -> PathBuf {
     let of_dune = || {
         let context = PathBuf::from(env::var_os("INSIDE_DUNE")?);
         let root = context.parent()?.parent()?;
-        context.is_absolute().then(|| root.join("target").join("dune"))
+        context
+            .is_absolute()
+            .then(|| root.join("target").join("dune"))
     };
     let directory = given.or_else(of_dune).unwrap_or_else(|| "target".into());
     std::path::absolute(&directory).unwrap_or(directory)
@@ -63,7 +65,12 @@ pub fn build(
 ) -> Result<Built, BuildError> {
     let mut command = command();
     command
-        .args(["rustc", "--lib", "--quiet", "--message-format=json-render-diagnostics"])
+        .args([
+            "rustc",
+            "--lib",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ])
         .args(["--profile", &request.profile])
         .arg("--manifest-path")
         .arg(manifest)
@@ -95,7 +102,8 @@ pub fn build(
     if built.archive.as_os_str().is_empty() {
         return Err(BuildError::Manifest {
             path: manifest.to_owned(),
-            problem: "cargo made no static library: write `crate-type = [\"staticlib\"]` in [lib]".to_owned(),
+            problem: "cargo made no static library: write `crate-type = [\"staticlib\"]` in [lib]"
+                .to_owned(),
         });
     }
     built.native = messages.native;
@@ -136,7 +144,9 @@ fn pass_on(messages: impl BufRead) -> Messages {
 fn note(report: &Value, built: &mut Built) {
     let strings = |value: &Value| -> Vec<String> {
         let values = value.as_array().into_iter().flatten();
-        values.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        values
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
     };
     match report["reason"].as_str() {
         Some("compiler-artifact") => {
@@ -151,7 +161,10 @@ fn note(report: &Value, built: &mut Built) {
         Some("build-script-executed") => {
             for path in strings(&report["linked_paths"]) {
                 // `native=/usr/lib`, or without a kind.
-                let path = path.split_once('=').map_or(&*path, |(_, path)| path).to_owned();
+                let path = path
+                    .split_once('=')
+                    .map_or(&*path, |(_, path)| path)
+                    .to_owned();
                 if !built.directories.contains(&path) {
                     built.directories.push(path);
                 }
@@ -176,7 +189,10 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
             manifest.display()
         ),
         (_, false) if messages.contains("profile") && messages.contains("is not defined") => {
-            format!(": the profile `{}` is chosen by --profile or --cargo-profile", request.profile)
+            format!(
+                ": the profile `{}` is chosen by --profile or --cargo-profile",
+                request.profile
+            )
         }
         _ => String::new(),
     }

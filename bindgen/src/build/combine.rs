@@ -77,7 +77,12 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
         let mut names = dependents.flat_map(|dependent| &dependent.from_registry);
         names.any(|name| *name == krate.name)
     };
-    let mut patches: Vec<&Crate> = combined.crates.iter().chain(replacements).filter(is_needed).collect();
+    let mut patches: Vec<&Crate> = combined
+        .crates
+        .iter()
+        .chain(replacements)
+        .filter(is_needed)
+        .collect();
     patches.sort_by(|a, b| a.name.cmp(&b.name));
     patches.dedup_by(|a, b| a.name == b.name);
     if !patches.is_empty() {
@@ -91,9 +96,12 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
 }
 
 fn library_text(combined: &Combined<'_>) -> String {
-    let mut text = String::from("// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n");
+    let mut text = String::from(
+        "// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n",
+    );
     for krate in combined.crates {
-        writeln!(text, "pub use {} as _;", krate.name.replace('-', "_")).expect("a string takes it");
+        writeln!(text, "pub use {} as _;", krate.name.replace('-', "_"))
+            .expect("a string takes it");
     }
     text
 }
@@ -104,7 +112,9 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => write!(quoted, "\\u{:04x}", c as u32).expect("a string takes it"),
+            c if c.is_control() => {
+                write!(quoted, "\\u{:04x}", c as u32).expect("a string takes it")
+            }
             c => quoted.push(c),
         }
     }
@@ -127,7 +137,11 @@ mod tests {
 
     #[test]
     fn the_crate_depends_on_all_and_names_them() {
-        let crates = [krate("first-lib", &["runtime", "shared"]), krate("second", &["shared"]), krate("shared", &[])];
+        let crates = [
+            krate("first-lib", &["runtime", "shared"]),
+            krate("second", &["shared"]),
+            krate("shared", &[]),
+        ];
         let combined = Combined {
             name: "all",
             crates: &crates,
@@ -145,7 +159,10 @@ mod tests {
         }
         assert!(!text.contains("unused"), "{text}");
         let library = library_text(&combined);
-        assert!(library.contains("pub use first_lib as _;\npub use second as _;\n"), "{library}");
+        assert!(
+            library.contains("pub use first_lib as _;\npub use second as _;\n"),
+            "{library}"
+        );
     }
 
     #[test]

@@ -63,7 +63,9 @@ fn functions(library: &Path) -> std::io::Result<Vec<String>> {
 fn krate(library: &Path) -> String {
     let stem = library.file_stem().unwrap_or_default().to_string_lossy();
     let name = stem.strip_prefix("lib").unwrap_or(&stem);
-    name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned()
+    name.rsplit_once('-')
+        .map_or(name, |(name, _)| name)
+        .to_owned()
 }
 
 /// Returns the message of an error.

@@ -4,7 +4,15 @@ use super::cargo::Built;
 use std::fmt::Write;
 
 /// Libraries that OCaml programs link anyway.
-const ALWAYS: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+const ALWAYS: &[&str] = &[
+    "-lgcc_s",
+    "-lutil",
+    "-lrt",
+    "-lpthread",
+    "-lm",
+    "-ldl",
+    "-lc",
+];
 
 /// Returns OCaml's flags as an S-expression, for dune's `(link_flags (:include FILE))`.
 pub fn flags(built: &Built) -> String {
@@ -17,7 +25,8 @@ pub fn flags(built: &Built) -> String {
     let mut text = String::from("(");
     if !needed.is_empty() {
         for directory in &built.directories {
-            write!(text, "-ccopt {} ", quoted(&format!("-L{directory}"))).expect("a string takes it");
+            write!(text, "-ccopt {} ", quoted(&format!("-L{directory}")))
+                .expect("a string takes it");
         }
         // The linker may drop a library that comes before what needs it.
         text.push_str("-ccopt -Wl,--no-as-needed ");
@@ -48,7 +57,10 @@ mod tests {
 
     #[test]
     fn libraries_that_every_program_has_are_left_out() {
-        assert_eq!(flags(&built(&["-lgcc_s", "-lm", "-lc"], &["/opt/lib"])), "()\n");
+        assert_eq!(
+            flags(&built(&["-lgcc_s", "-lm", "-lc"], &["/opt/lib"])),
+            "()\n"
+        );
     }
 
     #[test]

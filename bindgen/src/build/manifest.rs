@@ -22,7 +22,9 @@ pub struct Crate {
 impl Crate {
     /// Returns the directory.
     pub fn directory(&self) -> &Path {
-        self.manifest.parent().expect("a manifest is in a directory")
+        self.manifest
+            .parent()
+            .expect("a manifest is in a directory")
     }
 }
 
@@ -38,7 +40,13 @@ pub fn read(directory: &Path) -> Result<Crate, BuildError> {
     let manifest = std::path::absolute(&manifest).map_err(BuildError::file(&manifest))?;
     let mut command = command();
     command
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .arg("--manifest-path")
         .arg(&manifest);
     let output = command.output().map_err(not_run(&command))?;
@@ -65,7 +73,9 @@ fn find(metadata: &Value, manifest: &Path) -> Option<Crate> {
     let targets = package["targets"].as_array()?;
     let kinds = |target: &Value| -> Vec<String> {
         let kinds = target["crate_types"].as_array().into_iter().flatten();
-        kinds.filter_map(|kind| kind.as_str().map(str::to_owned)).collect()
+        kinds
+            .filter_map(|kind| kind.as_str().map(str::to_owned))
+            .collect()
     };
     let library = targets.iter().map(kinds).find(|kinds| {
         let is_library = |kind: &String| kind == "staticlib" || kind == "lib" || kind == "rlib";
