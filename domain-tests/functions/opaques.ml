@@ -166,7 +166,7 @@ let wrong_types () =
   let* () = wrong_thing "an option of a thing" (Some thing) in
   let* () =
     wrong_thing "a value of another Rust type"
-      ~part:", found an Opaque<alloc::string::String>" (Rust.other_thing ())
+      ~part:", found an Opaque<domain_tests::opaques::OtherThing>" (Rust.other_thing ())
   in
   let* () = wrong_handle "an int" (Domain.self () :> int) in
   let* () = wrong_handle "a string" "text, and more than two words of it" in

@@ -3,13 +3,14 @@
 use crate::failures::Counted;
 use crate::{Error, Int};
 use ocaml_lwt_interop::domain::{self, with_token};
-use ocaml_lwt_interop::{Domain, OCamlFunc, Opaque, Rooted, func};
+use ocaml_lwt_interop::{Domain, OCamlFunc, Opaque, OpaqueType, Rooted, func};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A value whose destructor records the domain that runs it.
+#[derive(OpaqueType)]
 pub struct Thing {
     tag: Int,
     on_drop: OnDrop,
@@ -139,10 +140,14 @@ pub fn thing_dropped(tag: Int) -> Result<(), Error> {
     Ok(receiver.ok_or("there is no such thing")?.await?)
 }
 
+/// A value of another type.
+#[derive(OpaqueType)]
+pub struct OtherThing;
+
 /// Returns a value of another type.
 #[func(sync)]
-pub fn other_thing() -> Opaque<String> {
-    Opaque::new("another".to_owned())
+pub fn other_thing() -> Opaque<OtherThing> {
+    Opaque::new(OtherThing)
 }
 
 /// Returns the tag of a thing.

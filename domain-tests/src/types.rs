@@ -11,8 +11,8 @@ use ocaml_lwt_interop::convert::{
 };
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
-    Any, Bigarray, Bytes, Char, FromOCaml, List, OCamlAsyncFunc, OCamlFunc, Opaque, Promise,
-    Rooted, RuntimeToken, ToOCaml, func,
+    Any, Bigarray, Bytes, Char, FromOCaml, List, OCamlAsyncFunc, OCamlFunc, Opaque, OpaqueType,
+    Promise, Rooted, RuntimeToken, ToOCaml, func,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
 use std::path::PathBuf;
@@ -119,9 +119,11 @@ unsafe impl To for Panics {
 }
 
 /// A value that OCaml keeps.
+#[derive(OpaqueType)]
 pub struct Counter;
 
 /// Another one.
+#[derive(OpaqueType)]
 pub struct Words;
 
 /// Returns an opaque value.

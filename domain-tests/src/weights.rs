@@ -1,12 +1,14 @@
 //! Opaque values of traits, and those that keep much memory alive.
 
-use ocaml_lwt_interop::{Opaque, func};
+use ocaml_lwt_interop::{Opaque, OpaqueType, func, opaque_type};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub trait Shape: Send + Sync {
     fn area(&self) -> f64;
 }
+
+opaque_type!(dyn Shape as "shape");
 
 struct Square(f64);
 struct Circle(f64, String);
@@ -47,26 +49,35 @@ pub async fn shapes_sum(shapes: Vec<Opaque<dyn Shape>>) -> f64 {
     shapes.iter().map(|shape| shape.area()).sum()
 }
 
-/// A slice, which no type of a known size is.
+/// A struct that ends with a slice, which no type of a known size does.
+pub struct Texts<T: ?Sized>(T);
+
+opaque_type!(Texts<[String]> as "texts");
+
 #[func(sync)]
-pub fn shape_texts(texts: Vec<String>) -> Opaque<[String]> {
-    let texts: Arc<[String]> = texts.into();
+pub fn shape_texts(first: String, second: String) -> Opaque<Texts<[String]>> {
+    let texts: Arc<Texts<[String]>> = Arc::new(Texts([first, second]));
     texts.into()
 }
 
 #[func(sync)]
-pub fn shape_text(texts: Opaque<[String]>, i: usize) -> Option<String> {
-    texts.get(i).cloned()
+pub fn shape_text(texts: Opaque<Texts<[String]>>, i: usize) -> Option<String> {
+    texts.0.get(i).cloned()
 }
 
+/// Another opaque type.
+#[derive(OpaqueType)]
+pub struct Caption;
+
 #[func(sync)]
-pub fn shape_of_square(side: f64) -> Opaque<String> {
-    Opaque::new(side.to_string())
+pub fn shape_caption() -> Opaque<Caption> {
+    Opaque::new(Caption)
 }
 
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// A value that is counted while it is alive.
+#[derive(OpaqueType)]
 pub struct Page;
 
 impl Page {

@@ -6,7 +6,7 @@ use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::convert::{ConversionError, FromOCaml, Source, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
-    Domain, OCamlAsyncFunc, Opaque, Promise, RemoteError, RemoteFunc, Workers, func,
+    Domain, OCamlAsyncFunc, Opaque, OpaqueType, Promise, RemoteError, RemoteFunc, Workers, func,
 };
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -64,7 +64,16 @@ unsafe impl FromOCaml for Answer {
 type Function = OCamlAsyncFunc<(Argument,), Answer>;
 type Remote = RemoteFunc<(Argument,), Answer>;
 /// The workers of these tests.
-pub type AnswerWorkers = Workers<(Argument,), Answer>;
+#[derive(OpaqueType)]
+pub struct AnswerWorkers(pub Workers<(Argument,), Answer>);
+
+impl std::ops::Deref for AnswerWorkers {
+    type Target = Workers<(Argument,), Answer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 fn argument(tag: Int, n: Int, trouble: Int) -> (Argument,) {
     let argument = Argument {
@@ -175,7 +184,7 @@ pub fn remote_call_dropped(tag: Int, n: Int, detach: bool) -> Result<(), Error> 
 /// Creates an empty set of workers.
 #[func(sync)]
 pub fn workers_create() -> Opaque<AnswerWorkers> {
-    Opaque::new(Workers::new())
+    Opaque::new(AnswerWorkers(Workers::new()))
 }
 
 /// Returns the number of workers.

@@ -1,6 +1,7 @@
 //! The rules that a function has to satisfy to be exported, and the errors if it does not.
 
 use crate::errors::Errors;
+use crate::labels::{self, Label};
 use crate::options::{Mode, Options};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -15,6 +16,7 @@ pub struct Argument {
     /// Its name, or `""` if it is a pattern.
     pub name: String,
     pub ty: Type,
+    pub label: Label,
     /// It is `&RuntimeToken`, which OCaml does not pass.
     pub is_token: bool,
 }
@@ -106,8 +108,8 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
         match input {
             FnArg::Receiver(receiver) => errors.at(
                 receiver,
-                "a function exported to OCaml cannot take `self`: export a free function that \
-                 takes the value as an argument",
+                "a method is exported by its `impl`: write #[func] on the `impl`, and options, such as \
+                 #[func(tokio)], on its functions",
             ),
             FnArg::Typed(arg) => {
                 if let Some(cfg) = arg.attrs.iter().find(|a| is_conditional(a)) {
@@ -125,6 +127,10 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
                          #[func(sync)], or call `domain::with_token` in the body",
                     );
                 }
+                let label = match is_token {
+                    true => Label::None,
+                    false => labels::label(arg, options.labels, &mut errors),
+                };
                 let mut argument = ArgumentType(None);
                 if !is_token {
                     argument.visit_type(&arg.ty);
@@ -134,12 +140,15 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
                     None => arguments.push(Argument {
                         name: name(&arg.pat),
                         ty: (*arg.ty).clone(),
+                        label,
                         is_token,
                     }),
                 }
             }
         }
     }
+    let passed = arguments.iter().filter(|arg| !arg.is_token);
+    labels::check_order(passed.map(|arg| (&arg.label, &arg.ty)), &mut errors);
     if let (ReturnType::Default, Some(raise)) = (&sig.output, options.raise) {
         errors.add(Error::new(
             raise,
@@ -217,8 +226,8 @@ pub fn is_allowed(attribute: &Attribute) -> bool {
 
 /// The error message for `Self`. The attribute sees no other part of an `impl` block around the
 /// function.
-const IN_IMPL: &str = "a function exported to OCaml must be a free function: move it out of the \
-     `impl`, and write the type's name instead of `Self`";
+const IN_IMPL: &str = "`Self` is not known here: write #[func] on the `impl`, and options, such as #[func(tokio)], on \
+     its functions";
 
 /// Finds the first part of an argument's type that would point into the OCaml heap, or that does
 /// not name a single type.

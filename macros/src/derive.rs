@@ -1,14 +1,12 @@
 //! Expands `#[derive(ToOCaml)]` and `#[derive(FromOCaml)]`.
 //!
-//! `model` reads what the type is in OCaml, and rejects what has no equal there, with `attributes` and `names`.
+//! `model` reads what the type is in OCaml, and rejects what has no equal there.
 //! `descriptor` expands the constants that describe it, in which `recursion` wraps what a type mentions of itself.
 //! `to_ocaml` and `from_ocaml` expand the conversions.
 
-mod attributes;
 mod descriptor;
 mod from_ocaml;
 mod model;
-mod names;
 mod place;
 mod recursion;
 mod to_ocaml;
@@ -52,8 +50,9 @@ fn expand(model: &Model, direction: Direction) -> TokenStream {
         Direction::ToOCaml => to_ocaml::expand(model),
         Direction::FromOCaml => from_ocaml::expand(model),
     };
-    let ident = &model.ident;
+    let (ident, krate) = (&model.ident, &model.krate);
     let (parameters, arguments, clause) = model.generics.split_for_impl();
+    let lifetimes = model.generics.lifetimes().map(|_| quote!('static));
     quote! {
         // SAFETY: of `ToOCaml` and `FromOCaml`.
         // - `TYPE` is made from the same fields, in the same order, as the conversion. What is written and read is how
@@ -70,6 +69,8 @@ fn expand(model: &Model, direction: Direction) -> TokenStream {
             #descriptor
             #conversion
         }
+
+        #krate::__describe!(definition: <#ident<#(#lifetimes),*> as #trait_>::TYPE);
     }
 }
 

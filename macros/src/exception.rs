@@ -51,10 +51,12 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         quote!(#path { .. } => #i)
     });
     let argument_arms = exceptions.iter().map(|e| e.expand_arguments(&krate));
+    let (rust_name, doc) = (ty.unraw().to_string(), doc::text(&input.attrs));
+    let place = quote_spanned!(ty.span()=> (::core::file!(), ::core::line!()));
     Ok(quote! {
         // SAFETY: `write_arguments` writes the fields that `EXCEPTIONS` describes, and uses nothing but the writer. That
         // OCaml registers exceptions of these types is what an `external` is: a declaration that OCaml code vouches for.
-        #[allow(deprecated, unsafe_code)]
+        #[allow(deprecated)]
         #[automatically_derived]
         unsafe impl #krate::RaisesException for #ty {
             const MODULE: &'static ::core::primitive::str = ::core::module_path!();
@@ -78,6 +80,14 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ::core::result::Result::Ok(())
             }
         }
+
+        #krate::__describe!(exceptions: &#krate::convert::types::Exceptions {
+            rust_name: #rust_name,
+            module: ::core::module_path!(),
+            place: #place,
+            doc: #doc,
+            constructors: <#ty as #krate::RaisesException>::EXCEPTIONS,
+        });
     })
 }
 

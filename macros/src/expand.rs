@@ -1,22 +1,42 @@
 //! Expands `#[func]`: from a function to the function and its stubs.
 
+mod methods;
 mod stubs;
 
 use crate::check::{self, check};
+use crate::labels;
 use crate::options::{Mode, Options};
 use crate::symbols;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Item, ItemFn};
+use syn::ext::IdentExt;
+use syn::{Error, FnArg, Item, ItemFn, ItemImpl};
+
+/// The names of an exported function.
+struct Names {
+    symbol: String,
+    /// The OCaml module that has it, or `""`.
+    owner: String,
+    /// In OCaml.
+    name: String,
+    /// In Rust.
+    rust_name: String,
+}
 
 /// Returns what the attribute expands to: the function and its stubs, or the function and the
-/// errors.
+/// errors; or the same of all methods of an `impl`.
 pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
-    let function = match parse(item) {
-        Ok(function) => function,
-        Err(errors) => return errors,
-    };
-    let mut options = Options::parse(attr);
+    match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function_of(attr, function),
+        Err(error) => match syn::parse2::<ItemImpl>(item.clone()) {
+            Ok(block) => methods::expand(attr, block),
+            Err(_) => rejected_item(item, &error),
+        },
+    }
+}
+
+fn function_of(attr: TokenStream, function: ItemFn) -> TokenStream {
+    let mut options = Options::parse(attr, Mode::Async);
     if let Ok(options) = &mut options {
         let is_plain = function.sig.asyncness.is_none() && check::awaits(&function).is_none();
         if is_plain && check::returns_promise(&function, options) {
@@ -26,11 +46,17 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mode = options.as_ref().map_or(Mode::Async, |o| o.mode);
     let stubs = options.and_then(|options| {
         let args = check(&function, &options)?;
-        let symbol = match &options.name {
-            Some(literal) => symbols::check_literal(literal)?,
-            None => symbols::check_ident(&function.sig.ident)?,
+        let name = function.sig.ident.unraw().to_string();
+        let names = Names {
+            symbol: match &options.name {
+                Some(literal) => symbols::check_literal(literal)?,
+                None => symbols::check_ident(&function.sig.ident)?,
+            },
+            owner: String::new(),
+            name: name.clone(),
+            rust_name: name,
         };
-        Ok(stubs::expand(&function, &options, &args, &symbol))
+        Ok(stubs::expand(&function, &options, &args, &names))
     });
     match stubs {
         Ok(stubs) => {
@@ -45,16 +71,27 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Returns the function. Fails with an error, and the item if it is another one.
-fn parse(item: TokenStream) -> std::result::Result<ItemFn, TokenStream> {
-    const WHERE: &str = "#[func] can only be applied to a `pub fn` or `pub async fn` with a body";
-    syn::parse2(item.clone()).map_err(|e| match syn::parse2::<Item>(item.clone()) {
+/// Returns an error, and the item if it is another one than a function.
+fn rejected_item(item: TokenStream, error: &Error) -> TokenStream {
+    const WHERE: &str = "#[func] can only be applied to a `pub fn` or `pub async fn` with a body, and to an `impl` block";
+    match syn::parse2::<Item>(item.clone()) {
         Ok(_) => {
             let error = Error::new_spanned(&item, WHERE).to_compile_error();
             quote!(#item #error)
         }
-        Err(_) => Error::new(e.span(), format!("{WHERE}: {e}")).to_compile_error(),
-    })
+        Err(_) => Error::new(error.span(), format!("{WHERE}: {error}")).to_compile_error(),
+    }
+}
+
+/// Removes the attributes of arguments that are for `#[func]`.
+fn strip_arguments<'a>(inputs: impl IntoIterator<Item = &'a mut FnArg>) {
+    for input in inputs {
+        if let FnArg::Typed(argument) = input {
+            argument
+                .attrs
+                .retain(|attribute| !labels::is_ours(attribute));
+        }
+    }
 }
 
 /// Expands a function that has errors, without what they are about, so that neither it nor its
@@ -73,6 +110,7 @@ fn expand_rejected_function(mut function: ItemFn, mode: Mode) -> ItemFn {
 /// Expands the function that Rust code can call: `async` unless the mode is synchronous.
 fn expand_function(mut function: ItemFn, mode: Mode) -> ItemFn {
     let sig = &mut function.sig;
+    strip_arguments(&mut sig.inputs);
     // Exporting requires `pub` and owned arguments, even if the module is private or the body
     // only reads an argument.
     function.attrs.push(syn::parse_quote!(

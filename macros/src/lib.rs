@@ -5,6 +5,7 @@
 //! `check` rejects what cannot be exported, `symbols` rejects names that other libraries need, and
 //! `expand::stubs` generates the C functions, which call the runtime. The derives are in `derive`.
 
+mod attributes;
 mod check;
 mod derive;
 mod doc;
@@ -12,6 +13,9 @@ mod errors;
 mod exception;
 mod expand;
 mod ffi;
+mod labels;
+mod names;
+mod opaque;
 mod options;
 mod symbols;
 
@@ -271,6 +275,41 @@ pub fn derive_to_ocaml(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(FromOCaml, attributes(ocaml))]
 pub fn derive_from_ocaml(item: TokenStream) -> TokenStream {
     derive::derive(item.into(), derive::Direction::FromOCaml).into()
+}
+
+/// Implements `OpaqueType`: OCaml sees the type as an abstract type, in an `Opaque`.
+///
+/// ```
+/// use ocaml_lwt_interop::{Opaque, OpaqueType, func};
+///
+/// /// A connection to the database.
+/// #[derive(OpaqueType)]
+/// pub struct Connection {
+///     name: String,
+/// }
+///
+/// #[func(sync)]
+/// pub fn connection_name(connection: Opaque<Connection>) -> String {
+///     connection.name.clone()
+/// }
+/// ```
+///
+/// ```ocaml
+/// (** A connection to the database. *)
+/// type connection
+///
+/// external connection_name : connection -> string = "connection_name"
+/// ```
+///
+/// # Attributes
+/// - `#[ocaml(name = "...")]` sets the name in OCaml. Without, a type `HttpServer` is `http_server`.
+/// - `#[ocaml(crate = path)]` is where the crate `ocaml-lwt-interop` is, if it is renamed or re-exported.
+///
+/// # Requirements
+/// The type has no parameters. To be in an `Opaque` it is `Send` and `Sync`, since every domain may use it.
+#[proc_macro_derive(OpaqueType, attributes(ocaml))]
+pub fn derive_opaque_type(input: TokenStream) -> TokenStream {
+    opaque::derive(&syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }
 
 /// Gives an error its exceptions in OCaml: one for each variant of an enum, or one for a struct.

@@ -35,6 +35,8 @@ pub struct Options {
     pub name: Option<LitStr>,
     /// The path of the runtime's crate, if it is given.
     pub krate: Option<Path>,
+    /// Whether the arguments have labels in OCaml.
+    pub labels: bool,
     /// Whether there is a second stub, which takes and returns plain numbers.
     pub unboxed: Option<Unboxed>,
 }
@@ -49,8 +51,9 @@ pub struct Unboxed {
 }
 
 impl Options {
-    /// Parses the tokens between the parentheses. Fails at the first error.
-    pub fn parse(attr: TokenStream) -> Result<Self> {
+    /// Parses the tokens between the parentheses; without an option that chooses it, the mode is `default`. Fails at the
+    /// first error.
+    pub fn parse(attr: TokenStream, default: Mode) -> Result<Self> {
         if let Some(TokenTree::Literal(literal)) = attr.clone().into_iter().next() {
             return Err(Error::new(
                 literal.span(),
@@ -59,10 +62,11 @@ impl Options {
         }
         let mut mode: Option<Mode> = None;
         let mut options = Options {
-            mode: Mode::Async,
+            mode: default,
             raise: None,
             name: None,
             krate: None,
+            labels: false,
             unboxed: None,
         };
         let parser = syn::meta::parser(|meta| {
@@ -79,6 +83,11 @@ impl Options {
                     return Err(meta.error(GIVEN_TWICE));
                 }
                 options.raise = Some(span);
+                return no_value(&meta);
+            } else if named("labels") {
+                if std::mem::replace(&mut options.labels, true) {
+                    return Err(meta.error(GIVEN_TWICE));
+                }
                 return no_value(&meta);
             } else if named("unboxed") || named("noalloc") {
                 let noalloc = named("noalloc");
@@ -116,7 +125,7 @@ impl Options {
             } else {
                 return Err(meta.error(
                     "unknown option: the options of #[func] are `sync`, `tokio`, `blocking`, \
-                     `raise`, `unboxed`, `noalloc`, `name = \"...\"` and `crate = path`",
+                     `raise`, `labels`, `unboxed`, `noalloc`, `name = \"...\"` and `crate = path`",
                 ));
             };
             match mode.replace(chosen) {

@@ -98,14 +98,14 @@ pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
-pub use bridge::opaque::Opaque;
+pub use bridge::opaque::{Opaque, OpaqueType};
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};
 pub use bridge::remote::{RemoteCall, RemoteFunc};
 pub use bridge::workers::{NoWorkers, Workers};
 pub use domain::Domain;
 pub use domain::join::JoinHandle;
 pub use ffi::token::RuntimeToken;
-pub use ocaml_lwt_interop_macros::{FromOCaml, OCamlException, ToOCaml, func};
+pub use ocaml_lwt_interop_macros::{FromOCaml, OCamlException, OpaqueType, ToOCaml, func};
 pub use value::application::Args;
 pub use value::bigarray::{Bigarray, BigarrayElement};
 pub use value::bytes::Bytes;
@@ -131,15 +131,18 @@ pub mod convert {
 /// What `#[func]` and the derives expand to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::bridge::opaque::opaque;
     pub use crate::entry::call::{
         Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync,
         call_tokio, flatten, raise_as, same, value,
     };
+    pub use crate::entry::export::is_type_name;
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::read::FromOCaml;
     pub use crate::value::recursive::Recursive;
-    pub use crate::value::types::{Argument, Function, Type};
+    pub use crate::value::types::encode;
+    pub use crate::value::types::{Argument, Function, Label, Mode, Type, TypeName};
     pub use crate::value::write::ToOCaml;
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;

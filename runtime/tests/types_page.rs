@@ -5,7 +5,7 @@
 use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::{
     Any, Bigarray, Bytes, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc, OCamlException,
-    OCamlFunc, Opaque, Promise, Rooted, ToOCaml, Unchecked,
+    OCamlFunc, Opaque, OpaqueType, Promise, Rooted, ToOCaml, Unchecked,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -23,7 +23,10 @@ macro_rules! any {
         struct $name(u32);
     )+};
 }
-any!(T E A B K V R);
+any!(E A B K V R);
+
+#[derive(FromOCaml, ToOCaml, OpaqueType, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct T(u32);
 
 const N: usize = 3;
 

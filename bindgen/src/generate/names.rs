@@ -154,6 +154,16 @@ pub fn string_literal(text: &str) -> String {
     literal
 }
 
+/// Parses `crate=Module`: the OCaml module that has the types of a crate.
+pub fn parse_extern(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((name, module)) if !name.is_empty() && is_module_path(module) => {
+            Ok((krate(name), module.to_owned()))
+        }
+        _ => Err("write the name of a crate, `=`, and the OCaml module that has its types: shapes=Shapes".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,10 @@ use hyper::Request;
 use hyper::header::{CONTENT_LENGTH, EXPECT, HOST};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use ocaml_lwt_interop::OpaqueType;
 
+/// A client for requests to other servers.
+#[derive(OpaqueType)]
 pub struct Client {
     client: legacy::Client<HttpConnector, Empty<Bytes>>,
     max_body: usize,

@@ -12,8 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use ocaml_lwt_interop::FromOCaml;
-use ocaml_lwt_interop::Workers;
+use ocaml_lwt_interop::{FromOCaml, OpaqueType, Workers};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -46,6 +45,8 @@ const HEADER_BYTES: usize = 32 << 10;
 const DISCARDED_BYTES: usize = 64 << 20;
 const DISCARDING: Duration = Duration::from_secs(5);
 
+/// A server that listens.
+#[derive(OpaqueType)]
 pub struct Server {
     address: SocketAddr,
     workers: Handlers,

@@ -2,7 +2,7 @@
 //! these functions.
 
 use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
-use ocaml_lwt_interop::{Opaque, func};
+use ocaml_lwt_interop::{Opaque, OpaqueType, func};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ const LISTING: &str = "{prefix} {human_pos} files, {done}, still listing";
 const LISTED: &str = "{prefix} [{bar:24}] {percent:>3} %  {human_pos} of {human_len} files, {done}";
 
 /// The progress of a run. Any domain may report to it.
+#[derive(OpaqueType)]
 pub struct Progress {
     bar: ProgressBar,
     bytes: Arc<AtomicU64>,

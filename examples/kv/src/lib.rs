@@ -6,15 +6,19 @@ mod connection;
 mod frame;
 mod server;
 
-use connection::{Handlers, Limits, Outcome, Request, Session};
-use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
+use connection::{Limits, Outcome, Request, Session};
+use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, OpaqueType, TokenError, Workers, func};
 use server::Server;
 use std::time::Duration;
+
+/// The domains that answer requests.
+#[derive(OpaqueType)]
+pub struct Handlers(connection::Handlers);
 
 /// Creates an empty set of handlers.
 #[func(sync)]
 pub fn kv_handlers() -> Opaque<Handlers> {
-    Opaque::new(Workers::new())
+    Opaque::new(Handlers(Workers::new()))
 }
 
 /// Adds the calling domain, which answers requests with `handler`.
@@ -23,14 +27,14 @@ pub fn kv_join(
     handlers: Opaque<Handlers>,
     handler: OCamlAsyncFunc<(Session, Request), Outcome>,
 ) -> Result<(), TokenError> {
-    handlers.join(handler.remote()?);
+    handlers.0.join(handler.remote()?);
     Ok(())
 }
 
 /// Removes a domain. Resolves when the domain has answered the requests that it has.
 #[func]
 pub async fn kv_leave(handlers: Opaque<Handlers>, domain: Domain) {
-    handlers.leave(&domain).await;
+    handlers.0.leave(&domain).await;
 }
 
 /// Listens on an address like `127.0.0.1:6380`.
@@ -40,7 +44,7 @@ pub async fn kv_listen(
     address: String,
     limits: Limits,
 ) -> Result<Opaque<Server>, String> {
-    let listening = Server::listen(&address, (*handlers).clone(), limits).await;
+    let listening = Server::listen(&address, handlers.0.clone(), limits).await;
     listening.map(Opaque::new).map_err(|e| e.to_string())
 }
 

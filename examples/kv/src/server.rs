@@ -1,6 +1,7 @@
 //! Accepts connections, and closes them when the server stops.
 
 use crate::connection::{self, Connection, Handlers, Limits};
+use ocaml_lwt_interop::OpaqueType;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// A server, which stops when it is dropped.
+#[derive(OpaqueType)]
 pub struct Server {
     address: SocketAddr,
     /// Set when the server stops: the time until which clients may finish. Each connection has a

@@ -21,6 +21,9 @@ pub fn expand(model: &Model, direction: Direction) -> TokenStream {
     let body = describe.body(&model.shape);
     // The line of the type's name, which both derives say.
     let place = quote_spanned!(model.ident.span()=> (::core::file!(), ::core::line!()));
+    let name = quote! {
+        #types::TypeName { ocaml: #name, rust: #rust_name, module: ::core::module_path!() }
+    };
     let recursive = match &model.shape {
         // It may be a `float`, which the type around it has to know.
         Shape::Unit | Shape::Newtype(_) => TokenStream::new(),
@@ -29,14 +32,8 @@ pub fn expand(model: &Model, direction: Direction) -> TokenStream {
         },
     };
     quote! {
-        const TYPE: &'static #types::Type = &#types::Type::Named(&#types::Definition {
-            name: #name,
-            rust_name: #rust_name,
-            module: ::core::module_path!(),
-            place: #place,
-            doc: #doc,
-            body: #body,
-        });
+        const TYPE: &'static #types::Type =
+            &#types::Type::Named(&const { #types::Definition::new(#name, #place, #doc, #body) });
         #recursive
     }
 }

@@ -1,11 +1,11 @@
 //! The OCaml type that stands for a Rust type.
 
 use super::Direction;
-use super::attributes::{Attributes, Site};
-use super::names::{self, Kind};
 use super::recursion::{Described, describe};
+use crate::attributes::{Attributes, Site};
 use crate::doc;
 use crate::errors::Errors;
+use crate::names::{self, Kind};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use std::collections::HashMap;

@@ -4,13 +4,14 @@
 //! part of the user's code an error of the compiler points at: the function's name, the type of an
 //! argument, or the type of the result.
 
+use super::Names;
 use crate::check::{self, Argument};
 use crate::doc;
 use crate::options::{Mode, Options, Unboxed};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, ItemFn, ReturnType};
+use syn::{Attribute, ItemFn, ReturnType, Type};
 
 /// The largest number of arguments that OCaml's bytecode passes one by one. A function with more
 /// has a second stub, which takes them as an array.
@@ -21,9 +22,9 @@ pub fn expand(
     function: &ItemFn,
     options: &Options,
     args: &[Argument],
-    symbol: &str,
+    names: &Names,
 ) -> TokenStream {
-    Stubs::new(function, options, args, symbol).expand()
+    Stubs::new(function, options, args, names).expand()
 }
 
 struct Stubs<'a> {
@@ -31,7 +32,7 @@ struct Stubs<'a> {
     args: &'a [Argument],
     attributes: &'a [Attribute],
     output: &'a ReturnType,
-    symbol: &'a str,
+    names: &'a Names,
     mode: Mode,
     raises: bool,
     /// It awaits, and then returns a promise, whose outcome is that of the call.
@@ -49,7 +50,12 @@ struct Stubs<'a> {
 }
 
 impl<'a> Stubs<'a> {
-    fn new(function: &'a ItemFn, options: &Options, args: &'a [Argument], symbol: &'a str) -> Self {
+    fn new(
+        function: &'a ItemFn,
+        options: &Options,
+        args: &'a [Argument],
+        names: &'a Names,
+    ) -> Self {
         let name = &function.sig.ident;
         let output = &function.sig.output;
         let at_name = at(name.span());
@@ -64,7 +70,7 @@ impl<'a> Stubs<'a> {
             args,
             attributes: &function.attrs,
             output,
-            symbol,
+            names,
             mode: options.mode,
             raises: options.raise.is_some(),
             flattens: options.mode == Mode::Async && check::returns_promise(function, options),
@@ -104,11 +110,16 @@ impl<'a> Stubs<'a> {
     fn expand(&self) -> TokenStream {
         let function = self.expand_function();
         let native = self.expand_native_stub();
-        let bytecode =
-            (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| self.expand_bytecode_stub());
-        let unboxed = self
-            .unboxed
-            .map(|unboxed| self.expand_unboxed_stub(unboxed.noalloc));
+        let mut stubs = vec![(self.names.symbol.clone(), self.native_stub())];
+        let bytecode = (self.raw.len() > MAX_BYTECODE_ARGUMENTS).then(|| {
+            stubs.push((self.bytecode_symbol(), self.bytecode_stub()));
+            self.expand_bytecode_stub()
+        });
+        let unboxed = self.unboxed.map(|unboxed| {
+            stubs.push((self.unboxed_symbol(), self.unboxed_stub()));
+            self.expand_unboxed_stub(unboxed.noalloc)
+        });
+        let aliases = self.expand_aliases(&stubs);
         let underscore = syn::Token![_](self.at_name);
         quote_spanned! {self.at_name=>
             // In an `impl`, which the attribute cannot see, the compiler rejects this block with
@@ -121,34 +132,111 @@ impl<'a> Stubs<'a> {
                 #native
                 #bytecode
                 #unboxed
+                #aliases
             };
         }
     }
 
-    /// Expands the description of the function.
+    /// Expands the description of the function, and the entry that has it in the static library.
     fn expand_function(&self) -> TokenStream {
-        let (private, symbol, function) = (self.private(), self.symbol, self.function());
+        let (private, function) = (self.private(), self.function());
+        let Names {
+            symbol,
+            owner,
+            name,
+            rust_name,
+        } = self.names;
         let doc = doc::text(self.attributes);
         let arguments = self.passed().map(|(_, arg)| {
             let (name, ty) = (&arg.name, &arg.ty);
-            let rust = ty.to_token_stream().to_string();
+            let label = arg.label.expand(&private, self.at_name);
+            let rust = shown(ty);
             let at_type = self.private_at(at(ty.span()));
             let converted = quote_spanned! {at(ty.span())=> <#ty as #at_type::FromOCaml>::TYPE };
             quote_spanned! {self.at_name=>
-                #private::Argument { name: #name, ty: #converted, rust: #rust }
+                #private::Argument { name: #name, label: #label, ty: #converted, rust: #rust }
             }
         });
         let (result, rust_result) = self.expand_result_type();
+        let mode = Ident::new(
+            match self.mode {
+                Mode::Async => "Async",
+                Mode::Sync => "Sync",
+                Mode::Tokio => "Tokio",
+                Mode::Blocking => "Blocking",
+                Mode::Promise => "Promise",
+            },
+            self.at_name,
+        );
+        let raises = self.raises;
+        let (unboxed, noalloc) = (
+            self.unboxed.is_some(),
+            self.unboxed.is_some_and(|unboxed| unboxed.noalloc),
+        );
+        let (described, entry) = (self.ident("OCAML_DESCRIPTION"), self.ident("OCAML_ENTRY"));
+        // Under this name `ocaml-lwt-build` finds the functions of crates that the library lacks.
+        let entry_symbol = format!("ocaml_lwt_interop.function.{symbol}");
         quote_spanned! {self.at_name=>
-            static #function: #private::Function = #private::Function {
+            const #described: #private::Function = #private::Function {
                 symbol: #symbol,
+                owner: #owner,
+                name: #name,
+                rust_name: #rust_name,
                 doc: #doc,
                 module: ::core::module_path!(),
                 place: (::core::file!(), ::core::line!()),
+                mode: #private::Mode::#mode,
+                raises: #raises,
+                unboxed: #unboxed,
+                noalloc: #noalloc,
                 arguments: &[#(#arguments),*],
                 result: #result,
                 rust_result: #rust_result,
             };
+            static #function: #private::Function = #described;
+            #[used]
+            #[unsafe(link_section = ".ocaml_lwt_interop")]
+            #[unsafe(export_name = #entry_symbol)]
+            static #entry: [::core::primitive::u8; #private::encode::function_length(&#described)] =
+                #private::encode::function(&#described);
+        }
+    }
+
+    /// Expands the second names of the stubs, which have the hash of the signature: what generated declarations refer
+    /// to. They are labels in the assembly of a function that nobody calls, because an attribute cannot have a name that
+    /// depends on a constant.
+    fn expand_aliases(&self, stubs: &[(String, Ident)]) -> TokenStream {
+        let (private, described) = (self.private(), self.ident("OCAML_DESCRIPTION"));
+        let (aliases, hash) = (
+            self.ident("ocaml_lwt_interop_aliases"),
+            self.ident("OCAML_HASH"),
+        );
+        let export = format!("ocaml_lwt_interop.aliases.{}", self.names.symbol);
+        let labels = stubs.iter().map(|(symbol, stub)| {
+            let (globl, set) = (
+                format!(".globl {symbol}__s{{hash}}"),
+                format!(".set {symbol}__s{{hash}}, {{stub}}"),
+            );
+            quote_spanned! {self.at_name=>
+                ::core::arch::asm!(
+                    #globl,
+                    #set,
+                    hash = const #hash,
+                    stub = sym #stub,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+        });
+        quote_spanned! {self.at_name=>
+            #[unsafe(export_name = #export)]
+            #[inline(never)]
+            extern "C" fn #aliases() {
+                const #hash: ::core::primitive::u64 = #private::encode::hash_function(&#described);
+                // SAFETY: it has no instruction. The assembler defines names that nothing else has: the symbol, which is
+                // this function's, and a hash. The function is exported, so it is compiled once, and with the stubs,
+                // which are in the same module.
+                unsafe { #(#labels)* }
+            }
         }
     }
 
@@ -168,7 +256,7 @@ impl<'a> Stubs<'a> {
                 let at_result = self.private_at(self.at_result);
                 let value =
                     quote_spanned! {self.at_result=> <#ty as #at_result::#conversion>::TYPE };
-                (value, ty.to_token_stream().to_string())
+                (value, shown(ty))
             }
         };
         let result = match self.mode {
@@ -194,7 +282,7 @@ impl<'a> Stubs<'a> {
 
     /// Expands the stub that native code calls, and bytecode if there are few arguments.
     fn expand_native_stub(&self) -> TokenStream {
-        let (symbol, raw, private) = (self.symbol, &self.raw, self.private());
+        let (symbol, raw, private) = (&self.names.symbol, &self.raw, self.private());
         let stub = self.native_stub();
         let (start, closure) = (self.start(), self.expand_start());
         let run = self.expand_run();
@@ -221,12 +309,8 @@ impl<'a> Stubs<'a> {
 
     /// Expands the stub that bytecode calls if there are many arguments.
     fn expand_bytecode_stub(&self) -> TokenStream {
-        let symbol = format!("{}_bytecode", self.symbol);
-        let private = self.private();
-        let (stub, native_stub) = (
-            self.ident("ocaml_lwt_interop_stub_bytecode"),
-            self.native_stub(),
-        );
+        let (symbol, private) = (self.bytecode_symbol(), self.private());
+        let (stub, native_stub) = (self.bytecode_stub(), self.native_stub());
         let argv = self.ident("ocaml_argv");
         let indices = 0..self.raw.len();
         quote_spanned! {self.at_name=>
@@ -245,9 +329,8 @@ impl<'a> Stubs<'a> {
 
     /// Expands the stub that takes and returns plain numbers.
     fn expand_unboxed_stub(&self, noalloc: bool) -> TokenStream {
-        let symbol = format!("{}_unboxed", self.symbol);
+        let (symbol, stub) = (self.unboxed_symbol(), self.unboxed_stub());
         let (private, name, function) = (self.private(), self.name, self.function());
-        let stub = self.ident("ocaml_lwt_interop_stub_unboxed");
         let runner = Ident::new(
             if noalloc {
                 "call_noalloc"
@@ -289,6 +372,22 @@ impl<'a> Stubs<'a> {
 
     fn native_stub(&self) -> Ident {
         self.ident("ocaml_lwt_interop_stub")
+    }
+
+    fn bytecode_stub(&self) -> Ident {
+        self.ident("ocaml_lwt_interop_stub_bytecode")
+    }
+
+    fn bytecode_symbol(&self) -> String {
+        format!("{}_bytecode", self.names.symbol)
+    }
+
+    fn unboxed_stub(&self) -> Ident {
+        self.ident("ocaml_lwt_interop_stub_unboxed")
+    }
+
+    fn unboxed_symbol(&self) -> String {
+        format!("{}_unboxed", self.names.symbol)
     }
 
     /// The closure that the runner calls with the arguments.
@@ -400,6 +499,29 @@ impl<'a> Stubs<'a> {
             #private::#runner(&#function, [#(#raw),*], #start, #outcome)
         }
     }
+}
+
+/// Returns a type as people write it.
+pub fn shown(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, plain) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+        ("( ", "("),
+        (" )", ")"),
+        (" [ ", "["),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ;", ";"),
+    ] {
+        text = text.replace(spaced, plain);
+    }
+    text
 }
 
 /// Returns the location of `span` in the attribute's scope, for names that are the user's.

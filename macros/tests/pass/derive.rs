@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code)]
 
-use ocaml_lwt_interop::convert::types::{Arguments, Body, Definition, Type};
+use ocaml_lwt_interop::convert::types::{Arguments, Body, Definition, Type, TypeName};
 use ocaml_lwt_interop::{FromOCaml, List, ToOCaml};
 use std::collections::HashMap;
 
@@ -43,7 +43,7 @@ fn ocaml<T: ToOCaml + FromOCaml>() -> String {
         Body::PolymorphicVariant(all) => format!("[ {} ]", constructors(all, "`")),
         _ => unreachable!(),
     };
-    format!("{} = {body}", definition.name)
+    format!("{} = {body}", definition.name.ocaml)
 }
 
 /// A person.
@@ -279,8 +279,8 @@ fn main() {
     }
 
     let person = definition::<Person>();
-    assert_eq!(person.rust_name, "Person");
-    assert_eq!(person.module, module_path!());
+    assert_eq!(person.name.rust, "Person");
+    assert_eq!(person.name.module, module_path!());
     assert!(person.place.0.ends_with("derive.rs") && person.place.1 > 1);
     assert_eq!(person.doc, "A person.\n\nWith a `name`.");
     let Body::Record([name, age, ..]) = person.body else {
@@ -292,7 +292,11 @@ fn main() {
         panic!("a variant");
     };
     assert_eq!((leaf.doc, leaf.arguments), ("The end.", Arguments::Positional(&[])));
-    const TREE: &Type = &Type::Recursive("tree");
+    const TREE: &Type = &Type::Recursive(TypeName {
+        ocaml: "tree",
+        rust: "Tree",
+        module: module_path!(),
+    });
     assert_eq!(node.arguments, Arguments::Positional(&[TREE, &Type::Int, TREE]));
     let Arguments::Record([trees, _]) = many.arguments else {
         panic!("a record");
@@ -306,7 +310,11 @@ fn main() {
     let Body::Variant([_, again]) = definition::<Statement>().body else {
         panic!("a variant");
     };
-    const BLOCK: &Type = &Type::Option(&Type::Recursive("block"));
+    const BLOCK: &Type = &Type::Option(&Type::Recursive(TypeName {
+        ocaml: "block",
+        rust: "Block",
+        module: module_path!(),
+    }));
     assert_eq!(again.arguments, Arguments::Positional(&[BLOCK, <Count as ToOCaml>::TYPE]));
     assert_eq!(<Row<'_, '_> as ToOCaml>::TYPE.to_string(), "row");
 }

@@ -6,7 +6,7 @@ use crate::ffi::any_arc::AnyArc;
 use crate::ffi::custom::Custom;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{from_ocaml, to_ocaml};
-use crate::value::types::Type;
+use crate::value::types::{Body, Definition, Type, TypeName};
 use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
@@ -16,17 +16,20 @@ use std::sync::Arc;
 /// abstract type, which every domain may use:
 ///
 /// ```
-/// use ocaml_lwt_interop::{Opaque, func};
+/// use ocaml_lwt_interop::{Opaque, OpaqueType, func};
 /// use std::sync::atomic::{AtomicIsize, Ordering};
 ///
+/// #[derive(OpaqueType)]
+/// pub struct Counter(AtomicIsize);
+///
 /// #[func(sync)]
-/// pub fn counter_create() -> Opaque<AtomicIsize> {
-///     Opaque::new(AtomicIsize::new(0))
+/// pub fn counter_create() -> Opaque<Counter> {
+///     Opaque::new(Counter(AtomicIsize::new(0)))
 /// }
 ///
 /// #[func(sync)]
-/// pub fn counter_next(counter: Opaque<AtomicIsize>) -> isize {
-///     counter.fetch_add(1, Ordering::Relaxed)
+/// pub fn counter_next(counter: Opaque<Counter>) -> isize {
+///     counter.0.fetch_add(1, Ordering::Relaxed)
 /// }
 /// ```
 ///
@@ -37,16 +40,20 @@ use std::sync::Arc;
 /// external next : counter -> int = "counter_next"
 /// ```
 ///
+/// `T` is an [`OpaqueType`], which gives it a name in OCaml. A type of another crate needs a struct around it.
+///
 /// `T` may be unsized: an `Opaque<dyn Trait>` is made from an `Arc<dyn Trait>`. The trait has to require `Send` and
 /// `Sync`, or the type to be `Opaque<dyn Trait + Send + Sync>`.
 ///
 /// ```
-/// use ocaml_lwt_interop::{Opaque, func};
+/// use ocaml_lwt_interop::{Opaque, func, opaque_type};
 /// use std::sync::Arc;
 ///
 /// pub trait Store: Send + Sync {
 ///     fn get(&self, key: &str) -> Option<String>;
 /// }
+///
+/// opaque_type!(dyn Store as "store");
 ///
 /// # struct Nothing;
 /// # impl Store for Nothing {
@@ -92,11 +99,14 @@ impl<T: Send + Sync + 'static> Opaque<T> {
     /// Wraps a value that keeps so many bytes alive, in all: see [`weighing`](Self::weighing).
     ///
     /// ```
-    /// use ocaml_lwt_interop::{Opaque, func};
+    /// use ocaml_lwt_interop::{Opaque, OpaqueType, func};
+    ///
+    /// #[derive(OpaqueType)]
+    /// pub struct Page(Vec<u8>);
     ///
     /// #[func(sync)]
-    /// pub fn page_load(size: u32) -> Opaque<Vec<u8>> {
-    ///     let page = vec![0; size as usize];
+    /// pub fn page_load(size: u32) -> Opaque<Page> {
+    ///     let page = Page(vec![0; size as usize]);
     ///     Opaque::with_weight(page, size as usize)
     /// }
     /// ```
@@ -173,7 +183,33 @@ fn collected(content: Content) {
     wake_one_or_all();
 }
 
-from_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |source| {
+/// A type that OCaml sees as an abstract type, in an [`Opaque`].
+///
+/// Derive it ([`macro@OpaqueType`](macro@crate::OpaqueType)), or give a trait object one with
+/// [`opaque_type!`](crate::opaque_type). A type of another crate needs a struct around it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no name as an abstract type of OCaml",
+    note = "derive `ocaml_lwt_interop::OpaqueType` for a type of this crate, or wrap one of another crate in a struct \
+            that does",
+    note = "for a trait object, write `ocaml_lwt_interop::opaque_type!(dyn Trait as \"name\");`"
+)]
+pub trait OpaqueType {
+    /// The names. Different types need different ones: OCaml takes types of the same Rust module and name for one.
+    const NAME: TypeName;
+
+    /// The Rust file and the line of the definition.
+    const PLACE: (&'static str, u32);
+
+    /// The documentation.
+    const DOC: &'static str;
+}
+
+/// Returns the description of an opaque type.
+pub const fn opaque<T: OpaqueType + ?Sized>() -> &'static Type {
+    &const { Type::Named(&const { Definition::new(T::NAME, T::PLACE, T::DOC, Body::Abstract) }) }
+}
+
+from_ocaml!([T: ?Sized + OpaqueType + Send + Sync + 'static] Opaque<T>, opaque::<T>(), |source| {
     let expected = type_name::<T>();
     let Some(Content { reference, weight }) = source.custom(&OPAQUE) else {
         return Err(ConversionError::new(format!("expected an Opaque<{expected}>")));
@@ -186,7 +222,7 @@ from_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |sourc
         ))),
     }
 });
-to_ocaml!([T: ?Sized + Send + Sync + 'static] Opaque<T>, &Type::Opaque, |opaque, writer| {
+to_ocaml!([T: ?Sized + OpaqueType + Send + Sync + 'static] Opaque<T>, opaque::<T>(), |opaque, writer| {
     let content = Content {
         reference: opaque.reference.clone().into(),
         weight: opaque.weight,

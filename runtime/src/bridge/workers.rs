@@ -17,36 +17,36 @@ use tokio::sync::oneshot;
 /// progress. Domains may join and leave at any time. Clones are the same workers.
 ///
 /// ```
-/// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, Opaque, TokenError, Workers, func};
+/// use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, OpaqueType, TokenError, Workers, func};
 ///
-/// type Handlers = Workers<(String,), String>;
+/// /// The domains that answer.
+/// #[derive(OpaqueType)]
+/// pub struct Handlers(Workers<(String,), String>);
 ///
-/// // type workers
-/// // external create : unit -> workers = "workers_create"
-/// #[func(sync)]
-/// pub fn workers_create() -> Opaque<Handlers> {
-///     Opaque::new(Workers::new())
-/// }
-///
-/// // external join : workers -> (string -> string Lwt.t) -> unit = "workers_join"
-/// #[func(sync, raise)]
-/// pub fn workers_join(
-///     workers: Opaque<Handlers>,
-///     handle: OCamlAsyncFunc<(String,), String>,
-/// ) -> Result<(), TokenError> {
-///     workers.join(handle.remote()?);
-///     Ok(())
-/// }
-///
-/// // external leave : workers -> Lwt_interop.Handle.t -> unit Lwt.t = "workers_leave"
+/// // In OCaml, `module Handlers` with `type t`.
 /// #[func]
-/// pub async fn workers_leave(workers: Opaque<Handlers>, domain: Domain) {
-///     workers.leave(&domain).await
+/// impl Handlers {
+///     /// `create : unit -> t`
+///     pub fn create() -> Self {
+///         Handlers(Workers::new())
+///     }
+///
+///     /// `join : t -> (string -> string Lwt.t) -> unit`
+///     #[func(raise)]
+///     pub fn join(&self, handle: OCamlAsyncFunc<(String,), String>) -> Result<(), TokenError> {
+///         self.0.join(handle.remote()?);
+///         Ok(())
+///     }
+///
+///     /// `leave : t -> Lwt_interop.Handle.t -> unit Lwt.t`
+///     pub async fn leave(&self, domain: Domain) {
+///         self.0.leave(&domain).await
+///     }
 /// }
 ///
 /// // In a server, on tokio:
-/// async fn answer(workers: &Handlers, request: String) -> String {
-///     match workers.call((request,)) {
+/// async fn answer(handlers: &Handlers, request: String) -> String {
+///     match handlers.0.call((request,)) {
 ///         Ok(call) => call.await.unwrap_or_else(|e| e.to_string()),
 ///         Err(no_workers) => no_workers.to_string(),
 ///     }

@@ -197,23 +197,32 @@ impl std::error::Error for ConversionError {}
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
-    use crate::value::types::{Argument, Type};
+    use crate::value::types::{Argument, Label, Mode, Type};
 
     #[test]
     fn an_error_says_where_the_value_is() {
         static INSERT: Function = Function {
             symbol: "insert",
+            owner: "",
+            name: "insert",
+            rust_name: "insert",
             doc: "",
             module: "m",
             place: ("m.rs", 1),
+            mode: Mode::Sync,
+            raises: false,
+            unboxed: false,
+            noalloc: false,
             arguments: &[
                 Argument {
                     name: "rows",
+                    label: Label::None,
                     ty: &Type::Unit,
                     rust: "Rows",
                 },
                 Argument {
                     name: "",
+                    label: Label::None,
                     ty: &Type::Unit,
                     rust: "()",
                 },

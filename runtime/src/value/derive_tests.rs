@@ -265,6 +265,6 @@ fn a_type_describes_itself_without_a_circle() {
     let Type::Named(tree) = <Tree as crate::ToOCaml>::TYPE else {
         panic!("a name");
     };
-    assert_eq!(tree.module, module_path!());
+    assert_eq!(tree.name.module, module_path!());
     assert_eq!(<Tree as crate::FromOCaml>::TYPE, &Type::Named(tree));
 }

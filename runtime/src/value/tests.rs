@@ -10,7 +10,7 @@ use crate::value::impls::{Char, List, Nativeint};
 use crate::value::nesting::MAX_NESTING;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::{Rooted, read_root};
-use crate::value::types::{Body, Definition, Field, Type};
+use crate::value::types::{Body, Definition, Field, Type, TypeName};
 use crate::value::write::{FLOATS, ToOCaml, Writer, write_root};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -79,13 +79,15 @@ struct Row {
     score: f64,
 }
 
-const ROW: Definition = Definition {
-    name: "row",
-    rust_name: "Row",
-    module: "tests",
-    place: ("tests.rs", 1),
-    doc: "",
-    body: Body::Record(&[
+const ROW: Definition = Definition::new(
+    TypeName {
+        ocaml: "row",
+        rust: "Row",
+        module: "tests",
+    },
+    ("tests.rs", 1),
+    "",
+    Body::Record(&[
         Field {
             name: "id",
             doc: "",
@@ -102,7 +104,7 @@ const ROW: Definition = Definition {
             ty: &Type::Float,
         },
     ]),
-};
+);
 
 // SAFETY: the record is read field by field.
 unsafe impl FromOCaml for Row {
@@ -160,13 +162,19 @@ unsafe impl ToOCaml for Point {
     }
 }
 
+const CHAIN: TypeName = TypeName {
+    ocaml: "chain",
+    rust: "Chain",
+    module: "tests",
+};
+
 /// A list that nests.
 #[derive(Debug, PartialEq)]
 struct Chain(Option<Box<Chain>>);
 
 // SAFETY: the conversions are those of the option.
 unsafe impl FromOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive("chain"));
+    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         Option::from_ocaml(value).map(Chain)
@@ -175,7 +183,7 @@ unsafe impl FromOCaml for Chain {
 
 // SAFETY: the conversions are those of the option.
 unsafe impl ToOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive("chain"));
+    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
 
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         self.0.to_ocaml(writer)

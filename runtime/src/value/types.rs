@@ -1,5 +1,8 @@
 //! Descriptions of OCaml types, as constant data: what declarations, signatures and errors are made from.
 
+#[doc(hidden)]
+pub mod encode;
+
 use std::fmt;
 
 /// An OCaml type.
@@ -38,8 +41,6 @@ pub enum Type {
     Handle,
     /// Any value at all, `Obj.t`.
     Any,
-    /// A Rust value that OCaml keeps: an abstract type of its own for each Rust type.
-    Opaque,
     /// A value that Rust converts without a check: see [`Unchecked`](crate::Unchecked).
     Unchecked,
     /// `t array`
@@ -60,8 +61,8 @@ pub enum Type {
     Bigarray(Kind),
     /// A type that the program defines.
     Named(&'static Definition),
-    /// A type that is being defined, by its name in OCaml, within its own definition.
-    Recursive(&'static str),
+    /// A type that is being defined, within its own definition.
+    Recursive(TypeName),
 }
 
 /// The kind of the elements of a Bigarray.
@@ -105,21 +106,32 @@ impl Kind {
     }
 }
 
-/// A type that a Rust crate defines for OCaml.
+/// The names of a type that a Rust crate defines for OCaml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Definition {
+pub struct TypeName {
     /// The name in OCaml: `snake_case`.
-    pub name: &'static str,
+    pub ocaml: &'static str,
     /// The name in Rust.
-    pub rust_name: &'static str,
+    pub rust: &'static str,
     /// The Rust module that defines it, such as `my_crate::shapes`.
     pub module: &'static str,
+}
+
+/// A type that a Rust crate defines for OCaml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Definition {
+    /// The names.
+    pub name: TypeName,
     /// The Rust file and the line.
     pub place: (&'static str, u32),
     /// The documentation, without the comment's marks.
     pub doc: &'static str,
     /// What it is.
     pub body: Body,
+    /// The hash of what it is, down to the primitive types. The names of fields and constructors are part of it, and
+    /// neither the name of the type nor the documentation.
+    pub hash: u64,
 }
 
 /// What a [`Definition`] defines.
@@ -134,6 +146,8 @@ pub enum Body {
     Variant(&'static [Constructor]),
     /// `` [ `On | `Off of int ] ``
     PolymorphicVariant(&'static [Constructor]),
+    /// A Rust value that OCaml keeps, in an [`Opaque`](crate::Opaque).
+    Abstract,
 }
 
 /// A field of a record.
@@ -168,17 +182,47 @@ pub enum Arguments {
     Record(&'static [Field]),
 }
 
+/// The exceptions of a Rust error type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceptions {
+    /// The name in Rust.
+    pub rust_name: &'static str,
+    /// The Rust module that defines it. OCaml registers an exception under the name of the crate and its own:
+    /// `my_crate.Closed`.
+    pub module: &'static str,
+    /// The Rust file and the line.
+    pub place: (&'static str, u32),
+    /// The documentation.
+    pub doc: &'static str,
+    /// The exceptions.
+    pub constructors: &'static [Constructor],
+}
+
 /// A function that Rust exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function {
     /// The symbol.
     pub symbol: &'static str,
+    /// The OCaml module that has it, such as `Counter`, or `""`.
+    pub owner: &'static str,
+    /// The name in OCaml, within its module.
+    pub name: &'static str,
+    /// The name in Rust, within its module: `greet`, `Counter::next`.
+    pub rust_name: &'static str,
     /// The documentation.
     pub doc: &'static str,
     /// The Rust module that defines it.
     pub module: &'static str,
     /// The Rust file and the line.
     pub place: (&'static str, u32),
+    /// How the body runs.
+    pub mode: Mode,
+    /// Whether an `Err` is raised.
+    pub raises: bool,
+    /// Whether there is a stub that takes and returns plain numbers.
+    pub unboxed: bool,
+    /// Whether that stub may be `[@@noalloc]`.
+    pub noalloc: bool,
     /// The arguments. A function without arguments is applied to `()`.
     pub arguments: &'static [Argument],
     /// What it returns in OCaml, promises included.
@@ -187,15 +231,43 @@ pub struct Function {
     pub rust_result: &'static str,
 }
 
+/// How the body of a [`Function`] runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As a task of the calling domain.
+    Async,
+    /// Within the call.
+    Sync,
+    /// On tokio's worker threads.
+    Tokio,
+    /// On tokio's blocking pool.
+    Blocking,
+    /// Within the call, which returns the promise that the function returns.
+    Promise,
+}
+
 /// An argument of a [`Function`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argument {
     /// The name, or `""` if it is a pattern.
     pub name: &'static str,
+    /// How OCaml code passes it.
+    pub label: Label,
     /// The type in OCaml.
     pub ty: &'static Type,
     /// The type in Rust.
     pub rust: &'static str,
+}
+
+/// How OCaml code passes an [`Argument`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// By its position.
+    None,
+    /// `~name`
+    Labelled(&'static str),
+    /// `?name`, for an option.
+    Optional(&'static str),
 }
 
 impl Type {
@@ -245,7 +317,6 @@ impl Type {
             Type::Exn => f.write_str("exn")?,
             Type::Handle => f.write_str("Lwt_interop.Handle.t")?,
             Type::Any | Type::Unchecked => f.write_str("Obj.t")?,
-            Type::Opaque => f.write_str("<abstract>")?,
             Type::Array(t) => t.apply(f, "array")?,
             Type::List(t) => t.apply(f, "list")?,
             Type::Option(t) => t.apply(f, "option")?,
@@ -277,8 +348,9 @@ impl Type {
                     "({element}, Bigarray.{kind}, Bigarray.c_layout) Bigarray.Array1.t"
                 )?;
             }
-            Type::Named(definition) => f.write_str(definition.name)?,
-            Type::Recursive(name) => f.write_str(name)?,
+            Type::Named(Definition { name, .. }) | Type::Recursive(name) => {
+                f.write_str(name.ocaml)?
+            }
         }
         if own < level {
             f.write_str(")")?;
@@ -339,14 +411,12 @@ mod tests {
 
     #[test]
     fn an_alias_of_float_is_float() {
-        const SCORE: Definition = Definition {
-            name: "score",
-            rust_name: "Score",
+        const NAME: TypeName = TypeName {
+            ocaml: "score",
+            rust: "Score",
             module: "m",
-            place: ("m.rs", 1),
-            doc: "",
-            body: Body::Alias(&Type::Float),
         };
+        const SCORE: Definition = Definition::new(NAME, ("m.rs", 1), "", Body::Alias(&Type::Float));
         const { assert!(Type::Named(&SCORE).is_float()) };
         const { assert!(!Type::Int64.is_float()) };
     }

@@ -131,7 +131,8 @@ fn what_is_not_an_import_is_not_found() {
         "/// See [`Thing`](crate::top::Thing).
          pub(crate) struct A { pub(super) a: &'static str }
          /* crate::top */ const B: &str = \"crate::top\";
-         mod tests { use super::*; use self::super::A; }",
+         mod tests { use super::*; use self::super::A; }
+         #[macro_export] macro_rules! m { () => { $crate::top::f() } }",
     )]);
 }
 

@@ -323,6 +323,17 @@ impl<'ast> Visit<'ast> for Scan {
         visit::visit_path(self, path);
     }
 
+    fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
+        if item.attrs.iter().any(|a| a.path().is_ident("macro_export")) {
+            // The paths are those of users' code, which sees the public interface.
+            let paths = self.paths.len();
+            visit::visit_item_macro(self, item);
+            self.paths.truncate(paths);
+        } else {
+            visit::visit_item_macro(self, item);
+        }
+    }
+
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
         self.note_tokens(mac.tokens.clone());
         visit::visit_macro(self, mac);

@@ -91,6 +91,7 @@ pub enum Kind {
     Field,
     Constructor,
     Polymorphic,
+    Label,
 }
 
 impl fmt::Display for Kind {
@@ -100,6 +101,7 @@ impl fmt::Display for Kind {
             Kind::Field => "a field",
             Kind::Constructor => "a constructor",
             Kind::Polymorphic => "a polymorphic variant's constructor",
+            Kind::Label => "a label",
         })
     }
 }
@@ -108,7 +110,7 @@ impl Kind {
     fn is_legal(self, name: &str) -> bool {
         let mut bytes = name.bytes();
         let begins = bytes.next().is_some_and(|first| match self {
-            Kind::Type | Kind::Field => first.is_ascii_lowercase() || first == b'_',
+            Kind::Type | Kind::Field | Kind::Label => first.is_ascii_lowercase() || first == b'_',
             Kind::Constructor => first.is_ascii_uppercase(),
             Kind::Polymorphic => first.is_ascii_alphabetic() || first == b'_',
         });
@@ -117,10 +119,18 @@ impl Kind {
             && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\''))
     }
 
+    /// The option that sets the name.
+    fn option(self) -> &'static str {
+        match self {
+            Kind::Label => "#[ocaml(label = \"...\")]",
+            _ => "#[ocaml(name = \"...\")]",
+        }
+    }
+
     /// The form of a legal name, for errors.
     fn rule(self) -> &'static str {
         match self {
-            Kind::Type | Kind::Field => {
+            Kind::Type | Kind::Field | Kind::Label => {
                 "a lower-case letter or `_`, then letters, digits, `_` and `'`, all of them ASCII"
             }
             Kind::Constructor => {
@@ -173,7 +183,8 @@ fn default(kind: Kind, ident: &Ident) -> Result<String> {
     let error = |message: String| Err(Error::new(ident.span(), message));
     if !kind.is_legal(&name) {
         return error(format!(
-            "`{name}` cannot be the name of {kind} in OCaml: set another with #[ocaml(name = \"...\")]: {}",
+            "`{name}` cannot be the name of {kind} in OCaml: set another with {}: {}",
+            kind.option(),
             kind.rule()
         ));
     }

@@ -10,6 +10,8 @@ use syn::{Attribute, Error, LitStr, Path, Result, Token};
 pub enum Site {
     Struct,
     Enum,
+    /// A type that OCaml sees as an abstract one.
+    Opaque,
     /// A field with a name.
     Field,
     /// A field without a name.
@@ -21,7 +23,7 @@ impl Site {
     fn allows(self, option: &str) -> bool {
         match option {
             "name" => self != Site::Position,
-            "crate" => matches!(self, Site::Struct | Site::Enum),
+            "crate" => matches!(self, Site::Struct | Site::Enum | Site::Opaque),
             "polymorphic" => self == Site::Enum,
             "recursive" => matches!(self, Site::Field | Site::Position),
             _ => false,
@@ -31,6 +33,7 @@ impl Site {
     /// The options that it may have.
     fn options(self) -> &'static str {
         match self {
+            Site::Opaque => "an opaque type has the options `name = \"...\"` and `crate = path`",
             Site::Struct => "a struct has the options `name = \"...\"` and `crate = path`",
             Site::Enum => {
                 "an enum has the options `name = \"...\"`, `polymorphic` and `crate = path`"

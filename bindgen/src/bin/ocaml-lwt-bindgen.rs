@@ -1,24 +1,16 @@
 //! `ocaml-lwt-bindgen`: the OCaml declarations of what a Rust archive exports.
 
-mod archive;
-mod decode;
-mod generate;
-mod list;
-mod model;
-mod output;
-#[cfg(test)]
-mod testing;
-
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory, Parser};
-use generate::{Declarations, File, names};
-use output::{Output, OutputError};
+use ocaml_lwt_bindgen::generate::{Declarations, File, names};
+use ocaml_lwt_bindgen::output::{Output, OutputError};
+use ocaml_lwt_bindgen::{archive, check, generate, list};
 use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Writes the OCaml declarations of the Rust functions that a static library exports with `#[func]`.
+/// Writes or checks the OCaml declarations of the Rust functions that a static library exports with `#[func]`.
 ///
 /// Types, exceptions and documentation are declared, too. The externals name symbols with a hash of the types, so that
 /// declarations that do not belong to the library do not link.
@@ -40,13 +32,23 @@ struct Cli {
     #[arg(long, group = "action")]
     list: bool,
 
+    /// Compare the externals that the compiled OCaml code in these folders declares with the library. Prints each that
+    /// differs, and then exits with 1
+    #[arg(long, num_args = 1.., value_name = "DIR", group = "action")]
+    check: Vec<PathBuf>,
+
+    /// The program lwt-interop-externals, which reads compiled OCaml code; without, the environment variable
+    /// LWT_INTEROP_EXTERNALS or PATH says where it is
+    #[arg(long, value_name = "PROGRAM")]
+    externals: Option<PathBuf>,
+
     /// Declare what this crate defines, and the types of other crates that it mentions. May be repeated; without, all
     /// crates are declared
     #[arg(long = "crate", value_name = "NAME")]
     crates: Vec<String>,
 
     /// Do not declare the types of this crate: the OCaml module MODULE has them. May be repeated
-    #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = parse_extern)]
+    #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
     externs: Vec<(String, String)>,
 }
 
@@ -54,16 +56,8 @@ const EXAMPLES: &str = "\
 Examples:
   ocaml-lwt-bindgen libgreetings.a --ml greetings.ml --mli greetings.mli
   ocaml-lwt-bindgen libgreetings.a --list
+  ocaml-lwt-bindgen libgreetings.a --check _build/default/bin
   ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml";
-
-fn parse_extern(argument: &str) -> Result<(String, String), String> {
-    match argument.split_once('=') {
-        Some((name, module)) if !name.is_empty() && names::is_module_path(module) => {
-            Ok((names::krate(name), module.to_owned()))
-        }
-        _ => Err("write the name of a crate, `=`, and the OCaml module that has its types: shapes=Shapes".into()),
-    }
-}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -97,6 +91,23 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     if cli.ml.is_some() || cli.mli.is_some() {
         let declarations = Declarations::new(&exports, &archive, &options)?;
         write(cli, &declarations)?;
+    }
+    if !cli.check.is_empty() {
+        let options = check::Options {
+            reader: cli.externals.clone(),
+        };
+        let report = check::check(&exports, &cli.check, &options)?;
+        for diagnostic in &report.diagnostics {
+            eprintln!("{diagnostic}");
+        }
+        if report.compared == 0 {
+            eprintln!(
+                "ocaml-lwt-bindgen: warning: no external that was found names a function of {archive}"
+            );
+        }
+        if !report.diagnostics.is_empty() {
+            return Ok(ExitCode::FAILURE);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

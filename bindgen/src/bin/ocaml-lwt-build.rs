@@ -1,0 +1,115 @@
+//! `ocaml-lwt-build`: builds the static library of an OCaml program, and the declarations of what it exports.
+
+use clap::Parser;
+use ocaml_lwt_bindgen::build::{self, Request};
+use ocaml_lwt_bindgen::generate::{self, Declarations, File, names};
+use ocaml_lwt_bindgen::output::Output;
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Builds Rust crates that export functions to OCaml into one static library, with cargo.
+///
+/// It is made for a rule of dune, which says what to write:
+///
+///   (rule
+///    (targets librust.a rust.ml rust.mli rust.link)
+///    (deps (source_tree .) (package lwt_interop))
+///    (action (run ocaml-lwt-build . --profile %{profile} --name rust)))
+#[derive(Parser)]
+#[command(
+    name = "ocaml-lwt-build",
+    version,
+    verbatim_doc_comment,
+    max_term_width = 100
+)]
+struct Options {
+    /// The directories of the crates. One that is a static library is built as it is; others become one library, with
+    /// one runtime and one version of each crate that they share
+    #[arg(value_name = "CRATE", default_value = ".")]
+    crates: Vec<PathBuf>,
+
+    /// Writes libNAME.a, NAME.ml, NAME.mli and NAME.link
+    #[arg(long, value_name = "NAME")]
+    name: String,
+
+    /// dune's profile: `dev` and `release` are cargo's profiles of that name
+    #[arg(long, value_name = "PROFILE", default_value = "release")]
+    profile: String,
+
+    /// cargo's profile, if it is not that of dune
+    #[arg(long, value_name = "PROFILE")]
+    cargo_profile: Option<String>,
+
+    /// The Cargo.lock of several crates. A single crate has its own
+    #[arg(long, value_name = "FILE")]
+    lock: Option<PathBuf>,
+
+    /// Chooses versions anew, and writes them to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "lock")]
+    update_lock: Option<PathBuf>,
+
+    /// The directory of a crate that stands for the one of that name from the registry
+    #[arg(long, value_name = "CRATE")]
+    replace: Vec<PathBuf>,
+
+    /// Writes no NAME.ml and NAME.mli
+    #[arg(long)]
+    no_declarations: bool,
+
+    /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without, all
+    /// crates are declared
+    #[arg(long, value_name = "CRATE")]
+    declare: Vec<String>,
+
+    /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
+    #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
+    externs: Vec<(String, String)>,
+
+    /// Further arguments for cargo, such as `--features full`
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ocaml-lwt-build: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let name = &options.name;
+    let request = Request {
+        crates: options.crates,
+        archive: format!("lib{name}.a").into(),
+        link_flags: Some(format!("{name}.link").into()),
+        profile: options.cargo_profile.unwrap_or(options.profile),
+        lock: options.lock,
+        update_lock: options.update_lock,
+        replacements: options.replace,
+        arguments: options.arguments,
+    };
+    let exports = build::build(&request)?;
+    if !options.no_declarations {
+        let archive = request.archive.to_string_lossy();
+        let declare = generate::Options {
+            crates: options
+                .declare
+                .iter()
+                .map(|name| names::krate(name))
+                .collect(),
+            externs: options.externs.into_iter().collect(),
+        };
+        let declarations = Declarations::new(&exports, &archive, &declare)?;
+        for (file, extension) in [(File::Ml, "ml"), (File::Mli, "mli")] {
+            let path = format!("{name}.{extension}");
+            Output::from(OsString::from(path)).write(&declarations.text(file))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Builds the static library of an OCaml program with cargo.
+//!
+//! `manifest` reads what a crate is, `combine` writes a crate that depends on several, `cargo` builds and reports what it
+//! made, `forgotten` finds exported functions that the library lacks, and `link` writes the flags for OCaml.
+
+mod cargo;
+mod combine;
+mod forgotten;
+mod link;
+mod manifest;
+
+use crate::archive::{self, ArchiveError};
+use crate::model::Exports;
+use forgotten::Forgotten;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What to build.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The directories of the crates.
+    pub crates: Vec<PathBuf>,
+    /// The static library to write: `libNAME.a`.
+    pub archive: PathBuf,
+    /// Where to write the flags for the linker, as an S-expression for dune.
+    pub link_flags: Option<PathBuf>,
+    /// cargo's profile.
+    pub profile: String,
+    /// The lock file of a combined crate.
+    pub lock: Option<PathBuf>,
+    /// Where to write the lock file of a combined crate.
+    pub update_lock: Option<PathBuf>,
+    /// Crates that stand for those of the same name from the registry.
+    pub replacements: Vec<PathBuf>,
+    /// Further arguments for cargo.
+    pub arguments: Vec<String>,
+}
+
+/// Why the library cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// There is no cargo.
+    #[error("cannot run {program}: {error}: install Rust, for example with `rustup`")]
+    NoCargo {
+        /// What was run.
+        program: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// cargo has said why.
+    #[error("cargo failed{hint}")]
+    Cargo {
+        /// What to do, after a colon, or nothing.
+        hint: String,
+    },
+    /// A crate's manifest does not say what is needed.
+    #[error("{}: {problem}", path.display())]
+    Manifest {
+        /// The manifest or the directory.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The name of the archive has not the form that linkers expect.
+    #[error("{}: the name of the static library has to be libNAME.a", path.display())]
+    ArchiveName {
+        /// The name.
+        path: PathBuf,
+    },
+    /// The library was built, and cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// Crates that the library depends on export functions that it lacks.
+    #[error("{}", forgotten::message(.0))]
+    Forgotten(Vec<Forgotten>),
+}
+
+impl BuildError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| BuildError::File { path, error }
+    }
+}
+
+/// Builds the static library, and returns what it exports.
+///
+/// # Errors
+/// cargo fails, a file cannot be written, or a crate that exports functions is not in the library.
+pub fn build(request: &Request) -> Result<Exports, BuildError> {
+    let name = archive_name(&request.archive)?;
+    let crates: Vec<_> = request
+        .crates
+        .iter()
+        .map(|directory| manifest::read(directory))
+        .collect::<Result<_, _>>()?;
+    let target = cargo::target_directory();
+    let manifest = match &crates[..] {
+        [one] if one.is_static_library => one.manifest.clone(),
+        several => combine::write(&combine::Combined {
+            name,
+            crates: several,
+            replacements: &request.replacements,
+            directory: &target.join("ocaml-lwt-build").join(name),
+            lock: request.lock.as_deref(),
+        })?,
+    };
+    let is_locked = request.update_lock.is_none() && cargo::has_lock(&manifest);
+    let built = cargo::build(&manifest, is_locked, &target, request)?;
+    if let Some(lock) = &request.update_lock {
+        let made = manifest.with_file_name("Cargo.lock");
+        std::fs::copy(&made, lock).map_err(BuildError::file(lock))?;
+    }
+    let exports = archive::read(&built.archive)?;
+    let forgotten = forgotten::find(&exports, &built.dependencies)?;
+    if !forgotten.is_empty() {
+        return Err(BuildError::Forgotten(forgotten));
+    }
+    std::fs::copy(&built.archive, &request.archive).map_err(BuildError::file(&request.archive))?;
+    if let Some(path) = &request.link_flags {
+        std::fs::write(path, link::flags(&built)).map_err(BuildError::file(path))?;
+    }
+    Ok(exports)
+}
+
+/// Returns the name of `libNAME.a`.
+fn archive_name(path: &Path) -> Result<&str, BuildError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.strip_prefix("lib")?.strip_suffix(".a"))
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| BuildError::ArchiveName {
+            path: path.to_owned(),
+        })
+}

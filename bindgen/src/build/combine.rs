@@ -1,0 +1,172 @@
+//! A crate that depends on several, so that one static library has them all, with one runtime and one version of each
+//! crate that they share.
+
+use super::BuildError;
+use super::manifest::{self, Crate};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the crate is made of.
+pub struct Combined<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The crates that it exports.
+    pub crates: &'a [Crate],
+    /// The directories of crates that stand for those of the same name from the registry.
+    pub replacements: &'a [PathBuf],
+    /// Where it is written.
+    pub directory: &'a Path,
+    /// Its lock file, if it has one.
+    pub lock: Option<&'a Path>,
+}
+
+/// Writes the crate. Returns its manifest.
+pub fn write(combined: &Combined<'_>) -> Result<PathBuf, BuildError> {
+    for krate in combined.crates {
+        if !krate.is_library {
+            return Err(BuildError::Manifest {
+                path: krate.manifest.clone(),
+                problem: "several crates are built into one static library, so none of them can be one itself: remove \
+                          `crate-type = [\"staticlib\"]` from [lib]"
+                    .to_owned(),
+            });
+        }
+    }
+    let replacements: Vec<Crate> = combined
+        .replacements
+        .iter()
+        .map(|directory| manifest::read(directory))
+        .collect::<Result<_, _>>()?;
+    let directory = combined.directory;
+    fs::create_dir_all(directory).map_err(BuildError::file(directory))?;
+    let manifest = directory.join("Cargo.toml");
+    write_if_changed(&manifest, &manifest_text(combined, &replacements))?;
+    write_if_changed(&directory.join("lib.rs"), &library_text(combined))?;
+    if let Some(lock) = combined.lock {
+        let text = fs::read_to_string(lock).map_err(BuildError::file(lock))?;
+        write_if_changed(&directory.join("Cargo.lock"), &text)?;
+    }
+    Ok(manifest)
+}
+
+/// Writes a file, unless it has this content: cargo builds again what is newer.
+fn write_if_changed(path: &Path, text: &str) -> Result<(), BuildError> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).map_err(BuildError::file(path))
+}
+
+fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
+    let mut text = format!(
+        "# Written by ocaml-lwt-build.\n\n\
+         [package]\nname = {}\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n\
+         [lib]\npath = \"lib.rs\"\ncrate-type = [\"staticlib\"]\n\n[workspace]\n\n[dependencies]\n",
+        quoted(combined.name)
+    );
+    let dependency = |text: &mut String, krate: &Crate| {
+        let path = quoted(&krate.directory().to_string_lossy());
+        writeln!(text, "{} = {{ path = {path} }}", quoted(&krate.name)).expect("a string takes it");
+    };
+    for krate in combined.crates {
+        dependency(&mut text, krate);
+    }
+    let is_needed = |krate: &&Crate| {
+        let dependents = combined.crates.iter().chain(replacements);
+        let mut names = dependents.flat_map(|dependent| &dependent.from_registry);
+        names.any(|name| *name == krate.name)
+    };
+    let mut patches: Vec<&Crate> = combined
+        .crates
+        .iter()
+        .chain(replacements)
+        .filter(is_needed)
+        .collect();
+    patches.sort_by(|a, b| a.name.cmp(&b.name));
+    patches.dedup_by(|a, b| a.name == b.name);
+    if !patches.is_empty() {
+        text.push_str("\n[patch.crates-io]\n");
+        for krate in patches {
+            dependency(&mut text, krate);
+        }
+    }
+    text + "\n[profile.dev]\nopt-level = 1\ndebug = \"line-tables-only\"\n\n\
+            [profile.release]\nlto = \"thin\"\ncodegen-units = 1\ndebug = \"line-tables-only\"\n"
+}
+
+fn library_text(combined: &Combined<'_>) -> String {
+    let mut text = String::from(
+        "// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n",
+    );
+    for krate in combined.crates {
+        writeln!(text, "pub use {} as _;", krate.name.replace('-', "_"))
+            .expect("a string takes it");
+    }
+    text
+}
+
+/// Returns a string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                write!(quoted, "\\u{:04x}", c as u32).expect("a string takes it")
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn krate(name: &str, from_registry: &[&str]) -> Crate {
+        Crate {
+            name: name.to_owned(),
+            manifest: format!("/lib/{name}/Cargo.toml").into(),
+            is_static_library: false,
+            is_library: true,
+            from_registry: from_registry.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn the_crate_depends_on_all_and_names_them() {
+        let crates = [
+            krate("first-lib", &["runtime", "shared"]),
+            krate("second", &["shared"]),
+            krate("shared", &[]),
+        ];
+        let combined = Combined {
+            name: "all",
+            crates: &crates,
+            replacements: &[],
+            directory: Path::new("/tmp"),
+            lock: None,
+        };
+        let text = manifest_text(&combined, &[krate("runtime", &[]), krate("unused", &[])]);
+        for part in [
+            "name = \"all\"",
+            "\n[dependencies]\n\"first-lib\" = { path = \"/lib/first-lib\" }\n\"second\" =",
+            "\n[patch.crates-io]\n\"runtime\" = { path = \"/lib/runtime\" }\n\"shared\" = { path = \"/lib/shared\" }\n\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("unused"), "{text}");
+        let library = library_text(&combined);
+        assert!(
+            library.contains("pub use first_lib as _;\npub use second as _;\n"),
+            "{library}"
+        );
+    }
+
+    #[test]
+    fn odd_paths_are_strings_of_toml() {
+        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\u000a""#);
+    }
+}

@@ -1,0 +1,486 @@
+//! Descriptors as bytes, written at compile time: what a static library contains for the tools that read it, and the
+//! hashes of signatures.
+//!
+//! The section `.ocaml_lwt_interop` of an object file is a sequence of entries, between which there may be zeros:
+//!
+//! ```text
+//! entry      = "OLWI" version:u8 kind:u8 length:u32 payload
+//! kind       = 'F' function | 'T' definition | 'E' exceptions
+//! function   = symbol owner name rust_name doc module : string, place, mode:u8,
+//!              raises unboxed noalloc : u8, hash:u64, list(argument), result:type, rust_result:string
+//! argument   = name:string, label_kind:u8 label:string, type, rust:string
+//! definition = module rust_name name doc : string, place, hash:u64, body:u8,
+//!              (type | list(field) | list(constructor) | nothing)
+//! field      = name doc : string, type
+//! constructor= name doc : string, (0 list(type) | 1 list(field))
+//! exceptions = module rust_name doc : string, place, list(registered:string constructor)
+//! place      = file:string line:u32
+//! type       = tag:u8 and its parts; a type that a crate defines is the module and the name in Rust
+//! string     = length:u32 UTF-8
+//! list(x)    = count:u32 x...
+//! ```
+//!
+//! Numbers are little-endian. The crate `ocaml-lwt-bindgen` decodes it.
+
+use super::{
+    Argument, Arguments, Body, Constructor, Definition, Exceptions, Field, Function, Kind, Label,
+    Mode, Type, TypeName,
+};
+
+/// The version of the format. Change it with the format.
+const VERSION: u8 = 1;
+
+/// The bytes before an entry's payload.
+const HEADER: usize = 10;
+
+impl Definition {
+    /// Defines a type.
+    pub const fn new(
+        name: TypeName,
+        place: (&'static str, u32),
+        doc: &'static str,
+        body: Body,
+    ) -> Self {
+        Definition {
+            name,
+            place,
+            doc,
+            body,
+            hash: hash_body(&name, &body),
+        }
+    }
+}
+
+/// Returns the number of bytes of a function's entry.
+pub const fn function_length(function: &Function) -> usize {
+    let mut encoder = Encoder::<0>::new(b'F');
+    encoder.function(function);
+    encoder.length
+}
+
+/// Returns the entry of a function; `N` is its [`function_length`].
+pub const fn function<const N: usize>(function: &Function) -> [u8; N] {
+    let mut encoder = Encoder::new(b'F');
+    encoder.function(function);
+    encoder.bytes
+}
+
+/// Returns the number of bytes of the entry of the type that `ty` names, and zero if it names none.
+pub const fn definition_length(ty: &Type) -> usize {
+    let Type::Named(definition) = ty else {
+        return 0;
+    };
+    let mut encoder = Encoder::<0>::new(b'T');
+    encoder.definition(definition);
+    encoder.length
+}
+
+/// Returns the entry of the type that `ty` names; `N` is its [`definition_length`].
+pub const fn definition<const N: usize>(ty: &Type) -> [u8; N] {
+    let Type::Named(definition) = ty else {
+        return [0; N];
+    };
+    let mut encoder = Encoder::new(b'T');
+    encoder.definition(definition);
+    encoder.bytes
+}
+
+/// Returns the number of bytes of the entry of exceptions.
+pub const fn exceptions_length(exceptions: &Exceptions) -> usize {
+    let mut encoder = Encoder::<0>::new(b'E');
+    encoder.exceptions(exceptions);
+    encoder.length
+}
+
+/// Returns the entry of exceptions; `N` is its [`exceptions_length`].
+pub const fn exceptions<const N: usize>(exceptions: &Exceptions) -> [u8; N] {
+    let mut encoder = Encoder::new(b'E');
+    encoder.exceptions(exceptions);
+    encoder.bytes
+}
+
+/// Returns the hash of a function's signature: of the types of its arguments and its result, down to the primitive
+/// types, and of what else a caller relies on.
+pub const fn hash_function(function: &Function) -> u64 {
+    let mut hash = Hash::new();
+    hash.number(function.arguments.len());
+    let mut i = 0;
+    while i < function.arguments.len() {
+        hash.ty(function.arguments[i].ty);
+        i += 1;
+    }
+    hash.ty(function.result);
+    hash.byte(function.noalloc as u8);
+    hash.0
+}
+
+/// Returns the hash of what a definition defines.
+const fn hash_body(name: &TypeName, body: &Body) -> u64 {
+    let mut hash = Hash::new();
+    hash.byte(body_tag(body));
+    match body {
+        Body::Alias(ty) => hash.ty(ty),
+        Body::Record(fields) => hash.fields(fields),
+        Body::Variant(constructors) | Body::PolymorphicVariant(constructors) => {
+            hash.constructors(constructors);
+        }
+        // Nothing but its identity distinguishes it from others.
+        Body::Abstract => {
+            hash.string(name.module);
+            hash.string(name.rust);
+        }
+    }
+    hash.0
+}
+
+const fn body_tag(body: &Body) -> u8 {
+    match body {
+        Body::Alias(_) => 0,
+        Body::Record(_) => 1,
+        Body::Variant(_) => 2,
+        Body::PolymorphicVariant(_) => 3,
+        Body::Abstract => 4,
+    }
+}
+
+const fn type_tag(ty: &Type) -> u8 {
+    match ty {
+        Type::Unit => 0,
+        Type::Bool => 1,
+        Type::Int => 2,
+        Type::Char => 3,
+        Type::Uchar => 4,
+        Type::Float => 5,
+        Type::Int32 => 6,
+        Type::Int64 => 7,
+        Type::Nativeint => 8,
+        Type::String => 9,
+        Type::Bytes => 10,
+        Type::Exn => 11,
+        Type::Handle => 12,
+        Type::Any => 13,
+        Type::Unchecked => 14,
+        Type::Array(_) => 20,
+        Type::List(_) => 21,
+        Type::Option(_) => 22,
+        Type::Promise(_) => 23,
+        Type::Result(..) => 24,
+        Type::Tuple(_) => 25,
+        Type::Function(..) => 26,
+        Type::Bigarray(_) => 27,
+        Type::Named(_) | Type::Recursive(_) => 30,
+    }
+}
+
+const fn kind_tag(kind: Kind) -> u8 {
+    match kind {
+        Kind::Int8Signed => 0,
+        Kind::Int8Unsigned => 1,
+        Kind::Int16Signed => 2,
+        Kind::Int16Unsigned => 3,
+        Kind::Int32 => 4,
+        Kind::Int64 => 5,
+        Kind::Nativeint => 6,
+        Kind::Float32 => 7,
+        Kind::Float64 => 8,
+    }
+}
+
+/// FNV-1a, of 64 bits.
+struct Hash(u64);
+
+impl Hash {
+    const fn new() -> Self {
+        Hash(0xcbf2_9ce4_8422_2325)
+    }
+
+    const fn byte(&mut self, byte: u8) {
+        self.0 = (self.0 ^ byte as u64).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    const fn number(&mut self, number: usize) {
+        self.bytes(&(number as u64).to_le_bytes());
+    }
+
+    const fn bytes(&mut self, bytes: &[u8]) {
+        let mut i = 0;
+        while i < bytes.len() {
+            self.byte(bytes[i]);
+            i += 1;
+        }
+    }
+
+    const fn string(&mut self, string: &str) {
+        self.number(string.len());
+        self.bytes(string.as_bytes());
+    }
+
+    const fn fields(&mut self, fields: &[Field]) {
+        self.number(fields.len());
+        let mut i = 0;
+        while i < fields.len() {
+            self.string(fields[i].name);
+            self.ty(fields[i].ty);
+            i += 1;
+        }
+    }
+
+    const fn constructors(&mut self, constructors: &[Constructor]) {
+        self.number(constructors.len());
+        let mut i = 0;
+        while i < constructors.len() {
+            self.string(constructors[i].name);
+            match constructors[i].arguments {
+                Arguments::Positional(types) => {
+                    self.byte(0);
+                    self.types(types);
+                }
+                Arguments::Record(fields) => {
+                    self.byte(1);
+                    self.fields(fields);
+                }
+            }
+            i += 1;
+        }
+    }
+
+    const fn types(&mut self, types: &[&Type]) {
+        self.number(types.len());
+        let mut i = 0;
+        while i < types.len() {
+            self.ty(types[i]);
+            i += 1;
+        }
+    }
+
+    const fn ty(&mut self, ty: &Type) {
+        self.byte(type_tag(ty));
+        match ty {
+            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Result(ok, error) => {
+                self.ty(ok);
+                self.ty(error);
+            }
+            Type::Tuple(types) => self.types(types),
+            Type::Function(arguments, result) => {
+                self.types(arguments);
+                self.ty(result);
+            }
+            Type::Bigarray(kind) => self.byte(kind_tag(*kind)),
+            // A definition knows its hash, so that a type that is mentioned often is hashed once.
+            Type::Named(definition) => self.bytes(&definition.hash.to_le_bytes()),
+            Type::Recursive(name) => self.string(name.ocaml),
+            _ => {}
+        }
+    }
+}
+
+/// Writes an entry. With `N` zero it writes nothing, and counts.
+struct Encoder<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Encoder<N> {
+    const fn new(kind: u8) -> Self {
+        let mut encoder = Encoder {
+            bytes: [0; N],
+            length: 0,
+        };
+        encoder.bytes(b"OLWI");
+        encoder.byte(VERSION);
+        encoder.byte(kind);
+        encoder.number(N.saturating_sub(HEADER));
+        encoder
+    }
+
+    const fn byte(&mut self, byte: u8) {
+        if N > 0 {
+            self.bytes[self.length] = byte;
+        }
+        self.length += 1;
+    }
+
+    const fn bytes(&mut self, bytes: &[u8]) {
+        if N == 0 {
+            self.length += bytes.len();
+            return;
+        }
+        let mut i = 0;
+        while i < bytes.len() {
+            self.byte(bytes[i]);
+            i += 1;
+        }
+    }
+
+    const fn number(&mut self, number: usize) {
+        assert!(number <= u32::MAX as usize, "a description is too long");
+        self.bytes(&(number as u32).to_le_bytes());
+    }
+
+    const fn string(&mut self, string: &str) {
+        self.number(string.len());
+        self.bytes(string.as_bytes());
+    }
+
+    const fn place(&mut self, (file, line): (&str, u32)) {
+        self.string(file);
+        self.number(line as usize);
+    }
+
+    const fn function(&mut self, function: &Function) {
+        self.string(function.symbol);
+        self.string(function.owner);
+        self.string(function.name);
+        self.string(function.rust_name);
+        self.string(function.doc);
+        self.string(function.module);
+        self.place(function.place);
+        self.byte(match function.mode {
+            Mode::Async => 0,
+            Mode::Sync => 1,
+            Mode::Tokio => 2,
+            Mode::Blocking => 3,
+            Mode::Promise => 4,
+        });
+        self.byte(function.raises as u8);
+        self.byte(function.unboxed as u8);
+        self.byte(function.noalloc as u8);
+        self.bytes(&hash_function(function).to_le_bytes());
+        self.number(function.arguments.len());
+        let mut i = 0;
+        while i < function.arguments.len() {
+            self.argument(&function.arguments[i]);
+            i += 1;
+        }
+        self.ty(function.result);
+        self.string(function.rust_result);
+    }
+
+    const fn argument(&mut self, argument: &Argument) {
+        self.string(argument.name);
+        let (kind, label) = match argument.label {
+            Label::None => (0, ""),
+            Label::Labelled(label) => (1, label),
+            Label::Optional(label) => (2, label),
+        };
+        self.byte(kind);
+        self.string(label);
+        self.ty(argument.ty);
+        self.string(argument.rust);
+    }
+
+    const fn definition(&mut self, definition: &Definition) {
+        self.name(&definition.name);
+        self.string(definition.name.ocaml);
+        self.string(definition.doc);
+        self.place(definition.place);
+        self.bytes(&definition.hash.to_le_bytes());
+        self.byte(body_tag(&definition.body));
+        match definition.body {
+            Body::Alias(ty) => self.ty(ty),
+            Body::Record(fields) => self.fields(fields),
+            Body::Variant(constructors) | Body::PolymorphicVariant(constructors) => {
+                self.number(constructors.len());
+                let mut i = 0;
+                while i < constructors.len() {
+                    self.constructor(&constructors[i]);
+                    i += 1;
+                }
+            }
+            Body::Abstract => {}
+        }
+    }
+
+    /// Writes what identifies a type.
+    const fn name(&mut self, name: &TypeName) {
+        self.string(name.module);
+        self.string(name.rust);
+    }
+
+    const fn fields(&mut self, fields: &[Field]) {
+        self.number(fields.len());
+        let mut i = 0;
+        while i < fields.len() {
+            self.string(fields[i].name);
+            self.string(fields[i].doc);
+            self.ty(fields[i].ty);
+            i += 1;
+        }
+    }
+
+    const fn constructor(&mut self, constructor: &Constructor) {
+        self.string(constructor.name);
+        self.string(constructor.doc);
+        match constructor.arguments {
+            Arguments::Positional(types) => {
+                self.byte(0);
+                self.types(types);
+            }
+            Arguments::Record(fields) => {
+                self.byte(1);
+                self.fields(fields);
+            }
+        }
+    }
+
+    const fn exceptions(&mut self, exceptions: &Exceptions) {
+        self.string(exceptions.module);
+        self.string(exceptions.rust_name);
+        self.string(exceptions.doc);
+        self.place(exceptions.place);
+        self.number(exceptions.constructors.len());
+        let mut i = 0;
+        while i < exceptions.constructors.len() {
+            let constructor = &exceptions.constructors[i];
+            self.registered(exceptions.module, constructor.name);
+            self.constructor(constructor);
+            i += 1;
+        }
+    }
+
+    /// Writes the name that OCaml registers an exception under.
+    const fn registered(&mut self, module: &str, name: &str) {
+        let module = module.as_bytes();
+        let mut krate = 0;
+        while krate < module.len() && module[krate] != b':' {
+            krate += 1;
+        }
+        self.number(krate + 1 + name.len());
+        let mut i = 0;
+        while i < krate {
+            self.byte(module[i]);
+            i += 1;
+        }
+        self.byte(b'.');
+        self.bytes(name.as_bytes());
+    }
+
+    const fn types(&mut self, types: &[&Type]) {
+        self.number(types.len());
+        let mut i = 0;
+        while i < types.len() {
+            self.ty(types[i]);
+            i += 1;
+        }
+    }
+
+    const fn ty(&mut self, ty: &Type) {
+        self.byte(type_tag(ty));
+        match ty {
+            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Result(ok, error) => {
+                self.ty(ok);
+                self.ty(error);
+            }
+            Type::Tuple(types) => self.types(types),
+            Type::Function(arguments, result) => {
+                self.types(arguments);
+                self.ty(result);
+            }
+            Type::Bigarray(kind) => self.byte(kind_tag(*kind)),
+            Type::Named(Definition { name, .. }) | Type::Recursive(name) => self.name(name),
+            _ => {}
+        }
+    }
+}
