@@ -94,6 +94,7 @@ pub fn check(selection: &Selection) -> Result<(), GenerateError> {
                     first: at(first),
                     second: at(function),
                     remedy: "give one of the Rust types another name",
+                    crates_differ: function.krate() != first.krate(),
                 });
             }
             let mut hidden = None;
