@@ -168,6 +168,8 @@ fn the_end_of_the_comment_fits() {
     assert_eq!(shown(words), format!("{line}\n    more *)"));
     let words = words.replace(" more", "");
     assert_eq!(shown(&words), format!("{line} *)"));
+    // As ocamlformat has it.
+    assert_eq!(shown(&format!("{words}s")), format!("{line}s\n*)"));
 }
 
 /// Text that has a meaning in Markdown, in odoc's markup, or to OCaml's lexer.
