@@ -59,6 +59,8 @@ type counter
 type counters = counter array
 type store
 
+(** Why an account {e refuses}. *)
+
 exception Not_enough of int * point
 (** There are so many only. *)
 

@@ -195,6 +195,7 @@ fn errors() -> Vec<Exceptions> {
             constant("Closed"),
         ],
     );
+    refused.doc = "Why an account *refuses*.".into();
     refused.exceptions[0].constructor.doc = "There are so many only.".into();
     let mut limit = exceptions(
         "shapes::Limit",
