@@ -28,12 +28,15 @@ impl Crate {
     }
 }
 
-/// Reads the manifest in a directory.
-pub fn read(directory: &Path) -> Result<Crate, BuildError> {
-    let manifest = directory.join("Cargo.toml");
+/// Reads the manifest of a crate, which is given by its directory or its manifest.
+pub fn read(path: &Path) -> Result<Crate, BuildError> {
+    let manifest = match path.file_name() {
+        Some(name) if name == "Cargo.toml" => path.to_owned(),
+        _ => path.join("Cargo.toml"),
+    };
     if !manifest.exists() {
         return Err(BuildError::Manifest {
-            path: directory.to_owned(),
+            path: path.to_owned(),
             problem: "there is no Cargo.toml: give the directory of a crate".to_owned(),
         });
     }
