@@ -30,7 +30,8 @@ type store
 
 exception Not_enough of int * point
 
-let () = Callback.register "shapes.Not_enough" [%extension_constructor Not_enough]
+let () =
+  Callback.register "shapes.Not_enough" [%extension_constructor Not_enough]
 
 exception Closed
 
@@ -59,13 +60,15 @@ external pass_12 : Lwt_interop.Handle.t -> Lwt_interop.Handle.t Lwt.t
 external pass_13 : Obj.t -> Obj.t Lwt.t = "pass_13__s17446744073709551615"
 external pass_14 : Obj.t -> Obj.t Lwt.t = "pass_14__s17446744073709551615"
 
-external pass_15 : (int, int * string) result -> (int, int * string) result Lwt.t
+external pass_15 :
+  (int, int * string) result -> (int, int * string) result Lwt.t
   = "pass_15__s17446744073709551615"
 
 external pass_16 : (int * row option) list -> (int * row option) list Lwt.t
   = "pass_16__s17446744073709551615"
 
-external pass_17 : (int -> int list -> int Lwt.t) -> (int -> int list -> int Lwt.t) Lwt.t
+external pass_17 :
+  (int -> int list -> int Lwt.t) -> (int -> int list -> int Lwt.t) Lwt.t
   = "pass_17__s17446744073709551615"
 
 external pass_18 : unit Lwt.t Lwt.t -> unit Lwt.t Lwt.t Lwt.t
@@ -128,15 +131,21 @@ external sum :
   (int[@untagged]) ->
   (float[@unboxed]) ->
   (int[@untagged]) ->
-  unit = "sum_bytecode__s17446744073709551615" "sum_unboxed__s17446744073709551615"
+  unit
+  = "sum_bytecode__s17446744073709551615" "sum_unboxed__s17446744073709551615"
 [@@noalloc]
 
-external one : (int[@untagged]) -> (int[@untagged]) = "one__s1" "one_unboxed__s1"
+external one : (int[@untagged]) -> (int[@untagged])
+  = "one__s1" "one_unboxed__s1"
 [@@noalloc]
 
 external connect :
-  host:string -> ?port:int -> ?method_:int * int -> f:(int -> unit) -> unit -> unit Lwt.t
-  = "connect__s17446744073709551615"
+  host:string ->
+  ?port:int ->
+  ?method_:int * int ->
+  f:(int -> unit) ->
+  unit ->
+  unit Lwt.t = "connect__s17446744073709551615"
 
 external type_ : unit -> level Lwt.t = "type__s17446744073709551615"
 
@@ -152,10 +161,12 @@ module Counter = struct
 
   type adder_result = int -> t
 
-  external adder : t -> point -> adder_result = "counter_adder__s17446744073709551615"
+  external adder : t -> point -> adder_result
+    = "counter_adder__s17446744073709551615"
 end
 
-external of_counters : counters -> unit Lwt.t = "of_counters__s17446744073709551615"
+external of_counters : counters -> unit Lwt.t
+  = "of_counters__s17446744073709551615"
 
 module Store = struct
   type t = store

@@ -10,8 +10,8 @@ type point = { x : float; y : float }
 (** A shape. *)
 type shape =
   | Nothing
-      (** There is nothing to see, whatever the place, and this is said in a text that
-          needs two lines. *)
+      (** There is nothing to see, whatever the place, and this is said in a
+          text that needs two lines. *)
   | Dot of point  (** A [Point]. *)
   | Circle of point * float
   | Polygon of {
@@ -26,16 +26,16 @@ type row = {
   id : int;  (** Its number. *)
   type_ : string;
   content : content option;
-      (** What it has, which may be nothing at all: then it is not shown, unless it is the
-          only one. *)
+      (** What it has, which may be nothing at all: then it is not shown, unless
+          it is the only one. *)
 }
 (** A row of a table. *)
 
 type level =
   [ `Quiet  (** Nothing is. *)
   | `Verbosity of int * bool
-    (** So much, from 0 to 9, and whether it is written with the time at which it has
-        happened. *)
+    (** So much, from 0 to 9, and whether it is written with the time at which
+        it has happened. *)
   | `off ]
 (** How much is written. *)
 
@@ -88,13 +88,15 @@ external pass_12 : Lwt_interop.Handle.t -> Lwt_interop.Handle.t Lwt.t
 external pass_13 : Obj.t -> Obj.t Lwt.t = "pass_13__s17446744073709551615"
 external pass_14 : Obj.t -> Obj.t Lwt.t = "pass_14__s17446744073709551615"
 
-external pass_15 : (int, int * string) result -> (int, int * string) result Lwt.t
+external pass_15 :
+  (int, int * string) result -> (int, int * string) result Lwt.t
   = "pass_15__s17446744073709551615"
 
 external pass_16 : (int * row option) list -> (int * row option) list Lwt.t
   = "pass_16__s17446744073709551615"
 
-external pass_17 : (int -> int list -> int Lwt.t) -> (int -> int list -> int Lwt.t) Lwt.t
+external pass_17 :
+  (int -> int list -> int Lwt.t) -> (int -> int list -> int Lwt.t) Lwt.t
   = "pass_17__s17446744073709551615"
 
 external pass_18 : unit Lwt.t Lwt.t -> unit Lwt.t Lwt.t Lwt.t
@@ -195,16 +197,22 @@ external sum :
   (int[@untagged]) ->
   (float[@unboxed]) ->
   (int[@untagged]) ->
-  unit = "sum_bytecode__s17446744073709551615" "sum_unboxed__s17446744073709551615"
+  unit
+  = "sum_bytecode__s17446744073709551615" "sum_unboxed__s17446744073709551615"
 [@@noalloc]
 (** Adds. *)
 
-external one : (int[@untagged]) -> (int[@untagged]) = "one__s1" "one_unboxed__s1"
+external one : (int[@untagged]) -> (int[@untagged])
+  = "one__s1" "one_unboxed__s1"
 [@@noalloc]
 
 external connect :
-  host:string -> ?port:int -> ?method_:int * int -> f:(int -> unit) -> unit -> unit Lwt.t
-  = "connect__s17446744073709551615"
+  host:string ->
+  ?port:int ->
+  ?method_:int * int ->
+  f:(int -> unit) ->
+  unit ->
+  unit Lwt.t = "connect__s17446744073709551615"
 
 external type_ : unit -> level Lwt.t = "type__s17446744073709551615"
 
@@ -220,16 +228,18 @@ module Counter : sig
   (** Creates a counter. *)
 
   external next : t -> int option Lwt.t = "counter_next__s17446744073709551615"
-  (** Returns what follows, and {e counts}: the numbers are the same on all domains, as
-      you would expect of them. *)
+  (** Returns what follows, and {e counts}: the numbers are the same on all
+      domains, as you would expect of them. *)
 
   type adder_result = int -> t
   (** The function that [adder] returns. *)
 
-  external adder : t -> point -> adder_result = "counter_adder__s17446744073709551615"
+  external adder : t -> point -> adder_result
+    = "counter_adder__s17446744073709551615"
 end
 
-external of_counters : counters -> unit Lwt.t = "of_counters__s17446744073709551615"
+external of_counters : counters -> unit Lwt.t
+  = "of_counters__s17446744073709551615"
 
 module Store : sig
   type t = store

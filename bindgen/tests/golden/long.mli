@@ -38,11 +38,13 @@ exception
     second : ((string * int) list, string) result;
   }
 
-external two : ((string * int) list, string) result -> unit = "two__s17446744073709551615"
+external two : ((string * int) list, string) result -> unit
+  = "two__s17446744073709551615"
 
 external three :
-  ((string * int) list, string) result -> ((string * int) list, string) result -> unit
-  = "three__s17446744073709551615"
+  ((string * int) list, string) result ->
+  ((string * int) list, string) result ->
+  unit = "three__s17446744073709551615"
 
 external a_name_that_takes_most_of_the_line_for_itself :
   ((string * int) list, string) result -> unit
