@@ -128,6 +128,7 @@ mod tests {
         Crate {
             name: name.to_owned(),
             manifest: format!("/lib/{name}/Cargo.toml").into(),
+            workspace: format!("/lib/{name}").into(),
             is_static_library: false,
             is_library: true,
             from_registry: from_registry.iter().map(|&name| name.to_owned()).collect(),

@@ -11,6 +11,8 @@ pub struct Crate {
     /// The name of the package.
     pub name: String,
     pub manifest: PathBuf,
+    /// The directory of its workspace, which has the lock file.
+    pub workspace: PathBuf,
     /// Its library is a static one.
     pub is_static_library: bool,
     /// Its library is one that other crates can depend on.
@@ -93,6 +95,7 @@ fn find(metadata: &Value, manifest: &Path) -> Option<Crate> {
     Some(Crate {
         name: package["name"].as_str()?.to_owned(),
         manifest: manifest.to_owned(),
+        workspace: metadata["workspace_root"].as_str()?.into(),
         is_static_library: library.iter().any(|kind| kind == "staticlib"),
         is_library: library.iter().any(|kind| kind != "staticlib"),
         from_registry,
