@@ -136,7 +136,7 @@ use proc_macro::TokenStream;
 ///
 /// Here a function is what it says: an `async fn` returns a promise, and another one runs within the call, unless an
 /// option says otherwise. `Self` in arguments and results is an `Opaque<Self>`, also in `Option<Self>` and
-/// `Result<Self, E>`. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
+/// `Result<Self, E>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
 /// the options `labels` and `crate`.
 ///
 /// # Errors

@@ -149,6 +149,7 @@ fn a_method_is_exported_under_the_names_of_its_type_and_its_own() {
     let text = file.to_token_stream().to_string();
     for part in [
         r#"owner : "Http_server""#,
+        r#"name : "create""#,
         r#"rust_name : "HttpServer::stop""#,
         ":: ocaml_lwt_interop :: Opaque :: new (< HttpServer > :: new ())",
     ] {
