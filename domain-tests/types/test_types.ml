@@ -424,7 +424,7 @@ let refused_many ~scale () =
 (* [gc] says that the collector is to run all the time. *)
 let () =
   let gc = Array.length Sys.argv > 1 && Sys.argv.(1) = "gc" in
-  let argv = [| Sys.argv.(0) |] in
+  let argv = Array.of_list (List.filter (( <> ) "gc") (Array.to_list Sys.argv)) in
   if gc then Collector.between_iterations ();
   let open Everywhere in
   let suites =

@@ -123,16 +123,21 @@ pub unsafe fn call_unboxed<R: Unboxed>(
     match run(function, body) {
         Ok(result) => result,
         // SAFETY: this function's contract.
-        Err(failure) => unsafe { raise(*failure) },
+        Err(failure) => unsafe { raise(failure) },
     }
 }
 
+/// Takes the box, because an exception skips everything that the frames of the stub still have to drop: a box whose
+/// contents have been moved out has to be freed.
+///
 /// # Safety
 /// As for [`call_unboxed`].
 #[cold]
 #[inline(never)]
-unsafe fn raise(failure: Failure) -> ! {
+unsafe fn raise(failure: Box<Failure>) -> ! {
     let raise = {
+        // Freed at the end of this block: a parameter is dropped at the end of its function, which is not reached.
+        let failure = failure;
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
         let token = unsafe { RuntimeToken::assume_locked() };
         match Callbacks::get(&token) {
@@ -142,7 +147,8 @@ unsafe fn raise(failure: Failure) -> ! {
             None => Raise::Failure(crate::entry::call::NOT_INITIALISED),
         }
     };
-    // SAFETY: this function's contract. The exception was read last, after the failure had been dropped.
+    // SAFETY: this function's contract. The exception was read last, after the contents of the failure had been dropped;
+    // the block above has freed the box, which does not touch OCaml's heap.
     unsafe { finish(Err(raise)) };
     unreachable!("an exception was raised")
 }
