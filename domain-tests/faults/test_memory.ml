@@ -23,6 +23,17 @@ external async_callback : (bytes -> bytes -> unit Lwt.t) -> unit Lwt.t
 external remote_callback : (bytes -> bytes -> unit Lwt.t) -> unit Lwt.t
   = "memory_remote_callback"
 
+type heavy
+
+external heavy_opaque : unit -> heavy = "memory_heavy_opaque"
+external heavy_text : heavy -> string = "memory_heavy_text"
+
+external heavy_bytes :
+  unit -> (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t
+  = "memory_heavy_bytes"
+
+external heavy_left : unit -> int = "memory_heavy_left"
+
 let is_out_of_memory e =
   if e <> Out_of_memory then Expect.failf "not Out_of_memory: %s" (Printexc.to_string e)
 
@@ -59,6 +70,23 @@ let not_called f =
       Expect.that "the function is not called" (not !called);
       Lwt.return e)
 
+(* The block is in the minor heap instead. An exception would skip the destructors of Rust's frames. *)
+let without_major_heap make check () =
+  for _ = 1 to times do
+    (* The minor heap is empty, so that no collection needs memory. *)
+    Gc.full_major ();
+    let value = try Ok (make ()) with e -> Error e in
+    unlimited ();
+    Expect.int "values that Rust has not dropped" 0 (heavy_left ());
+    match value with
+    | Ok value ->
+        check value;
+        Gc.full_major ();
+        check value
+    | Error e -> Expect.failf "it raised %s" (Printexc.to_string e)
+  done;
+  Lwt.return_unit
+
 let cases =
   [
     alone "a synchronous function" (raises sync);
@@ -70,6 +98,12 @@ let cases =
     alone "an array" (rejects array);
     alone "within other values" (rejects nested);
     alone "the text of an error" (rejects error);
+    alone "the block of a heavy opaque value"
+      (without_major_heap heavy_opaque (fun value ->
+           Expect.string "its text" "heavy" (heavy_text value)));
+    alone "the block of a heavy array"
+      (without_major_heap heavy_bytes (fun value ->
+           Expect.int "an element" 7 value.{1000}));
     alone "a promise that Rust makes" (rejects promise);
     alone "the arguments of a function"
       (not_called (fun called -> callback (fun _ _ -> called := true)));
