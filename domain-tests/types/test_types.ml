@@ -302,9 +302,9 @@ let to_ocaml =
     ("types_to_sync: result, ", "", Raises (fun i -> ignore (to_sync i : unfit)));
     ("types_to_ready: result, ", "", Rejects (fun i -> done_ (to_ready i)));
     ("types_to_raise: result, ", "", Rejects (fun i -> done_ (to_raise i)));
-    ("", "", Rejects (fun i -> done_ (to_pending i)));
-    ("", "", Rejects (fun i -> done_ (to_tokio i)));
-    ("", "", Rejects (fun i -> done_ (to_blocking i)));
+    ("types_to_pending: result, ", "", Rejects (fun i -> done_ (to_pending i)));
+    ("types_to_tokio: result, ", "", Rejects (fun i -> done_ (to_tokio i)));
+    ("types_to_blocking: result, ", "", Rejects (fun i -> done_ (to_blocking i)));
     ("", "", Rejects (fun i -> done_ (to_promise i)));
     ("", "", Raises to_root);
     ("", of_function, Raises (to_callback (not_called "a function")));
