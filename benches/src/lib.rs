@@ -5,11 +5,11 @@ mod conversions;
 use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, RemoteFunc, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -86,32 +86,29 @@ pub async fn bench_tokio() {
 
 /// Returns the message that calls an OCaml function on Domain 0.
 fn call(
-    f: &Arc<Rooted<OCamlFunc<(isize,), isize>>>,
+    f: &RemoteFunc<(isize,), isize>,
 ) -> impl FnOnce(&RuntimeToken<'_>) -> isize + Send + 'static {
     let f = f.clone();
-    move |token| {
-        let Ok(f) = f.get(token) else { return 0 };
-        f.call(token, (1,)).unwrap_or(0)
-    }
+    move |token| f.call_now(token, (1,)).unwrap_or(0)
 }
 
 /// Calls an OCaml function on Domain 0 `times` times from a task on tokio.
-#[func(tokio, raise)]
-pub async fn bench_call_domain_0(
-    f: Rooted<OCamlFunc<(isize,), isize>>,
-    times: isize,
-) -> Result<(), Error> {
+#[func(raise)]
+pub async fn bench_call_domain_0(f: OCamlFunc<(isize,), isize>, times: isize) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
-        Arc::new(f),
+        f.remote()?,
     );
-    for _ in 0..times {
-        domain_0
-            .call(call(&f))
-            .map_err(|_| "Domain 0 has terminated")?
-            .await?;
-    }
-    Ok(())
+    let calls = tokio::spawn(async move {
+        for _ in 0..times {
+            domain_0
+                .call(call(&f))
+                .map_err(|_| "Domain 0 has terminated")?
+                .await?;
+        }
+        Ok(())
+    });
+    calls.await?
 }
 
 /// Calls an OCaml function on this domain `times` times in total, from `tasks` tasks on tokio.
@@ -140,21 +137,24 @@ pub async fn bench_remote(
 }
 
 /// Calls an OCaml function on Domain 0 `times` times from a thread that blocks during each call.
-#[func(blocking, raise)]
-pub fn bench_call_domain_0_blocking(
-    f: Rooted<OCamlFunc<(isize,), isize>>,
+#[func(raise)]
+pub async fn bench_call_domain_0_blocking(
+    f: OCamlFunc<(isize,), isize>,
     times: isize,
 ) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
-        Arc::new(f),
+        f.remote()?,
     );
-    for _ in 0..times {
-        domain_0
-            .call_blocking(call(&f))
-            .map_err(|e| e.to_string())?;
-    }
-    Ok(())
+    let calls = tokio::task::spawn_blocking(move || {
+        for _ in 0..times {
+            domain_0
+                .call_blocking(call(&f))
+                .map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    });
+    calls.await?
 }
 
 /// Computes `steps` steps on each of `threads` threads, which share nothing.

@@ -219,6 +219,11 @@ external remote_drop : int -> int -> unit Lwt.t = "remote_drop"
 external remote_call : int -> int -> int -> (int, string) result Lwt.t = "remote_call"
 external remote_call_here : int -> int -> int Lwt.t = "remote_call_here"
 
+external remote_call_now : (int -> int) -> Lwt_interop.Handle.t option -> int Lwt.t
+  = "remote_call_now"
+
+external remote_call_async_now : (int -> int Lwt.t) -> int = "remote_call_async_now"
+
 external remote_call_until : int -> int -> unit Lwt.t -> bool -> unit Lwt.t
   = "remote_call_until"
 
