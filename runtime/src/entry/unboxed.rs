@@ -157,21 +157,30 @@ pub unsafe fn call_noalloc<R: Unboxed>(
     function: &'static Function,
     body: impl FnOnce() -> R,
 ) -> R::Plain {
-    // A stub further down on the stack would give the body a token.
-    match without_token(|| run(function, body)) {
-        Ok(result) => result,
-        Err(failure) => abort(function, &failure),
+    // A stub further down on the stack would give the body a token. The result is converted afterwards: of a body that
+    // calls nothing, the compiler leaves the computation alone.
+    match without_token(|| catch_unwind(body)) {
+        Ok(result) => match result.to_plain() {
+            Ok(result) => result,
+            Err(e) => does_not_convert(function, e),
+        },
+        Err(panic) => panicked(function, panic),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn abort(function: &'static Function, failure: &Failure) -> ! {
-    let why = match failure {
-        Failure::Panic(Panic { message, .. }) => format!("it panicked: {message}"),
-        Failure::Conversion(e) => e.to_string(),
-        other => format!("{other:?}"),
-    };
+fn does_not_convert(function: &'static Function, error: ConversionError) -> ! {
+    abort(function, &error.of(function, None).to_string())
+}
+
+#[cold]
+#[inline(never)]
+fn panicked(function: &'static Function, panic: Panic) -> ! {
+    abort(function, &format!("it panicked: {}", panic.message))
+}
+
+fn abort(function: &'static Function, why: &str) -> ! {
     eprintln!(
         "ocaml-lwt-interop: {} is a `noalloc` function, which cannot raise an exception, and has failed: {why}. \
          The process ends. Write #[func(sync, unboxed)] for a function that may fail",
