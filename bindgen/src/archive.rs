@@ -1,10 +1,10 @@
 //! Reads the descriptors from a static library.
 
 use crate::decode::{self, DecodeError, Entry, SECTION};
-use crate::model::{Exports, Id};
+use crate::model::{Exports, Function, Id, Symbol};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection};
-use std::collections::btree_map;
+use std::collections::{BTreeMap, btree_map};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,10 +38,26 @@ pub enum ArchiveError {
         /// Why.
         error: DecodeError,
     },
+    /// Two functions have the same symbol, and the linker would take either.
+    #[error(
+        "{}: two functions have the symbol `{symbol}`: {first} and {second}: set another one with \
+         #[func(name = \"...\")]",
+        path.display()
+    )]
+    TwoFunctions {
+        /// The archive.
+        path: PathBuf,
+        /// The symbol.
+        symbol: String,
+        /// One function, and where it is.
+        first: String,
+        /// The other one.
+        second: String,
+    },
     /// Two crates of the same name, or two versions of one, define different types.
     #[error(
-        "{}: the Rust type {id} has two definitions, at {places}: a program can have one version of a crate that \
-         defines OCaml types",
+        "{}: the Rust type {id} has two definitions, at {places}: a module defines an OCaml type once, within its \
+         functions, too, and a program has one version of a crate that defines OCaml types",
         path.display()
     )]
     TwoDefinitions {
@@ -74,8 +90,35 @@ pub fn read(path: &Path) -> Result<Exports, ArchiveError> {
         }
     }
     exports.functions.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    check_symbols(&exports, path)?;
     exports.exceptions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(exports)
+}
+
+/// Fails if two functions have a symbol in common.
+fn check_symbols(exports: &Exports, path: &Path) -> Result<(), ArchiveError> {
+    let mut seen: BTreeMap<String, &Function> = BTreeMap::new();
+    for function in &exports.functions {
+        let mut symbols = vec![function.symbol(Symbol::Native)];
+        if function.has_bytecode_symbol() {
+            symbols.push(function.symbol(Symbol::Bytecode));
+        }
+        if function.unboxed {
+            symbols.push(function.symbol(Symbol::Unboxed));
+        }
+        for symbol in symbols {
+            if let Some(other) = seen.insert(symbol.clone(), function) {
+                let shown = |f: &Function| format!("{}::{} ({})", f.module, f.rust_name, f.place);
+                return Err(ArchiveError::TwoFunctions {
+                    path: path.to_owned(),
+                    symbol,
+                    first: shown(other),
+                    second: shown(function),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the sections that have descriptors.

@@ -44,13 +44,15 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let rust_name = ident.unraw().to_string();
     let place = quote_spanned!(ident.span()=> (::core::file!(), ::core::line!()));
     Ok(quote! {
+        // SAFETY: within its module no other type has this name.
         #[automatically_derived]
         #[allow(deprecated)]
-        impl #krate::OpaqueType for #ident {
+        unsafe impl #krate::OpaqueType for #ident {
             const NAME: #krate::convert::types::TypeName = #krate::convert::types::TypeName {
                 ocaml: #name,
                 rust: #rust_name,
                 module: ::core::module_path!(),
+                written: 0,
             };
             const PLACE: (&'static ::core::primitive::str, ::core::primitive::u32) = #place;
             const DOC: &'static ::core::primitive::str = #doc;

@@ -67,6 +67,12 @@ fn owner(name: &str) -> Option<&'static str> {
     (C_LIBRARY.split(' ').any(|n| n == name) || ffi::in_c_library(name)).then_some("the C library")
 }
 
+/// Whether a name ends with `__s` and digits.
+fn has_hash(name: &str) -> bool {
+    name.rsplit_once("__s")
+        .is_some_and(|(_, hash)| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Returns the symbol. Fails with an error at `span` if no function can be exported under it.
 fn check(name: String, span: Span) -> Result<String> {
     let valid = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -78,6 +84,15 @@ fn check(name: String, span: Span) -> Result<String> {
                 "{name:?} is not a C identifier, so it cannot be a symbol: use ASCII letters, \
                  digits and `_`, not starting with a digit, or set another symbol with \
                  #[func(name = \"...\")]"
+            ),
+        ));
+    }
+    if has_hash(&name) {
+        return Err(Error::new(
+            span,
+            format!(
+                "the symbol `{name}` ends like those of generated declarations, which have a hash after `__s`: set \
+                 another symbol with #[func(name = \"...\")]"
             ),
         ));
     }
@@ -141,6 +156,7 @@ mod tests {
             "_start",
             "__rust_alloc",
             "_Unwind_Resume",
+            "greet__s5",
         ] {
             assert!(is_rejected(name), "{name}");
         }

@@ -98,7 +98,7 @@ pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
-pub use bridge::opaque::{Opaque, OpaqueType};
+pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};
 pub use bridge::remote::{RemoteCall, RemoteFunc};
 pub use bridge::workers::{NoWorkers, Workers};
@@ -112,6 +112,7 @@ pub use value::bytes::Bytes;
 pub use value::conversion_error::ConversionError;
 pub use value::exception::{OCamlException, RemoteError};
 pub use value::impls::{Char, List, Nativeint};
+pub use value::opaque_type::OpaqueType;
 pub use value::raises::{Exception, RaisesException, StandardException, UnixError};
 pub use value::read::FromOCaml;
 pub use value::rooted::{Any, Rooted};
@@ -131,7 +132,6 @@ pub mod convert {
 /// What `#[func]` and the derives expand to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bridge::opaque::opaque;
     pub use crate::entry::call::{
         Arguments, HowRaised, Raises, call_async, call_blocking, call_promise, call_sync,
         call_tokio, flatten, raise_as, same, value,
@@ -139,6 +139,7 @@ pub mod __private {
     pub use crate::entry::export::is_type_name;
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
+    pub use crate::value::opaque_type::opaque;
     pub use crate::value::read::FromOCaml;
     pub use crate::value::recursive::Recursive;
     pub use crate::value::types::encode;

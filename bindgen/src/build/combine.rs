@@ -100,7 +100,7 @@ fn library_text(combined: &Combined<'_>) -> String {
         "// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n#![allow(unused_imports)]\n\n",
     );
     for krate in combined.crates {
-        writeln!(text, "use {} as _;", krate.name.replace('-', "_")).expect("a string takes it");
+        writeln!(text, "use {} as _;", krate.crate_name).expect("a string takes it");
     }
     text
 }
@@ -127,6 +127,7 @@ mod tests {
     fn krate(name: &str, from_registry: &[&str]) -> Crate {
         Crate {
             name: name.to_owned(),
+            crate_name: name.replace('-', "_"),
             manifest: format!("/lib/{name}/Cargo.toml").into(),
             workspace: format!("/lib/{name}").into(),
             is_static_library: false,

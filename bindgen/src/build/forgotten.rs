@@ -43,10 +43,9 @@ pub fn find(exports: &Exports, libraries: &[PathBuf]) -> Result<Vec<Forgotten>, 
 /// Returns the functions that a compiled crate exports.
 fn functions(library: &Path) -> std::io::Result<Vec<String>> {
     let file = ReadCache::new(File::open(library)?);
-    let Ok(archive) = ArchiveFile::parse(&file) else {
-        return Ok(Vec::new());
-    };
-    let Ok(Some(symbols)) = archive.symbols() else {
+    let archive = ArchiveFile::parse(&file).map_err(std::io::Error::other)?;
+    // A crate without any symbol has no list of them.
+    let Some(symbols) = archive.symbols().map_err(std::io::Error::other)? else {
         return Ok(Vec::new());
     };
     let mut functions: Vec<String> = symbols

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub struct Crate {
     /// The name of the package.
     pub name: String,
+    /// The name of the crate, as Rust code writes it.
+    pub crate_name: String,
     pub manifest: PathBuf,
     /// The directory of its workspace, which has the lock file.
     pub workspace: PathBuf,
@@ -82,10 +84,15 @@ fn find(metadata: &Value, manifest: &Path) -> Option<Crate> {
             .filter_map(|kind| kind.as_str().map(str::to_owned))
             .collect()
     };
-    let library = targets.iter().map(kinds).find(|kinds| {
-        let is_library = |kind: &String| kind == "staticlib" || kind == "lib" || kind == "rlib";
-        kinds.iter().any(is_library)
-    })?;
+    let (target, library) =
+        targets
+            .iter()
+            .map(|target| (target, kinds(target)))
+            .find(|(_, kinds)| {
+                let is_library =
+                    |kind: &String| kind == "staticlib" || kind == "lib" || kind == "rlib";
+                kinds.iter().any(is_library)
+            })?;
     let dependencies = package["dependencies"].as_array()?;
     let from_registry = dependencies
         .iter()
@@ -94,6 +101,7 @@ fn find(metadata: &Value, manifest: &Path) -> Option<Crate> {
         .collect();
     Some(Crate {
         name: package["name"].as_str()?.to_owned(),
+        crate_name: target["name"].as_str()?.replace('-', "_"),
         manifest: manifest.to_owned(),
         workspace: metadata["workspace_root"].as_str()?.into(),
         is_static_library: library.iter().any(|kind| kind == "staticlib"),

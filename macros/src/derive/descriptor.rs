@@ -3,7 +3,7 @@
 use super::Direction;
 use super::model::{Constructor, Field, Model, Shape};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 /// Expands the constants.
@@ -18,11 +18,17 @@ pub fn expand(model: &Model, direction: Direction) -> TokenStream {
     let types = &describe.types;
     let (name, doc) = (&model.name, &model.doc);
     let rust_name = model.ident.unraw().to_string();
+    let written = written(&model.shape);
     let body = describe.body(&model.shape);
     // The line of the type's name, which both derives say.
     let place = quote_spanned!(model.ident.span()=> (::core::file!(), ::core::line!()));
     let name = quote! {
-        #types::TypeName { ocaml: #name, rust: #rust_name, module: ::core::module_path!() }
+        #types::TypeName {
+            ocaml: #name,
+            rust: #rust_name,
+            module: ::core::module_path!(),
+            written: #written,
+        }
     };
     let recursive = match &model.shape {
         // It may be a `float`, which the type around it has to know.
@@ -43,6 +49,35 @@ pub fn is_flat(model: &Model, direction: Direction, fields: &[Field]) -> TokenSt
     let trait_ = direction.path(model);
     let types = fields.iter().map(|field| &field.described);
     quote!(const { #(<#types as #trait_>::TYPE.is_float())&&* })
+}
+
+/// Returns the hash of a type's fields and constructors as they are written, FNV-1a.
+fn written(shape: &Shape) -> u64 {
+    let mut text = String::new();
+    let mut fields = |fields: &[Field]| {
+        for field in fields {
+            let ty = field.ty.to_token_stream();
+            text.push_str(&format!("{}:{ty};", field.name));
+        }
+        text.push('|');
+    };
+    match shape {
+        Shape::Unit => {}
+        Shape::Newtype(field) => fields(std::slice::from_ref(field)),
+        Shape::Tuple(all) | Shape::Record(all) => fields(all),
+        Shape::Variant(constructors) | Shape::Polymorphic(constructors) => {
+            for constructor in constructors {
+                fields(&constructor.fields);
+            }
+            for constructor in constructors {
+                text.push_str(&constructor.name);
+                text.push('|');
+            }
+        }
+    }
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 struct Describe {

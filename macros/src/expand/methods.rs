@@ -6,6 +6,7 @@
 use super::{Names, strip_arguments, stubs};
 use crate::check::{self, check};
 use crate::errors::Errors;
+use crate::labels;
 use crate::names::snake_case;
 use crate::options::{Mode, Options};
 use crate::symbols;
@@ -14,6 +15,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Error, FnArg, GenericArgument, ImplItem, ImplItemFn, ItemFn, ItemImpl, Pat, PatType,
@@ -186,6 +188,7 @@ impl<'a> Exporter<'a> {
         };
         let mut opaque_self = OpaqueSelf { ty, krate: &krate };
         let mut sig = method.sig.clone();
+        sig.constness = None;
         let mut inputs: Punctuated<FnArg, Token![,]> = Punctuated::new();
         let mut arguments = Vec::new();
         for (i, input) in sig.inputs.iter().enumerate() {
@@ -196,11 +199,19 @@ impl<'a> Exporter<'a> {
                     inputs.push(syn::parse_quote_spanned!(ty.span()=> #this: #krate::Opaque<#ty>));
                 }
                 FnArg::Typed(argument) => {
+                    let mut argument: PatType = argument.clone();
                     let name = match &*argument.pat {
                         Pat::Ident(pattern) => pattern.ident.clone(),
-                        pattern => format_ident!("argument_{}", i, span = pattern.span()),
+                        pattern => {
+                            let at_pattern = Span::mixed_site().located_at(pattern.span());
+                            format_ident!("argument_{}", i, span = at_pattern)
+                        }
                     };
-                    let mut argument: PatType = argument.clone();
+                    let is_pattern = !matches!(&*argument.pat, Pat::Ident(_));
+                    if is_pattern && !argument.attrs.iter().any(labels::is_ours) {
+                        // It has no name that could be its label.
+                        argument.attrs.push(syn::parse_quote!(#[ocaml(positional)]));
+                    }
                     opaque_self.visit_type_mut(&mut argument.ty);
                     argument.pat = syn::parse_quote!(#name);
                     arguments.push(name.to_token_stream());
@@ -219,6 +230,13 @@ impl<'a> Exporter<'a> {
                 Returned::Inside => quote_spanned!(name.span()=> #call.map(#krate::Opaque::new)),
                 Returned::Other => call,
             };
+            if let (Returned::Other, Some(own)) = (returned_self(output), bare_self(output)) {
+                return Err(Error::new_spanned(
+                    own,
+                    "only a result that is `Self`, `Option<Self>` or `Result<Self, E>` becomes an `Opaque<Self>`: write \
+                     `Opaque<Self>` here",
+                ));
+            }
             opaque_self.visit_type_mut(output);
         }
         if options.mode == Mode::Tokio {
@@ -341,6 +359,29 @@ fn returned_self(ty: &Type) -> Returned {
         }
         _ => Returned::Other,
     }
+}
+
+/// Returns the first `Self` in a type that is not in an `Opaque`.
+fn bare_self(ty: &Type) -> Option<Type> {
+    struct Bare(Option<Type>);
+    impl<'ast> Visit<'ast> for Bare {
+        fn visit_type(&mut self, ty: &'ast Type) {
+            if is_self(ty) {
+                self.0.get_or_insert_with(|| ty.clone());
+            } else {
+                visit::visit_type(self, ty);
+            }
+        }
+
+        fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+            if segment.ident != "Opaque" {
+                visit::visit_path_segment(self, segment);
+            }
+        }
+    }
+    let mut bare = Bare(None);
+    bare.visit_type(ty);
+    bare.0
 }
 
 /// Replaces `Self` by `Opaque<Counter>`, and `Opaque<Self>` by the same.

@@ -200,6 +200,7 @@ impl<'a> Stubs<'a> {
             };
             static #function: #private::Function = #described;
             #[used]
+            #[allow(long_running_const_eval)]
             #[unsafe(link_section = ".ocaml_lwt_interop")]
             #[unsafe(export_name = #entry_symbol)]
             static #entry: [::core::primitive::u8; #private::encode::function_length(&#described)] =
@@ -217,30 +218,43 @@ impl<'a> Stubs<'a> {
             self.ident("OCAML_HASH"),
         );
         let export = format!("ocaml_lwt_interop.aliases.{}", self.names.symbol);
-        let labels = stubs.iter().map(|(symbol, stub)| {
-            let (globl, set) = (
-                format!(".globl {symbol}__s{{hash}}"),
-                format!(".set {symbol}__s{{hash}}, {{stub}}"),
-            );
-            quote_spanned! {self.at_name=>
-                ::core::arch::asm!(
-                    #globl,
-                    #set,
-                    hash = const #hash,
-                    stub = sym #stub,
-                    options(nomem, nostack, preserves_flags)
+        let labels = |syntax: &TokenStream| {
+            let labels = stubs.iter().map(|(symbol, stub)| {
+                let (globl, set) = (
+                    format!(".globl {symbol}__s{{hash}}"),
+                    format!(".set {symbol}__s{{hash}}, {{stub}}"),
                 );
-            }
-        });
+                quote_spanned! {self.at_name=>
+                    ::core::arch::asm!(
+                        #globl,
+                        #set,
+                        hash = const #hash,
+                        stub = sym #stub,
+                        options(nomem, nostack, preserves_flags #syntax)
+                    );
+                }
+            });
+            quote_spanned!(self.at_name=> #(#labels)*)
+        };
+        // In Intel's syntax a symbol with the name of a register is the register.
+        let (on_x86, elsewhere) = (
+            labels(&quote_spanned!(self.at_name=> , att_syntax)),
+            labels(&TokenStream::new()),
+        );
         quote_spanned! {self.at_name=>
             #[unsafe(export_name = #export)]
             #[inline(never)]
             extern "C" fn #aliases() {
                 const #hash: ::core::primitive::u64 = #private::encode::hash_function(&#described);
                 // SAFETY: it has no instruction. The assembler defines names that nothing else has: the symbol, which is
-                // this function's, and a hash. The function is exported, so it is compiled once, and with the stubs,
-                // which are in the same module.
-                unsafe { #(#labels)* }
+                // this function's, and `__s` with a number, with which no symbol of a function may end. It needs the stubs
+                // in the same object file, and itself only once: rustc compiles the functions of a module together, and
+                // one that is exported and never called a single time. Otherwise the assembler or the linker fails.
+                #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+                unsafe { #on_x86 }
+                // SAFETY: as above.
+                #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+                unsafe { #elsewhere }
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::ffi::any_arc::AnyArc;
 use crate::ffi::custom::Custom;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{from_ocaml, to_ocaml};
-use crate::value::types::{Body, Definition, Type, TypeName};
+use crate::value::opaque_type::{OpaqueType, opaque};
 use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
@@ -181,32 +181,6 @@ fn collected(content: Content) {
     garbage::push(content.reference);
     // Afterwards, so that the loop that wakes finds it.
     wake_one_or_all();
-}
-
-/// A type that OCaml sees as an abstract type, in an [`Opaque`].
-///
-/// Derive it ([`macro@OpaqueType`](macro@crate::OpaqueType)), or give a trait object one with
-/// [`opaque_type!`](crate::opaque_type). A type of another crate needs a struct around it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no name as an abstract type of OCaml",
-    note = "derive `ocaml_lwt_interop::OpaqueType` for a type of this crate, or wrap one of another crate in a struct \
-            that does",
-    note = "for a trait object, write `ocaml_lwt_interop::opaque_type!(dyn Trait as \"name\");`"
-)]
-pub trait OpaqueType {
-    /// The names. Different types need different ones: OCaml takes types of the same Rust module and name for one.
-    const NAME: TypeName;
-
-    /// The Rust file and the line of the definition.
-    const PLACE: (&'static str, u32);
-
-    /// The documentation.
-    const DOC: &'static str;
-}
-
-/// Returns the description of an opaque type.
-pub const fn opaque<T: OpaqueType + ?Sized>() -> &'static Type {
-    &const { Type::Named(&const { Definition::new(T::NAME, T::PLACE, T::DOC, Body::Abstract) }) }
 }
 
 from_ocaml!([T: ?Sized + OpaqueType + Send + Sync + 'static] Opaque<T>, opaque::<T>(), |source| {

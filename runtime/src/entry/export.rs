@@ -32,7 +32,8 @@ macro_rules! export {
 #[macro_export]
 macro_rules! opaque_type {
     ($(#[doc = $doc:expr])* $type:ty as $name:literal) => {
-        impl $crate::OpaqueType for $type {
+        // SAFETY: within this module no other type is written like this one.
+        unsafe impl $crate::OpaqueType for $type {
             const NAME: $crate::__private::TypeName = $crate::__private::TypeName {
                 ocaml: {
                     assert!(
@@ -43,6 +44,7 @@ macro_rules! opaque_type {
                 },
                 rust: ::core::stringify!($type),
                 module: ::core::module_path!(),
+                written: 0,
             };
             const PLACE: (&'static ::core::primitive::str, ::core::primitive::u32) = (::core::file!(), ::core::line!());
             const DOC: &'static ::core::primitive::str = ::core::concat!("" $(, $doc, "\n")*);
@@ -70,6 +72,7 @@ macro_rules! __describe {
             // `#[used]` keeps it, although nothing refers to it. The section is one that the program loads like its
             // other constants.
             #[used]
+            #[allow(long_running_const_eval)]
             #[unsafe(link_section = ".ocaml_lwt_interop")]
             static ENTRY: [::core::primitive::u8; $crate::__private::encode::$length($described)] =
                 $crate::__private::encode::$encode($described);

@@ -5,6 +5,7 @@ use crate::ffi::runtime as ffi;
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::Stored;
+use crate::value::types::encode::hash_exception;
 use crate::value::types::{Arguments, Constructor, Type};
 use crate::value::write::{ToOCaml, Writer, write};
 use std::borrow::Cow;
@@ -223,7 +224,10 @@ impl<E: RaisesException> Raisable for E {
     fn to_exception(&self, token: &RuntimeToken<'_>) -> Result<Root<Exn>, NoException> {
         let name = self.registered_name();
         let exception = &E::EXCEPTIONS[self.exception()];
-        let constructor = registered(token, &name)
+        // Generated code registers it with a hash of its types, so that a stale module does not find it.
+        let with_hash = format!("{name}#{}", hash_exception(exception));
+        let constructor = registered(token, &with_hash)
+            .or_else(|_| registered(token, &name))
             .map_err(|problem| NoException::NotRegistered(problem.message(&name, exception)))?;
         if count(&exception.arguments) == 0 {
             return Ok(constructor);

@@ -84,6 +84,7 @@ const ROW: Definition = Definition::new(
         ocaml: "row",
         rust: "Row",
         module: "tests",
+        written: 0,
     },
     ("tests.rs", 1),
     "",
@@ -166,6 +167,7 @@ const CHAIN: TypeName = TypeName {
     ocaml: "chain",
     rust: "Chain",
     module: "tests",
+    written: 0,
 };
 
 /// A list that nests.

@@ -115,6 +115,9 @@ pub struct TypeName {
     pub rust: &'static str,
     /// The Rust module that defines it, such as `my_crate::shapes`.
     pub module: &'static str,
+    /// The hash of the fields and constructors as Rust code writes them. Within a type that it contains, it stands for the
+    /// structure, because a constant cannot refer to itself.
+    pub written: u64,
 }
 
 /// A type that a Rust crate defines for OCaml.
@@ -415,6 +418,7 @@ mod tests {
             ocaml: "score",
             rust: "Score",
             module: "m",
+            written: 0,
         };
         const SCORE: Definition = Definition::new(NAME, ("m.rs", 1), "", Body::Alias(&Type::Float));
         const { assert!(Type::Named(&SCORE).is_float()) };

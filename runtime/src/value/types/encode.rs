@@ -106,12 +106,29 @@ pub const fn hash_function(function: &Function) -> u64 {
     hash.number(function.arguments.len());
     let mut i = 0;
     while i < function.arguments.len() {
+        let (kind, label) = encoded(function.arguments[i].label);
+        hash.byte(kind);
+        hash.string(label);
         hash.ty(function.arguments[i].ty);
         i += 1;
     }
     hash.ty(function.result);
     hash.byte(function.noalloc as u8);
     hash.0
+}
+
+/// Returns the hash of an exception: of its name and the types of its arguments.
+pub const fn hash_exception(constructor: &Constructor) -> u64 {
+    let mut hash = Hash::new();
+    hash.constructors(&[*constructor]);
+    hash.0
+}
+
+const fn decimal_length(number: u64) -> usize {
+    match number.checked_ilog10() {
+        Some(log) => log as usize + 1,
+        None => 1,
+    }
 }
 
 /// Returns the hash of what a definition defines.
@@ -131,6 +148,15 @@ const fn hash_body(name: &TypeName, body: &Body) -> u64 {
         }
     }
     hash.0
+}
+
+/// Returns the kind of a label, and its text.
+const fn encoded(label: Label) -> (u8, &'static str) {
+    match label {
+        Label::None => (0, ""),
+        Label::Labelled(label) => (1, label),
+        Label::Optional(label) => (2, label),
+    }
 }
 
 const fn body_tag(body: &Body) -> u8 {
@@ -269,7 +295,11 @@ impl Hash {
             Type::Bigarray(kind) => self.byte(kind_tag(*kind)),
             // A definition knows its hash, so that a type that is mentioned often is hashed once.
             Type::Named(definition) => self.bytes(&definition.hash.to_le_bytes()),
-            Type::Recursive(name) => self.string(name.ocaml),
+            Type::Recursive(name) => {
+                self.string(name.module);
+                self.string(name.rust);
+                self.bytes(&name.written.to_le_bytes());
+            }
             _ => {}
         }
     }
@@ -359,11 +389,7 @@ impl<const N: usize> Encoder<N> {
 
     const fn argument(&mut self, argument: &Argument) {
         self.string(argument.name);
-        let (kind, label) = match argument.label {
-            Label::None => (0, ""),
-            Label::Labelled(label) => (1, label),
-            Label::Optional(label) => (2, label),
-        };
+        let (kind, label) = encoded(argument.label);
         self.byte(kind);
         self.string(label);
         self.ty(argument.ty);
@@ -433,20 +459,22 @@ impl<const N: usize> Encoder<N> {
         let mut i = 0;
         while i < exceptions.constructors.len() {
             let constructor = &exceptions.constructors[i];
-            self.registered(exceptions.module, constructor.name);
+            self.registered(exceptions.module, constructor);
             self.constructor(constructor);
             i += 1;
         }
     }
 
-    /// Writes the name that OCaml registers an exception under.
-    const fn registered(&mut self, module: &str, name: &str) {
+    /// Writes the name that generated OCaml code registers an exception under: `krate.Lost#` and the hash.
+    const fn registered(&mut self, module: &str, constructor: &Constructor) {
+        let name = constructor.name;
+        let hash = hash_exception(constructor);
         let module = module.as_bytes();
         let mut krate = 0;
         while krate < module.len() && module[krate] != b':' {
             krate += 1;
         }
-        self.number(krate + 1 + name.len());
+        self.number(krate + 1 + name.len() + 1 + decimal_length(hash));
         let mut i = 0;
         while i < krate {
             self.byte(module[i]);
@@ -454,6 +482,22 @@ impl<const N: usize> Encoder<N> {
         }
         self.byte(b'.');
         self.bytes(name.as_bytes());
+        self.byte(b'#');
+        self.decimal(hash);
+    }
+
+    const fn decimal(&mut self, number: u64) {
+        let mut digits = [0; 20];
+        let (mut rest, mut i) = (number, 0);
+        while i == 0 || rest > 0 {
+            digits[i] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            i += 1;
+        }
+        while i > 0 {
+            i -= 1;
+            self.byte(digits[i]);
+        }
     }
 
     const fn types(&mut self, types: &[&Type]) {
@@ -501,6 +545,7 @@ mod tests {
             ocaml: "t",
             rust,
             module: "krate::m",
+            written: 0,
         }
     }
 
@@ -629,11 +674,10 @@ mod tests {
             }],
         };
         const BYTES: [u8; exceptions_length(&EXCEPTIONS)] = exceptions(&EXCEPTIONS);
-        let registered = b"\x0a\0\0\0krate.Lost";
-        assert!(
-            BYTES
-                .windows(registered.len())
-                .any(|part| part == registered)
-        );
+        let hash = hash_exception(&EXCEPTIONS.constructors[0]);
+        let registered = format!("krate.Lost#{hash}");
+        let length = u32::try_from(registered.len()).unwrap().to_le_bytes();
+        let string = [&length, registered.as_bytes()].concat();
+        assert!(BYTES.windows(string.len()).any(|part| part == string));
     }
 }
