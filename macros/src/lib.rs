@@ -76,13 +76,13 @@ use proc_macro::TokenStream;
 /// - `#[func(raise)]`: the function returns a `Result`, and an `Err` becomes an OCaml exception.
 /// - `#[func(sync, unboxed)]`: arguments and result are numbers, which OCaml passes as C does, to a second symbol:
 ///   `external f : (float[@unboxed]) -> (int[@untagged]) = "f" "f_unboxed"`.
-/// - `#[func(sync, noalloc)]`: the same, for an `external` that is `[@@noalloc]`. The body does not use OCaml. A panic,
+/// - `#[func(sync, noalloc)]`: like `unboxed`, for an `external` with `[@@noalloc]`. The body must not call OCaml. A panic,
 ///   or a result that does not fit an `int`, ends the process.
 /// - `#[func(labels)]`: the arguments have labels in generated declarations. `#[ocaml(label = "...")]` on an argument
 ///   gives it one, `#[ocaml(optional)]` makes an `Option` an optional argument, and `#[ocaml(positional)]` takes the
 ///   label away.
 /// - `#[func(name = "symbol")]`: the symbol is this one instead of the function's name.
-/// - `#[func(crate = path)]`: the crate `ocaml_lwt_interop` is there, if it is renamed or re-exported.
+/// - `#[func(crate = path)]`: the path of the crate `ocaml_lwt_interop`, if it is renamed or re-exported.
 ///
 /// `sync`, `tokio` and `blocking` exclude each other; `raise`, `labels`, `name` and `crate` combine with any:
 /// `#[func(tokio, raise)]`.
@@ -134,14 +134,14 @@ use proc_macro::TokenStream;
 /// end
 /// ```
 ///
-/// Here a function is what it says: an `async fn` returns a promise, and another one runs within the call, unless an
-/// option says otherwise. `Self` in arguments and results is an `Opaque<Self>`, also in `Option<Self>` and
-/// `Result<Self, E>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
+/// In an `impl`, an `async fn` returns a promise, and a `fn` without `async` runs within the call, unless an option says
+/// otherwise. A result may be `Self`, `Option<Self>` or `Result<Self, E>`, which OCaml gets as an `Opaque<Self>`; another
+/// argument of the type is `Opaque<Self>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
 /// the options `labels` and `crate`.
 ///
 /// # Errors
 ///
-/// A failure rejects the promise, and with `sync` it is raised as an exception.
+/// A failure rejects the promise. A `sync` function raises it as an exception.
 ///
 /// - An argument or a result that does not convert is `Invalid_argument`, with the function, the argument and the place
 ///   in it: `insert: argument 1 (rows), field age of element 17: 300 does not fit u8`. The body does not run if it is

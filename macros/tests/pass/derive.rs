@@ -8,6 +8,13 @@ use ocaml_lwt_interop::{FromOCaml, List, ToOCaml};
 use std::collections::HashMap;
 
 /// The descriptor, which both derives agree on.
+const fn definition_of(ty: &'static Type) -> &'static Definition {
+    match ty {
+        Type::Named(definition) => definition,
+        _ => panic!("a type with a name"),
+    }
+}
+
 fn definition<T: ToOCaml + FromOCaml>() -> &'static Definition {
     assert_eq!(<T as ToOCaml>::TYPE, <T as FromOCaml>::TYPE);
     match <T as ToOCaml>::TYPE {
@@ -296,7 +303,9 @@ fn main() {
         ocaml: "tree",
         rust: "Tree",
         module: module_path!(),
+        written: definition_of(<Tree as ToOCaml>::TYPE).name.written,
     });
+    const { assert!(definition_of(<Tree as ToOCaml>::TYPE).name.written != 0) };
     assert_eq!(node.arguments, Arguments::Positional(&[TREE, &Type::Int, TREE]));
     let Arguments::Record([trees, _]) = many.arguments else {
         panic!("a record");
@@ -314,6 +323,7 @@ fn main() {
         ocaml: "block",
         rust: "Block",
         module: module_path!(),
+        written: definition_of(<Block as ToOCaml>::TYPE).name.written,
     }));
     assert_eq!(again.arguments, Arguments::Positional(&[BLOCK, <Count as ToOCaml>::TYPE]));
     assert_eq!(<Row<'_, '_> as ToOCaml>::TYPE.to_string(), "row");
