@@ -3,26 +3,6 @@
 open Lwt.Syntax
 open Everywhere
 
-external unlimited : unit -> unit = "memory_unlimited"
-external in_use : unit -> int = "memory_in_use"
-external sync : unit -> bytes = "memory_sync"
-external ready : unit -> bytes Lwt.t = "memory_ready"
-external later : unit -> bytes Lwt.t = "memory_later"
-external tokio : unit -> bytes Lwt.t = "memory_tokio"
-external blocking : unit -> bytes Lwt.t = "memory_blocking"
-external string : unit -> string Lwt.t = "memory_string"
-external array : unit -> int array Lwt.t = "memory_array"
-external nested : unit -> (int * bytes array option) Lwt.t = "memory_nested"
-external error : unit -> unit Lwt.t = "memory_error"
-external promise : unit -> bytes Lwt.t = "memory_promise"
-external callback : (bytes -> bytes -> unit) -> unit Lwt.t = "memory_callback"
-
-external async_callback : (bytes -> bytes -> unit Lwt.t) -> unit Lwt.t
-  = "memory_async_callback"
-
-external remote_callback : (bytes -> bytes -> unit Lwt.t) -> unit Lwt.t
-  = "memory_remote_callback"
-
 let is_out_of_memory e =
   if e <> Out_of_memory then Expect.failf "not Out_of_memory: %s" (Printexc.to_string e)
 
@@ -31,11 +11,11 @@ let times = 8
 
 (* [attempt] returns the exception with which a call has failed. *)
 let fails attempt () =
-  let before = in_use () in
+  let before = Rust.memory_in_use () in
   let rec go n =
     if n = 0 then Lwt.return_unit
     else
-      let* e = Lwt.finalize attempt (fun () -> Lwt.return (unlimited ())) in
+      let* e = Lwt.finalize attempt (fun () -> Lwt.return (Rust.memory_unlimited ())) in
       is_out_of_memory e;
       let* sum = Rust.ready_add 1 2 in
       Expect.int "the next call" 3 sum;
@@ -45,7 +25,7 @@ let fails attempt () =
   in
   let* () = go times in
   (* Arenas of new threads take address space as well. *)
-  let grown = in_use () - before in
+  let grown = Rust.memory_in_use () - before in
   if grown > times * megabytes / 2 then Expect.failf "%d MB are not freed" grown;
   Lwt.return_unit
 
@@ -61,22 +41,24 @@ let not_called f =
 
 let cases =
   [
-    alone "a synchronous function" (raises sync);
-    alone "a function that is ready at once" (rejects ready);
-    alone "a function that is ready later" (rejects later);
-    alone "a function on tokio" (rejects tokio);
-    alone "a function on tokio's blocking pool" (rejects blocking);
-    alone "a string" (rejects string);
-    alone "an array" (rejects array);
-    alone "within other values" (rejects nested);
-    alone "the text of an error" (rejects error);
-    alone "a promise that Rust makes" (rejects promise);
+    alone "a synchronous function" (raises Rust.memory_sync);
+    alone "a function that is ready at once" (rejects Rust.memory_ready);
+    alone "a function that is ready later" (rejects Rust.memory_later);
+    alone "a function on tokio" (rejects Rust.memory_tokio);
+    alone "a function on tokio's blocking pool" (rejects Rust.memory_blocking);
+    alone "a string" (rejects Rust.memory_string);
+    alone "an array" (rejects Rust.memory_array);
+    alone "within other values" (rejects Rust.memory_nested);
+    alone "the text of an error" (rejects Rust.memory_error);
+    alone "a promise that Rust makes" (rejects Rust.memory_promise);
     alone "the arguments of a function"
-      (not_called (fun called -> callback (fun _ _ -> called := true)));
+      (not_called (fun called -> Rust.memory_callback (fun _ _ -> called := true)));
     alone "the arguments of a function that returns a promise"
-      (not_called (fun called -> async_callback (fun _ _ -> Lwt.return (called := true))));
+      (not_called (fun called ->
+           Rust.memory_async_callback (fun _ _ -> Lwt.return (called := true))));
     alone "the arguments of a function of another thread"
-      (not_called (fun called -> remote_callback (fun _ _ -> Lwt.return (called := true))));
+      (not_called (fun called ->
+           Rust.memory_remote_callback (fun _ _ -> Lwt.return (called := true))));
   ]
 
 let () =
