@@ -8,6 +8,7 @@ mod bigarrays;
 mod calls;
 mod conversions;
 mod domains;
+mod externals;
 mod failures;
 mod faults;
 mod kept;
