@@ -8,6 +8,7 @@ mod bigarrays;
 mod calls;
 mod conversions;
 mod domains;
+mod echoes;
 mod externals;
 mod failures;
 mod faults;
