@@ -12,6 +12,7 @@ mod echoes;
 mod externals;
 mod failures;
 mod faults;
+mod generated;
 mod kept;
 mod memory;
 mod numbers;
