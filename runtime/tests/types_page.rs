@@ -123,7 +123,8 @@ fn each_type_of_the_page_is_what_the_page_says() {
         );
         let shown = match *ocaml {
             "any type" => "Obj.t",
-            "an abstract type" => "<abstract>",
+            // What `T` is called.
+            "an abstract type" => "t",
             ocaml => quoted(ocaml)[0],
         };
         for found in [from, to].into_iter().flatten() {
