@@ -29,16 +29,22 @@ let lwt_cancel =
         Lwt.cancel p
       done)
 
+external c_call : int -> int = "bench_c_call"
+
+external c_call_noalloc : (int[@untagged]) -> (int[@untagged])
+  = "bench_c_call" "bench_c_call"
+[@@noalloc]
+
 let c_call =
   Bench.operation "c_call" ~micro:true (fun () n ->
       for i = 1 to n do
-        ignore (Rust.c_call i : int)
+        ignore (c_call i : int)
       done)
 
 let c_call_noalloc =
   Bench.operation "c_call_noalloc" ~micro:true (fun () n ->
       for i = 1 to n do
-        ignore (Rust.c_call_noalloc i : int)
+        ignore (c_call_noalloc i : int)
       done)
 
 let local_executor =

@@ -1,5 +1,12 @@
 open Benches_harness
 
+(* The conversions of the crate [ocaml]: see [benches/src/conversions.rs]. *)
+module Crate = struct
+  external string : string -> string = "bench_crate_string"
+  external records_to_ocaml : unit -> Rust.record array = "bench_crate_records_to_ocaml"
+  external records_to_rust : Rust.record array -> int = "bench_crate_records_to_rust"
+end
+
 let string name convert =
   Bench.operation name ~micro:true (fun () n ->
       for _ = 1 to n do
@@ -7,7 +14,7 @@ let string name convert =
       done)
 
 (* The baselines are the same conversions by the crate [ocaml]. *)
-let crate_string_call = string "crate_string_call" Rust.Crate.string
+let crate_string_call = string "crate_string_call" Crate.string
 
 let string_call =
   { (string "string_call" Rust.string) with baseline = Some crate_string_call }
@@ -32,11 +39,9 @@ let records_to_rust name ?baseline take =
       fun () -> ignore (take records : int))
 
 let crate_records_to_ocaml =
-  records_to_ocaml "crate_records_to_ocaml" Rust.Crate.records_to_ocaml
+  records_to_ocaml "crate_records_to_ocaml" Crate.records_to_ocaml
 
-let crate_records_to_rust =
-  records_to_rust "crate_records_to_rust" Rust.Crate.records_to_rust
-
+let crate_records_to_rust = records_to_rust "crate_records_to_rust" Crate.records_to_rust
 let bytes_1m_there_and_back () = ignore (Rust.bytes Native.mebibyte : bytes)
 
 let bytes_1m =
@@ -66,7 +71,7 @@ let records_alone name ?baseline make =
       ignore (make () : Rust.record array))
 
 let crate_records_to_ocaml_no_gc =
-  records_alone "crate_records_to_ocaml_no_gc" Rust.Crate.records_to_ocaml
+  records_alone "crate_records_to_ocaml_no_gc" Crate.records_to_ocaml
 
 let records_to_ocaml_no_gc =
   records_alone "records_to_ocaml_no_gc" ~baseline:crate_records_to_ocaml_no_gc
@@ -104,7 +109,7 @@ let bigarray_1m =
       Bigarray.Array1.fill array 1;
       fun n ->
         for _ = 1 to n do
-          ignore (Rust.bigarray array : Rust.bigarray)
+          ignore (Rust.bigarray array : _ Bigarray.Array1.t)
         done)
 
 let benches =

@@ -26,37 +26,37 @@ static ALL: LazyLock<Vec<Record>> = LazyLock::new(|| {
 
 /// Returns an array of 1000 records.
 #[func(sync)]
-pub fn bench_records_to_ocaml() -> &'static [Record] {
+pub fn records_to_ocaml() -> &'static [Record] {
     &ALL
 }
 
 /// Takes an array of records, and returns its length.
 #[func(sync)]
-pub fn bench_records_to_rust(records: Vec<Record>) -> usize {
+pub fn records_to_rust(records: Vec<Record>) -> usize {
     records.len()
 }
 
 /// Makes and frees an array of 1000 records.
 #[func(sync)]
-pub fn bench_records_clone() -> usize {
+pub fn records_clone() -> usize {
     black_box(ALL.clone()).len()
 }
 
 /// Returns its argument.
 #[func(sync)]
-pub fn bench_string(string: String) -> String {
+pub fn string(string: String) -> String {
     string
 }
 
 /// Returns its argument, which is copied twice.
 #[func(sync)]
-pub fn bench_bytes(bytes: Vec<u8>) -> Vec<u8> {
+pub fn bytes(bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
 /// Returns a Bigarray of the same memory.
 #[func(sync)]
-pub fn bench_bigarray(array: Bigarray<u8>) -> Bigarray<u8> {
+pub fn bigarray(array: Bigarray<u8>) -> Bigarray<u8> {
     array
 }
 

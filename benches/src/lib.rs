@@ -1,15 +1,15 @@
-//! The Rust functions that the benchmarks call from OCaml. `ocaml/rust.ml` declares them.
+//! The Rust functions that the benchmarks call from OCaml.
 
 mod conversions;
 
 use async_executor::LocalExecutor;
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Rooted, RuntimeToken, domain, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, RemoteFunc, RuntimeToken, domain, func,
 };
 use std::hint::black_box;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -21,44 +21,44 @@ pub extern "C" fn bench_c_call(value: isize) -> isize {
 }
 
 /// Returns its argument.
-#[func(sync)]
-pub fn bench_sync(n: isize) -> isize {
+#[func(sync, name = "bench_sync")]
+pub fn sync(n: isize) -> isize {
     n
 }
 
 /// Returns its argument, as a plain number.
 #[func(sync, noalloc)]
-pub fn bench_plain(n: isize) -> isize {
+pub fn plain(n: isize) -> isize {
     n
 }
 
 /// Is ready at once.
 #[func]
-pub async fn bench_ready(n: isize) -> isize {
+pub async fn ready(n: isize) -> isize {
     n
 }
 
 /// Is pending once.
 #[func]
-pub async fn bench_yield() {
+pub async fn r#yield() {
     future::yield_now().await;
 }
 
 /// Is pending until it is cancelled.
 #[func]
-pub async fn bench_never() {
+pub async fn never() {
     future::pending().await
 }
 
 /// Awaits a Lwt promise.
 #[func(raise)]
-pub async fn bench_await(promise: Promise<isize>) -> Result<isize, OCamlException> {
+pub async fn r#await(promise: Promise<isize>) -> Result<isize, OCamlException> {
     promise.await
 }
 
 /// Spawns `times` tasks on the domain's executor, one after the other. Each yields once.
 #[func(raise)]
-pub async fn bench_spawn_local(times: isize) -> Result<(), Error> {
+pub async fn spawn_local(times: isize) -> Result<(), Error> {
     for _ in 0..times {
         domain::spawn_local(future::yield_now())?.await?;
     }
@@ -67,7 +67,7 @@ pub async fn bench_spawn_local(times: isize) -> Result<(), Error> {
 
 /// Does the same with a `LocalExecutor`: the task that awaits the others is one of its tasks, too.
 #[func(sync)]
-pub fn bench_local_executor(times: isize) {
+pub fn local_executor(times: isize) {
     let executor = Rc::new(LocalExecutor::new());
     let spawner = executor.clone();
     let all = executor.spawn(async move {
@@ -80,43 +80,40 @@ pub fn bench_local_executor(times: isize) {
 
 /// Yields once on a thread of tokio.
 #[func(tokio)]
-pub async fn bench_tokio() {
+pub async fn tokio() {
     tokio::task::yield_now().await;
 }
 
 /// Returns the message that calls an OCaml function on Domain 0.
 fn call(
-    f: &Arc<Rooted<OCamlFunc<(isize,), isize>>>,
+    f: &RemoteFunc<(isize,), isize>,
 ) -> impl FnOnce(&RuntimeToken<'_>) -> isize + Send + 'static {
     let f = f.clone();
-    move |token| {
-        let Ok(f) = f.get(token) else { return 0 };
-        f.call(token, (1,)).unwrap_or(0)
-    }
+    move |token| f.call_now(token, (1,)).unwrap_or(0)
 }
 
 /// Calls an OCaml function on Domain 0 `times` times from a task on tokio.
-#[func(tokio, raise)]
-pub async fn bench_call_domain_0(
-    f: Rooted<OCamlFunc<(isize,), isize>>,
-    times: isize,
-) -> Result<(), Error> {
+#[func(raise)]
+pub async fn call_domain_0(f: OCamlFunc<(isize,), isize>, times: isize) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
-        Arc::new(f),
+        f.remote()?,
     );
-    for _ in 0..times {
-        domain_0
-            .call(call(&f))
-            .map_err(|_| "Domain 0 has terminated")?
-            .await?;
-    }
-    Ok(())
+    let calls = tokio::spawn(async move {
+        for _ in 0..times {
+            domain_0
+                .call(call(&f))
+                .map_err(|_| "Domain 0 has terminated")?
+                .await?;
+        }
+        Ok(())
+    });
+    calls.await?
 }
 
 /// Calls an OCaml function on this domain `times` times in total, from `tasks` tasks on tokio.
 #[func(raise)]
-pub async fn bench_remote(
+pub async fn remote(
     f: OCamlAsyncFunc<(isize,), isize>,
     tasks: isize,
     times: isize,
@@ -140,26 +137,29 @@ pub async fn bench_remote(
 }
 
 /// Calls an OCaml function on Domain 0 `times` times from a thread that blocks during each call.
-#[func(blocking, raise)]
-pub fn bench_call_domain_0_blocking(
-    f: Rooted<OCamlFunc<(isize,), isize>>,
+#[func(raise)]
+pub async fn call_domain_0_blocking(
+    f: OCamlFunc<(isize,), isize>,
     times: isize,
 ) -> Result<(), Error> {
     let (domain_0, f) = (
         domain::main().ok_or("Domain 0 does not exist")?,
-        Arc::new(f),
+        f.remote()?,
     );
-    for _ in 0..times {
-        domain_0
-            .call_blocking(call(&f))
-            .map_err(|e| e.to_string())?;
-    }
-    Ok(())
+    let calls = tokio::task::spawn_blocking(move || {
+        for _ in 0..times {
+            domain_0
+                .call_blocking(call(&f))
+                .map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    });
+    calls.await?
 }
 
 /// Computes `steps` steps on each of `threads` threads, which share nothing.
 #[func(sync)]
-pub fn bench_compute(threads: isize, steps: isize) {
+pub fn compute(threads: isize, steps: isize) {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| (0..steps).fold(1, |x: isize, i| black_box(x ^ i)));
@@ -169,7 +169,7 @@ pub fn bench_compute(threads: isize, steps: isize) {
 
 /// Returns the nanoseconds since its first call.
 #[func(sync)]
-pub fn bench_now() -> isize {
+pub fn now() -> isize {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     FIRST.elapsed().as_nanos() as isize
 }
@@ -177,7 +177,7 @@ pub fn bench_now() -> isize {
 /// Raises the limit of file descriptors to `wanted`, or as far as the system allows. Returns the new
 /// limit.
 #[func(sync)]
-pub fn bench_descriptors(wanted: isize) -> isize {
+pub fn descriptors(wanted: isize) -> isize {
     let wanted = wanted as libc::rlim_t;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -197,7 +197,7 @@ pub fn bench_descriptors(wanted: isize) -> isize {
 
 /// Returns the number of bytes that `malloc` has allocated.
 #[func(sync)]
-pub fn bench_malloc_bytes() -> isize {
+pub fn malloc_bytes() -> isize {
     // SAFETY: `mallinfo2` has no preconditions.
     let info = unsafe { libc::mallinfo2() };
     (info.uordblks + info.hblkhd) as isize

@@ -102,17 +102,19 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
         .map(|directory| manifest::read(directory))
         .collect::<Result<_, _>>()?;
     let target = cargo::target_directory();
-    let manifest = match &crates[..] {
-        [one] if one.is_static_library => one.manifest.clone(),
-        several => combine::write(&combine::Combined {
-            name,
-            crates: several,
-            replacements: &request.replacements,
-            directory: &target.join("ocaml-lwt-build").join(name),
-            lock: request.lock.as_deref(),
-        })?,
+    let (manifest, is_locked) = match &crates[..] {
+        [one] if one.is_static_library => (one.manifest.clone(), has_lock(one)),
+        several => {
+            let combined = combine::Combined {
+                name,
+                crates: several,
+                replacements: &request.replacements,
+                directory: &target.join("ocaml-lwt-build").join(name),
+                lock: request.lock.as_deref(),
+            };
+            (combine::write(&combined)?, request.lock.is_some())
+        }
     };
-    let is_locked = request.update_lock.is_none() && cargo::has_lock(&manifest);
     let built = cargo::build(&manifest, is_locked, &target, request)?;
     if let Some(lock) = &request.update_lock {
         let made = manifest.with_file_name("Cargo.lock");
@@ -128,6 +130,19 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
         std::fs::write(path, link::flags(&built)).map_err(BuildError::file(path))?;
     }
     Ok(exports)
+}
+
+/// Whether there is a lock file. Says what to do if not.
+fn has_lock(krate: &manifest::Crate) -> bool {
+    let has_lock = krate.workspace.join("Cargo.lock").exists();
+    if !has_lock {
+        eprintln!(
+            "ocaml-lwt-build: note: the crate {} has no Cargo.lock, so cargo chooses the versions of crates now: run  \
+             cargo generate-lockfile --manifest-path .../Cargo.toml  in the source tree, and commit the file",
+            krate.name
+        );
+    }
+    has_lock
 }
 
 /// Returns the name of `libNAME.a`.

@@ -111,6 +111,10 @@ impl<'a> Declarations<'a> {
         }
         items.extend(groups.iter().map(|group| definitions::group(group, style)));
         for exceptions in &self.selection.exceptions {
+            // At the beginning of a file it would be the documentation of the module.
+            if items.len() > 1 && exceptions.exceptions.len() > 1 {
+                items.extend(style.comment(&exceptions.doc, 0));
+            }
             items.extend(exceptions_of(exceptions, file, style));
         }
         items.extend(modules::items(&self.selection, file, style));

@@ -38,13 +38,21 @@ fn functions(exports: &Exports, name: &str) -> Vec<Row> {
     let symbols = functions.clone().map(|f| f.symbol.chars().count());
     let width = symbols.max().unwrap_or(0);
     let row = |f: &Function| {
+        let name = match &*f.owner {
+            "" => f.name.clone(),
+            owner => format!("{owner}.{}", f.name),
+        };
         let mut about = vec![mode(f.mode)];
         about.extend(f.raises.then_some("raise"));
         about.extend(f.unboxed.then_some("unboxed"));
         about.extend(f.noalloc.then_some("noalloc"));
         let signature = Listing(exports).signature(f);
         let item = format!("{:width$} : {signature}", f.symbol);
-        (item, format!("{}, {}", about.join(" "), f.place))
+        let about = about.join(" ");
+        match name == f.symbol {
+            true => (item, format!("{about}, {}", f.place)),
+            false => (item, format!("{name}, {about}, {}", f.place)),
+        }
     };
     functions.map(row).collect()
 }

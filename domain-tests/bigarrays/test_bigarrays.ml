@@ -174,7 +174,8 @@ let in_values () =
   List.iter check [ 0; 1; 5; 300 ];
   Lwt.return_unit
 
-(* Two threads of Rust write while OCaml reads and writes. *)
+(* Two threads of Rust write while OCaml reads and writes. scripts/sanitizers/tsan.supp lists the races of
+   [beside_writers], by its name. *)
 let concurrent () =
   let a = 0x0123456789abcdefL and b = -2L in
   let array = Array1.create int64 c_layout 512 in
@@ -182,7 +183,7 @@ let concurrent () =
   let writers =
     [ Rust.bigarray_hammer array a 2_000; Rust.bigarray_hammer array b 2_000 ]
   in
-  let rec go n =
+  let rec beside_writers n =
     if n = 0 then Lwt.return_unit
     else begin
       for i = 0 to Array1.dim array - 1 do
@@ -192,10 +193,10 @@ let concurrent () =
       done;
       Expect.int "torn elements" 0 (Rust.bigarray_torn array a b);
       let* () = Lwt.pause () in
-      go (n - 1)
+      beside_writers (n - 1)
     end
   in
-  let* () = go 200 in
+  let* () = beside_writers 200 in
   Lwt.join writers
 
 let bounds () =

@@ -39,6 +39,23 @@ let not_called f =
       Expect.that "the function is not called" (not !called);
       Lwt.return e)
 
+(* The block is in the minor heap instead. An exception would skip the destructors of Rust's frames. *)
+let without_major_heap make check () =
+  for _ = 1 to times do
+    (* The minor heap is empty, so that no collection needs memory. *)
+    Gc.full_major ();
+    let value = try Ok (make ()) with e -> Error e in
+    Rust.memory_unlimited ();
+    Expect.int "values that Rust has not dropped" 0 (Rust.memory_heavy_left ());
+    match value with
+    | Ok value ->
+        check value;
+        Gc.full_major ();
+        check value
+    | Error e -> Expect.failf "it raised %s" (Printexc.to_string e)
+  done;
+  Lwt.return_unit
+
 let cases =
   [
     alone "a synchronous function" (raises Rust.memory_sync);
@@ -50,6 +67,12 @@ let cases =
     alone "an array" (rejects Rust.memory_array);
     alone "within other values" (rejects Rust.memory_nested);
     alone "the text of an error" (rejects Rust.memory_error);
+    alone "the block of a heavy opaque value"
+      (without_major_heap Rust.memory_heavy_opaque (fun value ->
+           Expect.string "its text" "heavy" (Rust.memory_heavy_text value)));
+    alone "the block of a heavy array"
+      (without_major_heap Rust.memory_heavy_bytes (fun value ->
+           Expect.int "an element" 7 value.{1000}));
     alone "a promise that Rust makes" (rejects Rust.memory_promise);
     alone "the arguments of a function"
       (not_called (fun called -> Rust.memory_callback (fun _ _ -> called := true)));

@@ -110,6 +110,12 @@ let using_ocaml () =
     Atomic.incr called
   in
   make 5 (fun () -> Rust.thing_calling tag f);
+  (* One that another domain drops sends the call to this one. *)
+  let* () =
+    Expect.eventually (fun () ->
+        Gc.full_major ();
+        Atomic.get called = 5)
+  in
   let* () = all_dropped tag in
   Expect.int "callbacks of destructors" 5 (Atomic.get called);
   check_dropped "the values, and those made by their destructors" tag 30;

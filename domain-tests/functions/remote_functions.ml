@@ -171,6 +171,49 @@ let terminated () =
   in
   Lwt_list.iter_s drop_after_the_end [ 0; 1; 2 ]
 
+let at_once () =
+  let mine = Own (ref 1) in
+  let f i = if i = 1 then 10 + (Domain.self () :> int) else raise mine in
+  let this = Handle.current () in
+  let* n = Rust.remote_call_now f (Some this) in
+  Expect.int "on its own domain" (10 + Handle.id this) n;
+  let* n = Rust.remote_call_now f None in
+  Expect.int "in Domain 0's blocking pool" 10 n;
+  let* e = Expect.rejected "raising" (Rust.remote_call_now (fun _ -> raise mine) None) in
+  Expect.that "the same exception" (e == mine);
+  let refused what ~part e =
+    match e with
+    | Invalid_argument text -> Expect.contains what ~part text
+    | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
+  in
+  let called = ref false in
+  let* () =
+    with_other (fun { handle; id; _ } ->
+        let not_here _ =
+          called := true;
+          0
+        in
+        let* e =
+          Expect.rejected "on another domain"
+            (Rust.remote_call_now not_here (Some handle))
+        in
+        let part =
+          Printf.sprintf "a function of domain %d is called on domain %d" (Handle.id this)
+            id
+        in
+        refused "on another domain" ~part e;
+        Lwt.return_unit)
+  in
+  let returns_a_promise _ =
+    called := true;
+    Lwt.return 0
+  in
+  Expect.raised "a function that returns a promise" (fun () ->
+      Rust.remote_call_async_now returns_a_promise)
+  |> refused "a function that returns a promise" ~part:"use RemoteFunc::call";
+  Expect.that "the function is not called" (not !called);
+  Lwt.return_unit
+
 let cases ~scale =
   [
     case "remote functions: any thread calls, the function's domain runs it"
@@ -182,4 +225,5 @@ let cases ~scale =
     case "remote functions: a call cancelled in the queue does not run" cancelled_early;
     case "remote functions: any thread may drop one" dropped_anywhere;
     case "remote functions: their domain's end fails calls" terminated;
+    case "remote functions: one that is called at once runs on its own domain" at_once;
   ]

@@ -22,7 +22,7 @@ let labels () =
   Expect.string "both" "good day you?" text
 
 let methods () =
-  let number = Number.new_ 5 in
+  let number = Number.create 5 in
   Expect.int "a constructor" 5 (Number.get number);
   Expect.int "a constructor that may fail" (-7) (Number.get (Number.parse "-7"));
   let e = Expect.raised "an error" (fun () -> Number.parse "seven") in
@@ -37,7 +37,7 @@ let methods () =
   Expect.int "on the blocking pool" 10 there;
   let here = Lwt_interop.Handle.(id (current ())) in
   Expect.that "with a token" (Number.domain number = (10, Int64.of_int here));
-  let larger = Number.larger (Number.new_ 3) number in
+  let larger = Number.larger (Number.create 3) number in
   let* (_ : int) = Number.add larger () in
   Expect.int "the value itself returns" 11 (Number.get number);
   (match Expect.raised "another value" (fun () -> get_of_string "text") with
@@ -49,7 +49,7 @@ let methods () =
 
 (* Each domain has the same number, and none of the additions is lost. *)
 let shared () =
-  let number = Number.new_ 0 in
+  let number = Number.create 0 in
   let times = 500 in
   let add _ = Lwt.map (ignore : int -> unit) (Number.add number ()) in
   let on_domain () = Lwt_list.iter_p add (List.init times Fun.id) in
@@ -62,7 +62,7 @@ let shared () =
 
 (* Without [Callback.register] in this program. *)
 let exceptions () =
-  let number = Number.new_ 10 in
+  let number = Number.create 10 in
   let rejected amount = Expect.rejected "withdraw" (Number.withdraw number amount) in
   let* e = rejected 11 in
   Expect.that "arguments" (e = Rust.TooMuch (11, 10));

@@ -34,6 +34,27 @@ let failures () =
   Expect.string "the domain still works" "still working" text;
   Lwt.return_unit
 
+(* [malloc]'s memory, of which a sanitizer says nothing: asan reports what is lost itself. *)
+let nothing_left_behind () =
+  let check what ~times fail =
+    let repeat n =
+      for _ = 1 to n do
+        ignore (Expect.raised what fail : exn)
+      done;
+      Gc.full_major ();
+      Rust.stress_allocated ()
+    in
+    let before = repeat 100 in
+    let grown = repeat times - before in
+    (* Less than 40 bytes for each. *)
+    if grown > 40 * times then
+      Expect.failf "%s: %d bytes are lost in %d failures" what grown times
+  in
+  check "a result" ~times:10_000 (fun () -> ignore (Rust.numbers_twice max_int : int));
+  check "a panic" ~times:1_000 (fun () ->
+      ignore (Rust.numbers_sum 13 0. 0l 0L 0n : float));
+  Lwt.return_unit
+
 let no_token () =
   Expect.int "at the top" 1 (Rust.numbers_has_token 1);
   Expect.int "within a stub" 1 (Rust.numbers_within (fun () -> Rust.numbers_has_token 1));
@@ -92,6 +113,7 @@ let () =
          [
            case "plain numbers" plain_numbers;
            case "failures of plain numbers" failures;
+           alone "failures of plain numbers leave nothing behind" nothing_left_behind;
            case "a noalloc function has no token" no_token;
            case "arguments that OCaml does not pass" tokens;
            case "functions that return promises" promises;

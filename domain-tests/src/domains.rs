@@ -5,7 +5,7 @@ use crate::{Error, Int};
 use futures_lite::future;
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::ocaml_blocking::TrySubmitError;
-use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, Rooted, func, ocaml_blocking};
+use ocaml_lwt_interop::{CallError, Domain, JoinError, OCamlFunc, func, ocaml_blocking};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -336,12 +336,10 @@ pub fn panic_elsewhere(id: Int, where_: Int) -> String {
 
 /// Calls an OCaml function in Domain 0's blocking pool.
 #[func(raise)]
-pub fn ocaml_blocking(f: Rooted<OCamlFunc<(), Int>>) -> Result<Int, Error> {
+pub fn ocaml_blocking(f: OCamlFunc<(), Int>) -> Result<Int, Error> {
+    let f = f.remote()?;
     let called = ocaml_blocking::run(move || {
-        domain::with_token(|token| {
-            let f = f.get(token).expect("it is a function");
-            f.call(token, ()).map_err(|e| e.to_string())
-        })
+        domain::with_token(|token| f.call_now(token, ()).map_err(|e| e.to_string()))
     });
     Ok(called.await???)
 }

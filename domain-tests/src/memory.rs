@@ -2,8 +2,14 @@
 
 use crate::{Error, Int};
 use futures_lite::future;
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, Writer};
 use ocaml_lwt_interop::domain::with_token;
-use ocaml_lwt_interop::{Bytes, OCamlAsyncFunc, OCamlFunc, Promise, func};
+use ocaml_lwt_interop::{
+    Bigarray, Bytes, OCamlAsyncFunc, OCamlFunc, Opaque, OpaqueType, Promise, ToOCaml, func,
+};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, fs};
 
 /// The memory that the process may use beyond what it uses already, in bytes.
@@ -30,6 +36,21 @@ fn in_use() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("Linux has it");
     let pages = text.split(' ').next().and_then(|n| n.parse::<u64>().ok());
     pages.expect("it begins with a number") * 4096
+}
+
+/// Whether all threads but the calling one sleep.
+fn others_sleep() -> bool {
+    // SAFETY: it has no preconditions.
+    let this = unsafe { libc::gettid() }.to_string();
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
+    let mut others = tasks.flatten().filter(|task| *task.file_name() != *this);
+    others.all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The name, in parentheses, may have spaces.
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('S'))
+    })
 }
 
 /// Calls `f`, and from then on leaves too little memory for another value like its own.
@@ -109,6 +130,82 @@ impl std::error::Error for Long {}
 pub fn memory_error() -> Result<(), Error> {
     future::yield_now().await;
     Err(Long.into())
+}
+
+unsafe extern "C" {
+    fn caml_alloc_shr_noexc(size: usize, tag: usize) -> isize;
+}
+
+/// The tag of blocks that the collector does not look into.
+const ABSTRACT: usize = 251;
+
+static HEAVY: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes values while OCaml's major heap has no room for their blocks. It is dropped after their conversion.
+pub struct Heavy<T>(T);
+
+// SAFETY: a `T` is written.
+unsafe impl<T: ToOCaml> ToOCaml for Heavy<T> {
+    const TYPE: &'static Type = T::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        self.0.to_ocaml(writer)
+    }
+}
+
+impl<T> Heavy<T> {
+    fn new(value: T) -> Self {
+        HEAVY.fetch_add(1, Ordering::Relaxed);
+        // One that is just being started needs memory.
+        while !others_sleep() {
+            std::thread::yield_now();
+        }
+        // What this leaves is enough for small Rust values.
+        drop(black_box(vec![1u8; 100_000]));
+        set_limit(Some(in_use()));
+        // Blocks of all sizes that such a value may have.
+        for size in 1..=16 {
+            // SAFETY: a stub that OCaml has called calls this. The collector frees the blocks, and does not look into
+            // them.
+            while unsafe { caml_alloc_shr_noexc(size, ABSTRACT) } != 0 {}
+        }
+        Heavy(value)
+    }
+}
+
+impl<T> Drop for Heavy<T> {
+    fn drop(&mut self) {
+        set_limit(None);
+        HEAVY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An opaque value.
+#[derive(OpaqueType)]
+pub struct HeavyText(String);
+
+/// Returns an opaque value that says that it keeps much memory alive.
+#[func(sync)]
+pub fn memory_heavy_opaque() -> Heavy<Opaque<HeavyText>> {
+    Heavy::new(Opaque::with_weight(HeavyText("heavy".to_owned()), 1 << 20))
+}
+
+/// Returns the text of [`memory_heavy_opaque`].
+#[func(sync)]
+pub fn memory_heavy_text(opaque: Opaque<HeavyText>) -> String {
+    opaque.0.clone()
+}
+
+/// Returns an array that keeps much memory alive.
+#[func(sync)]
+pub fn memory_heavy_bytes() -> Heavy<Bigarray<u8>> {
+    Heavy::new(vec![7; 1 << 20].into())
+}
+
+/// Returns the number of values that have not been dropped after their conversion.
+#[func(sync)]
+pub fn memory_heavy_left() -> usize {
+    HEAVY.load(Ordering::Relaxed)
 }
 
 /// Returns a string that is too large.

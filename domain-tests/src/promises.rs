@@ -6,7 +6,7 @@ use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::convert::{ConversionError, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::{self, with_token};
 use ocaml_lwt_interop::{
-    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, Rooted, TokenError, func,
+    OCamlAsyncFunc, OCamlException, OCamlFunc, Promise, Resolver, TokenError, func,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -112,13 +112,11 @@ pub fn call_at_end(n: Int, f: OCamlFunc<(), ()>) -> CallsOnDrop {
 
 /// Sends this domain a message that calls the function, and then one that fulfills the promise.
 #[func(sync)]
-pub fn call_before_fulfilling(f: Rooted<OCamlFunc<(), ()>>) -> Promise<String> {
+pub fn call_before_fulfilling(f: OCamlFunc<(), ()>) -> Promise<String> {
+    let f = f.remote().expect("a stub has a domain");
     let (promise, resolver) = new_promise().expect("a stub has a token");
     let here = domain::current().expect("a stub has a domain");
-    let _ = here.call(move |t| {
-        let f = f.get(t).expect("it is a function");
-        f.call(t, ()).is_ok()
-    });
+    let _ = here.call(move |t| f.call_now(t, ()).is_ok());
     let _ = resolver.resolve("fulfilled".to_owned());
     promise
 }

@@ -2,9 +2,7 @@
 
 use crate::Int;
 use futures_lite::future;
-use ocaml_lwt_interop::{
-    Bytes, Domain, JoinError, OCamlFunc, Rooted, domain, func, ocaml_blocking,
-};
+use ocaml_lwt_interop::{Bytes, Domain, JoinError, OCamlFunc, domain, func, ocaml_blocking};
 use std::error::Error as StdError;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -51,12 +49,12 @@ pub fn threads_open_gate() {
 #[func(raise)]
 pub fn threads_call_from_pool(
     target: Domain,
-    f: Rooted<OCamlFunc<(), ()>>,
+    f: OCamlFunc<(), ()>,
     how: Int,
 ) -> Result<Int, Error> {
+    let f = f.remote()?;
     let call = move |token: &ocaml_lwt_interop::RuntimeToken<'_>| {
-        let f = f.get(token).expect("it is a function");
-        f.call(token, ()).map_err(|e| e.to_string())?;
+        f.call_now(token, ()).map_err(|e| e.to_string())?;
         Ok::<_, String>(token.domain_id() as Int)
     };
     let id = ocaml_blocking::run(move || -> Result<Int, Error> {

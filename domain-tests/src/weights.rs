@@ -1,6 +1,10 @@
 //! Opaque values of traits, and those that keep much memory alive.
 
-use ocaml_lwt_interop::{Opaque, OpaqueType, func, opaque_type};
+use ocaml_lwt_interop::convert::types::Type;
+use ocaml_lwt_interop::convert::{ConversionError, ToOCaml, Writer};
+use ocaml_lwt_interop::{
+    Bigarray, OCamlException, OCamlFunc, Opaque, OpaqueType, RuntimeToken, func, opaque_type,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -107,4 +111,74 @@ pub fn page_same(page: Opaque<Page>) -> Opaque<Page> {
 #[func(sync)]
 pub fn pages_alive() -> usize {
     ALIVE.load(Ordering::Relaxed)
+}
+
+static IN_PROGRESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a call until it is dropped.
+struct InProgress;
+
+impl InProgress {
+    fn new() -> Self {
+        IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
+        InProgress
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A result that is dropped, as each is, when it has been converted.
+pub struct Made<T>(T, InProgress);
+
+// SAFETY: a `T` is written.
+unsafe impl<T: ToOCaml> ToOCaml for Made<T> {
+    const TYPE: &'static Type = T::TYPE;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        self.0.to_ocaml(writer)
+    }
+}
+
+fn pages(bytes: usize) -> impl Iterator<Item = Opaque<Page>> {
+    std::iter::repeat_with(move || Opaque::with_weight(Page::new(), bytes))
+}
+
+/// Returns so many values of so many bytes each.
+#[func(sync)]
+pub fn pages_create(count: usize, bytes: usize) -> Made<Vec<Opaque<Page>>> {
+    let in_progress = InProgress::new();
+    Made(pages(bytes).take(count).collect(), in_progress)
+}
+
+/// Returns so many arrays of so many bytes each.
+#[func(sync)]
+pub fn pages_of_bytes(count: usize, bytes: usize) -> Made<Vec<Bigarray<u8>>> {
+    let in_progress = InProgress::new();
+    let arrays = (0..count).map(|_| vec![0; bytes].into()).collect();
+    Made(arrays, in_progress)
+}
+
+/// Calls a function with so many values of so many bytes each.
+#[func(sync, raise)]
+pub fn pages_pass(
+    token: &RuntimeToken<'_>,
+    f: OCamlFunc<(Opaque<Page>,), ()>,
+    count: usize,
+    bytes: usize,
+) -> Result<(), OCamlException> {
+    let _in_progress = InProgress::new();
+    for page in pages(bytes).take(count) {
+        f.call(token, (page,))?;
+    }
+    Ok(())
+}
+
+/// Returns the number of calls of the functions above that have neither returned nor raised.
+#[func(sync)]
+pub fn pages_in_progress() -> usize {
+    IN_PROGRESS.load(Ordering::Relaxed)
 }

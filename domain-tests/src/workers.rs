@@ -6,7 +6,8 @@ use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::convert::{ConversionError, FromOCaml, Source, ToOCaml, Writer};
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
-    Domain, OCamlAsyncFunc, Opaque, OpaqueType, Promise, RemoteError, RemoteFunc, Workers, func,
+    Domain, OCamlAsyncFunc, OCamlFunc, Opaque, OpaqueType, Promise, RemoteError, RemoteFunc,
+    RuntimeToken, Workers, func, ocaml_blocking,
 };
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -177,6 +178,28 @@ pub fn remote_call_dropped(tag: Int, n: Int, detach: bool) -> Result<(), Error> 
         call.detach();
     }
     Ok(())
+}
+
+/// Calls a function at once: on the loop of `target`, or in Domain 0's blocking pool if there is none.
+#[func(raise)]
+pub fn remote_call_now(f: OCamlFunc<(Int,), Int>, target: Option<Domain>) -> Result<Int, Error> {
+    let f = f.remote()?;
+    match target {
+        Some(target) => Ok(target.call(move |token| f.call_now(token, (1,)))?.await??),
+        None => {
+            let called = ocaml_blocking::run(move || with_token(|t| f.call_now(t, (1,))));
+            Ok(called.await???)
+        }
+    }
+}
+
+/// Calls a function that returns a promise at once, which cannot be.
+#[func(sync, raise)]
+pub fn remote_call_async_now(
+    token: &RuntimeToken<'_>,
+    f: OCamlAsyncFunc<(Int,), Int>,
+) -> Result<Int, Error> {
+    Ok(f.remote()?.call_now(token, (1,))?)
 }
 
 // ---- workers

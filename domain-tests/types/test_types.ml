@@ -306,9 +306,11 @@ let to_ocaml =
       Raises (fun i -> ignore (Rust.types_to_sync i : unfit)) );
     ("types_to_ready: result, ", "", Rejects (fun i -> done_ (Rust.types_to_ready i)));
     ("types_to_raise: result, ", "", Rejects (fun i -> done_ (Rust.types_to_raise i)));
-    ("", "", Rejects (fun i -> done_ (Rust.types_to_pending i)));
-    ("", "", Rejects (fun i -> done_ (Rust.types_to_tokio i)));
-    ("", "", Rejects (fun i -> done_ (Rust.types_to_blocking i)));
+    ("types_to_pending: result, ", "", Rejects (fun i -> done_ (Rust.types_to_pending i)));
+    ("types_to_tokio: result, ", "", Rejects (fun i -> done_ (Rust.types_to_tokio i)));
+    ( "types_to_blocking: result, ",
+      "",
+      Rejects (fun i -> done_ (Rust.types_to_blocking i)) );
     ("", "", Rejects (fun i -> done_ (Rust.types_to_promise i)));
     ("", "", Raises Rust.types_to_root);
     ("", of_function, Raises (Rust.types_to_callback (not_called "a function")));
@@ -430,7 +432,7 @@ let refused_many ~scale () =
 (* [gc] says that the collector is to run all the time. *)
 let () =
   let gc = Array.length Sys.argv > 1 && Sys.argv.(1) = "gc" in
-  let argv = [| Sys.argv.(0) |] in
+  let argv = Array.of_list (List.filter (( <> ) "gc") (Array.to_list Sys.argv)) in
   if gc then Collector.between_iterations ();
   let open Everywhere in
   let suites =

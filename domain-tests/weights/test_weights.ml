@@ -52,6 +52,117 @@ let few_are_alive create () =
 let on_domain_0 what create =
   plain what (fun () -> on_domains 1 (fun _ -> few_are_alive create ()))
 
+(* ---- code that raises, and that OCaml runs at a collection *)
+
+exception Alarm
+
+let armed_on = Atomic.make (-1)
+let raised = Atomic.make 0
+let within_rust = Atomic.make 0
+
+(* What a function of Rust's calls may be interrupted, and not the function itself. *)
+let in_callback = Atomic.make false
+
+let interrupt () =
+  let this = (Domain.self () :> int) in
+  if Atomic.compare_and_set armed_on this (-1) then (
+    if Rust.pages_in_progress () > 0 && not (Atomic.get in_callback) then
+      Atomic.incr within_rust;
+    Atomic.incr raised;
+    raise Alarm)
+
+let by_signals f =
+  Sys.set_signal Sys.sigalrm (Signal_handle (fun _ -> interrupt ()));
+  let set seconds =
+    ignore
+      (Unix.setitimer ITIMER_REAL { it_interval = seconds; it_value = seconds }
+        : Unix.interval_timer_status)
+  in
+  set 2e-4;
+  Fun.protect (f ignore) ~finally:(fun () ->
+      set 0.;
+      (* A last signal may be on its way. *)
+      Sys.set_signal Sys.sigalrm Signal_ignore)
+
+let by_finalisers f = f (fun () -> Gc.finalise_last interrupt (ref 0)) ()
+
+let by_gc_alarms f =
+  let alarm = Gc.create_alarm interrupt in
+  Fun.protect (f ignore) ~finally:(fun () -> Gc.delete_alarm alarm)
+
+(* Of the memory outside of OCaml's heap, too. *)
+let by_memprof f =
+  let sampled (_ : Gc.Memprof.allocation) =
+    interrupt ();
+    None
+  in
+  let tracker =
+    { Gc.Memprof.null_tracker with alloc_minor = sampled; alloc_major = sampled }
+  in
+  let profile = Gc.Memprof.start ~sampling_rate:1e-4 ~callstack_size:0 tracker in
+  Fun.protect (f ignore) ~finally:(fun () ->
+      Gc.Memprof.stop ();
+      Gc.Memprof.discard profile)
+
+let each_time = 20
+
+let make_them =
+  let is_whole all = Expect.int "values" each_time (Array.length all) in
+  let bytes = kilobytes * 1024 in
+  let in_callback page =
+    Atomic.set in_callback true;
+    (* Polls, as all OCaml code may. *)
+    ignore (Sys.opaque_identity (List.init 10 (fun _ -> page)));
+    Atomic.set in_callback false
+  in
+  [
+    (fun () -> is_whole (Rust.pages_create each_time bytes));
+    (fun () -> is_whole (Rust.pages_of_bytes each_time bytes));
+    (fun () -> Rust.pages_pass in_callback each_time bytes);
+  ]
+
+let interrupted by () =
+  let before = Atomic.get raised in
+  let steps prepare () =
+    for _ = 1 to 200 do
+      List.iter
+        (fun make ->
+          (try
+             prepare ();
+             Atomic.set armed_on (Domain.self () :> int);
+             make ();
+             Atomic.set armed_on (-1)
+           with Alarm -> ());
+          Atomic.set armed_on (-1);
+          Atomic.set in_callback false;
+          Expect.int "calls that have not ended" 0 (Rust.pages_in_progress ()))
+        make_them
+    done
+  in
+  by steps;
+  Expect.int "exceptions within Rust's frames" 0 (Atomic.get within_rust);
+  Expect.that "exceptions arrived" (Atomic.get raised > before);
+  Expect.eventually_blocking (fun () ->
+      Gc.full_major ();
+      (* Drops what the collector has found. *)
+      Lwt_main.run (Lwt.pause ());
+      Rust.pages_alive () = 0)
+
+let interruptions =
+  List.concat_map
+    (fun (what, by) ->
+      [
+        plain (what ^ ", on Domain 0") (interrupted by);
+        plain (what ^ ", on a domain") (fun () ->
+            Domain.join (Domain.spawn (interrupted by)));
+      ])
+    [
+      ("heavy values are made while signal handlers raise", by_signals);
+      ("heavy values are made while finalisers raise", by_finalisers);
+      ("heavy values are made while Gc alarms raise", by_gc_alarms);
+      ("heavy values are made while Memprof callbacks raise", by_memprof);
+    ]
+
 let () =
   let create () = Rust.page_create (kilobytes * 1024) in
   Alcotest.run "weights"
@@ -63,5 +174,6 @@ let () =
             on_domain_0 "a value that OCaml gives back keeps its weight" (fun () ->
                 Rust.page_same (create ()));
           ] );
+        ("interruptions", interruptions);
         ("at the end", [ nothing_left () ]);
       ])

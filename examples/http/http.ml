@@ -37,7 +37,7 @@ let reason = function
   | e -> Printexc.to_string e
 
 let stop (config : Options.t) server workers =
-  let* cut_off = Server.stop server ~deadline:config.deadline in
+  let* cut_off = Rust.Server.stop server ~deadline:config.deadline in
   if cut_off > 0 then
     warn "%s cut off after %g s" (plural cut_off "connection") config.deadline;
   let+ ended = Workers.stop workers ~deadline:clean_up_seconds in
@@ -51,17 +51,18 @@ let serve (config : Options.t) server =
   let routes =
     {
       Routes.sessions;
-      client = Client.create ~max_body:config.limits.body_bytes;
+      client = Rust.Client.create ~max_body:config.limits.body_bytes;
       upstream = config.upstream;
       timeout = config.timeout;
       rounds_per_us = rounds_per_us config;
     }
   in
-  let join () = Server.join server (Routes.handle routes) in
+  let join () = Rust.Server.join server (Routes.handle routes) in
   let* workers =
-    Workers.start ~domains:config.domains ~join ~leave:(Server.leave server)
+    Workers.start ~domains:config.domains ~join ~leave:(Rust.Server.leave server)
   in
-  log "listening on %s with %s" (Server.address server) (plural config.domains "domain");
+  log "listening on %s with %s" (Rust.Server.address server)
+    (plural config.domains "domain");
   let recycling =
     match config.recycle with
     | Some seconds ->
@@ -79,7 +80,7 @@ let listen (config : Options.t) =
     Printf.ksprintf failwith "cannot listen on %s: %s" config.address why
   in
   Lwt.catch
-    (fun () -> Server.listen config.address config.limits)
+    (fun () -> Rust.Server.listen config.address config.limits)
     (function
       | Unix.Unix_error (error, _, _) -> refused (Unix.error_message error)
       | Lwt_interop.Rust_error { message; _ } -> refused message

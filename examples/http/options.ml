@@ -3,7 +3,7 @@ open Cmdliner
 type t = {
   address : string;
   domains : int;
-  limits : Server.limits;
+  limits : Rust.limits;
   timeout : float;
   deadline : float;
   session_bytes : int;
@@ -48,14 +48,14 @@ let limits =
     option count 10_000 "max-connections" "N" "Serve $(docv) connections at a time."
   and+ body_bytes =
     option count 1_048_576 "max-body" "BYTES" "Reject a longer body (413)."
-  and+ read_seconds =
+  and+ read_timeout =
     option positive 30. "read-timeout" "SECONDS"
       "Reject a request that takes longer to arrive (408)."
-  and+ write_seconds =
+  and+ write_timeout =
     option positive 60. "write-timeout" "SECONDS"
       "Disconnect a client that reads nothing of its response for $(docv) seconds."
   in
-  { Server.connections; body_bytes; read_seconds; write_seconds }
+  { Rust.connections; body_bytes; read_timeout; write_timeout }
 
 let timeout =
   option positive 10. "timeout" "SECONDS" "Cancel a handler that takes longer (504)."

@@ -3,7 +3,7 @@
 type t = {
   address : string;
   domains : int;
-  limits : Server.limits;
+  limits : Rust.limits;
   timeout : float;
   deadline : float;
   session_bytes : int;

@@ -3,7 +3,7 @@ open Message
 
 type t = {
   sessions : Sessions.t;
-  client : Client.t;
+  client : Rust.Client.t;
   upstream : string option;
   timeout : float;
   rounds_per_us : float;
@@ -31,28 +31,28 @@ let compute t us =
   ok (text (string_of_int (Compute.run ~rounds)))
 
 let sleep ms =
-  let+ () = Tools.sleep (float_of_int ms /. 1000.) in
+  let+ () = Rust.sleep (float_of_int ms /. 1000.) in
   text (Printf.sprintf "slept for %d ms" ms)
 
-let echo (request : request) =
-  match Tools.compact_json request.body with
+let echo (request : Rust.request) =
+  match Rust.compact_json request.body with
   | Ok compact -> ok (json compact)
   | Error why -> bad_request ("the body is not JSON: " ^ why)
 
-let proxy t path (request : request) =
+let proxy t path (request : Rust.request) =
   match t.upstream with
   | None -> ok (text ~status:404 "the server was started without --upstream")
   | Some upstream ->
       let query = if request.query = "" then "" else "?" ^ request.query in
       let url = upstream ^ "/" ^ String.concat "/" path ^ query in
       Lwt.catch
-        (fun () -> Client.forward t.client url request.headers)
+        (fun () -> Rust.Client.forward t.client url request.headers)
         (function
           | Lwt_interop.Rust_error { message; _ } -> ok (text ~status:502 message)
           | e -> Lwt.fail e)
 
 let panic () =
-  let+ () = Tools.panic "Rust has a bug" in
+  let+ () = Rust.panic "Rust has a bug" in
   text "no panic"
 
 let start_session t =
@@ -83,13 +83,13 @@ let stats () =
   ok
     (json
        (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d,"domain":%d}|}
-          (Tools.sleepers ()) counts.calls_resolved counts.domains
+          (Rust.sleepers ()) counts.calls_resolved counts.domains
           (Domain.self () :> int)))
 
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
 
 (* The methods of a path, each with its handler. *)
-let methods t (request : request) =
+let methods t (request : Rust.request) =
   match segments request.path with
   | [] -> [ ("GET", fun () -> hello) ]
   | [ "compute" ] ->
@@ -116,7 +116,7 @@ let wrong_method methods =
   let allow = ("allow", String.concat ", " (List.map name methods)) in
   ok { response with headers = Array.append response.headers [| allow |] }
 
-let route t (request : request) =
+let route t (request : Rust.request) =
   (* hyper omits the body. *)
   let meth = if request.meth = "HEAD" then "GET" else request.meth in
   match methods t request with

@@ -2,12 +2,12 @@
 
 type t = {
   sessions : Sessions.t;
-  client : Client.t;
+  client : Rust.Client.t;
   upstream : string option;  (** where [/proxy/...] leads *)
   timeout : float;  (** for a handler, in seconds *)
   rounds_per_us : float;  (** see {!Compute} *)
 }
 
-val handle : t -> Message.request -> Message.response Lwt.t
+val handle : t -> Rust.request -> Rust.response Lwt.t
 (** [handle routes request] is the response to [request]. A handler that takes longer than
     [timeout] is cancelled, and the response is 504. Any domain may call it. *)

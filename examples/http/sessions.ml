@@ -26,7 +26,7 @@ let start t =
   on_owner t (fun { sessions; _ } ->
       if Hashtbl.length sessions >= most_sessions then None
       else
-        let name = Tools.random_name () in
+        let name = Rust.random_name () in
         let session = { values = Hashtbl.create 8; last_used = Unix.time () } in
         Hashtbl.replace sessions name session;
         Some name)

@@ -15,11 +15,15 @@ let run ~domains ~top paths =
   let title =
     Printf.sprintf "%d %s" domains (if domains = 1 then "domain" else "domains")
   in
-  Progress.show ~title (fun progress -> Indexer.run progress ~domains ~top paths)
+  let progress = Rust.Progress.start title in
+  Lwt.finalize
+    (fun () -> Indexer.run progress ~domains ~top paths)
+    (fun () -> Lwt.return (Rust.Progress.clear progress))
 
 (* Reads all files, so that no measured run waits for the disk. *)
 let warm_up paths =
-  Lwt.map ignore (Files.list paths (fun batch -> Lwt.map ignore (Files.read batch)))
+  let read batch = Lwt.map ignore (Rust.read_files batch) in
+  Lwt.map ignore (Rust.list_files paths read)
 
 (* Writes to a plain OCaml channel, on a thread that may block. *)
 let write_index file (result : Indexer.result) =

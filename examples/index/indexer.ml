@@ -6,7 +6,7 @@ type domain = { id : int; tally : tally; stats : Handle.stats }
 
 type result = {
   domains : domain list;
-  unreadable : Files.unreadable list;
+  unreadable : Rust.unreadable list;
   index : (string * int) Seq.t;
   distinct : int;
   top : (string * int) list;
@@ -51,7 +51,7 @@ let work progress queue ~send () =
   let index path content =
     let bytes =
       match content with
-      | Ok (Files.Text text) -> count ~repaired:false text
+      | Ok (Rust.Text text) -> count ~repaired:false text
       | Ok (Repaired text) -> count ~repaired:true text
       | Ok Binary ->
           tally := { !tally with binary = !tally.binary + 1 };
@@ -60,14 +60,14 @@ let work progress queue ~send () =
           unreadable := (path, why) :: !unreadable;
           0
     in
-    Progress.file_done progress ~bytes
+    Rust.Progress.file_done progress ~bytes
   in
   let rec batches () =
     let* batch = Work_queue.take queue in
     match batch with
     | None -> Lwt.return_unit
     | Some paths ->
-        let* contents = Files.read paths in
+        let* contents = Rust.read_files paths in
         Array.iter2 index paths contents;
         (* Let other work of the domain run before the next batch. *)
         let* () =
@@ -106,13 +106,13 @@ let finish_shard shard ~top () =
 
 let list_files progress queue roots =
   let add paths =
-    Progress.listed progress (Array.length paths);
+    Rust.Progress.listed progress (Array.length paths);
     Work_queue.add queue paths
   in
   Lwt.finalize
-    (fun () -> Files.list roots add)
+    (fun () -> Rust.list_files roots add)
     (fun () ->
-      Progress.all_listed progress;
+      Rust.Progress.all_listed progress;
       Work_queue.close queue;
       Lwt.return_unit)
 

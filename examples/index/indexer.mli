@@ -14,7 +14,7 @@ type domain = { id : int; tally : tally; stats : Lwt_interop.Handle.stats }
 type result = {
   domains : domain list;
       (** Domain 0, which hands out the work, then the worker domains *)
-  unreadable : Files.unreadable list;
+  unreadable : Rust.unreadable list;
   index : (string * int) Seq.t;
       (** the words with their counts, in order; may be used more than once *)
   distinct : int;  (** the number of different words *)
@@ -23,7 +23,7 @@ type result = {
   seconds : float;
 }
 
-val run : Progress.t -> domains:int -> top:int -> string list -> result Lwt.t
+val run : Rust.Progress.t -> domains:int -> top:int -> string list -> result Lwt.t
 (** [run progress ~domains ~top roots] indexes the files below [roots] on [domains] new
     domains. To be called on Domain 0.
 

@@ -12,6 +12,7 @@ let table rows =
   in
   List.iter print rows
 
+let percent share = Printf.sprintf "%.0f %%" (100. *. share)
 let heading text = Printf.printf "\n%s\n" text
 let seconds s = Printf.sprintf "%.2f s" s
 
@@ -27,33 +28,33 @@ let bytes = sum (fun t -> t.bytes)
 let domain (d : Indexer.domain) =
   [
     string_of_int d.id;
-    Human.count d.tally.files;
-    Human.bytes d.tally.bytes;
-    Human.count d.stats.polls;
-    Human.count d.stats.messages_in;
-    Human.count d.stats.messages_out;
-    Human.count d.stats.wakeups;
-    Human.percent (d.stats.busy /. d.stats.alive);
+    Rust.human_count d.tally.files;
+    Rust.human_bytes d.tally.bytes;
+    Rust.human_count d.stats.polls;
+    Rust.human_count d.stats.messages_in;
+    Rust.human_count d.stats.messages_out;
+    Rust.human_count d.stats.wakeups;
+    percent (d.stats.busy /. d.stats.alive);
   ]
 
 let summary (r : Indexer.result) =
-  let total f = Human.count (sum f r) in
+  let total f = Rust.human_count (sum f r) in
   heading "Summary";
   table
     [
       [ "text files"; total (fun t -> t.files) ];
       [ "of them not UTF-8"; total (fun t -> t.repaired) ];
       [ "binary, left out"; total (fun t -> t.binary) ];
-      [ "unreadable"; Human.count (List.length r.unreadable) ];
-      [ "text"; Human.bytes (bytes r) ];
+      [ "unreadable"; Rust.human_count (List.length r.unreadable) ];
+      [ "text"; Rust.human_bytes (bytes r) ];
       [ "words"; total (fun t -> t.words) ];
-      [ "distinct words"; Human.count r.distinct ];
+      [ "distinct words"; Rust.human_count r.distinct ];
       [ "wall time"; seconds r.seconds ];
       [ "speed"; speed ~bytes:(bytes r) ~seconds:r.seconds ];
     ];
   if r.top <> [] then (
     heading "Most frequent words";
-    table (List.map (fun (word, n) -> [ word; Human.count n ]) r.top));
+    table (List.map (fun (word, n) -> [ word; Rust.human_count n ]) r.top));
   heading "Domains";
   table
     ([ "id"; "files"; "text"; "polls"; "messages in"; "messages out"; "wake-ups"; "busy" ]
@@ -80,5 +81,5 @@ let unreadable list =
     (List.sort compare list);
   let more = List.length list - shown in
   if more > 0 then
-    Printf.eprintf "index: and %s more could not be read\n" (Human.count more);
+    Printf.eprintf "index: and %s more could not be read\n" (Rust.human_count more);
   flush stderr

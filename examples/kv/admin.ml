@@ -38,11 +38,11 @@ let config = function
       Reply.Map (List.map entry (List.filter asked settings))
   | _ -> reject "ERR unknown subcommand. Only CONFIG GET is supported."
 
-let named (session : Session.t) name =
+let named (session : Rust.session) name =
   if String.for_all (fun c -> c > ' ' && c <= '~') name then { session with name }
   else reject "ERR Client names cannot contain spaces, newlines or special characters."
 
-let client (session : Session.t) = function
+let client (session : Rust.session) = function
   | [ "ID" ] -> (session, Reply.int session.id)
   | [ "GETNAME" ] -> (session, if session.name = "" then Null else Bulk session.name)
   | [ "SETNAME"; name ] -> (named session name, Reply.ok)
@@ -52,7 +52,7 @@ let client (session : Session.t) = function
         "ERR unknown subcommand or wrong number of arguments. Supported are CLIENT ID, \
          GETNAME, SETNAME and SETINFO."
 
-let greeting (session : Session.t) =
+let greeting (session : Rust.session) =
   let text t = Reply.Bulk t in
   Reply.Map
     [
@@ -65,7 +65,7 @@ let greeting (session : Session.t) =
       (text "modules", Array []);
     ]
 
-let hello (session : Session.t) arguments =
+let hello (session : Rust.session) arguments =
   let session, options =
     match arguments with
     | [] -> (session, [])

@@ -11,8 +11,8 @@ val config : string list -> Reply.t
 (** [config arguments] is the reply to [CONFIG], which has the settings that
     redis-benchmark asks for. *)
 
-val client : Session.t -> string list -> Session.t * Reply.t
+val client : Rust.session -> string list -> Rust.session * Reply.t
 (** [client session arguments] is the changed session and the reply to [CLIENT]. *)
 
-val hello : Session.t -> string list -> Session.t * Reply.t
+val hello : Rust.session -> string list -> Rust.session * Reply.t
 (** [hello session arguments] is the changed session and the reply to [HELLO]. *)

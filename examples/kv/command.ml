@@ -7,8 +7,8 @@ type plan =
   | One of int * op
   | Many of (int * op) list * (Reply.t list -> Reply.t)
   | Everywhere of op * (Reply.t list -> Reply.t)
-  | Agree of Session.t * Reply.t
-  | Together of Session.t * plan list
+  | Agree of Rust.session * Reply.t
+  | Together of Rust.session * plan list
   | Quit
   | Drop
 
@@ -313,7 +313,7 @@ let not_understood name arguments =
 let upper_first = function first :: rest -> upper first :: rest | [] -> []
 let agree (session, reply) = Agree (session, reply)
 
-let plan_for (session : Session.t) name arguments =
+let plan_for (session : Rust.session) name arguments =
   match (upper name, arguments) with
   | "GET", [ key ] -> on key get
   | "SET", [ key; text ] -> on key (set text)
@@ -363,7 +363,9 @@ let plan_for (session : Session.t) name arguments =
       agree (Admin.client session (upper_first arguments))
   | "HELLO", arguments -> agree (Admin.hello session arguments)
   | "MULTI", [] ->
-      Agree ({ session with transaction = Some Session.no_commands }, Reply.ok)
+      Agree
+        ( { session with transaction = Some { commands = []; bytes = 0; failed = false } },
+          Reply.ok )
   | ("EXEC" | "DISCARD"), [] -> Now (Reply.error "%s without MULTI" (upper name))
   | "WATCH", _ -> Now no_watch
   | "QUIT", _ -> Quit

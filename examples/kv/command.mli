@@ -11,8 +11,8 @@ type plan =
       *)
   | Everywhere of op * (Reply.t list -> Reply.t)
       (** on every shard; the function combines the replies *)
-  | Agree of Session.t * Reply.t  (** changes the client's session *)
-  | Together of Session.t * plan list
+  | Agree of Rust.session * Reply.t  (** changes the client's session *)
+  | Together of Rust.session * plan list
       (** all of them, without other operations in between on each shard; the reply is the
           array of their replies *)
   | Quit  (** closes the connection after the reply *)
@@ -21,7 +21,7 @@ type plan =
 val no_watch : Reply.t
 (** The reply to [WATCH]. *)
 
-val plan : Session.t -> string array -> plan
+val plan : Rust.session -> string array -> plan
 (** [plan session command] is the plan for the name of a command and its arguments,
     outside of a transaction: see {!Transaction}. If they are wrong it is a reply with
     Redis's own error text. *)

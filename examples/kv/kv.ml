@@ -44,7 +44,7 @@ let recycle workers ~domains ~every ~stop =
 
 let serve server workers ~domains ~recycle_every ~grace =
   let stop = termination () in
-  Printf.printf "kv: listening on %s with %d %s\n%!" (Server.address server) domains
+  Printf.printf "kv: listening on %s with %d %s\n%!" (Rust.Server.address server) domains
     (if domains = 1 then "domain" else "domains");
   let recycling =
     match recycle_every with
@@ -52,12 +52,12 @@ let serve server workers ~domains ~recycle_every ~grace =
     | None -> Lwt.return_unit
   in
   let* () = stop in
-  let* () = Server.stop server grace in
+  let* () = Rust.Server.stop server ~grace in
   recycling
 
 let run ~listen ~limits ~domains ~recycle_every ~grace =
   let* workers = Workers.start ~domains () in
-  let* server = Server.listen (Workers.handlers workers) listen limits in
+  let* server = Rust.Server.listen (Workers.handlers workers) listen limits in
   let* code =
     match server with
     | Ok server ->
@@ -71,7 +71,7 @@ let run ~listen ~limits ~domains ~recycle_every ~grace =
   code
 
 let main listen domains recycle_every grace max_clients max_bulk write_timeout =
-  let limits = { Server.max_clients; max_bulk; write_timeout } in
+  let limits = { Rust.max_clients; max_bulk; write_timeout } in
   try Lwt_main.run (run ~listen ~limits ~domains ~recycle_every ~grace)
   with (Failure _ | Unix.Unix_error _) as e ->
     warn "%d domains cannot be started: %s" domains (reason e);

@@ -1,4 +1,4 @@
-type t =
+type t = Rust.reply =
   | Simple of string
   | Error of string
   | Int of int64

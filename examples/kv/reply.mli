@@ -1,6 +1,6 @@
 (** Replies to commands, and how they are written. *)
 
-type t =
+type t = Rust.reply =
   | Simple of string
   | Error of string
   | Int of int64

@@ -1,9 +1,6 @@
 open Lwt.Syntax
 open Lwt_interop
 
-type rest = Reply.pending
-type request = Batch of string array array | Rest of rest
-type outcome = { reply : string; rest : rest option; session : Session.t; close : bool }
 type t = { keyspace : Keyspace.t; me : Handle.t; buffer : Buffer.t }
 
 let create keyspace = { keyspace; me = Handle.current (); buffer = Buffer.create 65536 }
@@ -42,7 +39,7 @@ let run t tasks =
 
 (* How a command's reply is made from the replies of its tasks. *)
 type answer = { resp : int; of_replies : Reply.t array -> Reply.t }
-type plan = { answers : answer list; session : Session.t; close : bool }
+type plan = { answers : answer list; session : Rust.session; close : bool }
 
 (* Adds the tasks of a plan, and returns the function that makes its reply. *)
 let rec add_plan t tasks (plan : Command.plan) =
@@ -68,7 +65,7 @@ let rec add_plan t tasks (plan : Command.plan) =
   | Quit | Drop -> fun _ -> Reply.ok
 
 let plan t tasks session commands =
-  let rec go i (session : Session.t) answers =
+  let rec go i (session : Rust.session) answers =
     let plan = Transaction.plan session commands.(i) in
     let next =
       match plan with Agree (next, _) | Together (next, _) -> next | _ -> session
@@ -94,10 +91,10 @@ let write t session ~close pending =
   (* Free a buffer that has held a long value. *)
   if String.length reply > longest_reply then Buffer.reset t.buffer
   else Buffer.clear t.buffer;
-  { reply; rest = (if rest = [] then None else Some rest); session; close }
+  { Rust.reply; rest = (if rest = [] then None else Some rest); session; close }
 
 let serve t session = function
-  | Rest pending -> Lwt.return (write t session ~close:false pending)
+  | Rust.Rest pending -> Lwt.return (write t session ~close:false pending)
   | Batch [||] -> Lwt.return (write t session ~close:false [])
   | Batch commands ->
       let tasks = no_tasks t in

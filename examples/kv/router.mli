@@ -4,20 +4,12 @@
     replies have the order of the commands. So each command sees the effects of the
     client's earlier ones, even if it uses several shards. *)
 
-type rest
-(** Replies that are not written yet. *)
-
-(** Rust's requests: see [src/connection.rs], also for {!outcome}. *)
-type request = Batch of string array array | Rest of rest
-
-type outcome = { reply : string; rest : rest option; session : Session.t; close : bool }
-
 type t
 (** The router of a domain. *)
 
 val create : Keyspace.t -> t
 (** [create keyspace] is a router for the calling domain. *)
 
-val serve : t -> Session.t -> request -> outcome Lwt.t
+val serve : t -> Rust.session -> Rust.request -> Rust.outcome Lwt.t
 (** [serve router session request] runs a batch of commands, or writes the next part of
     its replies. *)

@@ -1,4 +1,4 @@
-open Session
+open Rust
 
 let most_bytes = 64 lsl 20
 let without session = { session with transaction = None }
@@ -8,7 +8,7 @@ let queue session queue command =
   (* With what each argument and the command take in the heap, about. *)
   let size = Array.fold_left (fun n text -> n + String.length text + 24) 32 command in
   let fail error =
-    let failed = { no_commands with failed = true } in
+    let failed = { commands = []; bytes = 0; failed = true } in
     Command.Agree ({ session with transaction = Some failed }, error)
   in
   match Catalog.wrong name arguments with

@@ -1,7 +1,7 @@
 open Lwt.Syntax
 open Lwt_interop
 
-type t = { handlers : Server.Handlers.t; keyspace : Keyspace.t; pool : Pool.t }
+type t = { handlers : Rust.Handlers.t; keyspace : Keyspace.t; pool : Pool.t }
 
 let handlers t = t.handlers
 
@@ -11,7 +11,7 @@ let minor_heap = 1 lsl 20
 let join t i =
   Pool.spawn_on t.pool i (fun () ->
       Lwt.async (fun () -> Keyspace.expire t.keyspace ~me:(Handle.current ()));
-      Server.Handlers.join t.handlers (Router.serve (Router.create t.keyspace));
+      Rust.Handlers.join t.handlers (Router.serve (Router.create t.keyspace));
       Lwt.return_unit)
 
 let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
@@ -19,7 +19,7 @@ let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
 let start ?(clock = milliseconds) ~domains () =
   let pool = Pool.create ~domains ~minor_heap () in
   let keyspace = Keyspace.create ~clock (Array.init domains (Pool.handle pool)) in
-  let t = { handlers = Server.Handlers.create (); keyspace; pool } in
+  let t = { handlers = Rust.Handlers.create (); keyspace; pool } in
   let+ () = Lwt.join (List.init domains (join t)) in
   t
 
@@ -33,6 +33,6 @@ let replace t i =
         (fun () -> join t i)
         (fun () ->
           let* () = Handle.spawn old (hand_over t old (Pool.handle t.pool i)) in
-          Server.Handlers.leave t.handlers old))
+          Rust.Handlers.leave t.handlers old))
 
 let stop t = Pool.shutdown t.pool

@@ -9,7 +9,7 @@ val start : ?clock:(unit -> int) -> domains:int -> unit -> t Lwt.t
 
     @raise Failure if OCaml refuses a domain. *)
 
-val handlers : t -> Server.Handlers.t
+val handlers : t -> Rust.Handlers.t
 (** [handlers workers] is what answers requests. *)
 
 val replace : t -> int -> unit Lwt.t

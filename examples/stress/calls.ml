@@ -12,8 +12,9 @@ let fits outcome expected =
   match (expected, outcome) with
   | Value wanted, Ok n -> n = wanted
   | Exception wanted, Error e -> e == wanted
-  | Rust_error, Error (Lwt_interop.Rust_error { message; _ }) -> message = Rust.on_purpose
-  | Panic, Error (Rust_panic { message; _ }) -> message = Rust.on_purpose
+  | Rust_error, Error (Lwt_interop.Rust_error { message; _ }) ->
+      message = Rust.on_purpose ()
+  | Panic, Error (Rust_panic { message; _ }) -> message = Rust.on_purpose ()
   | Cancelled, Error Lwt.Canceled -> true
   | End_of domain, Error (Domain_terminated id) ->
       id = Handle.id domain && not (Handle.is_alive domain)

@@ -17,7 +17,7 @@ let plants =
     Lwt.async (fun () -> Calls.check ~own ~row:0 p expected)
   in
   [
-    ("root", fun () -> Rust.leak (ref "a value"));
+    ("root", fun () -> Rust.leak (String.make 8 'x'));
     ("call", fun () -> check (Rust.never ()) [ Cancelled ]);
     ("outcome", fun () -> check (Rust.panics 1) [ Value 1 ]);
     ("descriptor", fun () -> ignore (Unix.dup Unix.stdout : Unix.file_descr));

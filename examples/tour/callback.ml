@@ -5,13 +5,12 @@
 
 open Lwt.Syntax
 
-external fold :
-  string array -> (string -> string Lwt.t) -> (string -> string -> string) -> string Lwt.t
-  = "callback_fold"
-
 let capitals word =
   let+ () = Lwt.pause () in
   String.uppercase_ascii word
 
 let join all word = if all = "" then word else all ^ " + " ^ word
-let () = print_endline (Lwt_main.run (fold [| "rust"; "calls"; "ocaml" |] capitals join))
+
+let () =
+  let words = [| "rust"; "calls"; "ocaml" |] in
+  print_endline (Lwt_main.run (Rust.callback_fold words capitals join))

@@ -5,16 +5,14 @@
 
 open Lwt.Syntax
 
-external wait : float -> unit Lwt.t = "cancel_wait"
-
 let main () =
   let* () =
     Lwt.catch
-      (fun () -> Lwt_unix.with_timeout 0.01 (fun () -> wait 3600.))
+      (fun () -> Lwt_unix.with_timeout 0.01 (fun () -> Rust.cancel_wait 3600.))
       (function
         | Lwt_unix.Timeout -> Lwt.return (print_endline "timeout") | e -> Lwt.fail e)
   in
-  let promise = wait 3600. in
+  let promise = Rust.cancel_wait 3600. in
   Lwt.cancel promise;
   Lwt.return (print_endline "cancelled")
 

@@ -5,15 +5,13 @@
 
 open Lwt.Syntax
 
-external length : string Lwt.t -> int Lwt.t = "promise_length"
-
 let later text =
   let+ () = Lwt_unix.sleep 0.01 in
   text
 
 let show promise =
   Lwt.try_bind
-    (fun () -> length promise)
+    (fun () -> Rust.promise_length promise)
     (fun n -> Lwt.return (Printf.printf "length: %d\n" n))
     (fun e -> Lwt.return (Printf.printf "rejected: %s\n" (Printexc.to_string e)))
 

@@ -5,14 +5,12 @@
 open Lwt.Syntax
 open Lwt_interop
 
-external spawn_task : Handle.t -> int Lwt.t = "spawn_task"
-
 let here () = (Domain.self () :> int)
 
 let main () =
   let pool = Pool.default () in
   let* ocaml = Pool.spawn_on pool 1 (fun () -> Lwt.return (here ())) in
-  let+ rust = spawn_task (Pool.handle pool 1) in
+  let+ rust = Rust.spawn_task (Pool.handle pool 1) in
   Printf.printf "caller: %d, OCaml: %d, Rust: %d\n" (here ()) ocaml rust
 
 let () = Lwt_interop.run ~domains:2 main

@@ -5,17 +5,14 @@
 open Lwt.Syntax
 open Lwt_interop
 
-external join : (int -> int Lwt.t) -> unit = "workers_join"
-external sum : int -> int Lwt.t = "workers_sum"
-
 let square n = Lwt.return (n * n)
 
 let main () =
   let join_on i =
-    Pool.spawn_on (Pool.default ()) i (fun () -> Lwt.return (join square))
+    Pool.spawn_on (Pool.default ()) i (fun () -> Lwt.return (Rust.workers_join square))
   in
   let* () = Lwt.join [ join_on 0; join_on 1 ] in
-  let+ sum = sum 10 in
+  let+ sum = Rust.workers_sum 10 in
   Printf.printf "sum: %d\n" sum
 
 let () = Lwt_interop.run ~domains:2 main

@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 ///
 /// # The function
 ///
-/// The function is `pub`, is not in an `impl` block, and has no type, lifetime or const parameters.
+/// The function is `pub`, and has no type, lifetime or const parameters.
 /// Rust code can call it too, and it is an `async fn` there unless the option is `sync` or
 /// `blocking`. It keeps its other attributes. The generated code compiles under
 /// `#![forbid(unsafe_code)]`.
@@ -56,9 +56,10 @@ use proc_macro::TokenStream;
 /// `doc/types.md` has the types that convert, and what OCaml types they are. A `sync` function may take
 /// `&RuntimeToken<'_>` as well, which OCaml does not pass.
 ///
-/// OCaml does not check an `external`: its types have to match the function's. A function without
-/// arguments takes `unit`. A function of more than five arguments has a second symbol, for
-/// bytecode: `external f : ... = "f_bytecode" "f"`.
+/// The program `ocaml-lwt-build` writes the `external`s of all functions, and `ocaml-lwt-bindgen --check` compares
+/// those that are written by hand with the functions: see `doc/declarations.md`. OCaml itself does not check an
+/// `external`. A function without arguments takes `unit`. A function of more than five arguments has a second symbol,
+/// for bytecode: `external f : ... = "f_bytecode" "f"`.
 ///
 /// The function's name is a symbol of the whole program, so two exported functions cannot have the
 /// same. Names of functions of the C library, of the OCaml and Rust runtimes, and those that begin
@@ -78,11 +79,66 @@ use proc_macro::TokenStream;
 ///   `external f : (float[@unboxed]) -> (int[@untagged]) = "f" "f_unboxed"`.
 /// - `#[func(sync, noalloc)]`: the same, for an `external` that is `[@@noalloc]`. The body does not use OCaml. A panic,
 ///   or a result that does not fit an `int`, ends the process.
+/// - `#[func(labels)]`: the arguments have labels in generated declarations. `#[ocaml(label = "...")]` on an argument
+///   gives it one, `#[ocaml(optional)]` makes an `Option` an optional argument, and `#[ocaml(positional)]` takes the
+///   label away.
 /// - `#[func(name = "symbol")]`: the symbol is this one instead of the function's name.
 /// - `#[func(crate = path)]`: the crate `ocaml_lwt_interop` is there, if it is renamed or re-exported.
 ///
-/// `sync`, `tokio` and `blocking` exclude each other; `raise`, `name` and `crate` combine with any:
+/// `sync`, `tokio` and `blocking` exclude each other; `raise`, `labels`, `name` and `crate` combine with any:
 /// `#[func(tokio, raise)]`.
+///
+/// # Methods
+///
+/// On an `impl` of an [`OpaqueType`](derive@OpaqueType) the attribute exports all `pub` functions, as an OCaml module:
+///
+/// ```
+/// use ocaml_lwt_interop::{OpaqueType, func};
+/// use std::sync::Mutex;
+///
+/// #[derive(OpaqueType)]
+/// pub struct Log(Mutex<Vec<String>>);
+///
+/// #[func]
+/// impl Log {
+///     /// Creates an empty log.
+///     pub fn create() -> Self {
+///         Log(Mutex::default())
+///     }
+///
+///     /// Adds a line.
+///     pub fn add(&self, line: String) {
+///         self.0.lock().unwrap().push(line);
+///     }
+///
+///     /// Writes the log to a file.
+///     #[func(blocking, raise)]
+///     pub fn save(&self, path: String) -> std::io::Result<()> {
+///         std::fs::write(path, self.0.lock().unwrap().join("\n"))
+///     }
+///
+///     /// Is for Rust code alone.
+///     #[func(skip)]
+///     pub fn into_lines(self) -> Vec<String> {
+///         self.0.into_inner().unwrap()
+///     }
+/// }
+/// ```
+///
+/// ```ocaml
+/// module Log : sig
+///   type t
+///
+///   external create : unit -> t = "log_create"
+///   external add : t -> string -> unit = "log_add"
+///   external save : t -> string -> unit Lwt.t = "log_save"
+/// end
+/// ```
+///
+/// Here a function is what it says: an `async fn` returns a promise, and another one runs within the call, unless an
+/// option says otherwise. `Self` in arguments and results is an `Opaque<Self>`, also in `Option<Self>` and
+/// `Result<Self, E>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
+/// the options `labels` and `crate`.
 ///
 /// # Errors
 ///

@@ -62,7 +62,7 @@ let without_prefix ~prefix path =
     Some (String.sub path (n + 1) (String.length path - n - 1))
   else None
 
-let prepare t =
+let prepare ~folders t =
   let { Load_path.visible; hidden } = t.infos.cmt_loadpath in
   let root = root t (visible @ hidden) in
   let resolve path =
@@ -73,7 +73,9 @@ let prepare t =
       | Some _ | None -> path
   in
   let beside = Filename.dirname (absolute t.file) in
-  let visible = List.map resolve visible @ [ beside; Config.standard_library ] in
+  let visible =
+    List.map resolve visible @ (beside :: folders) @ [ Config.standard_library ]
+  in
   (* Modules of both kinds can be read. *)
   Clflags.recursive_types := true;
   Load_path.init ~auto_include:Load_path.no_auto_include ~visible

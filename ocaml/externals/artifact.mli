@@ -12,9 +12,10 @@ val unit_name : t -> string
 val source : t -> source option
 (** [None] if the file was not compiled to its end, or stands for several. *)
 
-val prepare : t -> unit
+val prepare : folders:string list -> t -> unit
 (** Makes the modules that the file refers to available to {!environment}, and forgets
-    those of any other file. *)
+    those of any other file. The modules are where they were when the file was compiled,
+    beside it, or in the [folders]: those of an installed library have moved. *)
 
 val environment : Env.t -> (Env.t, string) result
 (** [environment env] is the environment whose summary is [env], or which module is

@@ -79,8 +79,8 @@ let read file =
       | Some ({ scan = { externals = _ :: _; _ }; _ } as unit) -> With_externals unit
       | Some _ | None -> Without { file; unit_name = Artifact.unit_name artifact })
 
-let externals unit =
-  Artifact.prepare unit.artifact;
+let externals ~folders unit =
+  Artifact.prepare ~folders unit.artifact;
   List.map (external_ unit.layout) unit.scan.externals
 
 (* What a type is in its own module, if that is not abstract there. *)
@@ -108,14 +108,14 @@ let implementation layout (definition : Scan.definition) =
   in
   Option.map place is
 
-let implementations ~abstract unit =
+let implementations ~folders ~abstract unit =
   let is_abstract (definition : Scan.definition) =
     Hashtbl.mem abstract definition.full_name
   in
   match List.filter is_abstract unit.scan.definitions with
   | [] -> []
   | definitions ->
-      Artifact.prepare unit.artifact;
+      Artifact.prepare ~folders unit.artifact;
       List.filter_map (implementation unit.layout) definitions
 
 let describe unit externals implementations =
@@ -126,10 +126,10 @@ let describe unit externals implementations =
       ("implementations", List implementations);
     ]
 
-let units files =
+let units ~folders files =
   let units =
     List.filter_map
-      (function With_externals u -> Some (u, externals u) | _ -> None)
+      (function With_externals u -> Some (u, externals ~folders u) | _ -> None)
       files
   in
   (* Abstract types may be defined in any file. *)
@@ -142,12 +142,12 @@ let units files =
   let of_abstract = function
     | Without { file; unit_name } when Hashtbl.mem modules unit_name -> (
         match Option.bind (Result.to_option (Artifact.read file)) scan with
-        | Some unit -> Some (describe unit [] (implementations ~abstract unit))
+        | Some unit -> Some (describe unit [] (implementations ~folders ~abstract unit))
         | None -> None)
     | Without _ | With_externals _ | Unreadable _ -> None
   in
   List.map
-    (fun (u, externals) -> describe u externals (implementations ~abstract u))
+    (fun (u, externals) -> describe u externals (implementations ~folders ~abstract u))
     units
   @ List.filter_map of_abstract files
 
@@ -166,7 +166,9 @@ let () =
           let empty =
             List.filter_map (function path, [] -> Some path | _ -> None) found
           in
-          let files = List.map read (List.concat_map snd found) in
+          let artifacts = List.concat_map snd found in
+          let folders = List.sort_uniq compare (List.map Filename.dirname artifacts) in
+          let files = List.map read artifacts in
           let problems =
             List.filter_map (function Unreadable p -> Some p | _ -> None) files
           in
@@ -176,5 +178,5 @@ let () =
                  ("format", Int 1);
                  ("empty", List (List.map (fun path -> Json.String path) empty));
                  ("problems", List problems);
-                 ("units", List (units files));
+                 ("units", List (units ~folders files));
                ]))

@@ -15,3 +15,4 @@ pub(crate) mod runtime;
 pub(crate) mod test_runtime;
 pub(crate) mod thread;
 pub(crate) mod token;
+mod weight;

@@ -3,9 +3,10 @@
 
 use ocaml_lwt_interop::{
     Bytes, CallError, Domain, DomainTerminated, JoinError, JoinHandle, OCamlAsyncFunc,
-    OCamlException, OCamlFunc, Panic, Promise, PromiseFuture, Resolver, Rooted, RuntimeToken,
-    TokenError,
+    OCamlException, OCamlFunc, Panic, Promise, PromiseFuture, RemoteFunc, Resolver, Rooted,
+    RuntimeToken, TokenError,
 };
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 /// Has constants that say whether `T` is `Send` and `Sync`. Where a bound holds, the constant of the
@@ -51,6 +52,10 @@ fn tokens_and_values_of_a_domain_are_not_send() {
         PromiseFuture<String>,
         OCamlFunc<(String,), String>,
         OCamlAsyncFunc<(String,), String>,
+        Rooted<Promise<String>>,
+        Rooted<OCamlFunc<(String,), String>>,
+        Rooted<Vec<Option<OCamlAsyncFunc<(String,), String>>>>,
+        Rooted<Rooted<Promise<String>>>,
     );
     const { assert!(!Is::<&RuntimeToken<'static>>::SEND) };
 }
@@ -62,8 +67,10 @@ fn handles_roots_and_errors_are_send() {
         Domain,
         JoinHandle<String>,
         OCamlException,
+        Rooted,
         Rooted<String>,
-        Rooted<NotSend>,
+        Rooted<Cell<u8>>,
+        RemoteFunc<(String,), String>,
         Resolver<String>,
         Panic,
         JoinError,
@@ -79,5 +86,6 @@ fn types_with_a_value_are_send_only_if_the_value_is() {
         assert!(!Is::<JoinHandle<NotSend>>::SEND);
         assert!(!Is::<DomainTerminated<NotSend>>::SEND);
         assert!(!Is::<CallError<NotSend>>::SEND);
+        assert!(!Is::<Rooted<NotSend>>::SEND && !Is::<Rooted<NotSend>>::SYNC);
     }
 }

@@ -57,7 +57,7 @@ Examples:
   ocaml-lwt-bindgen libgreetings.a --ml greetings.ml --mli greetings.mli
   ocaml-lwt-bindgen libgreetings.a --list
   ocaml-lwt-bindgen libgreetings.a --check _build/default/bin
-  ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml --mli editor.mli";
+  ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -50,12 +50,6 @@ pub fn target_directory() -> PathBuf {
     std::path::absolute(&directory).unwrap_or(directory)
 }
 
-/// Whether cargo finds a lock file for a manifest: beside it, or in a directory above, that of its workspace.
-pub fn has_lock(manifest: &Path) -> bool {
-    let mut directories = manifest.ancestors().skip(1);
-    directories.any(|directory| directory.join("Cargo.lock").exists())
-}
-
 /// Builds the static library of a crate. cargo's messages go to the standard error stream.
 pub fn build(
     manifest: &Path,
@@ -184,8 +178,8 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
             lock.display()
         ),
         (None, true) => format!(
-            ": Cargo.lock does not fit {}: run  cargo update --workspace --manifest-path with the manifest in the \
-             source tree, and commit Cargo.lock",
+            ": Cargo.lock does not fit {}: run  cargo update --workspace --manifest-path .../Cargo.toml  in the source \
+             tree, and commit the file",
             manifest.display()
         ),
         (_, false) if messages.contains("profile") && messages.contains("is not defined") => {

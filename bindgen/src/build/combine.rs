@@ -97,11 +97,10 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
 
 fn library_text(combined: &Combined<'_>) -> String {
     let mut text = String::from(
-        "// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n",
+        "// Written by ocaml-lwt-build: names each crate, so that it becomes part of the library.\n\n#![allow(unused_imports)]\n\n",
     );
     for krate in combined.crates {
-        writeln!(text, "pub use {} as _;", krate.name.replace('-', "_"))
-            .expect("a string takes it");
+        writeln!(text, "use {} as _;", krate.name.replace('-', "_")).expect("a string takes it");
     }
     text
 }
@@ -129,6 +128,7 @@ mod tests {
         Crate {
             name: name.to_owned(),
             manifest: format!("/lib/{name}/Cargo.toml").into(),
+            workspace: format!("/lib/{name}").into(),
             is_static_library: false,
             is_library: true,
             from_registry: from_registry.iter().map(|&name| name.to_owned()).collect(),
@@ -160,7 +160,7 @@ mod tests {
         assert!(!text.contains("unused"), "{text}");
         let library = library_text(&combined);
         assert!(
-            library.contains("pub use first_lib as _;\npub use second as _;\n"),
+            library.contains("use first_lib as _;\nuse second as _;\n"),
             "{library}"
         );
     }

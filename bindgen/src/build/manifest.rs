@@ -11,6 +11,8 @@ pub struct Crate {
     /// The name of the package.
     pub name: String,
     pub manifest: PathBuf,
+    /// The directory of its workspace, which has the lock file.
+    pub workspace: PathBuf,
     /// Its library is a static one.
     pub is_static_library: bool,
     /// Its library is one that other crates can depend on.
@@ -28,12 +30,15 @@ impl Crate {
     }
 }
 
-/// Reads the manifest in a directory.
-pub fn read(directory: &Path) -> Result<Crate, BuildError> {
-    let manifest = directory.join("Cargo.toml");
+/// Reads the manifest of a crate, which is given by its directory or its manifest.
+pub fn read(path: &Path) -> Result<Crate, BuildError> {
+    let manifest = match path.file_name() {
+        Some(name) if name == "Cargo.toml" => path.to_owned(),
+        _ => path.join("Cargo.toml"),
+    };
     if !manifest.exists() {
         return Err(BuildError::Manifest {
-            path: directory.to_owned(),
+            path: path.to_owned(),
             problem: "there is no Cargo.toml: give the directory of a crate".to_owned(),
         });
     }
@@ -90,6 +95,7 @@ fn find(metadata: &Value, manifest: &Path) -> Option<Crate> {
     Some(Crate {
         name: package["name"].as_str()?.to_owned(),
         manifest: manifest.to_owned(),
+        workspace: metadata["workspace_root"].as_str()?.into(),
         is_static_library: library.iter().any(|kind| kind == "staticlib"),
         is_library: library.iter().any(|kind| kind != "staticlib"),
         from_registry,

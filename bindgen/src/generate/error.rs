@@ -43,8 +43,8 @@ pub enum GenerateError {
     HidesModule { name: String, place: Place },
 
     #[error(
-        "two {what} are `{name}` in OCaml: {first} and {second}: {remedy}, or write \
-         declarations for each crate alone, with --crate"
+        "two {what} are `{name}` in OCaml: {first} and {second}: {remedy}{}",
+        alone(*crates_differ)
     )]
     SameName {
         /// Such as `types`.
@@ -53,6 +53,8 @@ pub enum GenerateError {
         first: String,
         second: String,
         remedy: &'static str,
+        /// They belong to different crates.
+        crates_differ: bool,
     },
 
     #[error(
@@ -89,6 +91,13 @@ pub enum GenerateError {
         "{place}: {what}: build the crate with the version of ocaml-lwt-interop that this program belongs to"
     )]
     Contradiction { what: String, place: Place },
+}
+
+fn alone(crates_differ: bool) -> &'static str {
+    match crates_differ {
+        true => ", or write declarations for each crate alone, with --crate",
+        false => "",
+    }
 }
 
 fn krate(id: &Id) -> &str {

@@ -3,7 +3,7 @@
 use super::error::GenerateError;
 use super::names;
 use super::select::Selection;
-use crate::model::{Arguments, Body, Constructor, Field, Label, Place, Type};
+use crate::model::{Arguments, Body, Constructor, Field, Label, Place, Type, krate};
 use std::collections::{BTreeMap, BTreeSet};
 
 const RENAME: &str = "set another name for one of them with #[ocaml(name = \"...\")]";
@@ -38,6 +38,11 @@ pub fn legalize(selection: &mut Selection) -> Result<(), GenerateError> {
                 }
             }
             Body::Alias(_) | Body::Abstract => {}
+        }
+        if let Body::Variant(all) | Body::Polymorphic(all) = &definition.body {
+            if all.is_empty() {
+                return Err(at.contradiction("it is a variant without constructors"));
+            }
         }
     }
     for exceptions in &mut selection.exceptions {
@@ -162,23 +167,24 @@ impl At<'_> {
 pub fn distinct(selection: &Selection) -> Result<(), GenerateError> {
     let mut types = Names::new("types", RENAME);
     for definition in &selection.definitions {
-        types.add(&definition.name, || {
+        let module = &definition.id.module;
+        types.add(&definition.name, module, &|| {
             format!("{} ({})", definition.id, definition.place)
         })?;
     }
     let mut exceptions = Names::new("exceptions", RENAME);
     for of_type in &selection.exceptions {
         for exception in &of_type.exceptions {
-            exceptions.add(&exception.constructor.name, || {
+            exceptions.add(&exception.constructor.name, &of_type.id.module, &|| {
                 format!("one of {} ({})", of_type.id, of_type.place)
             })?;
         }
     }
-    let mut functions: BTreeMap<&str, Names> = BTreeMap::new();
+    let mut functions: BTreeMap<&str, Names<'_>> = BTreeMap::new();
     for function in &selection.functions {
         let names = functions.entry(&function.owner);
         let names = names.or_insert_with(|| Names::new("functions", RENAME_FUNCTION));
-        names.add(&function.name, || {
+        names.add(&function.name, &function.module, &|| {
             let (module, name) = (&function.module, &function.rust_name);
             format!("{module}::{name} ({})", function.place)
         })?;
@@ -186,14 +192,15 @@ pub fn distinct(selection: &Selection) -> Result<(), GenerateError> {
     Ok(())
 }
 
-/// Names, and which item has each.
-struct Names {
+/// Names that are taken.
+struct Names<'a> {
     what: &'static str,
     remedy: &'static str,
-    taken: BTreeMap<String, String>,
+    /// The crate of the item that has each name, and where that is.
+    taken: BTreeMap<&'a str, (&'a str, String)>,
 }
 
-impl Names {
+impl<'a> Names<'a> {
     fn new(what: &'static str, remedy: &'static str) -> Self {
         Names {
             what,
@@ -202,15 +209,22 @@ impl Names {
         }
     }
 
-    fn add(&mut self, name: &str, item: impl Fn() -> String) -> Result<(), GenerateError> {
-        match self.taken.insert(name.to_owned(), item()) {
+    fn add(
+        &mut self,
+        name: &'a str,
+        module: &'a str,
+        item: &dyn Fn() -> String,
+    ) -> Result<(), GenerateError> {
+        let krate = krate(module);
+        match self.taken.insert(name, (krate, item())) {
             None => Ok(()),
-            Some(first) => Err(GenerateError::SameName {
+            Some((first_crate, first)) => Err(GenerateError::SameName {
                 what: self.what,
                 name: name.to_owned(),
                 first,
                 second: item(),
                 remedy: self.remedy,
+                crates_differ: first_crate != krate,
             }),
         }
     }

@@ -94,6 +94,7 @@ pub fn check(selection: &Selection) -> Result<(), GenerateError> {
                     first: at(first),
                     second: at(function),
                     remedy: "give one of the Rust types another name",
+                    crates_differ: function.krate() != first.krate(),
                 });
             }
             let mut hidden = None;
@@ -117,12 +118,17 @@ pub fn check(selection: &Selection) -> Result<(), GenerateError> {
 /// Returns the text of functions and modules.
 pub fn items(selection: &Selection, file: File, style: Style<'_>) -> Vec<String> {
     let taken = selection.definitions.iter().map(|d| d.name.clone());
-    let mut top_level = Results(taken.collect());
+    let taken: BTreeSet<String> = taken.collect();
+    let mut top_level = Results(taken.clone());
     let mut items = Vec::new();
     for item in grouped(selection) {
         match item {
             Item::Function(function) => items.extend(top_level.function(function, style)),
-            Item::Module(module) => items.push(module.text(file, style)),
+            Item::Module(module) => {
+                let mut inside = Results(taken.clone());
+                inside.0.insert(OWN_TYPE.to_owned());
+                items.push(module.text(file, inside, style));
+            }
         }
     }
     items
@@ -133,7 +139,7 @@ impl Module<'_> {
         self.owner.is_some_and(|owner| owner.id == *id)
     }
 
-    fn text(&self, file: File, style: Style<'_>) -> String {
+    fn text(&self, file: File, mut results: Results, style: Style<'_>) -> String {
         let names = |id: &Id| match self.is_own(id) {
             true => OWN_TYPE.to_owned(),
             false => (style.names)(id),
@@ -147,7 +153,6 @@ impl Module<'_> {
         if let Some(owner) = self.owner {
             items.push(format!("type {OWN_TYPE} = {}", owner.name));
         }
-        let mut results = Results(BTreeSet::from([OWN_TYPE.to_owned()]));
         for function in &self.functions {
             items.extend(results.function(function, inside));
         }

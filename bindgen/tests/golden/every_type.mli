@@ -59,6 +59,8 @@ type counter
 type counters = counter array
 type store
 
+(** Why an account {e refuses}. *)
+
 exception Not_enough of int * point
 (** There are so many only. *)
 
@@ -156,8 +158,34 @@ external greet : string -> int -> string Lwt.t = "greet__s17446744073709551615"
       greet("x", 1).await?;
     ]}
 
-    - one
-    - two *)
+    + one
+    + two, which is longer than the others, so that it needs more than a single
+      line of the comment
+
+    {[
+      let* greeting = greet "x" 1 in
+      Lwt_io.print greeting
+    ]}
+
+    {ul
+     {- one
+
+        {ul
+         {- two: this one is longer, too, so that there are two lines of it,
+            which both are indented
+
+            three
+         }
+        }
+     }
+     {- four }
+    }
+
+    {@text[
+      a    b
+      ---  -
+      c d  e
+    ]} *)
 
 external mean : (float[@unboxed]) -> (int[@untagged]) -> (float[@unboxed])
   = "mean__s17446744073709551615" "mean_unboxed__s17446744073709551615"

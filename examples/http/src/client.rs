@@ -9,24 +9,28 @@ use hyper::Request;
 use hyper::header::{CONTENT_LENGTH, EXPECT, HOST};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use ocaml_lwt_interop::OpaqueType;
+use ocaml_lwt_interop::{OpaqueType, func};
 
-/// A client for requests to other servers.
+/// A client for requests to other servers, which keeps connections open for later requests. Any domain may use it.
 #[derive(OpaqueType)]
 pub struct Client {
     client: legacy::Client<HttpConnector, Empty<Bytes>>,
     max_body: usize,
 }
 
+#[func]
 impl Client {
-    pub fn new(max_body: usize) -> Client {
+    /// Creates a client for responses whose bodies have up to `max_body` bytes.
+    pub fn create(#[ocaml(label)] max_body: usize) -> Self {
         let client = legacy::Client::builder(TokioExecutor::new()).build_http();
         Client { client, max_body }
     }
 
-    /// Requests a URL on behalf of a request that had `headers`, and returns the response. Neither passes
-    /// on hop-by-hop headers.
-    pub async fn forward(&self, url: &str, headers: Headers) -> Result<Response, Error> {
+    /// Returns the response to a GET request on behalf of one that had `headers`. Neither the request nor the response
+    /// has hop-by-hop headers: see `src/hop_by_hop.rs`. Rejected with `Rust_error` if there is no response. Cancelling
+    /// the promise cancels the request.
+    #[func(raise)]
+    pub async fn forward(&self, url: String, headers: Headers) -> Result<Response, Error> {
         let mut request = Request::get(url).body(Empty::new())?;
         let mut headers = header_map(headers)?;
         hop_by_hop::remove(&mut headers);

@@ -1,4 +1,4 @@
-//! Requests and responses, as OCaml sees them. `message.mli` has the same types.
+//! Requests and responses, as OCaml sees them.
 
 use bytes::Bytes as Body;
 use http_body_util::Full;
@@ -9,12 +9,14 @@ use ocaml_lwt_interop::{FromOCaml, ToOCaml};
 
 pub type Headers = Vec<(String, Bytes)>;
 
-/// `Message.request`
+/// A request.
 #[derive(ToOCaml)]
 pub struct Request {
     meth: String,
     path: String,
+    /// What follows `?`; empty if there is none.
     query: String,
+    /// With names in lower case.
     headers: Headers,
     body: Bytes,
 }
@@ -31,7 +33,7 @@ impl Request {
     }
 }
 
-/// `Message.response`
+/// A response.
 #[derive(FromOCaml, ToOCaml)]
 pub struct Response {
     status: isize,

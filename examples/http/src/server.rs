@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use ocaml_lwt_interop::{FromOCaml, OpaqueType, Workers};
+use ocaml_lwt_interop::{Domain, FromOCaml, OCamlAsyncFunc, OpaqueType, TokenError, Workers, func};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -26,15 +26,17 @@ use tokio_io_timeout::TimeoutStream;
 type Handlers = Workers<(Request,), Response>;
 type Reply = hyper::Response<Full<Bytes>>;
 
-/// `Server.limits`
+/// The limits of a server. Times are in seconds.
 #[derive(Clone, FromOCaml)]
 pub struct Limits {
-    connections: isize,
-    body_bytes: isize,
-    /// Within which a request has to arrive.
-    read_seconds: f64,
-    /// A client that reads nothing for so long is disconnected.
-    write_seconds: f64,
+    /// At a time; more wait in the system's queue.
+    connections: usize,
+    /// Of a request; longer bodies get 413.
+    body_bytes: usize,
+    /// A request has to arrive within this time.
+    read_timeout: Duration,
+    /// A client that reads nothing of its response for so long is disconnected.
+    write_timeout: Duration,
 }
 
 /// Limits of the headers of a request.
@@ -45,7 +47,7 @@ const HEADER_BYTES: usize = 32 << 10;
 const DISCARDED_BYTES: usize = 64 << 20;
 const DISCARDING: Duration = Duration::from_secs(5);
 
-/// A server that listens.
+/// The server's connections, which hyper serves.
 #[derive(OpaqueType)]
 pub struct Server {
     address: SocketAddr,
@@ -60,9 +62,13 @@ struct Acceptor {
     task: JoinHandle<usize>,
 }
 
+#[func]
 impl Server {
-    pub async fn listen(address: &str, limits: Limits) -> Result<Server, Error> {
-        let listener = TcpListener::bind(address).await?;
+    /// Listens on an address like `127.0.0.1:8080`; with port 0 the system chooses a port. Answers 503 until a domain has
+    /// joined. Rejected if the address is not available.
+    #[func(raise)]
+    pub async fn listen(address: String, limits: Limits) -> Result<Self, Error> {
+        let listener = TcpListener::bind(&address).await?;
         let address = listener.local_addr()?;
         let workers = Workers::new();
         let (stop, stopped) = oneshot::channel();
@@ -74,16 +80,28 @@ impl Server {
         })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Returns the address that the server listens on, with the port.
+    pub fn address(&self) -> String {
+        self.address.to_string()
     }
 
-    pub fn workers(&self) -> &Handlers {
-        &self.workers
+    /// Makes the calling domain answer requests with `handler`. Each request goes to the domain with the fewest under
+    /// way. If the client disconnects, the handler's promise is cancelled. If the promise is rejected, the response is
+    /// 500.
+    #[func(raise)]
+    pub fn join(&self, handler: OCamlAsyncFunc<(Request,), Response>) -> Result<(), TokenError> {
+        self.workers.join(handler.remote()?);
+        Ok(())
     }
 
-    /// Stops the server; does nothing if it is stopped already.
-    pub async fn stop(&self, deadline: Duration) -> usize {
+    /// Sends no more requests to `domain`. Fulfilled when the domain has answered those that it has.
+    pub async fn leave(&self, domain: Domain) {
+        self.workers.leave(&domain).await
+    }
+
+    /// Accepts no more connections, and waits up to `deadline` seconds until the open ones have been served. Returns the
+    /// number of connections that were cut off: 0 if the server is stopped already.
+    pub async fn stop(&self, #[ocaml(label)] deadline: Duration) -> usize {
         let acceptor = self
             .acceptor
             .lock()
@@ -104,7 +122,7 @@ async fn accept(
     mut stopped: oneshot::Receiver<Duration>,
 ) -> usize {
     let limits = Arc::new(limits);
-    let permits = Arc::new(Semaphore::new(limits.connections as usize));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let deadline = loop {
@@ -146,16 +164,15 @@ async fn serve(
 ) {
     let _ = stream.set_nodelay(true);
     let mut stream = Box::pin(TimeoutStream::new(stream));
-    let write_timeout = Duration::from_secs_f64(limits.write_seconds);
     stream
         .as_mut()
-        .set_write_timeout_pinned(Some(write_timeout));
+        .set_write_timeout_pinned(Some(limits.write_timeout));
     let service = service_fn(|request| async {
         Ok::<_, Infallible>(answer(&workers, &limits, request).await)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs_f64(limits.read_seconds))
+        .header_read_timeout(limits.read_timeout)
         .max_headers(MOST_HEADERS)
         .max_header_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
@@ -195,8 +212,8 @@ async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, StatusCode>
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let body = Limited::new(body, limits.body_bytes as usize).collect();
-    match timeout(Duration::from_secs_f64(limits.read_seconds), body).await {
+    let body = Limited::new(body, limits.body_bytes).collect();
+    match timeout(limits.read_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),

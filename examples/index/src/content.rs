@@ -1,4 +1,4 @@
-//! The content of a file.
+//! Reads files.
 
 use ocaml_lwt_interop::ToOCaml;
 use std::fs::File;
@@ -8,17 +8,17 @@ use std::path::Path;
 /// Longer files are rejected, since a file is in memory as a whole.
 const LONGEST: u64 = 256 << 20;
 
-/// A file with a zero byte among its first `HEAD` bytes is binary, as in grep.
+/// A file with a zero byte in its head is binary, as in grep.
 const HEAD: u64 = 8 << 10;
 
-/// `type content = Text of string | Repaired of string | Binary`
+/// The content of a file.
 #[derive(ToOCaml)]
 pub enum Content {
     /// Text in UTF-8.
     Text(String),
     /// Text that was not UTF-8; a space has replaced each invalid sequence.
     Repaired(String),
-    /// Not text. Only its first bytes were read.
+    /// Not text: it has a zero byte in its first 8 KiB. The rest was not read.
     Binary,
 }
 

@@ -1,8 +1,7 @@
-//! A progress bar on standard error, and numbers as people read them. `progress.ml` and `human.ml` declare
-//! these functions.
+//! A progress bar on standard error, and numbers as people read them.
 
 use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
-use ocaml_lwt_interop::{Opaque, OpaqueType, func};
+use ocaml_lwt_interop::{OpaqueType, func};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,43 +29,41 @@ impl Progress {
     }
 }
 
-/// Shows a progress bar, unless standard error is not a terminal.
-#[func(sync)]
-pub fn progress_start(title: String) -> Opaque<Progress> {
-    let bar = ProgressBar::new(0).with_prefix(title);
-    let bytes = Arc::default();
-    let progress = Progress { bar, bytes };
-    progress.set_template(LISTING);
-    if !progress.bar.is_hidden() {
-        // A thread redraws the bar, so that no domain waits for the terminal.
-        progress.bar.enable_steady_tick(Duration::from_millis(100));
+#[func]
+impl Progress {
+    /// Shows a progress bar, unless standard error is not a terminal.
+    pub fn start(title: String) -> Self {
+        let bar = ProgressBar::new(0).with_prefix(title);
+        let bytes = Arc::default();
+        let progress = Progress { bar, bytes };
+        progress.set_template(LISTING);
+        if !progress.bar.is_hidden() {
+            // A thread redraws the bar, so that no domain waits for the terminal.
+            progress.bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        progress
     }
-    Opaque::new(progress)
-}
 
-/// Adds files that are to be done.
-#[func(sync)]
-pub fn progress_listed(progress: Opaque<Progress>, files: isize) {
-    progress.bar.inc_length(files as u64);
-}
+    /// Adds files that are to be done.
+    pub fn listed(&self, files: isize) {
+        self.bar.inc_length(files as u64);
+    }
 
-/// Reports that there are no more files to list.
-#[func(sync)]
-pub fn progress_all_listed(progress: Opaque<Progress>) {
-    progress.set_template(LISTED);
-}
+    /// Reports that there are no more files to list.
+    pub fn all_listed(&self) {
+        self.set_template(LISTED);
+    }
 
-/// Reports that a file is done.
-#[func(sync)]
-pub fn progress_file_done(progress: Opaque<Progress>, bytes: isize) {
-    progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    progress.bar.inc(1);
-}
+    /// Reports that a file is done.
+    pub fn file_done(&self, #[ocaml(label)] bytes: isize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.bar.inc(1);
+    }
 
-/// Removes the progress bar.
-#[func(sync)]
-pub fn progress_clear(progress: Opaque<Progress>) {
-    progress.bar.finish_and_clear();
+    /// Removes the progress bar.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Returns `1,234,567` for 1234567.

@@ -1,6 +1,6 @@
 //! Finds files.
 
-use ocaml_lwt_interop::Bytes;
+use ocaml_lwt_interop::{Bytes, ToOCaml};
 use std::path::{Path, PathBuf};
 use std::{fs, io, mem};
 use tokio::sync::mpsc::Sender;
@@ -9,7 +9,8 @@ use tokio::sync::mpsc::Sender;
 const BATCH: usize = 16;
 
 /// A path, and why it could not be read.
-pub type Unreadable = (Bytes, String);
+#[derive(ToOCaml)]
+pub struct Unreadable(Bytes, String);
 
 struct Walk<'a> {
     /// Directories that are not read yet.
@@ -80,7 +81,8 @@ impl Walk<'_> {
     }
 
     fn unreadable(&mut self, path: PathBuf, why: io::Error) {
-        self.unreadable.push((path.into(), why.to_string()));
+        self.unreadable
+            .push(Unreadable(path.into(), why.to_string()));
     }
 
     fn flush(&mut self) -> Result<(), Stopped> {

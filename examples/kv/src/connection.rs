@@ -1,8 +1,9 @@
 //! The connection of a client: reads commands, has a domain run them in batches, writes the replies.
 
 use crate::frame::{Command, Parser, ProtocolError};
-use ocaml_lwt_interop::{Bytes, Rooted, Workers};
-use ocaml_lwt_interop::{FromOCaml, ToOCaml};
+use crate::handlers::Handlers;
+use crate::kept::{Pending, Queue};
+use ocaml_lwt_interop::{Bytes, FromOCaml, Opaque, Rooted, ToOCaml};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
@@ -11,19 +12,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The functions that answer requests, one for each domain.
-pub type Handlers = Workers<(Session, Request), Outcome>;
-
 /// The state of a client's connection. It is sent to OCaml and returned with each batch, so that any
 /// domain can serve any client.
 #[derive(Debug, Default, FromOCaml, ToOCaml)]
 pub struct Session {
     id: isize,
-    /// The version of the protocol.
+    /// The version of the protocol, 2 or 3.
     resp: isize,
+    /// The name that the client has given itself, or empty.
     name: Bytes,
-    /// The commands since `MULTI`: OCaml's own.
-    transaction: Option<Rooted>,
+    transaction: Option<Rooted<Queue>>,
 }
 
 /// A request to OCaml.
@@ -31,8 +29,8 @@ pub struct Session {
 pub enum Request {
     /// Runs commands.
     Batch(Vec<Command>),
-    /// Writes the next part of the replies. The value is OCaml's own.
-    Rest(Rooted),
+    /// Writes the next part of the replies.
+    Rest(Rooted<Pending>),
 }
 
 /// The answer of OCaml.
@@ -40,7 +38,7 @@ pub enum Request {
 pub struct Outcome {
     reply: Bytes,
     /// The remaining replies, if they are too long to write at once.
-    rest: Option<Rooted>,
+    rest: Option<Rooted<Pending>>,
     session: Session,
     close: bool,
 }
@@ -48,10 +46,11 @@ pub struct Outcome {
 /// The limits for each client.
 #[derive(Debug, Clone, FromOCaml)]
 pub struct Limits {
-    pub max_clients: isize,
-    pub max_bulk: isize,
+    pub max_clients: usize,
+    /// The longest argument in bytes. All arguments of a command may have twice as many.
+    pub max_bulk: usize,
     /// In seconds. A client that reads none of its replies for so long is disconnected.
-    pub write_timeout: f64,
+    pub write_timeout: Duration,
 }
 
 /// Limits of a batch, which let a domain serve other clients in between: its commands, and the bytes
@@ -66,7 +65,7 @@ const KEEPALIVE: Duration = Duration::from_secs(300);
 
 pub struct Connection {
     stream: TcpStream,
-    handlers: Handlers,
+    handlers: Opaque<Handlers>,
     write_timeout: Duration,
     session: Session,
     parser: Parser,
@@ -78,7 +77,7 @@ impl Connection {
     pub fn new(
         stream: TcpStream,
         id: isize,
-        handlers: Handlers,
+        handlers: Opaque<Handlers>,
         limits: &Limits,
     ) -> io::Result<Self> {
         // Small replies are sent at once, and clients that vanished are detected.
@@ -93,9 +92,9 @@ impl Connection {
         Ok(Connection {
             stream,
             handlers,
-            write_timeout: Duration::from_secs_f64(limits.write_timeout),
+            write_timeout: limits.write_timeout,
             session,
-            parser: Parser::new(limits.max_bulk as usize),
+            parser: Parser::new(limits.max_bulk),
             buffer: Vec::new(),
         })
     }
@@ -155,7 +154,7 @@ impl Connection {
         let mut keep_open = true;
         loop {
             let session = mem::take(&mut self.session);
-            let outcome = match self.handlers.call((session, request)) {
+            let outcome = match self.handlers.0.call((session, request)) {
                 Ok(call) => call.await.map_err(|error| error.to_string()),
                 Err(no_handlers) => Err(no_handlers.to_string()),
             };

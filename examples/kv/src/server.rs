@@ -1,7 +1,8 @@
 //! Accepts connections, and closes them when the server stops.
 
-use crate::connection::{self, Connection, Handlers, Limits};
-use ocaml_lwt_interop::OpaqueType;
+use crate::connection::{self, Connection, Limits};
+use crate::handlers::Handlers;
+use ocaml_lwt_interop::{Opaque, OpaqueType, func};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// A server, which stops when it is dropped.
+/// A server. It stops when it is dropped, and so when OCaml's collector frees it: keep it until `stop`.
 #[derive(OpaqueType)]
 pub struct Server {
     address: SocketAddr,
@@ -22,21 +23,36 @@ pub struct Server {
 type Deadline = watch::Receiver<Option<Instant>>;
 
 impl Server {
-    pub async fn listen(address: &str, handlers: Handlers, limits: Limits) -> io::Result<Self> {
+    async fn bind(address: &str, handlers: Opaque<Handlers>, limits: Limits) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (deadline, stopping) = watch::channel(None);
         tokio::spawn(accept(listener, handlers, limits, stopping));
         Ok(Server { address, deadline })
     }
+}
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+#[func]
+impl Server {
+    /// Listens on an address like `127.0.0.1:6380`, or returns the reason why it cannot. With port 0 the system chooses a
+    /// port.
+    pub async fn listen(
+        handlers: Opaque<Handlers>,
+        address: String,
+        limits: Limits,
+    ) -> Result<Self, String> {
+        let listening = Server::bind(&address, handlers, limits).await;
+        listening.map_err(|e| e.to_string())
+    }
+
+    /// Returns the address that the server listens on, with the port.
+    pub fn address(&self) -> String {
+        self.address.to_string()
     }
 
     /// Accepts no more connections, and closes each open one when no command of it is under way, or
-    /// after `grace`. Resolves when all are closed.
-    pub async fn stop(&self, grace: Duration) {
+    /// after `grace` seconds. Resolves when all are closed.
+    pub async fn stop(&self, #[ocaml(label)] grace: Duration) {
         self.deadline.send_replace(Some(Instant::now() + grace));
         self.deadline.closed().await;
     }
@@ -50,7 +66,12 @@ async fn stopped(mut deadline: Deadline) -> Instant {
     }
 }
 
-async fn accept(listener: TcpListener, handlers: Handlers, limits: Limits, deadline: Deadline) {
+async fn accept(
+    listener: TcpListener,
+    handlers: Opaque<Handlers>,
+    limits: Limits,
+    deadline: Deadline,
+) {
     let mut clients = JoinSet::new();
     let mut id = 0;
     let mut stopping = std::pin::pin!(stopped(deadline.clone()));
@@ -59,7 +80,7 @@ async fn accept(listener: TcpListener, handlers: Handlers, limits: Limits, deadl
             until = &mut stopping => break until,
             Some(_) = clients.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if clients.len() as isize >= limits.max_clients => {
+                Ok((stream, _)) if clients.len() >= limits.max_clients => {
                     connection::reject(stream).await;
                 }
                 Ok((stream, _)) => {

@@ -4,7 +4,7 @@ open Example_kv
 
 let now = ref 0
 let new_shard () = Shard.create ~clock:(fun () -> !now) ~first:0 ~slots:Key.slots
-let session = { Session.id = 7; resp = 2; name = ""; transaction = None }
+let session = { Rust.id = 7; resp = 2; name = ""; transaction = None }
 
 (* Does what the router does, for one shard that has all slots. *)
 let rec run_plan shard : Command.plan -> Reply.t = function

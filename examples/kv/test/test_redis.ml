@@ -196,7 +196,7 @@ let compare_catalogs kv redis =
 
 (* ---- the servers *)
 
-let limits = { Server.max_clients = 10; max_bulk = 4 lsl 20; write_timeout = 60. }
+let limits = { Rust.max_clients = 10; max_bulk = 4 lsl 20; write_timeout = 60. }
 
 let rec connect path tries =
   Lwt.catch
@@ -211,9 +211,11 @@ let with_servers path test () =
   Lwt_main.run
     (Lwt_unix.with_timeout 300. (fun () ->
          let* workers = Workers.start ~domains:3 () in
-         let* server = Server.listen (Workers.handlers workers) "127.0.0.1:0" limits in
+         let* server =
+           Rust.Server.listen (Workers.handlers workers) "127.0.0.1:0" limits
+         in
          let server = Result.get_ok server in
-         let* kv = Client.connect (Server.address server) in
+         let* kv = Client.connect (Rust.Server.address server) in
          let* redis = connect path 400 in
          Lwt.finalize
            (fun () ->
@@ -221,7 +223,7 @@ let with_servers path test () =
              test kv redis)
            (fun () ->
              let* () = Client.close kv and* () = Client.close redis in
-             let* () = Server.stop server 10. in
+             let* () = Rust.Server.stop server ~grace:10. in
              Workers.stop workers)))
 
 let random kv redis =

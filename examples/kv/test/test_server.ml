@@ -5,7 +5,7 @@ open Example_kv
 module Handle = Lwt_interop.Handle
 module Pool = Lwt_interop.Pool
 
-let limits = { Server.max_clients = 100; max_bulk = 4 lsl 20; write_timeout = 60. }
+let limits = { Rust.max_clients = 100; max_bulk = 4 lsl 20; write_timeout = 60. }
 
 type server = {
   address : string;
@@ -21,12 +21,12 @@ let with_server ?(domains = 3) ?(limits = limits) test () =
   let now = Atomic.make 100 in
   let run () =
     let* workers = Workers.start ~clock:(fun () -> Atomic.get now) ~domains () in
-    let* server = Server.listen (Workers.handlers workers) "127.0.0.1:0" limits in
+    let* server = Rust.Server.listen (Workers.handlers workers) "127.0.0.1:0" limits in
     let server = match server with Ok server -> server | Error why -> failwith why in
-    let stop () = Server.stop server 10. in
+    let stop () = Rust.Server.stop server ~grace:10. in
     Lwt.finalize
       (fun () ->
-        let* () = test { address = Server.address server; workers; now; stop } in
+        let* () = test { address = Rust.Server.address server; workers; now; stop } in
         stop ())
       (fun () -> Workers.stop workers)
   in
@@ -476,11 +476,15 @@ let stopping server =
     (function Unix.Unix_error (ECONNREFUSED, _, _) -> Lwt.return_unit | e -> Lwt.fail e)
 
 let address_in_use server =
-  let* again = Server.listen (Workers.handlers server.workers) server.address limits in
+  let* again =
+    Rust.Server.listen (Workers.handlers server.workers) server.address limits
+  in
   match again with
   | Ok _ -> Alcotest.fail "two servers at one address"
   | Error _ ->
-      let* nonsense = Server.listen (Workers.handlers server.workers) "nonsense" limits in
+      let* nonsense =
+        Rust.Server.listen (Workers.handlers server.workers) "nonsense" limits
+      in
       Alcotest.(check bool) "nonsense" true (Result.is_error nonsense);
       works server
 

@@ -1,6 +1,4 @@
 //! The functions that the domains call: one for each way in which a call may go.
-//!
-//! `rust.mli` declares these functions for OCaml.
 
 use futures_lite::future;
 use ocaml_lwt_interop::{Domain, JoinError, OCamlAsyncFunc, Promise, Rooted, domain, func};
@@ -9,6 +7,12 @@ use std::time::Duration;
 type Error = Box<dyn std::error::Error>;
 
 const ON_PURPOSE: &str = "on purpose";
+
+/// Returns the message of the errors and panics that are made on purpose.
+#[func(sync)]
+pub fn on_purpose() -> &'static str {
+    ON_PURPOSE
+}
 
 /// Returns at the first poll: no task is made, and the promise is fulfilled already.
 #[func]
@@ -73,7 +77,10 @@ pub async fn panics(n: isize) -> isize {
 /// Runs a task on another domain and returns the number of that domain. If the task panics or the
 /// domain ends, OCaml gets an exception.
 #[func(raise)]
-pub async fn cross_domain(target: Domain, panics: bool) -> Result<isize, JoinError> {
+pub async fn cross_domain(
+    target: Domain,
+    #[ocaml(label)] panics: bool,
+) -> Result<isize, JoinError> {
     let task = target.spawn(move || async move {
         future::yield_now().await;
         assert!(!panics, "{ON_PURPOSE}");
@@ -95,6 +102,6 @@ pub fn silence_panics_on_purpose() {
 
 /// Keeps an OCaml value for ever: a leak for the checks to detect.
 #[func(sync)]
-pub fn leak(value: Rooted) {
+pub fn leak(value: Rooted<String>) {
     std::mem::forget(value);
 }

@@ -1,6 +1,6 @@
 //! Gives OCaml a Rust value to keep.
 
-use ocaml_lwt_interop::{Opaque, OpaqueType, func};
+use ocaml_lwt_interop::{OpaqueType, func};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -8,20 +8,21 @@ use std::sync::Mutex;
 #[derive(Default, OpaqueType)]
 pub struct Counter(Mutex<BTreeMap<String, isize>>);
 
-/// Creates an empty counter.
-#[func(sync)]
-pub fn opaque_create() -> Opaque<Counter> {
-    Opaque::new(Counter::default())
-}
+/// The public functions are those of the OCaml module `Counter`.
+#[func]
+impl Counter {
+    /// Creates an empty counter.
+    pub fn create() -> Self {
+        Counter::default()
+    }
 
-/// Counts a word.
-#[func(sync)]
-pub fn opaque_count(counter: Opaque<Counter>, word: String) {
-    *counter.0.lock().unwrap().entry(word).or_default() += 1;
-}
+    /// Counts a word.
+    pub fn count(&self, word: String) {
+        *self.0.lock().unwrap().entry(word).or_default() += 1;
+    }
 
-/// Returns the words in alphabetical order, with their counts.
-#[func(sync)]
-pub fn opaque_counts(counter: Opaque<Counter>) -> Vec<(String, isize)> {
-    counter.0.lock().unwrap().clone().into_iter().collect()
+    /// Returns the words in alphabetical order, with their counts.
+    pub fn counts(&self) -> Vec<(String, isize)> {
+        self.0.lock().unwrap().clone().into_iter().collect()
+    }
 }

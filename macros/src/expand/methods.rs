@@ -159,7 +159,11 @@ impl<'a> Exporter<'a> {
             },
             owner: capitalized(&self.prefix),
             rust_name: format!("{}::{name}", self.name),
-            name,
+            // `new` is a keyword of OCaml, where this is the name for it.
+            name: match &*name {
+                "new" => "create".to_owned(),
+                _ => name,
+            },
         };
         let stubs = stubs::expand(&function, &options, &args, &names);
         let conditions = method.attrs.iter().filter(|a| a.path().is_ident("cfg"));

@@ -173,6 +173,11 @@ impl<'a> Stubs<'a> {
             self.unboxed.is_some(),
             self.unboxed.is_some_and(|unboxed| unboxed.noalloc),
         );
+        // Older compilers know no more than the line of the attribute, which all functions of an `impl` share.
+        let line = match self.name.span().start().line as u32 {
+            0 => quote_spanned!(self.at_name=> ::core::line!()),
+            line => line.into_token_stream(),
+        };
         let (described, entry) = (self.ident("OCAML_DESCRIPTION"), self.ident("OCAML_ENTRY"));
         // Under this name `ocaml-lwt-build` finds the functions of crates that the library lacks.
         let entry_symbol = format!("ocaml_lwt_interop.function.{symbol}");
@@ -184,7 +189,7 @@ impl<'a> Stubs<'a> {
                 rust_name: #rust_name,
                 doc: #doc,
                 module: ::core::module_path!(),
-                place: (::core::file!(), ::core::line!()),
+                place: (::core::file!(), #line),
                 mode: #private::Mode::#mode,
                 raises: #raises,
                 unboxed: #unboxed,

@@ -149,11 +149,31 @@ fn a_method_is_exported_under_the_names_of_its_type_and_its_own() {
     let text = file.to_token_stream().to_string();
     for part in [
         r#"owner : "Http_server""#,
+        r#"name : "create""#,
         r#"rust_name : "HttpServer::stop""#,
         ":: ocaml_lwt_interop :: Opaque :: new (< HttpServer > :: new ())",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn the_receiver_of_a_method_has_no_label() {
+    let file = expand(
+        quote!(labels),
+        quote! {
+            impl Counter {
+                pub fn add(&self, by: u8) {}
+            }
+        },
+    );
+    let text = file.to_token_stream().to_string();
+    let argument = |name: &str| {
+        let at = text.find(&format!("name : {name:?}")).expect("an argument");
+        text[at..].split('}').next().expect("its end").to_owned()
+    };
+    assert!(argument("self").contains("Label :: None"), "{text}");
+    assert!(argument("by").contains("Label :: Labelled"), "{text}");
 }
 
 #[test]

@@ -330,7 +330,7 @@ impl<T> Resolver<T> {
         };
         post(self.home.shared(), move |token| {
             context::with_core(token, |core| {
-                resolve::<()>(core, token, key, Err(failure));
+                resolve::<()>(core, token, key, None, Err(failure));
             })
             .expect("a domain's loop delivers messages");
         })
@@ -363,7 +363,7 @@ struct Fulfill<T> {
 impl<T: ToOCaml + Send + 'static> Message for Fulfill<T> {
     fn deliver(self: Box<Self>, token: &RuntimeToken<'_>) {
         let Fulfill { key, value } = *self;
-        context::with_core(token, |core| resolve(core, token, key, Ok(value)))
+        context::with_core(token, |core| resolve(core, token, key, None, Ok(value)))
             .expect("a domain's loop delivers messages");
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::message::Message;
 use crate::ffi::root::Closure;
 use crate::ffi::token::RuntimeToken;
 use crate::value::application::Args;
+use crate::value::conversion_error::ConversionError;
 use crate::value::exception::{OCamlException, RemoteError};
 use crate::value::kept::Kept;
 use crate::value::read::FromOCaml;
@@ -27,7 +28,8 @@ use std::task::{Context, Poll};
 /// promise, and [`OCamlFunc::remote`](crate::OCamlFunc::remote), for one that does not.
 ///
 /// It runs on the domain that it came from, whose loop calls it. A function that returns no promise is called from a
-/// Rust frame: see [`OCamlFunc::call`](crate::OCamlFunc::call). Clones are cheap.
+/// Rust frame: see [`OCamlFunc::call`](crate::OCamlFunc::call). With a token, it can also be
+/// [called at once](Self::call_now). Clones are cheap.
 pub struct RemoteFunc<A, R> {
     home: Domain,
     closure: Arc<Kept<Closure>>,
@@ -58,6 +60,61 @@ impl<A, R> RemoteFunc<A, R> {
     /// Returns the domain that the function runs on.
     pub fn domain(&self) -> &Domain {
         &self.home
+    }
+}
+
+impl<A: Args, R: FromOCaml + 'static> RemoteFunc<A, R> {
+    /// Calls the function at once, on this thread, as [`OCamlFunc::call`](crate::OCamlFunc::call) does. The thread is
+    /// that of the function's own domain, or one of [Domain 0's blocking pool](crate::ocaml_blocking), which runs
+    /// functions of every domain.
+    ///
+    /// ```
+    /// use ocaml_lwt_interop::domain::with_token;
+    /// use ocaml_lwt_interop::{OCamlFunc, func, ocaml_blocking};
+    ///
+    /// /// Returns what `f`, which blocks, returns for `path`.
+    /// #[func(raise)]
+    /// pub fn in_the_pool(
+    ///     f: OCamlFunc<(String,), String>,
+    ///     path: String,
+    /// ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    ///     let f = f.remote()?;
+    ///     let text = ocaml_blocking::run(move || with_token(|token| f.call_now(token, (path,))));
+    ///     Ok(text.await???)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The exception that the function raised; `Invalid_argument` if an argument or the result does not convert, if this
+    /// is the loop of another domain, or if the function returns a promise; `Out_of_memory` if OCaml has no memory for
+    /// the arguments.
+    pub fn call_now(&self, token: &RuntimeToken<'_>, args: A) -> Result<R, OCamlException> {
+        if let Some(why) = self.not_here() {
+            let error = ConversionError::new(why);
+            return Err(OCamlException::from_conversion(token, error));
+        }
+        let application = applied(token, self.closure.root(), &args)?;
+        apply_now(token, &application)
+    }
+
+    /// Returns why the function cannot be called at once on this thread, which has a token.
+    fn not_here(&self) -> Option<String> {
+        let home = self.home.id();
+        match self.kind {
+            Kind::Async => Some(
+                "a function that returns a promise is called by its domain's loop: use RemoteFunc::call"
+                    .to_owned(),
+            ),
+            // A thread of Domain 0's blocking pool has no executor.
+            Kind::Plain => context::with_current(|core| core.shared.id)
+                .filter(|&here| here != home)
+                .map(|here| {
+                    format!(
+                        "a function of domain {home} is called on domain {here}: use RemoteFunc::call, which sends the \
+                         arguments to it"
+                    )
+                }),
+        }
     }
 }
 

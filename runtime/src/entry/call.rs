@@ -291,23 +291,30 @@ fn new_call<W>(
 }
 
 pin_project! {
-    /// The future of a call, with what its output means.
-    struct Body<F: Future, T> {
+    /// The future of a call, with what its output means, which takes no space.
+    struct Body<F, O, T> {
         // `None` once it is ready: its destructor has run before the call is resolved.
         #[pin]
         future: Option<F>,
-        outcome: fn(F::Output) -> Outcome<T>,
+        outcome: O,
+        function: &'static Function,
+        _value: PhantomData<fn() -> T>,
     }
 }
 
-impl<F: Future, T> Body<F, T> {
+impl<F: Future, O, T> Body<F, O, T> {
     fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future.as_pin_mut();
         future.expect("polled after completion").poll(cx)
     }
 }
 
-impl<F: Future + 'static, T: ToOCaml + 'static> Work for Body<F, T> {
+impl<F, O, T> Work for Body<F, O, T>
+where
+    F: Future + 'static,
+    O: Fn(F::Output) -> Outcome<T> + 'static,
+    T: ToOCaml + 'static,
+{
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
@@ -320,10 +327,10 @@ impl<F: Future + 'static, T: ToOCaml + 'static> Work for Body<F, T> {
         // A panic of the destructor is the call's.
         let dropped = catch_unwind(|| body.future.set(None));
         let output = output.and_then(|output| dropped.map(|()| output));
-        let mut result = Some(to_result(output, *body.outcome));
+        let mut result = Some(to_result(output, &*body.outcome));
         let entered = context::with_entered(|core, token| {
             let result = result.take().expect("the call is resolved once");
-            resolve(core, token, key, result);
+            resolve(core, token, key, Some(body.function), result);
         });
         if entered.is_err() {
             // The poll has called `exit`, which has ended the domain, and has returned.
@@ -343,7 +350,7 @@ pub unsafe fn call_async<const N: usize, F, T>(
     function: &'static Function,
     args: [RawValue; N],
     start: impl FnOnce(Arguments<'_, N>) -> Result<F, ConversionError>,
-    outcome: fn(F::Output) -> Outcome<T>,
+    outcome: impl Fn(F::Output) -> Outcome<T> + Copy + 'static,
 ) -> RawValue
 where
     F: Future + 'static,
@@ -356,7 +363,13 @@ where
                     Ok(future) => Some(future),
                     Err(e) => return Ok(rejected(token, callbacks, e.into())),
                 };
-                let mut task = NewTask::new(core.executor.home(), Body { future, outcome });
+                let body = Body {
+                    future,
+                    outcome,
+                    function,
+                    _value: PhantomData,
+                };
+                let mut task = NewTask::new(core.executor.home(), body);
                 let nested = !context::is_outermost();
                 let output = core.tokio.poll(nested, || {
                     task.poll(|body, cx| {
@@ -422,7 +435,10 @@ fn fulfilled<T: ToOCaml>(
 
 /// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
 #[inline(always)]
-fn to_result<O, T>(output: Result<O, Panic>, outcome: fn(O) -> Outcome<T>) -> Result<T, Failure> {
+fn to_result<O, T>(
+    output: Result<O, Panic>,
+    outcome: impl Fn(O) -> Outcome<T>,
+) -> Result<T, Failure> {
     match output.map(|output| catch_unwind(|| outcome(output).0)) {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) | Err(panic) => Err(Failure::Panic(panic)),
@@ -502,7 +518,7 @@ fn on_tokio<W, O, T>(
     core: &Core,
     token: &RuntimeToken<'_>,
     callbacks: &Callbacks,
-    outcome: fn(O) -> Outcome<T>,
+    (function, outcome): (&'static Function, fn(O) -> Outcome<T>),
     work: W,
     spawn: impl FnOnce(W, Completion<O, T>) -> Result<tokio::task::AbortHandle, Failure>,
 ) -> Result<RawValue, RawValue>
@@ -516,6 +532,7 @@ where
     let completion = Completion {
         home: core.shared.clone(),
         key,
+        function,
         outcome,
     };
     match spawn(work, completion) {
@@ -524,7 +541,7 @@ where
                 work.abort();
             }
         }
-        Err(failure) => resolve::<T>(core, token, key, Err(failure)),
+        Err(failure) => resolve::<T>(core, token, key, None, Err(failure)),
     }
     Ok(promise.raw(token))
 }
@@ -563,16 +580,23 @@ where
 struct Completion<O, T> {
     home: Arc<Shared>,
     key: Key,
+    function: &'static Function,
     outcome: fn(O) -> Outcome<T>,
 }
 
 impl<O: Send + 'static, T: ToOCaml + Send + 'static> Completion<O, T> {
     fn complete(self, output: Result<O, Panic>) {
-        let Completion { home, key, outcome } = self;
+        let Completion {
+            home,
+            key,
+            function,
+            outcome,
+        } = self;
         // A domain that has terminated has resolved its calls.
         let _ = post(&home, move |token| {
             context::with_core(token, |core| {
-                resolve(core, token, key, to_result(output, outcome));
+                let result = to_result(output, outcome);
+                resolve(core, token, key, Some(function), result);
             })
             .expect("a domain's loop delivers messages");
         });
@@ -612,7 +636,7 @@ where
                         let task = async move { completion.complete(work.await) };
                         Ok(shared_tokio().spawn(task).abort_handle())
                     };
-                    on_tokio(core, token, callbacks, outcome, work, spawn)
+                    on_tokio(core, token, callbacks, (function, outcome), work, spawn)
                 }
             }
         };
@@ -642,7 +666,10 @@ where
             match catch_unwind(|| start(args)) {
                 Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
                 Ok(Err(e)) => rejected(token, callbacks, e.into()),
-                Ok(Ok(body)) => on_tokio(core, token, callbacks, outcome, body, spawn_blocking),
+                Ok(Ok(body)) => {
+                    let function = (function, outcome);
+                    on_tokio(core, token, callbacks, function, body, spawn_blocking)
+                }
             }
         };
     // SAFETY: this function's contract is that of both; the value was read last.

@@ -123,16 +123,21 @@ pub unsafe fn call_unboxed<R: Unboxed>(
     match run(function, body) {
         Ok(result) => result,
         // SAFETY: this function's contract.
-        Err(failure) => unsafe { raise(*failure) },
+        Err(failure) => unsafe { raise(failure) },
     }
 }
 
+/// Takes the box, because an exception skips everything that the frames of the stub still have to drop: a box whose
+/// contents have been moved out has to be freed.
+///
 /// # Safety
 /// As for [`call_unboxed`].
 #[cold]
 #[inline(never)]
-unsafe fn raise(failure: Failure) -> ! {
+unsafe fn raise(failure: Box<Failure>) -> ! {
     let raise = {
+        // Freed at the end of this block: a parameter is dropped at the end of its function, which is not reached.
+        let failure = failure;
         // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
         let token = unsafe { RuntimeToken::assume_locked() };
         match Callbacks::get(&token) {
@@ -142,7 +147,8 @@ unsafe fn raise(failure: Failure) -> ! {
             None => Raise::Failure(crate::entry::call::NOT_INITIALISED),
         }
     };
-    // SAFETY: this function's contract. The exception was read last, after the failure had been dropped.
+    // SAFETY: this function's contract. The exception was read last, after the contents of the failure had been dropped;
+    // the block above has freed the box, which does not touch OCaml's heap.
     unsafe { finish(Err(raise)) };
     unreachable!("an exception was raised")
 }
@@ -157,21 +163,30 @@ pub unsafe fn call_noalloc<R: Unboxed>(
     function: &'static Function,
     body: impl FnOnce() -> R,
 ) -> R::Plain {
-    // A stub further down on the stack would give the body a token.
-    match without_token(|| run(function, body)) {
-        Ok(result) => result,
-        Err(failure) => abort(function, &failure),
+    // A stub further down on the stack would give the body a token. The result is converted afterwards: of a body that
+    // calls nothing, the compiler leaves the computation alone.
+    match without_token(|| catch_unwind(body)) {
+        Ok(result) => match result.to_plain() {
+            Ok(result) => result,
+            Err(e) => does_not_convert(function, e),
+        },
+        Err(panic) => panicked(function, panic),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn abort(function: &'static Function, failure: &Failure) -> ! {
-    let why = match failure {
-        Failure::Panic(Panic { message, .. }) => format!("it panicked: {message}"),
-        Failure::Conversion(e) => e.to_string(),
-        other => format!("{other:?}"),
-    };
+fn does_not_convert(function: &'static Function, error: ConversionError) -> ! {
+    abort(function, &error.of(function, None).to_string())
+}
+
+#[cold]
+#[inline(never)]
+fn panicked(function: &'static Function, panic: Panic) -> ! {
+    abort(function, &format!("it panicked: {}", panic.message))
+}
+
+fn abort(function: &'static Function, why: &str) -> ! {
     eprintln!(
         "ocaml-lwt-interop: {} is a `noalloc` function, which cannot raise an exception, and has failed: {why}. \
          The process ends. Write #[func(sync, unboxed)] for a function that may fail",

@@ -6,6 +6,7 @@ use crate::ffi::heap::CUSTOM;
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::{RuntimeToken, assert_no_conversion};
+use crate::ffi::weight::alloc_custom;
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
@@ -200,12 +201,11 @@ impl Memory {
         assert_no_conversion();
         let Proxy { data, size, .. } = self.head().proxy;
         let shared = self.clone();
-        // SAFETY: the operations are static, and the runtime does not write to them. The token proves the lock. The
-        // block has room for the array, and is filled and rooted before anything else allocates: a collection within
-        // the call keeps the new block, and looks into none of its fields. The array owns the reference `shared`.
+        // SAFETY: the operations are static, and those of an `Array`. The token proves the lock. The block has room for
+        // the array, and is filled and rooted before anything else allocates: a collection within the call keeps the new
+        // block. The array owns the reference `shared`.
         unsafe {
-            let operations = (&raw const OPERATIONS.0).cast_mut();
-            let block = ocaml_sys::caml_alloc_custom_mem(operations, size_of::<Array>(), size);
+            let block = alloc_custom(&raw const OPERATIONS.0, size_of::<Array>(), size);
             array(block).write(Array {
                 data,
                 dimensions: 1,

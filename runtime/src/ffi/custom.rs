@@ -4,6 +4,7 @@ use crate::ffi::heap::{MAX_YOUNG, WORD};
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::{RuntimeToken, assert_no_conversion};
+use crate::ffi::weight::alloc_custom;
 use ocaml_sys::custom_operations;
 use std::ffi::CStr;
 use std::ptr;
@@ -67,10 +68,7 @@ impl<T: Clone + Send + Sync + 'static> Custom<T> {
         ptr::from_ref(self).cast()
     }
 
-    /// Returns a new block that owns `content`. May collect.
-    ///
-    /// `weight` is the number of bytes outside of OCaml's heap that the content keeps alive. The collector works the
-    /// harder the larger it is in relation to the heap (`Gc.control`, `custom_major_ratio` and its neighbours).
+    /// Returns a new block that owns `content`, which keeps `weight` bytes outside of OCaml's heap alive. May collect.
     pub(crate) fn alloc(
         &'static self,
         _token: &RuntimeToken<'_>,
@@ -78,18 +76,15 @@ impl<T: Clone + Send + Sync + 'static> Custom<T> {
         weight: usize,
     ) -> Root {
         assert_no_conversion();
-        // SAFETY: the operations are static, and the runtime does not write to them. The token proves
-        // the lock. The block has room for the content, is aligned for it, and is filled and rooted
-        // before anything else allocates: a collection within the call keeps the new block, and looks into none of
-        // its fields.
+        // SAFETY: the operations are static, and their finaliser takes a `T`. The token proves the lock. The block is
+        // small, has room for the content, is aligned for it, and is filled and rooted before anything else allocates: a
+        // collection within the call keeps the new block.
         unsafe {
             const {
                 assert!(align_of::<T>() <= align_of::<RawValue>());
                 assert!(size_of::<T>() < MAX_YOUNG * WORD, "a small block");
             }
-            let size = size_of::<T>();
-            let block =
-                ocaml_sys::caml_alloc_custom_mem(self.operations().cast_mut(), size, weight);
+            let block = alloc_custom(self.operations(), size_of::<T>(), weight);
             Self::content(block).write(content);
             Root::new(block)
         }

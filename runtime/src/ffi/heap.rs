@@ -288,7 +288,7 @@ pub(crate) unsafe fn alloc_string(bytes: &[u8]) -> Result<RawValue, OutOfMemory>
 ///
 /// # Safety
 /// The domain's lock is held.
-unsafe fn alloc_major(size: usize, tag: Tag) -> Result<RawValue, OutOfMemory> {
+pub(super) unsafe fn alloc_major(size: usize, tag: Tag) -> Result<RawValue, OutOfMemory> {
     // The runtime does not check the size here, and computes the number of bytes from it.
     if size > MAX_SIZE {
         return Err(OutOfMemory);

@@ -1,5 +1,6 @@
 //! OCaml values that Rust keeps.
 
+use crate::base::not_send::SendIf;
 use crate::ffi::root::{Any as AnyKind, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
@@ -22,12 +23,21 @@ from_ocaml!([] Any, &Type::Any, |_source| Err(ConversionError::new(
 
 /// An OCaml value that Rust keeps alive, of the type that converts to `T`. `Rooted<Any>` keeps a value of any type.
 ///
-/// It may be sent to and dropped on any thread; a token is needed to look at it. Clones keep the same value. It counts
-/// in [`Totals::roots`](crate::metrics::Totals), with all its clones as one.
+/// It may be sent to and dropped on any thread if a `T` may, and a token is needed to look at it. A `Rooted` of what
+/// belongs to its domain, such as a [`Promise`](crate::Promise) or an [`OCamlFunc`](crate::OCamlFunc), stays there as
+/// well. Clones keep the same value. It counts in [`Totals::roots`](crate::metrics::Totals), with all its clones as one.
+///
+/// ```compile_fail
+/// use ocaml_lwt_interop::{OCamlFunc, Rooted};
+///
+/// fn send(f: Rooted<OCamlFunc<(i64,), i64>>) {
+///     std::thread::spawn(move || drop(f)); // call `OCamlFunc::remote`, and send what it returns
+/// }
+/// ```
 pub struct Rooted<T = Any> {
     kept: Arc<Kept>,
-    /// Holds no `T`, and gives none without a token.
-    _type: PhantomData<fn() -> T>,
+    /// Holds no `T`, and gives none without a token, on whatever domain that is.
+    _type: SendIf<T>,
 }
 
 impl<T> Rooted<T> {

@@ -28,9 +28,8 @@ let is_part text ~part =
   in
   go 0
 
-let wanted = if Array.length Sys.argv > 1 then Sys.argv.(1) else ""
-
-let run ?(and_exit = true) name suites =
+let run ?(argv = Sys.argv) ?(and_exit = true) name suites =
+  let wanted = if Array.length argv > 1 then argv.(1) else "" in
   let passed = ref 0 and failed = ref 0 in
   let one suite (name, _, body) =
     let name = suite ^ ", " ^ name in

@@ -23,5 +23,11 @@ type 'a test_case = string * speed_level * ('a -> unit)
 
 val test_case : string -> speed_level -> ('a -> unit) -> 'a test_case
 
-val run : ?and_exit:bool -> string -> (string * unit test_case list) list -> unit
-(** [run name suites] runs all tests, and prints [name: 3 passed, 0 failed] at the end. *)
+val run :
+  ?argv:string array ->
+  ?and_exit:bool ->
+  string ->
+  (string * unit test_case list) list ->
+  unit
+(** [run name suites] runs all tests, and prints [name: 3 passed, 0 failed] at the end. [argv]
+    are the arguments, by default those of the program. *)

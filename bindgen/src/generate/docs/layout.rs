@@ -5,12 +5,12 @@ use super::Block;
 /// What the lines after `(** ` begin with.
 const INDENTATION: &str = "    ";
 
-/// What the last line ends with.
+/// What the last line ends with, if there is room.
 const END: &str = " *)";
 
 /// Returns the comment. Its lines are at most `width` wide, as far as words allow it.
 pub fn comment(blocks: &[Block], width: usize) -> String {
-    let lines = lines(blocks, width.saturating_sub(INDENTATION.len()), END.len());
+    let lines = lines(blocks, width.saturating_sub(INDENTATION.len()));
     let mut comment = String::new();
     for (i, line) in lines.iter().enumerate() {
         comment.push_str(match i {
@@ -20,25 +20,28 @@ pub fn comment(blocks: &[Block], width: usize) -> String {
         });
         comment.push_str(line);
     }
-    comment.push_str(END);
+    let last = lines.last().map_or(0, |line| line.chars().count());
+    comment.push_str(match INDENTATION.len() + last + END.len() <= width {
+        true => END,
+        false => "\n*)",
+    });
     comment
 }
 
-/// Returns the lines of blocks, the last of which has room for `end` more characters.
-fn lines(blocks: &[Block], width: usize, end: usize) -> Vec<String> {
+/// Returns the lines of blocks.
+fn lines(blocks: &[Block], width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, block) in blocks.iter().enumerate() {
-        let end = if i + 1 == blocks.len() { end } else { 0 };
         if i > 0 {
             lines.push(String::new());
         }
         match block {
-            Block::Paragraph(words) => lines.extend(fill(words, width, end)),
+            Block::Paragraph(words) => lines.extend(fill(words, width)),
             Block::Code { language, text } => lines.extend(code(language.as_deref(), text)),
             Block::List { ordered, items } => {
                 let short: Option<Vec<_>> = items.iter().map(|item| only_paragraph(item)).collect();
                 match short {
-                    Some(items) => lines.extend(short_list(*ordered, &items, width, end)),
+                    Some(items) => lines.extend(short_list(*ordered, &items, width)),
                     None => lines.extend(long_list(*ordered, items, width)),
                 }
             }
@@ -55,14 +58,13 @@ fn only_paragraph(item: &[Block]) -> Option<&[String]> {
 }
 
 /// Fills lines with words.
-fn fill(words: &[String], width: usize, end: usize) -> Vec<String> {
+fn fill(words: &[String], width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for (i, word) in words.iter().enumerate() {
-        let room = if i + 1 == words.len() { end } else { 0 };
+    for word in words {
         let length = word.chars().count();
-        if used > 0 && used + 1 + length + room > width {
+        if used > 0 && used + 1 + length > width {
             lines.push(std::mem::take(&mut line));
             used = 0;
         }
@@ -107,12 +109,11 @@ fn code(language: Option<&str>, text: &str) -> Vec<String> {
 }
 
 /// A list whose items are single paragraphs.
-fn short_list(ordered: bool, items: &[&[String]], width: usize, end: usize) -> Vec<String> {
+fn short_list(ordered: bool, items: &[&[String]], width: usize) -> Vec<String> {
     let bullet = if ordered { "+ " } else { "- " };
     let mut lines = Vec::new();
-    for (i, words) in items.iter().enumerate() {
-        let end = if i + 1 == items.len() { end } else { 0 };
-        let item = fill(words, width.saturating_sub(2), end);
+    for words in items {
+        let item = fill(words, width.saturating_sub(2));
         lines.extend(hanging(bullet, "  ", item));
     }
     lines
@@ -147,7 +148,7 @@ fn long_item(blocks: &[Block], width: usize) -> Vec<String> {
         }
         lines_of_item.extend(match block {
             Block::List { ordered, items } => long_list(*ordered, items, width),
-            block => lines(std::slice::from_ref(block), width, 2),
+            block => lines(std::slice::from_ref(block), width),
         });
     }
     lines_of_item

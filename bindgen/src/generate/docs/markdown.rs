@@ -1,69 +1,22 @@
 //! Parses Markdown, as rustdoc reads it.
 
+mod html;
+mod links;
+mod table;
+
 use super::{Block, lexical};
-use pulldown_cmark::{
-    BrokenLink, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd,
-};
+use html::without_tags;
+use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
+use table::Table;
 
 /// Where a line may be broken. The text itself has no such character.
 const BREAK: char = '\0';
-
-/// Tags of HTML that have no meaning in odoc. Others stay, such as the `<T>` of `Vec<T>`.
-const HTML: &[&str] = &[
-    "a",
-    "b",
-    "big",
-    "blockquote",
-    "br",
-    "center",
-    "code",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "font",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "i",
-    "img",
-    "kbd",
-    "li",
-    "ol",
-    "p",
-    "pre",
-    "s",
-    "small",
-    "span",
-    "strong",
-    "sub",
-    "summary",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "th",
-    "thead",
-    "tr",
-    "tt",
-    "u",
-    "ul",
-    "var",
-    "wbr",
-];
 
 /// Returns the blocks of a documentation. None of them is empty.
 pub fn blocks(documentation: &str) -> Vec<Block> {
     let text = documentation.replace(|c: char| c.is_control() && c != '\n' && c != '\t', " ");
     let mut links =
-        |link: BrokenLink<'_>| is_path(&link).then(|| (CowStr::from(""), CowStr::from("")));
+        |link: BrokenLink<'_>| links::is_path(&link).then(|| (CowStr::from(""), CowStr::from("")));
     let parser =
         Parser::new_with_broken_link_callback(&text, Options::ENABLE_TABLES, Some(&mut links));
     let mut builder = Builder::default();
@@ -71,35 +24,14 @@ pub fn blocks(documentation: &str) -> Vec<Block> {
         builder.event(event);
     }
     builder.end_paragraph();
-    builder.open.into_iter().next().unwrap_or_default().blocks
-}
-
-/// Whether a link without a target may be one to a Rust item. Other text in brackets is only that.
-fn is_path(link: &BrokenLink<'_>) -> bool {
-    let reference = link.reference.trim();
-    let is_code = reference.len() > 2 && reference.starts_with('`') && reference.ends_with('`');
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '!' | '@' | '(' | ')');
-    let path = reference.trim_matches('`');
-    let has_text = !matches!(link.link_type, LinkType::ShortcutUnknown);
-    is_code
-        || !path.is_empty()
-            && !path.starts_with(|c: char| c.is_ascii_digit())
-            && path.chars().all(is_name)
-            && (has_text
-                || path.contains("::")
-                || path.starts_with(|c: char| c.is_ascii_uppercase()))
-}
-
-/// Blocks of the documentation, or of an item of a list.
-#[derive(Default)]
-struct Blocks {
-    blocks: Vec<Block>,
+    builder.open.into_iter().next().unwrap_or_default()
 }
 
 #[derive(Default)]
 struct Builder {
-    /// The documentation, and the items that are open, which are in lists.
-    open: Vec<Blocks>,
+    /// The blocks of the documentation, and those of the items that are open, each in the one before.
+    open: Vec<Vec<Block>>,
+    /// The lists that are open: whether they are ordered, and their items.
     lists: Vec<(bool, Vec<Vec<Block>>)>,
     /// The paragraph that is open, with its markup.
     paragraph: String,
@@ -108,6 +40,7 @@ struct Builder {
     markup: Vec<Option<(usize, usize)>>,
     /// The target of the link that is open, if it is written.
     link: Option<String>,
+    /// The code block that is open: its language and its text.
     code: Option<(Option<String>, String)>,
     table: Option<Table>,
 }
@@ -121,8 +54,12 @@ impl Builder {
             }
             return;
         }
-        if self.table.is_some() {
-            return self.table_event(&event);
+        if let Some(table) = &mut self.table {
+            match event {
+                Event::End(TagEnd::Table) => self.end_table(),
+                _ => table.event(&event),
+            }
+            return;
         }
         match event {
             Event::Start(tag) => self.start(tag),
@@ -153,7 +90,7 @@ impl Builder {
             Tag::Item => {
                 self.end_paragraph();
                 self.here();
-                self.open.push(Blocks::default());
+                self.open.push(Vec::new());
             }
             Tag::CodeBlock(kind) => {
                 self.end_paragraph();
@@ -178,8 +115,8 @@ impl Builder {
             TagEnd::Item => {
                 self.end_paragraph();
                 let item = self.open.pop().unwrap_or_default();
-                if let (Some((_, items)), false) = (self.lists.last_mut(), item.blocks.is_empty()) {
-                    items.push(item.blocks);
+                if let (Some((_, items)), false) = (self.lists.last_mut(), item.is_empty()) {
+                    items.push(item);
                 }
             }
             TagEnd::List(_) => {
@@ -197,10 +134,10 @@ impl Builder {
     /// Returns the blocks to which the next one belongs.
     fn here(&mut self) -> &mut Vec<Block> {
         if self.open.is_empty() {
-            self.open.push(Blocks::default());
+            self.open.push(Vec::new());
         }
         let last = self.open.len() - 1;
-        &mut self.open[last].blocks
+        &mut self.open[last]
     }
 
     fn end_paragraph(&mut self) {
@@ -217,9 +154,9 @@ impl Builder {
         }
     }
 
-    /// Writes markup, which a backslash before it would escape.
+    /// Writes markup, apart from what would change its meaning: a backslash escapes it, and `%}` is a token of ocamldoc.
     fn markup(&mut self, text: &str) {
-        if self.paragraph.ends_with('\\') {
+        if self.paragraph.ends_with('\\') || text == "}" && self.paragraph.ends_with('%') {
             self.paragraph.push(' ');
         }
         self.paragraph.push_str(text);
@@ -244,7 +181,7 @@ impl Builder {
     }
 
     fn open_link(&mut self, target: &str) {
-        match url(target) {
+        match links::url(target) {
             // A link in a link is only its text.
             Some(url) if self.link.is_none() => {
                 self.open_markup(&format!("{{{{:{url}}}"));
@@ -311,68 +248,10 @@ impl Builder {
         }
     }
 
-    fn table_event(&mut self, event: &Event<'_>) {
-        let Some(table) = &mut self.table else { return };
-        match event {
-            Event::Start(Tag::TableHead | Tag::TableRow) => table.rows.push(Vec::new()),
-            Event::Start(Tag::TableCell) => table.cell(|row| row.push(String::new())),
-            Event::Text(text) | Event::Code(text) => table.text(text),
-            Event::InlineHtml(html) | Event::Html(html) => table.text(&without_tags(html)),
-            Event::SoftBreak | Event::HardBreak => table.text(" "),
-            Event::End(TagEnd::Table) => {
-                if let Some(table) = self.table.take() {
-                    self.code_block(Some("text".to_owned()), &table.aligned());
-                }
-            }
-            _ => {}
+    fn end_table(&mut self) {
+        if let Some(table) = self.table.take() {
+            self.code_block(Some("text".to_owned()), &table.aligned());
         }
-    }
-}
-
-/// A table, which not all tools that read odoc's markup have. It becomes text with aligned columns.
-#[derive(Default)]
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn cell(&mut self, f: impl FnOnce(&mut Vec<String>)) {
-        if let Some(row) = self.rows.last_mut() {
-            f(row);
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.cell(|row| {
-            if let Some(cell) = row.last_mut() {
-                cell.push_str(text);
-            }
-        });
-    }
-
-    fn aligned(&self) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column| {
-            let lengths = self.rows.iter().filter_map(|row| row.get(column));
-            lengths
-                .map(|cell: &String| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let mut lines = Vec::new();
-        for (i, row) in self.rows.iter().enumerate() {
-            let cells = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:width$}"));
-            lines.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_owned());
-            if i == 0 {
-                let dashes = widths.iter().map(|&width| "-".repeat(width));
-                lines.push(dashes.collect::<Vec<_>>().join("  "));
-            }
-        }
-        lines.join("\n")
     }
 }
 
@@ -436,50 +315,4 @@ fn is_balanced(text: &str) -> bool {
         last = c;
     }
     depth == 0
-}
-
-/// Returns the target of a link to another site, or `None` for what only rustdoc can find.
-fn url(target: &str) -> Option<String> {
-    let (scheme, _) = target.split_once(':')?;
-    if !["http", "https", "mailto", "ftp"].contains(&&*scheme.to_ascii_lowercase()) {
-        return None;
-    }
-    let mut url = String::new();
-    for c in target.chars() {
-        match c {
-            '{' | '}' | '[' | ']' | '(' | ')' | '@' | '"' | '\'' | '\\' | '|' | '<' | '>' | '*' => {
-                url.push_str(&format!("%{:02X}", c as u32));
-            }
-            c if c.is_whitespace() || c.is_control() => url.push_str("%20"),
-            c => url.push(c),
-        }
-    }
-    Some(url)
-}
-
-/// Removes comments and the tags of [`HTML`].
-fn without_tags(html: &str) -> String {
-    let mut text = String::new();
-    let mut rest = html;
-    while let Some((before, after)) = rest.split_once('<') {
-        text.push_str(before);
-        if let Some(comment) = after.strip_prefix("!--") {
-            rest = comment.split_once("-->").map_or("", |(_, after)| after);
-            continue;
-        }
-        let name: String = after
-            .trim_start_matches('/')
-            .chars()
-            .take_while(char::is_ascii_alphanumeric)
-            .collect();
-        match after.split_once('>') {
-            Some((_, after)) if HTML.contains(&&*name.to_ascii_lowercase()) => rest = after,
-            _ => {
-                text.push('<');
-                rest = after;
-            }
-        }
-    }
-    text.push_str(rest);
-    text
 }

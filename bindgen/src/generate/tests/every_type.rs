@@ -195,6 +195,7 @@ fn errors() -> Vec<Exceptions> {
             constant("Closed"),
         ],
     );
+    refused.doc = "Why an account *refuses*.".into();
     refused.exceptions[0].constructor.doc = "There are so many only.".into();
     let mut limit = exceptions(
         "shapes::Limit",
@@ -260,7 +261,7 @@ fn functions() -> Vec<Function> {
     let mut functions = plain_functions();
     functions.extend([
         Function {
-            doc: "Greets.\n\n# Errors\n\nFails with [`Refused`] if nobody is there:\n\n```\n# hidden();\ngreet(\"x\", 1).await?;\n```\n\n- one\n- two".into(),
+            doc: "Greets.\n\n# Errors\n\nFails with [`Refused`] if nobody is there:\n\n```\n# hidden();\ngreet(\"x\", 1).await?;\n```\n\n1. one\n2. two,\n   which is longer than the others, so that it needs more than a single line of the comment\n\n```ocaml\nlet* greeting = greet \"x\" 1 in\nLwt_io.print greeting\n```\n\n- one\n  - two: this one is longer, too, so that there are two lines of it, which both are indented\n\n    three\n- four\n\n| a | b |\n|---|---|\n| c d | e |".into(),
             ..function(
                 "greet",
                 300,

@@ -86,7 +86,7 @@ fn two_items_of_one_name() {
             function("Open_", 2, vec![], Type::Unit)
         ]),
         "two functions are `open_` in OCaml: shapes::open (src/lib.rs:1) and shapes::Open_ (src/lib.rs:2): give one of \
-         the Rust functions another name, or write declarations for each crate alone, with --crate"
+         the Rust functions another name"
     );
     let error = rejected(
         &exports(
@@ -230,4 +230,14 @@ fn descriptors_that_contradict_themselves() {
         Body::Polymorphic(vec![constructor]),
     )]);
     assert!(error.contains("the constructor `A` of a polymorphic variant has named fields"));
+    let error = rejected_types([definition(
+        "shapes::A",
+        "a",
+        1,
+        Body::Polymorphic(Vec::new()),
+    )]);
+    assert!(
+        error.contains("the type `A`: it is a variant without constructors"),
+        "{error}"
+    );
 }

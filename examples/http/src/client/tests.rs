@@ -56,9 +56,8 @@ async fn hop_by_hop_headers_are_not_passed_on() {
     let response = format!(
         "HTTP/1.1 200 OK\r\nX-Kept: yes\r\n{lines}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
     );
-    let client = Client::new(1000);
-    let (request, response) =
-        tokio::join!(upstream(listener, response), client.forward(&url, sent));
+    let client = Client::create(1000);
+    let (request, response) = tokio::join!(upstream(listener, response), client.forward(url, sent));
 
     let request = request.to_lowercase();
     assert!(request.contains("\r\naccept: text/plain\r\n"), "{request}");

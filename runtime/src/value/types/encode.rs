@@ -484,3 +484,156 @@ impl<const N: usize> Encoder<N> {
         }
     }
 }
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    const INT: Field = field("x", &Type::Int);
+    const FLOAT: Field = field("y", &Type::Float);
+
+    const fn field(name: &'static str, ty: &'static Type) -> Field {
+        Field { name, doc: "", ty }
+    }
+
+    const fn named(rust: &'static str) -> TypeName {
+        TypeName {
+            ocaml: "t",
+            rust,
+            module: "krate::m",
+        }
+    }
+
+    fn hash(body: Body) -> u64 {
+        Definition::new(named("T"), ("m.rs", 1), "", body).hash
+    }
+
+    #[test]
+    fn definitions_of_different_structure_have_different_hashes() {
+        const ALIAS: Definition =
+            Definition::new(named("A"), ("m.rs", 1), "", Body::Alias(&Type::Int));
+        const fn constructor(name: &'static str, arguments: Arguments) -> Constructor {
+            Constructor {
+                name,
+                doc: "",
+                arguments,
+            }
+        }
+        const NONE: Arguments = Arguments::Positional(&[]);
+        const INTS: Arguments = Arguments::Positional(&[&Type::Int, &Type::Int]);
+        const BODIES: &[Body] = &[
+            Body::Alias(&Type::Int),
+            Body::Alias(&Type::Float),
+            Body::Alias(&Type::Named(&ALIAS)),
+            Body::Alias(&Type::Array(&Type::Int)),
+            Body::Alias(&Type::List(&Type::Int)),
+            Body::Alias(&Type::Promise(&Type::Int)),
+            Body::Alias(&Type::Result(&Type::Int, &Type::Float)),
+            Body::Alias(&Type::Result(&Type::Float, &Type::Int)),
+            Body::Alias(&Type::Tuple(&[&Type::Int, &Type::Int])),
+            Body::Alias(&Type::Function(&[&Type::Int], &Type::Int)),
+            Body::Alias(&Type::Function(
+                &[],
+                &Type::Function(&[&Type::Int], &Type::Int),
+            )),
+            Body::Alias(&Type::Bigarray(Kind::Int8Signed)),
+            Body::Alias(&Type::Bigarray(Kind::Int8Unsigned)),
+            Body::Alias(&Type::Recursive(named("T"))),
+            Body::Record(&[INT, FLOAT]),
+            Body::Record(&[FLOAT, INT]),
+            Body::Record(&[INT, field("z", &Type::Float)]),
+            Body::Record(&[INT]),
+            Body::Variant(&[constructor("A", NONE), constructor("B", INTS)]),
+            Body::Variant(&[constructor("B", INTS), constructor("A", NONE)]),
+            Body::Variant(&[constructor("A", NONE), constructor("C", INTS)]),
+            Body::Variant(&[constructor("A", NONE)]),
+            Body::Variant(&[constructor("A", Arguments::Record(&[INT]))]),
+            Body::Variant(&[constructor("A", Arguments::Positional(&[&Type::Int]))]),
+            Body::PolymorphicVariant(&[constructor("A", NONE)]),
+            Body::Abstract,
+        ];
+        let hashes: std::collections::BTreeSet<u64> =
+            BODIES.iter().map(|body| hash(*body)).collect();
+        assert_eq!(hashes.len(), BODIES.len());
+    }
+
+    #[test]
+    fn a_hash_depends_on_what_a_caller_relies_on() {
+        const DOCUMENTED: Field = Field {
+            doc: "A number.",
+            ..INT
+        };
+        assert_eq!(
+            hash(Body::Record(&[INT])),
+            hash(Body::Record(&[DOCUMENTED]))
+        );
+        let opaque = |name| Definition::new(name, ("m.rs", 1), "", Body::Abstract).hash;
+        assert_ne!(opaque(named("A")), opaque(named("B")));
+
+        let mut function = function_of(&[]);
+        let plain = hash_function(&function);
+        function.noalloc = true;
+        assert_ne!(hash_function(&function), plain);
+        function.noalloc = false;
+        function.result = &Type::Promise(&Type::Unit);
+        assert_ne!(hash_function(&function), plain);
+        const UNIT: Argument = Argument {
+            name: "x",
+            label: Label::None,
+            ty: &Type::Unit,
+            rust: "()",
+        };
+        assert_ne!(hash_function(&function_of(&[UNIT])), plain);
+        function = function_of(&[]);
+        function.doc = "Documented.";
+        function.place = ("other.rs", 7);
+        assert_eq!(hash_function(&function), plain);
+    }
+
+    const fn function_of(arguments: &'static [Argument]) -> Function {
+        Function {
+            symbol: "f",
+            owner: "",
+            name: "f",
+            rust_name: "f",
+            doc: "",
+            module: "krate::m",
+            place: ("m.rs", 1),
+            mode: Mode::Sync,
+            raises: false,
+            unboxed: false,
+            noalloc: false,
+            arguments,
+            result: &Type::Unit,
+            rust_result: "()",
+        }
+    }
+
+    #[test]
+    fn an_entry_says_how_long_it_is() {
+        const FUNCTION: Function = function_of(&[]);
+        const ENTRY: [u8; function_length(&FUNCTION)] = function(&FUNCTION);
+        assert_eq!(ENTRY[..6], *b"OLWI\x01F");
+        let length = u32::from_le_bytes(ENTRY[6..10].try_into().unwrap());
+        assert_eq!(length as usize, ENTRY.len() - HEADER);
+
+        const EXCEPTIONS: Exceptions = Exceptions {
+            rust_name: "Error",
+            module: "krate::m",
+            place: ("m.rs", 1),
+            doc: "",
+            constructors: &[Constructor {
+                name: "Lost",
+                doc: "",
+                arguments: Arguments::Positional(&[]),
+            }],
+        };
+        const BYTES: [u8; exceptions_length(&EXCEPTIONS)] = exceptions(&EXCEPTIONS);
+        let registered = b"\x0a\0\0\0krate.Lost";
+        assert!(
+            BYTES
+                .windows(registered.len())
+                .any(|part| part == registered)
+        );
+    }
+}

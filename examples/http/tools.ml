@@ -1,5 +1,0 @@
-external sleep : float -> unit Lwt.t = "tools_sleep"
-external sleepers : unit -> int = "tools_sleepers"
-external compact_json : string -> (string, string) result = "tools_compact_json"
-external random_name : unit -> string = "tools_random_name"
-external panic : string -> unit Lwt.t = "tools_panic"
