@@ -2,7 +2,7 @@
 //!
 //! `lwt-interop-externals`, a program of the OCaml package `lwt_interop`, reads the declarations from the files that
 //! OCaml's compiler has written (`reader`). Only those are compared whose symbol is one of an exported function's
-//! (`symbols`). Two types are equal if their values have the same representation (`compare`).
+//! (`symbols`), and that do not have the attribute `[@@ocaml_lwt.unchecked]`. Two types are equal if their values have the same representation (`compare`).
 
 mod compare;
 mod declared;
@@ -85,7 +85,8 @@ pub fn check(
         });
     }
     for unit in &output.units {
-        for external in &unit.externals {
+        let checked = unit.externals.iter().filter(|external| !external.unchecked);
+        for external in checked {
             let Some(messages) = external::messages(scope, unit, external, &mut opaques) else {
                 continue;
             };

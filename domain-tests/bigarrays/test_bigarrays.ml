@@ -8,56 +8,14 @@ type ('a, 'kind) array1 = ('a, 'kind, c_layout) Array1.t
 type bytes1 = (int, int8_unsigned_elt) array1
 type int64s = (int64, int64_elt) array1
 
-external make_i8 : int -> (int, int8_signed_elt) array1 = "bigarray_make_i8"
-external make_u8 : int -> bytes1 = "bigarray_make_u8"
-external make_i16 : int -> (int, int16_signed_elt) array1 = "bigarray_make_i16"
-external make_u16 : int -> (int, int16_unsigned_elt) array1 = "bigarray_make_u16"
-external make_i32 : int -> (int32, int32_elt) array1 = "bigarray_make_i32"
-external make_i64 : int -> int64s = "bigarray_make_i64"
-external make_isize : int -> (nativeint, nativeint_elt) array1 = "bigarray_make_isize"
-external make_f32 : int -> (float, float32_elt) array1 = "bigarray_make_f32"
-external make_f64 : int -> (float, float64_elt) array1 = "bigarray_make_f64"
-
-external double_i8 : (int, int8_signed_elt) array1 -> (int, int8_signed_elt) array1
-  = "bigarray_double_i8"
-
-external double_u8 : bytes1 -> bytes1 = "bigarray_double_u8"
-
-external double_i16 : (int, int16_signed_elt) array1 -> (int, int16_signed_elt) array1
-  = "bigarray_double_i16"
-
-external double_u16 : (int, int16_unsigned_elt) array1 -> (int, int16_unsigned_elt) array1
-  = "bigarray_double_u16"
-
-external double_i32 : (int32, int32_elt) array1 -> (int32, int32_elt) array1
-  = "bigarray_double_i32"
-
-external double_i64 : int64s -> int64s = "bigarray_double_i64"
-
-external double_isize :
-  (nativeint, nativeint_elt) array1 -> (nativeint, nativeint_elt) array1
-  = "bigarray_double_isize"
-
-external double_f32 : (float, float32_elt) array1 -> (float, float32_elt) array1
-  = "bigarray_double_f32"
-
-external double_f64 : (float, float64_elt) array1 -> (float, float64_elt) array1
-  = "bigarray_double_f64"
-
+(* The generated declaration takes an array of [int]: Rust's [u8] is OCaml's [char] as well. *)
 external double_chars :
   (char, int8_unsigned_elt) array1 -> (char, int8_unsigned_elt) array1
   = "bigarray_double_u8"
 
 (* Of no type: what a wrong declaration passes. *)
-external double_any : Obj.t -> Obj.t = "bigarray_double_f64"
-external of_bytes : string -> bool -> bytes1 * bool = "bigarray_of_bytes"
-external swap : bytes1 option -> bytes1 option = "bigarray_swap"
-external sum : bytes1 -> int Lwt.t = "bigarray_sum"
-external filled : int -> bytes1 = "bigarray_filled"
-external nested : int -> (int * int64s option) array = "bigarrays_nested"
-external hammer : int64s -> int64 -> int -> unit Lwt.t = "bigarray_hammer"
-external torn : int64s -> int64 -> int64 -> int = "bigarray_torn"
-external out_of_bounds : int64s -> unit = "bigarray_out_of_bounds"
+(* Wrong, in order to pass what is no such array. *)
+external double_any : Obj.t -> Obj.t = "bigarray_double_f64" [@@ocaml_lwt.unchecked]
 
 let elements a = List.init (Array1.dim a) (Array1.get a)
 
@@ -79,15 +37,24 @@ let of_kind what kind make double ~number first =
     (Array1.dim (double (Array1.create kind c_layout 0)))
 
 let kinds () =
-  of_kind "i8" int8_signed make_i8 double_i8 ~number:Fun.id (-1);
-  of_kind "u8" int8_unsigned make_u8 double_u8 ~number:Fun.id 0;
-  of_kind "i16" int16_signed make_i16 double_i16 ~number:Fun.id (-1);
-  of_kind "u16" int16_unsigned make_u16 double_u16 ~number:Fun.id 0;
-  of_kind "i32" int32 make_i32 double_i32 ~number:Int32.of_int (-1);
-  of_kind "i64" int64 make_i64 double_i64 ~number:Int64.of_int (-1);
-  of_kind "isize" nativeint make_isize double_isize ~number:Nativeint.of_int (-1);
-  of_kind "f32" float32 make_f32 double_f32 ~number:float_of_int (-1);
-  of_kind "f64" float64 make_f64 double_f64 ~number:float_of_int (-1);
+  of_kind "i8" int8_signed Rust.bigarray_make_i8 Rust.bigarray_double_i8 ~number:Fun.id
+    (-1);
+  of_kind "u8" int8_unsigned Rust.bigarray_make_u8 Rust.bigarray_double_u8 ~number:Fun.id
+    0;
+  of_kind "i16" int16_signed Rust.bigarray_make_i16 Rust.bigarray_double_i16
+    ~number:Fun.id (-1);
+  of_kind "u16" int16_unsigned Rust.bigarray_make_u16 Rust.bigarray_double_u16
+    ~number:Fun.id 0;
+  of_kind "i32" int32 Rust.bigarray_make_i32 Rust.bigarray_double_i32 ~number:Int32.of_int
+    (-1);
+  of_kind "i64" int64 Rust.bigarray_make_i64 Rust.bigarray_double_i64 ~number:Int64.of_int
+    (-1);
+  of_kind "isize" nativeint Rust.bigarray_make_isize Rust.bigarray_double_isize
+    ~number:Nativeint.of_int (-1);
+  of_kind "f32" float32 Rust.bigarray_make_f32 Rust.bigarray_double_f32
+    ~number:float_of_int (-1);
+  of_kind "f64" float64 Rust.bigarray_make_f64 Rust.bigarray_double_f64
+    ~number:float_of_int (-1);
   let chars = Array1.of_array char c_layout [| ' '; '!' |] in
   Expect.that "chars" (elements (double_chars chars) = [ '@'; 'B' ]);
   Lwt.return_unit
@@ -107,7 +74,7 @@ let wrong () =
   check "a string" "text" ~found:none;
   check "an int64" 1L ~found:none;
   check "a mutex" (Mutex.create ()) ~found:none;
-  check "another kind" (make_f32 3) ~found:"a Bigarray of float32";
+  check "another kind" (Rust.bigarray_make_f32 3) ~found:"a Bigarray of float32";
   check "ints" (Array1.create int c_layout 3) ~found:"a Bigarray of int";
   check "Fortran"
     (Array1.create float64 fortran_layout 3)
@@ -132,41 +99,42 @@ let mapped () =
       in
       let aligned = map 0L in
       Array1.fill aligned 1.5;
-      Expect.that "mapped" (elements (double_f64 aligned) = [ 3.; 3.; 3.; 3. ]);
-      match Expect.raised "not aligned" (fun () -> double_f64 (map 3L)) with
+      Expect.that "mapped"
+        (elements (Rust.bigarray_double_f64 aligned) = [ 3.; 3.; 3.; 3. ]);
+      match Expect.raised "not aligned" (fun () -> Rust.bigarray_double_f64 (map 3L)) with
       | Invalid_argument message ->
           Expect.contains "not aligned" message ~part:"not aligned"
       | e -> raise e);
   Lwt.return_unit
 
 let parts () =
-  let whole = make_i64 100 in
+  let whole = Rust.bigarray_make_i64 100 in
   let part = Array1.sub whole 10 20 in
   let part_of_part = Array1.sub part 5 5 in
   let reshaped = reshape (genarray_of_array1 whole) [| 10; 10 |] in
   let row = array1_of_genarray (Genarray.slice_left reshaped [| 9 |]) in
-  ignore (double_i64 part : int64s);
+  ignore (Rust.bigarray_double_i64 part : int64s);
   let is ~first a = Array1.get a 0 = Int64.of_int first in
   Expect.that "doubled within the whole"
     (Array1.get whole 10 = 18L && is ~first:28 part_of_part);
   Expect.that "not beyond" (Array1.get whole 9 = 8L && Array1.get whole 30 = 29L);
   Gc.full_major ();
   (* The whole is gone, and its memory is not. *)
-  ignore (double_i64 part_of_part : int64s);
+  ignore (Rust.bigarray_double_i64 part_of_part : int64s);
   Expect.that "after a collection" (is ~first:56 part_of_part && is ~first:89 row);
   Array1.fill part_of_part 7L;
   Array1.blit row (Array1.sub row 0 10);
   let copy : int64s = Marshal.from_string (Marshal.to_string part_of_part []) 0 in
   Expect.that "marshalled" (elements copy = [ 7L; 7L; 7L; 7L; 7L ]);
-  ignore (double_i64 copy : int64s);
+  ignore (Rust.bigarray_double_i64 copy : int64s);
   Expect.that "a copy of its own" (is ~first:7 part_of_part && is ~first:14 copy);
   Lwt.return_unit
 
 let of_string () =
   let check is_shared =
-    let array, is_copied = of_bytes "some text" is_shared in
+    let array, is_copied = Rust.bigarray_of_bytes "some text" is_shared in
     Expect.that "copied if it is shared" (is_copied = is_shared);
-    let* sum = sum array in
+    let* sum = Rust.bigarray_sum array in
     let codes = String.fold_left (fun n c -> n + Char.code c) 0 "some text" in
     Expect.int "the bytes" codes sum;
     Lwt.return_unit
@@ -176,15 +144,15 @@ let of_string () =
 
 let kept () =
   let array = Array1.of_array int8_unsigned c_layout [| 1; 2; 3 |] in
-  ignore (swap (Some array) : bytes1 option);
+  ignore (Rust.bigarray_swap (Some array) : bytes1 option);
   Gc.full_major ();
   Gc.compact ();
   Array1.set array 0 9;
-  (match swap (Some (make_u8 3)) with
+  (match Rust.bigarray_swap (Some (Rust.bigarray_make_u8 3)) with
   | Some same -> Expect.that "the same value" (same == array)
   | None -> Expect.failf "nothing was kept");
   Gc.full_major ();
-  match (swap None, swap None) with
+  match (Rust.bigarray_swap None, Rust.bigarray_swap None) with
   | Some rusts, None ->
       Expect.that "Rust's" (elements rusts = [ 0; 1; 2 ]);
       Lwt.return_unit
@@ -192,7 +160,7 @@ let kept () =
 
 let in_values () =
   let check n =
-    let all = nested n in
+    let all = Rust.bigarrays_nested n in
     Gc.full_major ();
     Array.iteri
       (fun i (j, array) ->
@@ -212,7 +180,9 @@ let concurrent () =
   let a = 0x0123456789abcdefL and b = -2L in
   let array = Array1.create int64 c_layout 512 in
   Array1.fill array a;
-  let writers = [ hammer array a 2_000; hammer array b 2_000 ] in
+  let writers =
+    [ Rust.bigarray_hammer array a 2_000; Rust.bigarray_hammer array b 2_000 ]
+  in
   let rec beside_writers n =
     if n = 0 then Lwt.return_unit
     else begin
@@ -221,7 +191,7 @@ let concurrent () =
         Expect.that "a whole element" (x = a || x = b);
         Array1.set array i x
       done;
-      Expect.int "torn elements" 0 (torn array a b);
+      Expect.int "torn elements" 0 (Rust.bigarray_torn array a b);
       let* () = Lwt.pause () in
       beside_writers (n - 1)
     end
@@ -230,7 +200,10 @@ let concurrent () =
   Lwt.join writers
 
 let bounds () =
-  let e = Expect.raised "out of bounds" (fun () -> out_of_bounds (make_i64 3)) in
+  let e =
+    Expect.raised "out of bounds" (fun () ->
+        Rust.bigarray_out_of_bounds (Rust.bigarray_make_i64 3))
+  in
   Expect.panicked "out of bounds" e ~message:"element 3 of a Bigarray of 3 elements";
   Lwt.return_unit
 
@@ -258,11 +231,11 @@ let is_freed make () =
   Lwt.return_unit
 
 let () =
-  let make () = filled (megabytes lsl 20) in
+  let make () = Rust.bigarray_filled (megabytes lsl 20) in
   let part () = Array1.sub (make ()) 1_000 10 in
   let through_rust () =
-    ignore (swap (Some (make ())) : bytes1 option);
-    Option.get (swap None)
+    ignore (Rust.bigarray_swap (Some (make ())) : bytes1 option);
+    Option.get (Rust.bigarray_swap None)
   in
   (* On Domain 0, while there is no other: with several, a collection takes as long as the slowest needs to take part,
      and the others allocate meanwhile. A sanitizer keeps what is freed for a while. *)

@@ -7,30 +7,31 @@ open QCheck2
 
 type 'a way = string * ('a -> 'a Lwt.t)
 
-let ways (type a) (module E : Echoes.Echo with type t = a) : a way list =
-  [ ("sync", fun v -> Lwt.return (E.sync v)); ("pending", E.pending) ]
+let ways sync pending : 'a way list =
+  [ ("sync", fun v -> Lwt.return (sync v)); ("pending", pending) ]
 
-let all_ways (type a) (module E : Echoes.Further with type t = a) : a way list =
-  ways (module E)
+let all_ways sync pending ready tokio blocking root callback async_callback promise :
+    'a way list =
+  ways sync pending
   @ [
-      ("ready", E.ready);
-      ("tokio", E.tokio);
-      ("blocking", E.blocking);
-      ("root", E.root);
+      ("ready", ready);
+      ("tokio", tokio);
+      ("blocking", blocking);
+      ("root", root);
       ( "callback",
         fun v ->
-          E.callback v (fun v ->
+          callback v (fun v ->
               Gc.minor ();
               v) );
       ( "asynchronous callback",
         fun v ->
-          E.async_callback v (fun v ->
+          async_callback v (fun v ->
               let+ () = Lwt.pause () in
               v) );
       ( "promise",
         fun v ->
           let p, u = Lwt.wait () in
-          let back = E.promise p in
+          let back = promise p in
           Lwt.wakeup_later u v;
           back );
     ]
@@ -105,7 +106,7 @@ let short_text =
   Gen.map (String.map (fun c -> Char.chr (Char.code c land 0x7F))) any_string
 
 let result ok error = Gen.oneof [ Gen.map Result.ok ok; Gen.map Result.error error ]
-let point = Gen.map2 (fun x y -> { Shapes.x; y }) float float
+let point = Gen.map2 (fun x y : Rust.echoed_point -> { x; y }) float float
 
 let leaf =
   let open Gen in
@@ -114,25 +115,24 @@ let leaf =
   let* tags = list_size size int and* scores = array_size size float in
   let* origin = triple bool char int32 and* links = list_size (int_bound 20) int in
   let links = List.map (fun k -> (k, ())) (List.sort_uniq compare links) in
-  return { Shapes.key; name; weight; count; place; tags; scores; origin; links }
+  return { Rust.key; name; weight; count; place; tags; scores; origin; links }
 
-let tree =
-  let open Shapes in
+let tree : Rust.echoed_tree Gen.t =
   Gen.sized_size (Gen.int_bound 60)
     (Gen.fix (fun self n ->
-         let small = Gen.map (fun l -> Single l) leaf in
-         if n = 0 then Gen.oneof [ one_of [ Empty; Full ]; small ]
+         let small = Gen.map (fun l : Rust.echoed_tree -> Single l) leaf in
+         if n = 0 then Gen.oneof [ one_of Rust.[ Empty; Full ]; small ]
          else
            Gen.oneof
              [
                small;
                Gen.map3
-                 (fun l r middle -> Node (l, middle, r))
+                 (fun l r middle : Rust.echoed_tree -> Node (l, middle, r))
                  (self (n / 2))
                  (self (n / 2))
                  (result Gen.bool int);
                Gen.map
-                 (fun l -> Many (Array.of_list l))
+                 (fun l : Rust.echoed_tree -> Many (Array.of_list l))
                  (Gen.list_size (Gen.int_bound 4) (self (n / 4)));
              ]))
 
@@ -146,32 +146,53 @@ let map =
     (Gen.list_size size
        (Gen.pair (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)) float))
 
+let texts =
+  all_ways Rust.text_sync Rust.text_pending Rust.text_ready Rust.text_tokio
+    Rust.text_blocking Rust.text_root Rust.text_callback Rust.text_async_callback
+    Rust.text_promise
+
 let tests () =
-  let open Echoes in
+  let open Rust in
   [
-    round_trips "int" (all_ways (module Int)) int;
-    round_trips "char, as u8" (ways (module Char)) Gen.char;
-    round_trips "bool" ~count:8 (ways (module Bool)) Gen.bool;
-    round_trips "unit" ~count:2 (ways (module Unit)) Gen.unit;
-    round_trips "float" (all_ways (module Float)) float;
-    round_trips "int32" (ways (module Int32)) int32;
-    round_trips "int64" (ways (module Int64)) int64;
-    round_trips "string, as String" (all_ways (module Text)) text;
-    round_trips "string, as Bytes" (all_ways (module Bytes)) bytes;
-    round_trips "option of option" (ways (module Option)) Gen.(option (option int));
-    round_trips "result" (ways (module Result)) (result int short_text);
-    round_trips "list"
-      (ways (module List))
+    round_trips "int"
+      (all_ways int_sync int_pending int_ready int_tokio int_blocking int_root
+         int_callback int_async_callback int_promise)
+      int;
+    round_trips "char, as u8" (ways char_sync char_pending) Gen.char;
+    round_trips "bool" ~count:8 (ways bool_sync bool_pending) Gen.bool;
+    round_trips "unit" ~count:2 (ways unit_sync unit_pending) Gen.unit;
+    round_trips "float"
+      (all_ways float_sync float_pending float_ready float_tokio float_blocking float_root
+         float_callback float_async_callback float_promise)
+      float;
+    round_trips "int32" (ways int32_sync int32_pending) int32;
+    round_trips "int64" (ways int64_sync int64_pending) int64;
+    round_trips "string, as String" texts text;
+    round_trips "string, as Bytes"
+      (all_ways bytes_sync bytes_pending bytes_ready bytes_tokio bytes_blocking bytes_root
+         bytes_callback bytes_async_callback bytes_promise)
+      bytes;
+    round_trips "option of option"
+      (ways option_sync option_pending)
+      Gen.(option (option int));
+    round_trips "result" (ways result_sync result_pending) (result int short_text);
+    round_trips "list" (ways list_sync list_pending)
       (Gen.list_size size (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)));
-    round_trips "int array" (ways (module Ints)) (Gen.array_size size int);
-    round_trips "float array" (all_ways (module Floats)) (Gen.array_size size float);
+    round_trips "int array" (ways ints_sync ints_pending) (Gen.array_size size int);
+    round_trips "float array"
+      (all_ways floats_sync floats_pending floats_ready floats_tokio floats_blocking
+         floats_root floats_callback floats_async_callback floats_promise)
+      (Gen.array_size size float);
     round_trips "string array"
-      (ways (module Array))
+      (ways array_sync array_pending)
       (Gen.array_size size (Gen.string_size ~gen:Gen.char (Gen.int_bound 20)));
-    round_trips "tuple" (ways (module Tuple)) (Gen.triple int float bytes);
-    round_trips "association list, as BTreeMap" (ways (module Map)) map;
-    round_trips "record of floats" (ways (module Point)) point;
-    round_trips "variants and records" (all_ways (module Tree)) tree;
+    round_trips "tuple" (ways tuple_sync tuple_pending) (Gen.triple int float bytes);
+    round_trips "association list, as BTreeMap" (ways map_sync map_pending) map;
+    round_trips "record of floats" (ways point_sync point_pending) point;
+    round_trips "variants and records"
+      (all_ways tree_sync tree_pending tree_ready tree_tokio tree_blocking tree_root
+         tree_callback tree_async_callback tree_promise)
+      tree;
   ]
 
 (* ---- values that do not convert *)
@@ -187,7 +208,7 @@ let rejects_bytes () =
         Lwt.return_unit
     | e -> Expect.failf "%s: %s" way (Printexc.to_string e)
   in
-  Lwt_list.iter_p rejects (all_ways (module Echoes.Text))
+  Lwt_list.iter_p rejects texts
 
 (* ---- *)
 

@@ -7,8 +7,6 @@ module Pool = Lwt_interop.Pool
 
 external threads_left : int -> unit = "faults_threads_left" [@@noalloc]
 external descriptors_left : int -> unit = "faults_descriptors_left" [@@noalloc]
-external run_on_pool : unit -> unit Lwt.t = "run_on_pool"
-external runs_on_pool : unit -> int = "runs_on_pool"
 
 let any = -1
 let attempt f = try Ok (f ()) with e -> Error e
@@ -134,14 +132,14 @@ let ocaml_blocking_pool () =
       Expect.that "all functions run" (Lwt_main.run (Lwt.all jobs) = List.init 20 Fun.id))
 
 let tokio_blocking_pool () =
-  (match attempt (fun () -> Lwt_main.run (with_only threads_left 0 run_on_pool)) with
+  (match attempt (fun () -> Lwt_main.run (with_only threads_left 0 Rust.run_on_pool)) with
   | Error (Lwt_interop.Rust_error { message; _ }) ->
       Expect.contains "the error" ~part:"blocking pool" message;
       Expect.contains "the error" ~part:"thread" message
   | Error e -> raise e
   | Ok () -> Expect.failf "expected an error, but it succeeded");
-  Lwt_main.run (run_on_pool ());
-  Expect.int "runs, without the one that failed" 1 (runs_on_pool ())
+  Lwt_main.run (Rust.run_on_pool ());
+  Expect.int "runs, without the one that failed" 1 (Rust.runs_on_pool ())
 
 (* Starts as many domains as OCaml allows. *)
 let domain_limit () =

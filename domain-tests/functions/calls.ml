@@ -1,6 +1,7 @@
 open Lwt.Syntax
 open Everywhere
 
+(* As the first example of the crate's documentation, with its own declaration. *)
 let first_example () =
   let open struct
     external my_async_func : unit -> unit Lwt.t = "my_async_func"
@@ -12,7 +13,7 @@ let first_example () =
 let ready_at_once () =
   let p = Rust.ready_add 40 2 in
   Expect.that "the promise is resolved" (Lwt.state p = Lwt.Return 42);
-  let p = Rust.hold [ 1; 2 ] 0 in
+  let p = Any_value.hold [ 1; 2 ] 0 in
   Expect.that "the list" (Lwt.state p = Lwt.Return [ 1; 2 ]);
   let p = Rust.yield_n 0 "" in
   Expect.that "the string" (Lwt.state p = Lwt.Return "");
@@ -70,12 +71,12 @@ let arity () =
 
 let identity () =
   let value = ref [| "mutable" |] in
-  let* same = Rust.hold value 5 in
+  let* same = Any_value.hold value 5 in
   Expect.that "the same block" (same == value);
   let f x = x + Rust.length !value.(0) in
-  let* g = Rust.hold f 2 in
+  let* g = Any_value.hold f 2 in
   Expect.int "a closure" 8 (g 1);
-  let* number = Rust.hold 1.5 1 in
+  let* number = Any_value.hold 1.5 1 in
   Expect.that "a float" (number = 1.5);
   Lwt.return_unit
 

@@ -133,22 +133,37 @@ let refused what ~part e =
   | Invalid_argument text -> Expect.contains what ~part text
   | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
 
+(* Declarations whose types are wrong on purpose. *)
+module Wrong = struct
+  external thing_tag : 'a -> int = "thing_tag" [@@ocaml_lwt.unchecked]
+  external thing_tag_later : 'a -> int Lwt.t = "thing_tag_later" [@@ocaml_lwt.unchecked]
+
+  external thing_through_tokio : 'a -> Rust.thing Lwt.t = "thing_through_tokio"
+  [@@ocaml_lwt.unchecked]
+
+  external thing_of : (unit -> 'a) -> int = "thing_of" [@@ocaml_lwt.unchecked]
+  external handle_seen : 'a -> int * bool = "handle_seen" [@@ocaml_lwt.unchecked]
+
+  external handle_seen_on_tokio : 'a -> (int * bool) Lwt.t = "handle_seen_on_tokio"
+  [@@ocaml_lwt.unchecked]
+end
+
 let wrong_thing ?(part = "") what value =
   let part = "expected an Opaque<domain_tests::opaques::Thing>" ^ part in
   let check what e = refused what ~part e in
-  check what (Expect.raised what (fun () -> Rust.Wrong.thing_tag value));
-  let* e = Expect.rejected what (Rust.Wrong.thing_tag_later value) in
+  check what (Expect.raised what (fun () -> Wrong.thing_tag value));
+  let* e = Expect.rejected what (Wrong.thing_tag_later value) in
   check (what ^ ", in a task") e;
-  let* e = Expect.rejected what (Rust.Wrong.thing_through_tokio value) in
+  let* e = Expect.rejected what (Wrong.thing_through_tokio value) in
   check (what ^ ", on tokio") e;
-  let result () = Rust.Wrong.thing_of (fun () -> value) in
+  let result () = Wrong.thing_of (fun () -> value) in
   check (what ^ ", as a callback's result") (Expect.raised what result);
   Lwt.return_unit
 
 let wrong_handle what value =
   let check what e = refused what ~part:"expected Lwt_interop.Handle.t" e in
-  check what (Expect.raised what (fun () -> Rust.Wrong.handle_seen value));
-  let* e = Expect.rejected what (Rust.Wrong.handle_seen_on_tokio value) in
+  check what (Expect.raised what (fun () -> Wrong.handle_seen value));
+  let* e = Expect.rejected what (Wrong.handle_seen_on_tokio value) in
   check (what ^ ", on tokio") e;
   Lwt.return_unit
 

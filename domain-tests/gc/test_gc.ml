@@ -61,14 +61,14 @@ let released what f =
 
 let dropped_elsewhere () =
   with_other (fun { id; _ } ->
-      let drop where value = Rust.drop_elsewhere value where id in
+      let drop where value = Any_value.drop_elsewhere value where id in
       let* () = released "on a thread" (drop 0) in
       let* () = released "on tokio" (drop 1) in
       let* () = released "on tokio's blocking pool" (drop 2) in
       let* () = released "on another domain" (drop 3) in
       let* () =
         Lwt_list.iter_p
-          (fun i -> Rust.drop_elsewhere (text i) (i mod 4) id)
+          (fun i -> Any_value.drop_elsewhere (text i) (i mod 4) id)
           (List.init 200 Fun.id)
       in
       let* text = Rust.drop_exception_elsewhere (Lwt.fail (Failure "dropped")) in
@@ -76,10 +76,12 @@ let dropped_elsewhere () =
       Lwt.return_unit)
 
 let not_reachable () =
-  let* () = released "an argument" (fun value -> Lwt.map ignore (Rust.hold value 3)) in
+  let* () =
+    released "an argument" (fun value -> Lwt.map ignore (Any_value.hold value 3))
+  in
   let* () =
     released "an argument that is not used" (fun value ->
-        Lwt.map ignore (Rust.hold value 0))
+        Lwt.map ignore (Any_value.hold value 0))
   in
   let* () =
     released "a callback" (fun value ->
@@ -95,7 +97,7 @@ let not_reachable () =
   in
   let* () =
     released "the argument of a cancelled call" (fun value ->
-        let p = Rust.hold value 1_000_000 in
+        let p = Any_value.hold value 1_000_000 in
         let* (_ : string) = Rust.yield_n 3 "" in
         Lwt.cancel p;
         Lwt.return_unit)

@@ -85,8 +85,6 @@ let one_after_the_other () =
      Expect.that "Rust's registry has Domain 0 only" (Rust.known_domains () = [| 0 |]);
      Expect.eventually (fun () -> Rust.futures_alive 0 = 0))
 
-external allocated : unit -> int = "stress_allocated"
-
 (* Each domain keeps a value that the next domain drops, on which its root was not made. *)
 let roots_outlive_domains () =
   let home = Handle.current () in
@@ -104,11 +102,11 @@ let roots_outlive_domains () =
   Lwt_main.run
     (let* () = go 0 200 in
      Gc.full_major ();
-     let before = allocated () in
+     let before = Rust.stress_allocated () in
      let* () = go 200 600 in
      Gc.full_major ();
      Rust.forget (first + 599);
-     let grown = (allocated () - before) / 1024 in
+     let grown = (Rust.stress_allocated () - before) / 1024 in
      (* One pool of roots takes 16 kB, so a leak of one for each domain would take 6,400. *)
      Expect.that
        (Printf.sprintf "memory grew by %d kB with 400 domains" grown)

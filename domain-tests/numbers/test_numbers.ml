@@ -3,53 +3,28 @@
 open Lwt.Syntax
 open Everywhere
 
-external sum :
-  (int[@untagged]) ->
-  (float[@unboxed]) ->
-  (int32[@unboxed]) ->
-  (int64[@unboxed]) ->
-  (nativeint[@unboxed]) ->
-  (float[@unboxed]) = "numbers_sum" "numbers_sum_unboxed"
-
+(* Generated declarations pass plain numbers. *)
 external boxed_sum : int -> float -> int32 -> int64 -> nativeint -> float = "numbers_sum"
-
-external twice : (int[@untagged]) -> (int[@untagged])
-  = "numbers_twice" "numbers_twice_unboxed"
-
-external noalloc : (int[@untagged]) -> (int[@untagged])
-  = "numbers_noalloc" "numbers_noalloc_unboxed"
-[@@noalloc]
-
-external has_token : (int[@untagged]) -> (int[@untagged])
-  = "numbers_has_token" "numbers_has_token_unboxed"
-[@@noalloc]
-
-external within : (unit -> int) -> int = "numbers_within"
-external token : string -> int -> string = "numbers_token"
-external renamed : int -> int = "numbers_renamed"
-external promise : int -> int Lwt.t = "numbers_promise"
-external promise_or_error : int -> int Lwt.t = "numbers_promise_or_error"
-external promise_later : int -> int Lwt.t = "numbers_promise_later"
 
 let plain_numbers () =
   for i = 1 to 1_000 do
     let expected = float_of_int (2 * i) +. 0.5 -. 3. +. 5. -. 7. in
-    let got = sum i (float_of_int i +. 0.5) (-3l) 5L (-7n) in
+    let got = Rust.numbers_sum i (float_of_int i +. 0.5) (-3l) 5L (-7n) in
     Expect.that "the sum" (got = expected);
     Expect.that "the same, boxed"
       (boxed_sum i (float_of_int i +. 0.5) (-3l) 5L (-7n) = got);
-    Expect.int "no allocation" (i + 13) (noalloc (i + 13))
+    Expect.int "no allocation" (i + 13) (Rust.numbers_noalloc (i + 13))
   done;
-  Expect.int "twice" (-10) (twice (-5));
-  Expect.int "twice, the largest" (max_int - 1) (twice (max_int / 2));
-  Expect.int "the smallest" min_int (noalloc min_int);
+  Expect.int "twice" (-10) (Rust.numbers_twice (-5));
+  Expect.int "twice, the largest" (max_int - 1) (Rust.numbers_twice (max_int / 2));
+  Expect.int "the smallest" min_int (Rust.numbers_noalloc min_int);
   Lwt.return_unit
 
 let failures () =
   for _ = 1 to 1_000 do
-    let e = Expect.raised "a panic" (fun () -> sum 13 0. 0l 0L 0n) in
+    let e = Expect.raised "a panic" (fun () -> Rust.numbers_sum 13 0. 0l 0L 0n) in
     Expect.panicked "a panic" ~place:"numbers.rs:" ~message:"thirteen" e;
-    match Expect.raised "a result" (fun () -> twice max_int) with
+    match Expect.raised "a result" (fun () -> Rust.numbers_twice max_int) with
     | Invalid_argument text ->
         Expect.contains "a result" ~part:"numbers_twice: result: " text;
         Expect.contains "a result" ~part:"does not fit int" text
@@ -59,8 +34,6 @@ let failures () =
   Expect.string "the domain still works" "still working" text;
   Lwt.return_unit
 
-external allocated : unit -> int = "stress_allocated"
-
 (* [malloc]'s memory, of which a sanitizer says nothing: asan reports what is lost itself. *)
 let nothing_left_behind () =
   let check what ~times fail =
@@ -69,7 +42,7 @@ let nothing_left_behind () =
         ignore (Expect.raised what fail : exn)
       done;
       Gc.full_major ();
-      allocated ()
+      Rust.stress_allocated ()
     in
     let before = repeat 100 in
     let grown = repeat times - before in
@@ -77,23 +50,28 @@ let nothing_left_behind () =
     if grown > 40 * times then
       Expect.failf "%s: %d bytes are lost in %d failures" what grown times
   in
-  check "a result" ~times:10_000 (fun () -> ignore (twice max_int : int));
-  check "a panic" ~times:1_000 (fun () -> ignore (sum 13 0. 0l 0L 0n : float));
+  check "a result" ~times:10_000 (fun () -> ignore (Rust.numbers_twice max_int : int));
+  check "a panic" ~times:1_000 (fun () ->
+      ignore (Rust.numbers_sum 13 0. 0l 0L 0n : float));
   Lwt.return_unit
 
 let no_token () =
-  Expect.int "at the top" 1 (has_token 1);
-  Expect.int "within a stub" 1 (within (fun () -> has_token 1));
+  Expect.int "at the top" 1 (Rust.numbers_has_token 1);
+  Expect.int "within a stub" 1 (Rust.numbers_within (fun () -> Rust.numbers_has_token 1));
   Lwt.return_unit
 
 let tokens () =
-  Expect.string "a token between arguments" "ababab" (token "ab" 3);
-  Expect.int "another name of the crate" 255 (renamed 255);
+  Expect.string "a token between arguments" "ababab" (Rust.numbers_token "ab" 3);
+  Expect.int "another name of the crate" 255 (Rust.numbers_renamed 255);
   Lwt.return_unit
 
 let promises () =
   let all =
-    [ ("plain", promise); ("or an error", promise_or_error); ("later", promise_later) ]
+    [
+      ("plain", Rust.numbers_promise);
+      ("or an error", Rust.numbers_promise_or_error);
+      ("later", Rust.numbers_promise_later);
+    ]
   in
   let check (name, f) =
     let* n = f 7 in
@@ -105,7 +83,7 @@ let promises () =
     | _ -> Expect.contains name ~part:"thirteen" text
   in
   let* () = Lwt_list.iter_s check all in
-  let p = promise_later 7 in
+  let p = Rust.numbers_promise_later 7 in
   Lwt.cancel p;
   Expect.cancelled "a promise that is made later" p
 
@@ -128,7 +106,7 @@ let aborts () =
   Expect.that "the process has ended" (status = WSIGNALED Sys.sigabrt)
 
 let () =
-  if Array.mem failing_noalloc Sys.argv then ignore (noalloc 13 : int)
+  if Array.mem failing_noalloc Sys.argv then ignore (Rust.numbers_noalloc 13 : int)
   else
     Alcotest.run "numbers"
       (suites

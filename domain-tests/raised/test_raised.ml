@@ -1,4 +1,5 @@
-(* Rust errors that are particular exceptions: OCaml's own, and those that this program defines for Rust. *)
+(* Rust errors that are particular exceptions: OCaml's own, and those that this program defines and registers for
+   Rust. Its declarations are by hand, so that one exception can be missing, and one be none. *)
 
 open Lwt.Syntax
 open Everywhere
@@ -26,7 +27,7 @@ exception Alone of int
 exception Moved of int
 
 let () =
-  let register name = Callback.register_exception ("domain_tests." ^ name) in
+  let register name = Callback.register_exception ("by_hand." ^ name) in
   register "Closed" Closed;
   register "Not_enough" (Not_enough 0L);
   register "Pair" (Pair ((0l, 0.), [||]));
@@ -35,7 +36,7 @@ let () =
   register "Alone" (Alone 0);
   register "Moved" (Moved 0);
   (* A mistake. *)
-  Callback.register "domain_tests.Reserved" (fun () -> ())
+  Callback.register "by_hand.Reserved" (fun () -> ())
 
 let text n = Printf.sprintf "number %d" n
 
@@ -111,7 +112,7 @@ let defined () =
         Expect.contains "not registered" (message e)
           ~part:"`exception Unknown of int32 * string`";
         Expect.contains "not registered" (message e)
-          ~part:"Callback.register_exception \"domain_tests.Unknown\" (Unknown (x, ...))";
+          ~part:"Callback.register_exception \"by_hand.Unknown\" (Unknown (x, ...))";
         true)
   in
   let* () =
@@ -125,7 +126,7 @@ let defined () =
   let* () =
     check 6 (fun e ->
         Expect.contains "no exception" (message e)
-          ~part:"domain_tests.Reserved is registered, but is no exception";
+          ~part:"by_hand.Reserved is registered, but is no exception";
         true)
   in
   Expect.int "no exception" 9 (sync 9);

@@ -5,14 +5,6 @@ open Lwt.Syntax
 open Everywhere
 module Blocking = Lwt_interop.Blocking
 
-external write_in_task : unit -> string Lwt.t = "threads_write_in_task"
-external write_on_tokio : unit -> string Lwt.t = "threads_write_on_tokio"
-external write_on_blocking : unit -> string Lwt.t = "threads_write_on_blocking"
-external write_in_pool : unit -> string Lwt.t = "threads_write_in_pool"
-external write_on_thread : unit -> string = "threads_write_on_thread"
-external child_of_tokio : unit -> string Lwt.t = "threads_child_of_tokio"
-external child_of_task : unit -> string Lwt.t = "threads_child_of_task"
-
 let closed_pipe () =
   let reading, writing = Unix.pipe ~cloexec:true () in
   Unix.close reading;
@@ -49,11 +41,11 @@ let writes () =
   let* () = check "Lwt_unix.write" (write_by_lwt ()) in
   let* () = check "in Blocking.run" (Blocking.run write_by_unix) in
   let* () = check "Lwt_preemptive" (Lwt_preemptive.detach write_by_unix ()) in
-  let* () = check "in a task" (write_in_task ()) in
-  let* () = check "on tokio" (write_on_tokio ()) in
-  let* () = check "on tokio's blocking pool" (write_on_blocking ()) in
-  let* () = check "in Domain 0's blocking pool" (write_in_pool ()) in
-  check "on a thread" (Lwt.return (write_on_thread ()))
+  let* () = check "in a task" (Rust.threads_write_in_task ()) in
+  let* () = check "on tokio" (Rust.threads_write_on_tokio ()) in
+  let* () = check "on tokio's blocking pool" (Rust.threads_write_on_blocking ()) in
+  let* () = check "in Domain 0's blocking pool" (Rust.threads_write_in_pool ()) in
+  check "on a thread" (Lwt.return (Rust.threads_write_on_thread ()))
 
 (* The set of signals in a line of /proc/PID/status. *)
 let signals name text =
@@ -84,9 +76,9 @@ let children () =
   is_default "Unix.create_process" (by_create_process ());
   let* text = Lwt_process.pread ("", grep) in
   is_default "Lwt_process" text;
-  let* text = child_of_task () in
+  let* text = Rust.threads_child_of_task () in
   is_default "std::process in a task" text;
-  let+ text = child_of_tokio () in
+  let+ text = Rust.threads_child_of_tokio () in
   is_default "std::process on tokio" text
 
 (* ---- programs of their own, which set SIGPIPE *)

@@ -117,6 +117,7 @@ echo_further!(Tree: tree_ready tree_tokio tree_blocking tree_root tree_callback
 
 /// A record of floats, which OCaml represents as a flat float array.
 #[derive(Debug, Clone, FromOCaml, ToOCaml)]
+#[ocaml(name = "echoed_point")]
 pub struct Point {
     x: f64,
     y: f64,
@@ -138,6 +139,7 @@ pub struct Leaf {
 
 /// A recursive variant with constructors of several arities.
 #[derive(Debug, Clone, FromOCaml, ToOCaml)]
+#[ocaml(name = "echoed_tree")]
 pub enum Tree {
     /// No argument.
     Empty,

@@ -1,17 +1,23 @@
-//! The Rust functions that the domain tests call from OCaml. `support/rust.ml` declares most of them.
+//! The Rust functions that the domain tests call from OCaml. Their declarations are generated, as the module
+//! `Rust` of the tests.
+
+// Its functions are exported, too, and declared by hand.
+use by_hand as _;
 
 mod bigarrays;
 mod calls;
 mod conversions;
 mod domains;
+mod echoes;
+mod externals;
 mod failures;
 mod faults;
+mod generated;
 mod kept;
 mod memory;
 mod numbers;
 mod opaques;
 mod promises;
-mod raised;
 mod stress;
 mod threads;
 mod types;

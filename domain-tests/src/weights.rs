@@ -12,7 +12,7 @@ pub trait Shape: Send + Sync {
     fn area(&self) -> f64;
 }
 
-opaque_type!(dyn Shape as "shape");
+opaque_type!(dyn Shape as "any_shape");
 
 struct Square(f64);
 struct Circle(f64, String);

@@ -18,7 +18,7 @@ let yields =
 let same_value =
   make "value through Rust" (fun _ choice ->
       let mine = ref (Choice.int choice 10) in
-      let* found = Rust.hold mine (Choice.int choice 10) in
+      let* found = Any_value.hold mine (Choice.int choice 10) in
       check "the same value" (found == mine) value)
 
 let not_awaited =
@@ -43,7 +43,7 @@ let tokio_blocking_pool =
 
 let late_wake_up =
   make "late wake-up" (fun _ choice ->
-      let* () = Native.late_wake (Choice.int choice 20_000) in
+      let* () = Rust.stress_late_wake (Choice.int choice 20_000) in
       Lwt.return value)
 
 (* ---- failures *)

@@ -13,7 +13,7 @@ let take () =
   let totals = Lwt_interop.totals () in
   {
     totals;
-    futures = Native.futures ();
+    futures = Rust.stress_futures ();
     descriptors = Array.length (Sys.readdir "/proc/self/fd");
     (* Lwt's own threads never end, and those of the blocking pool are compared separately. *)
     threads = status "Threads" - Lwt_unix.thread_count () - totals.blocking_pool_threads;
@@ -55,5 +55,5 @@ type memory = { resident : int; allocated : int }
 
 let memory () =
   Gc.compact ();
-  let allocated = Native.allocated () / 1024 in
+  let allocated = Rust.stress_allocated () / 1024 in
   { resident = status "VmRSS"; allocated }

@@ -44,7 +44,7 @@ let task_detached =
 let relay =
   make "relay" (fun self choice ->
       let ids = List.init (Choice.int choice 6) (fun _ -> Handle.id (Peers.any choice)) in
-      let* seen = Native.relay (Array.of_list ids) in
+      let* seen = Rust.stress_relay (Array.of_list ids) in
       let rec is_path seen ids =
         match (seen, ids) with
         | [], _ -> true
@@ -61,7 +61,7 @@ let fan_out =
   make "fan-out from tokio" (fun _ choice ->
       let n = Choice.int choice 12 in
       let ids = List.init (Choice.int choice 6) (fun _ -> Handle.id (Peers.any choice)) in
-      let* values, cancelled, lost = Native.fan_out (Array.of_list ids) n in
+      let* values, cancelled, lost = Rust.stress_fan_out (Array.of_list ids) n in
       check "each task has one outcome"
         (values + cancelled + lost = n * List.length ids)
         (if lost = 0 then value else domain_terminated))

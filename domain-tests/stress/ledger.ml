@@ -11,7 +11,7 @@ let name kind = kind.name
 
 let watch ~seconds ~advice =
   let names = List.rev_map name !kinds in
-  Native.watch (Array.of_list names) seconds advice
+  Rust.stress_watch (Array.of_list names) seconds advice
 
 let next = Atomic.make 0
 

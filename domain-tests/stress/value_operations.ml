@@ -12,7 +12,9 @@ let drop_elsewhere =
         Lwt.map (fun (_ : string) -> value) text
       else
         unless_terminated peer
-          (Lwt.map (fun () -> value) (Rust.drop_elsewhere value_ where (Handle.id peer))))
+          (Lwt.map
+             (fun () -> value)
+             (Any_value.drop_elsewhere value_ where (Handle.id peer))))
 
 let kept =
   make "value kept across domains" (fun self choice ->

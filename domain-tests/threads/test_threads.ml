@@ -4,35 +4,13 @@ open Lwt.Syntax
 open Everywhere
 module Blocking = Lwt_interop.Blocking
 
-external wait_at_gate : unit -> unit Lwt.t = "threads_wait_at_gate"
-external open_gate : unit -> unit = "threads_open_gate"
-
-external call_from_pool : Lwt_interop.Handle.t -> (unit -> unit) -> int -> int Lwt.t
-  = "threads_call_from_pool"
-
-external child_of_tokio : unit -> string Lwt.t = "threads_child_of_tokio"
-external child_of_blocking : unit -> string Lwt.t = "threads_child_of_blocking"
-external child_of_pool : unit -> string Lwt.t = "threads_child_of_pool"
-external child_of_task : unit -> string Lwt.t = "threads_child_of_task"
-external lock_until_stopped : bool -> int Lwt.t = "threads_lock_until_stopped"
-external stop : unit -> unit = "threads_stop"
-external lock_often : unit -> int = "threads_lock_often"
-external hold_guard : unit Lwt.t -> bool -> unit Lwt.t = "threads_hold_guard"
-
-external call_under_guard : (unit -> unit) -> bool -> unit Lwt.t
-  = "threads_call_under_guard"
-
-external sync_call_under_guard : (unit -> unit) -> unit = "threads_sync_call_under_guard"
-external cancel_busy : unit -> bool Lwt.t = "threads_cancel_busy"
-external in_shared_runtime : unit -> bool Lwt.t = "threads_in_shared_runtime"
-
 (* The closure waits for this domain, which would not run if the closure held the lock, nor collect if it held
    that of another domain. *)
 let no_lock () =
-  let waiting = wait_at_gate () in
+  let waiting = Rust.threads_wait_at_gate () in
   let* () = Lwt_unix.sleep 0.01 in
   Gc.full_major ();
-  open_gate ();
+  Rust.threads_open_gate ();
   waiting
 
 let allocate () = ignore (Sys.opaque_identity (List.init 100_000 Fun.id))
@@ -46,7 +24,7 @@ let wait_within how () =
     incr called
   in
   let me = Lwt_interop.Handle.current () in
-  let* id = call_from_pool me f how in
+  let* id = Rust.threads_call_from_pool me f how in
   Expect.int "the domain" (Lwt_interop.Handle.id me) id;
   Expect.int "calls" 1 !called;
   Lwt.return_unit
@@ -75,10 +53,10 @@ let no_signal_is_blocked what text =
 let children () =
   let rust =
     [
-      ("on tokio", child_of_tokio);
-      ("on tokio's blocking pool", child_of_blocking);
-      ("on Domain 0's blocking pool", child_of_pool);
-      ("in a task", child_of_task);
+      ("on tokio", Rust.threads_child_of_tokio);
+      ("on tokio's blocking pool", Rust.threads_child_of_blocking);
+      ("on Domain 0's blocking pool", Rust.threads_child_of_pool);
+      ("in a task", Rust.threads_child_of_task);
     ]
   in
   let* () =
@@ -97,49 +75,49 @@ let children () =
 
 (* Without a budget the task would not come back to the loop, and the timer would not run. *)
 let budget yields () =
-  let locking = lock_until_stopped yields in
+  let locking = Rust.threads_lock_until_stopped yields in
   let* () = Lwt_unix.sleep 0.005 in
-  stop ();
+  Rust.threads_stop ();
   let* locks = locking in
   Expect.that "it locked often" (locks > 128);
   Lwt.return_unit
 
-let check_no_budget () = Expect.int "locks" 1000 (lock_often ())
+let check_no_budget () = Expect.int "locks" 1000 (Rust.threads_lock_often ())
 
 let no_budget () =
-  let* _ = in_shared_runtime () in
+  let* _ = Rust.threads_in_shared_runtime () in
   check_no_budget ();
   (* In OCaml code that a poll calls there is none either. *)
-  let* () = call_under_guard check_no_budget false in
-  call_under_guard check_no_budget true
+  let* () = Rust.threads_call_under_guard check_no_budget false in
+  Rust.threads_call_under_guard check_no_budget true
 
 let cancel_busy () =
-  let* cancelled = cancel_busy () in
+  let* cancelled = Rust.threads_cancel_busy () in
   Expect.that "the task is cancelled" cancelled;
   Lwt.return_unit
 
 (* The call that is made under the guard is pending after its first poll. The guard is dropped in order. *)
 let guard_over_call () =
   let calls = ref [] in
-  let call () = calls := in_shared_runtime () :: !calls in
-  let* () = call_under_guard call false in
-  let* () = call_under_guard call true in
-  sync_call_under_guard call;
+  let call () = calls := Rust.threads_in_shared_runtime () :: !calls in
+  let* () = Rust.threads_call_under_guard call false in
+  let* () = Rust.threads_call_under_guard call true in
+  Rust.threads_sync_call_under_guard call;
   let* (_ : bool list) = Lwt.all !calls in
   Expect.int "calls" 3 (List.length !calls);
-  let* shared = in_shared_runtime () in
+  let* shared = Rust.threads_in_shared_runtime () in
   Expect.that "the shared runtime is current afterwards" shared;
   Lwt.return_unit
 
 let guard () =
   let check what =
-    let* shared = in_shared_runtime () in
+    let* shared = Rust.threads_in_shared_runtime () in
     Expect.that what shared;
     Lwt.return_unit
   in
   let hold forget =
     let until, resolve = Lwt.wait () in
-    (hold_guard until forget, resolve)
+    (Rust.threads_hold_guard until forget, resolve)
   in
   let first, end_first = hold true in
   let second, end_second = hold false in
@@ -165,7 +143,7 @@ let guard () =
 
 let names () =
   let* () = Blocking.run ignore in
-  let* (_ : string) = child_of_tokio () in
+  let* (_ : string) = Rust.threads_child_of_tokio () in
   let name task =
     try
       String.trim

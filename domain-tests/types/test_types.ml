@@ -5,6 +5,8 @@
 open Lwt.Syntax
 open Declared
 
+type unfit = Rust.unfit
+
 (* ---- ways to pass a value *)
 
 type 'a way =
@@ -91,7 +93,7 @@ let bad_argument what ~before problem e =
       is_problem what problem (String.sub text n (String.length text - n))
   | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
 
-let rec tree n = if n = 0 then Leaf else Node (tree (n - 1), n)
+let rec tree n = if n = 0 then Rust.Leaf else Rust.Node (tree (n - 1), n)
 
 let nested =
   "the value is cyclic, or nested more than 1000 levels deep, or takes more than 1024 \
@@ -156,11 +158,11 @@ let always =
       (Switch (r (`Dimmed 300)))
       "Switch" "300 does not fit u8";
     within "field age of element 1"
-      (People (r [| { name = "\xFF"; age = 1 }; { name = ""; age = 300 } |]))
+      (People (r [| { Rust.name = "\xFF"; age = 1 }; { Rust.name = ""; age = 300 } |]))
       "People" "300 does not fit u8";
     is (Percentage (r 101.)) "Percentage" "101.0 is not a percentage, 0 to 100";
     is
-      (Counter (r (words ())))
+      (Counter (r (Rust.types_words ())))
       "Counter"
       "expected an Opaque<domain_tests::types::Counter>, found an \
        Opaque<domain_tests::types::Words>";
@@ -176,7 +178,7 @@ let always =
 let endless =
   let rec list = 1 :: 2 :: 3 :: list in
   let rec pairs = (1, 2) :: (2, 3) :: pairs in
-  let rec cyclic = Node (cyclic, 1) in
+  let rec cyclic = Rust.Node (cyclic, 1) in
   [
     (List (Obj.repr list), Ends_with "the list is cyclic");
     (Map (Obj.repr pairs), Ends_with "the list is cyclic");
@@ -221,8 +223,8 @@ let refuse ~before ways values =
   Expect.int "bodies that have run" before_all (before ());
   Lwt.return_unit
 
-let before_the_body values () = refuse ~before:bodies to_rust values
-let in_the_body values () = refuse ~before:bodies within_the_body values
+let before_the_body values () = refuse ~before:Rust.types_bodies to_rust values
+let in_the_body values () = refuse ~before:Rust.types_bodies within_the_body values
 
 let panics () =
   let all =
@@ -231,9 +233,9 @@ let panics () =
         let+ e = refusal what way (Panics (Obj.repr 1) : value) in
         Expect.panicked what ~place:"types.rs" ~message:"a conversion to Rust" e)
   in
-  let before = bodies () in
+  let before = Rust.types_bodies () in
   let* () = all to_rust in
-  Expect.int "bodies that have run" before (bodies ());
+  Expect.int "bodies that have run" before (Rust.types_bodies ());
   all within_the_body
 
 (* ---- values that convert *)
@@ -270,16 +272,16 @@ let good many =
     Tree (r (tree 1000));
     Switch (r (`Dimmed 255));
     Switch (r `On);
-    Counter (r (counter ()));
+    Counter (r (Rust.types_counter ()));
     Samples (array Float64 C_layout);
-    Point (r { x = 1.; y = nan });
+    Point (r { Rust.x = 1.; y = nan });
     Function (r (fun x -> x));
   ]
 
 let accepted ~many () =
   let good = good many in
   let ways = to_rust @ within_the_body in
-  let before = bodies () in
+  let before = Rust.types_bodies () in
   let* () =
     Lwt_list.iter_s
       (fun value -> Lwt_list.iter_s (fun (_, way) -> accept way value) ways)
@@ -287,7 +289,7 @@ let accepted ~many () =
   in
   Expect.int "bodies that have run"
     (before + (List.length good * List.length ways))
-    (bodies ());
+    (Rust.types_bodies ());
   Lwt.return_unit
 
 (* ---- values that do not convert to OCaml *)
@@ -299,17 +301,23 @@ let to_ocaml =
   let done_ p = Lwt.map (ignore : unfit -> unit) p in
   let of_function = " of argument 2 of the function" in
   [
-    ("types_to_sync: result, ", "", Raises (fun i -> ignore (to_sync i : unfit)));
-    ("types_to_ready: result, ", "", Rejects (fun i -> done_ (to_ready i)));
-    ("types_to_raise: result, ", "", Rejects (fun i -> done_ (to_raise i)));
-    ("types_to_pending: result, ", "", Rejects (fun i -> done_ (to_pending i)));
-    ("types_to_tokio: result, ", "", Rejects (fun i -> done_ (to_tokio i)));
-    ("types_to_blocking: result, ", "", Rejects (fun i -> done_ (to_blocking i)));
-    ("", "", Rejects (fun i -> done_ (to_promise i)));
-    ("", "", Raises to_root);
-    ("", of_function, Raises (to_callback (not_called "a function")));
-    ("", of_function, Rejects (to_async_callback (not_called "an asynchronous one")));
-    ("", of_function, Rejects (to_remote (not_called "a remote one")));
+    ( "types_to_sync: result, ",
+      "",
+      Raises (fun i -> ignore (Rust.types_to_sync i : unfit)) );
+    ("types_to_ready: result, ", "", Rejects (fun i -> done_ (Rust.types_to_ready i)));
+    ("types_to_raise: result, ", "", Rejects (fun i -> done_ (Rust.types_to_raise i)));
+    ("types_to_pending: result, ", "", Rejects (fun i -> done_ (Rust.types_to_pending i)));
+    ("types_to_tokio: result, ", "", Rejects (fun i -> done_ (Rust.types_to_tokio i)));
+    ( "types_to_blocking: result, ",
+      "",
+      Rejects (fun i -> done_ (Rust.types_to_blocking i)) );
+    ("", "", Rejects (fun i -> done_ (Rust.types_to_promise i)));
+    ("", "", Raises Rust.types_to_root);
+    ("", of_function, Raises (Rust.types_to_callback (not_called "a function")));
+    ( "",
+      of_function,
+      Rejects (Rust.types_to_async_callback (not_called "an asynchronous one")) );
+    ("", of_function, Rejects (Rust.types_to_remote (not_called "a remote one")));
   ]
 
 let does_not_convert () =
@@ -346,8 +354,8 @@ let does_not_convert () =
     | e -> Expect.failf "%s: %s" what (Printexc.to_string e)
   in
   let* () = Lwt_list.iter_s panics to_ocaml in
-  let* v = to_pending 7 in
-  Expect.that "a value that converts" (to_sync 7 = Nothing && v = Nothing);
+  let* v = Rust.types_to_pending 7 in
+  Expect.that "a value that converts" (Rust.types_to_sync 7 = Nothing && v = Nothing);
   Lwt.return_unit
 
 (* ---- what refusals leave behind *)
@@ -405,10 +413,10 @@ let refused_many ~scale () =
   in
   let* () = all 50 in
   let* roots, words, memory = state () in
-  let before = bodies () in
+  let before = Rust.types_bodies () in
   let* () = all 1 in
   let* roots', words', memory' = state () in
-  Expect.int "bodies that have run" before (bodies ());
+  Expect.int "bodies that have run" before (Rust.types_bodies ());
   Expect.int "roots" roots roots';
   Expect.that
     (Printf.sprintf "OCaml's heap had %d words, and has %d" words words')

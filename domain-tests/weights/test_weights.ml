@@ -3,30 +3,22 @@
 open Lwt.Syntax
 open Everywhere
 
-type shape
-type texts
-type page
-
-external square : float -> shape = "shape_square"
-external circle : float -> shape = "shape_circle"
-external area : shape -> float = "shape_area"
-external sum : shape array -> float Lwt.t = "shapes_sum"
-external texts : string -> string -> texts = "shape_texts"
-external text : texts -> int -> string option = "shape_text"
-external no_shape : float -> shape = "shape_of_square"
-external page : int -> page = "page_create"
-external same : page -> page = "page_same"
-external alive : unit -> int = "pages_alive"
+(* Wrong: the Rust function returns a value of another type. *)
+external no_shape : unit -> Rust.any_shape = "shape_caption" [@@ocaml_lwt.unchecked]
 
 let traits () =
-  let shapes = [| square 2.; circle 2.; square 3. |] in
-  Expect.that "each has its own methods" (Array.map area shapes = [| 4.; 12.; 9. |]);
-  let* total = sum shapes in
+  let shapes = [| Rust.shape_square 2.; Rust.shape_circle 2.; Rust.shape_square 3. |] in
+  Expect.that "each has its own methods"
+    (Array.map Rust.shape_area shapes = [| 4.; 12.; 9. |]);
+  let* total = Rust.shapes_sum shapes in
   Expect.that "on tokio" (total = 25.);
-  let texts = texts "a" "b" in
+  let texts = Rust.shape_texts "a" "b" in
   Gc.full_major ();
-  Expect.that "a slice" (List.map (text texts) [ 0; 1; 2 ] = [ Some "a"; Some "b"; None ]);
-  match Expect.raised "a value of another type" (fun () -> area (no_shape 1.)) with
+  Expect.that "a slice"
+    (List.map (Rust.shape_text texts) [ 0; 1; 2 ] = [ Some "a"; Some "b"; None ]);
+  match
+    Expect.raised "a value of another type" (fun () -> Rust.shape_area (no_shape ()))
+  with
   | Invalid_argument message ->
       Expect.contains "a value of another type" message
         ~part:
@@ -34,17 +26,6 @@ let traits () =
            Opaque<domain_tests::weights::Caption>";
       Lwt.return_unit
   | e -> raise e
-
-external pages : int -> int -> page array = "pages_create"
-
-external arrays :
-  int ->
-  int ->
-  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t array
-  = "pages_of_bytes"
-
-external pass : (page -> unit) -> int -> int -> unit = "pages_pass"
-external in_progress : unit -> int = "pages_in_progress"
 
 let kilobytes = 200
 let made = 3_000
@@ -54,9 +35,9 @@ let few_are_alive create () =
   let rec go n most =
     if n = 0 then Lwt.return most
     else begin
-      ignore (Sys.opaque_identity (create ()) : page);
+      ignore (Sys.opaque_identity (create ()) : Rust.page);
       let* () = Lwt.pause () in
-      go (n - 1) (max most (alive ()))
+      go (n - 1) (max most (Rust.pages_alive ()))
     end
   in
   let* most = go made 0 in
@@ -64,7 +45,7 @@ let few_are_alive create () =
   if most > made / 20 then Expect.failf "%d of %d values were alive" most made;
   Expect.eventually (fun () ->
       Gc.full_major ();
-      alive () = 0)
+      Rust.pages_alive () = 0)
 
 (* On Domain 0, while there is no other: with several, a collection takes as long as the slowest needs to take part,
    and the others allocate meanwhile. *)
@@ -85,7 +66,8 @@ let in_callback = Atomic.make false
 let interrupt () =
   let this = (Domain.self () :> int) in
   if Atomic.compare_and_set armed_on this (-1) then (
-    if in_progress () > 0 && not (Atomic.get in_callback) then Atomic.incr within_rust;
+    if Rust.pages_in_progress () > 0 && not (Atomic.get in_callback) then
+      Atomic.incr within_rust;
     Atomic.incr raised;
     raise Alarm)
 
@@ -134,9 +116,9 @@ let make_them =
     Atomic.set in_callback false
   in
   [
-    (fun () -> is_whole (pages each_time bytes));
-    (fun () -> is_whole (arrays each_time bytes));
-    (fun () -> pass in_callback each_time bytes);
+    (fun () -> is_whole (Rust.pages_create each_time bytes));
+    (fun () -> is_whole (Rust.pages_of_bytes each_time bytes));
+    (fun () -> Rust.pages_pass in_callback each_time bytes);
   ]
 
 let interrupted by () =
@@ -153,7 +135,7 @@ let interrupted by () =
            with Alarm -> ());
           Atomic.set armed_on (-1);
           Atomic.set in_callback false;
-          Expect.int "calls that have not ended" 0 (in_progress ()))
+          Expect.int "calls that have not ended" 0 (Rust.pages_in_progress ()))
         make_them
     done
   in
@@ -164,7 +146,7 @@ let interrupted by () =
       Gc.full_major ();
       (* Drops what the collector has found. *)
       Lwt_main.run (Lwt.pause ());
-      alive () = 0)
+      Rust.pages_alive () = 0)
 
 let interruptions =
   List.concat_map
@@ -182,7 +164,7 @@ let interruptions =
     ]
 
 let () =
-  let create () = page (kilobytes * 1024) in
+  let create () = Rust.page_create (kilobytes * 1024) in
   Alcotest.run "weights"
     (suites [ case "opaque values of traits and slices" traits ]
     @ [
@@ -190,7 +172,7 @@ let () =
           [
             on_domain_0 "heavy values are collected" create;
             on_domain_0 "a value that OCaml gives back keeps its weight" (fun () ->
-                same (create ()));
+                Rust.page_same (create ()));
           ] );
         ("interruptions", interruptions);
         ("at the end", [ nothing_left () ]);

@@ -169,9 +169,13 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
     }
 }
 
+/// The argument of the stub of a method that is `self` in the method.
+pub const SELF: &str = "ocaml_self";
+
 /// Returns the name of an argument, or `""` if it is a pattern.
 fn name(pattern: &Pat) -> String {
     match pattern {
+        Pat::Ident(ident) if ident.ident == SELF => "self".to_owned(),
         Pat::Ident(ident) => ident.ident.unraw().to_string(),
         _ => String::new(),
     }

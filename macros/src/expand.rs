@@ -6,7 +6,7 @@ mod stubs;
 use crate::check::{self, check};
 use crate::labels;
 use crate::options::{Mode, Options};
-use crate::symbols;
+use crate::{symbols, ungroup};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
@@ -27,9 +27,15 @@ struct Names {
 /// errors; or the same of all methods of an `impl`.
 pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse2::<ItemFn>(item.clone()) {
-        Ok(function) => function_of(attr, function),
+        Ok(mut function) => {
+            ungroup::function(&mut function);
+            function_of(attr, function)
+        }
         Err(error) => match syn::parse2::<ItemImpl>(item.clone()) {
-            Ok(block) => methods::expand(attr, block),
+            Ok(mut block) => {
+                ungroup::block(&mut block);
+                methods::expand(attr, block)
+            }
             Err(_) => rejected_item(item, &error),
         },
     }

@@ -18,6 +18,7 @@ mod names;
 mod opaque;
 mod options;
 mod symbols;
+mod ungroup;
 
 use proc_macro::TokenStream;
 

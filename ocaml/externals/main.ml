@@ -18,6 +18,13 @@ let rec arguments n ty =
   | Tpoly (ty, _) -> arguments n ty
   | _ -> ([], ty)
 
+(* The attribute of declarations that are different from Rust on purpose. *)
+let is_unchecked (v : Typedtree.value_description) =
+  let is (attribute : Parsetree.attribute) =
+    attribute.attr_name.txt = "ocaml_lwt.unchecked"
+  in
+  List.exists is v.val_attributes
+
 let external_ layout ((v : Typedtree.value_description), (p : Primitive.description)) =
   let env = Artifact.environment v.val_desc.ctyp_env in
   let types, result = arguments p.prim_arity v.val_val.val_type in
@@ -38,6 +45,7 @@ let external_ layout ((v : Typedtree.value_description), (p : Primitive.descript
       ("symbol", String p.prim_name);
       ("native_symbol", String p.prim_native_name);
       ("noalloc", Bool (not p.prim_alloc));
+      ("unchecked", Bool (is_unchecked v));
       ("arguments", List (List.mapi argument types));
       ( "result",
         Object

@@ -137,6 +137,41 @@ fn each_type_of_the_page_is_what_the_page_says() {
     }
 }
 
+/// Every type of the page is an argument or a result of a function in `domain-tests/src/echoes.rs`, whose tests are
+/// generated.
+#[test]
+fn each_type_of_the_page_makes_the_round_trip() {
+    let echoes = include_str!("../../domain-tests/src/echoes.rs");
+    for (ty, ..) in documented() {
+        let part = match ty {
+            "(A, B)" => ": (i8, String)",
+            "[T; N]" => "; 3]",
+            "[u8; N]" => "; 5]",
+            "[T]" => "-> &'static [Int]",
+            "Box<[T]>" => "Box<[u32]>",
+            "Box<T>" => "Box<Vec",
+            "Cow<str>" => "Cow<'static, str>",
+            "&T" => "-> &'static List",
+            "OCamlFunc<(A, B), R>" => "OCamlFunc<",
+            "OCamlAsyncFunc<(A, B), R>" => "OCamlAsyncFunc<",
+            generic if generic.contains(['T', 'K']) && generic.ends_with('>') => {
+                &generic[..=generic.find('<').expect("a bracket")]
+            }
+            other => other,
+        };
+        // `Bytes` is not part of `EchoBytes`.
+        let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+        let is_there = echoes.match_indices(part).any(|(i, _)| {
+            let before = echoes[..i].chars().next_back();
+            !part.starts_with(is_of_name) || !before.is_some_and(is_of_name)
+        });
+        assert!(
+            is_there,
+            "`{ty}`: `{part}` is not in domain-tests/src/echoes.rs"
+        );
+    }
+}
+
 /// Every message of the table of bad values is one that a test expects.
 #[test]
 fn each_message_of_the_page_is_tested() {

@@ -33,7 +33,7 @@ struct Cli {
     list: bool,
 
     /// Compare the externals that the compiled OCaml code in these folders declares with the library. Prints each that
-    /// differs, and then exits with 1
+    /// differs, and then exits with 1. An external that differs on purpose has the attribute [@@ocaml_lwt.unchecked]
     #[arg(long, num_args = 1.., value_name = "DIR", group = "action")]
     check: Vec<PathBuf>,
 

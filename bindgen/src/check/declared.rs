@@ -68,6 +68,9 @@ pub struct External {
     /// Empty if native code calls `symbol`, too.
     pub native_symbol: String,
     pub noalloc: bool,
+    /// It has the attribute `[@@ocaml_lwt.unchecked]`.
+    #[serde(default)]
+    pub unchecked: bool,
     pub arguments: Vec<Value>,
     pub result: Value,
 }

@@ -7,4 +7,5 @@ mod layouts;
 mod numbers;
 mod support;
 mod symbols;
+mod unchecked;
 mod wrong;

@@ -194,9 +194,12 @@ impl<'a> Exporter<'a> {
         for (i, input) in sig.inputs.iter().enumerate() {
             match input {
                 FnArg::Receiver(receiver) => {
-                    let this = Ident::new("ocaml_self", Span::mixed_site().located_at(ty.span()));
+                    let this = Ident::new(check::SELF, Span::mixed_site().located_at(ty.span()));
                     arguments.push(receiver_argument(receiver, &this)?);
-                    inputs.push(syn::parse_quote_spanned!(ty.span()=> #this: #krate::Opaque<#ty>));
+                    // OCaml passes it first, and without a label, as functions of other abstract types expect it.
+                    inputs.push(syn::parse_quote_spanned! {ty.span()=>
+                        #[ocaml(positional)] #this: #krate::Opaque<#ty>
+                    });
                 }
                 FnArg::Typed(argument) => {
                     let mut argument: PatType = argument.clone();

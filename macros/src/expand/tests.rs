@@ -158,6 +158,25 @@ fn a_method_is_exported_under_the_names_of_its_type_and_its_own() {
 }
 
 #[test]
+fn the_receiver_of_a_method_has_no_label() {
+    let file = expand(
+        quote!(labels),
+        quote! {
+            impl Counter {
+                pub fn add(&self, by: u8) {}
+            }
+        },
+    );
+    let text = file.to_token_stream().to_string();
+    let argument = |name: &str| {
+        let at = text.find(&format!("name : {name:?}")).expect("an argument");
+        text[at..].split('}').next().expect("its end").to_owned()
+    };
+    assert!(argument("self").contains("Label :: None"), "{text}");
+    assert!(argument("by").contains("Label :: Labelled"), "{text}");
+}
+
+#[test]
 fn a_rejected_function_is_kept_without_a_stub() {
     let file = expand(
         quote!(sync),

@@ -1,7 +1,7 @@
 //! Modules, bodies, macros and names that exported functions may have.
 #![deny(warnings, unreachable_pub)]
 
-use ocaml_lwt_interop::func;
+use ocaml_lwt_interop::{Promise, RuntimeToken, func};
 
 #[func]
 pub fn first() {}
@@ -41,6 +41,22 @@ macro_rules! exports {
 exports!(of_a_macro: isize);
 exports!(of_a_macro_too: Vec<String>);
 
+macro_rules! types_by_name {
+    ($promise:ty, $option:ty, $token:ty) => {
+        #[func]
+        pub fn promise_of_a_macro(promise: $promise) -> $promise {
+            promise
+        }
+
+        #[func(sync)]
+        pub fn option_of_a_macro(#[ocaml(optional)] a: $option, token: $token, _b: isize) {
+            let _ = (a, token);
+        }
+    };
+}
+
+types_by_name!(Promise<isize>, Option<isize>, &RuntimeToken<'_>);
+
 fn main() {
     #[func(sync)]
     pub fn in_a_body() -> bool {
@@ -50,5 +66,7 @@ fn main() {
     private::for_ocaml_only();
     assert_eq!(of_a_macro(1), 1);
     let _: fn(Vec<String>) -> Vec<String> = of_a_macro_too;
+    let _: fn(Promise<isize>) -> Promise<isize> = promise_of_a_macro;
+    let _: fn(Option<isize>, &RuntimeToken<'_>, isize) = option_of_a_macro;
     let _ = (first(), second(), nested::deeper::in_a_nested_module(), r#match(1));
 }

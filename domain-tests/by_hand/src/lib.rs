@@ -1,4 +1,5 @@
-//! Rust errors that are particular exceptions in OCaml.
+//! Rust errors that are particular exceptions in OCaml: the functions of a crate that OCaml code declares by hand, and
+//! whose exceptions it registers itself.
 
 use futures_lite::future;
 use ocaml_lwt_interop::{
@@ -23,6 +24,7 @@ fn standard(number: u8) -> Result<(), StandardException> {
     })
 }
 
+/// Fails with a standard exception.
 #[func(sync, raise)]
 pub fn raised_standard(number: u8) -> Result<(), StandardException> {
     standard(number)
