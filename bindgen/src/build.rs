@@ -103,7 +103,19 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
         .collect::<Result<_, _>>()?;
     let target = cargo::target_directory();
     let (manifest, is_locked) = match &crates[..] {
-        [one] if one.is_static_library => (one.manifest.clone(), has_lock(one)),
+        [one] if one.is_static_library => {
+            if let Some(lock) = request.lock.as_ref().or(request.update_lock.as_ref()) {
+                return Err(BuildError::Manifest {
+                    path: lock.clone(),
+                    problem: format!(
+                        "a lock file is given, and the crate {} is a static library, which has one of its own: remove \
+                         the option",
+                        one.name
+                    ),
+                });
+            }
+            (one.manifest.clone(), has_lock(one))
+        }
         several => {
             let combined = combine::Combined {
                 name,
@@ -138,8 +150,9 @@ fn has_lock(krate: &manifest::Crate) -> bool {
     if !has_lock {
         eprintln!(
             "ocaml-lwt-build: note: the crate {} has no Cargo.lock, so cargo chooses the versions of crates now: run  \
-             cargo generate-lockfile --manifest-path .../Cargo.toml  in the source tree, and commit the file",
-            krate.name
+             cargo generate-lockfile --manifest-path {}  and commit the file",
+            krate.name,
+            cargo::in_sources(&krate.manifest).display()
         );
     }
     has_lock

@@ -143,9 +143,15 @@ impl Options {
         }
         if let Some(unboxed) = options.unboxed {
             if options.mode != Mode::Sync {
+                let option = match unboxed.noalloc {
+                    true => "noalloc",
+                    false => "unboxed",
+                };
                 return Err(Error::new(
                     unboxed.span,
-                    "only a `sync` function can take plain numbers: write #[func(sync, unboxed)]",
+                    format!(
+                        "only a `sync` function can take plain numbers: write #[func(sync, {option})]"
+                    ),
                 ));
             }
             if let Some(raise) = options.raise {

@@ -11,12 +11,12 @@ use std::process::ExitCode;
 
 /// Builds Rust crates that export functions to OCaml into one static library, with cargo.
 ///
-/// It is made for a rule of dune, which says what to write:
+/// Use it in a rule of dune:
 ///
 ///   (rule
 ///    (targets librust.a rust.ml rust.mli rust.link)
-///    (deps (source_tree .) (package lwt_interop))
-///    (action (run ocaml-lwt-build . --profile %{profile} --name rust)))
+///    (deps (source_tree rust) (package lwt_interop))
+///    (action (run ocaml-lwt-build rust --name rust --profile %{profile})))
 #[derive(Parser)]
 #[command(
     name = "ocaml-lwt-build",
@@ -25,13 +25,13 @@ use std::process::ExitCode;
     max_term_width = 100
 )]
 struct Options {
-    /// The directories of the crates. One that is a static library is built as it is; others become one library, with
-    /// one runtime and one version of each crate that they share
+    /// The directories of the crates, or their Cargo.toml. A crate that is a static library is built alone. Other crates
+    /// are built into one library, with one runtime and one version of each crate that they share
     #[arg(value_name = "CRATE", default_value = ".")]
     crates: Vec<PathBuf>,
 
-    /// Writes libNAME.a, NAME.ml, NAME.mli and NAME.link
-    #[arg(long, value_name = "NAME")]
+    /// Writes libNAME.a, NAME.ml, NAME.mli and NAME.link: the name of an OCaml module, in lower case
+    #[arg(long, value_name = "NAME", value_parser = module_name)]
     name: String,
 
     /// dune's profile: `dev` and `release` are cargo's profiles of that name
@@ -50,7 +50,7 @@ struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "lock")]
     update_lock: Option<PathBuf>,
 
-    /// The directory of a crate that stands for the one of that name from the registry
+    /// Uses this directory, or Cargo.toml, instead of the registry's crate of the same name. May be repeated
     #[arg(long, value_name = "CRATE")]
     replace: Vec<PathBuf>,
 
@@ -58,8 +58,8 @@ struct Options {
     #[arg(long)]
     no_declarations: bool,
 
-    /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without, all
-    /// crates are declared
+    /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without this
+    /// option, all crates are declared
     #[arg(long, value_name = "CRATE")]
     declare: Vec<String>,
 
@@ -70,6 +70,16 @@ struct Options {
     /// Further arguments for cargo, such as `--features full`
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
+}
+
+/// Accepts what can be the name of a file of OCaml code.
+fn module_name(name: &str) -> Result<String, String> {
+    let is_legal = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match is_legal {
+        true => Ok(name.to_owned()),
+        false => Err("it becomes an OCaml module: use letters, digits and `_`, and begin with a lower-case letter".into()),
+    }
 }
 
 fn main() -> ExitCode {

@@ -50,6 +50,14 @@ pub fn target_directory() -> PathBuf {
     std::path::absolute(&directory).unwrap_or(directory)
 }
 
+/// Returns the path in the source tree, relative to its root, of a file that dune has copied.
+pub fn in_sources(path: &Path) -> &Path {
+    let context = env::var_os("INSIDE_DUNE").map(PathBuf::from);
+    context
+        .and_then(|context| path.strip_prefix(context).ok())
+        .unwrap_or(path)
+}
+
 /// Builds the static library of a crate. cargo's messages go to the standard error stream.
 pub fn build(
     manifest: &Path,
@@ -178,9 +186,8 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
             lock.display()
         ),
         (None, true) => format!(
-            ": Cargo.lock does not fit {}: run  cargo update --workspace --manifest-path .../Cargo.toml  in the source \
-             tree, and commit the file",
-            manifest.display()
+            ": Cargo.lock does not fit Cargo.toml: run  cargo update --workspace --manifest-path {}  and commit the file",
+            in_sources(manifest).display()
         ),
         (_, false) if messages.contains("profile") && messages.contains("is not defined") => {
             format!(

@@ -66,7 +66,10 @@ pub fn read(path: &Path) -> Result<Crate, BuildError> {
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     find(&metadata, &manifest).ok_or_else(|| BuildError::Manifest {
         path: manifest,
-        problem: "it has no library: write [lib], and src/lib.rs".to_owned(),
+        problem:
+            "it has no library that can be linked: it needs src/lib.rs, and in [lib] `crate-type = \
+                  [\"staticlib\"]` or none"
+                .to_owned(),
     })
 }
 

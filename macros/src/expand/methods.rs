@@ -215,6 +215,12 @@ impl<'a> Exporter<'a> {
                         // It has no name that could be its label.
                         argument.attrs.push(syn::parse_quote!(#[ocaml(positional)]));
                     }
+                    if let Some(own) = bare_self(&argument.ty) {
+                        return Err(Error::new_spanned(
+                            own,
+                            "another argument of this type is an `Opaque<Self>`: write `Opaque<Self>` here",
+                        ));
+                    }
                     opaque_self.visit_type_mut(&mut argument.ty);
                     argument.pat = syn::parse_quote!(#name);
                     arguments.push(name.to_token_stream());

@@ -33,6 +33,10 @@ impl Counter {
 
     pub fn takes(&self, #[ocaml(lable)] _x: isize, #[ocaml(optional)] _y: isize, #[ocaml(optional)] _z: Option<isize>) {}
 
+    pub fn many(&self) -> Vec<Self> {
+        Vec::new()
+    }
+
     pub fn pattern(&self, #[ocaml(label)] (_a, _b): (isize, isize), #[ocaml(positional, label)] _c: isize) {}
 }
 

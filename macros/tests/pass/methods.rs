@@ -14,6 +14,17 @@ pub struct Counter(AtomicIsize);
 
 #[func(labels)]
 impl Counter {
+    /// Is `const` for Rust.
+    pub const fn zero() -> Self {
+        Counter(AtomicIsize::new(0))
+    }
+
+    /// Has the name of a register.
+    #[func(name = "st")]
+    pub fn register(&self, (a, b): (isize, isize), argument_1: isize) -> isize {
+        a + b + argument_1
+    }
+
     /// A constant, which is no method.
     pub const START: isize = 0;
 
