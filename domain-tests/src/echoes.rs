@@ -86,7 +86,7 @@ echo! {
     echo_hash_map echo_hash_map_later: HashMap<Bytes, f32>;
     echo_btree_set echo_btree_set_later: BTreeSet<i16>;
     echo_hash_set echo_hash_set_later: HashSet<String>;
-    echo_box echo_box_later: Box<Vec<Option<char>>>;
+    echo_box echo_box_later: Box<(Option<char>, Int)>;
 }
 
 // What one language keeps for the other.
@@ -224,13 +224,13 @@ pub fn echo_to_cow(value: String) -> Cow<'static, str> {
 /// Returns a path that lives for ever.
 #[func(sync)]
 pub fn echo_to_path(value: PathBuf) -> &'static Path {
-    value.leak()
+    Box::leak(value.into_boxed_path())
 }
 
 /// Returns a text of the system that lives for ever.
 #[func(sync)]
 pub fn echo_to_os_str(value: OsString) -> &'static OsStr {
-    value.leak()
+    Box::leak(value.into_boxed_os_str())
 }
 
 /// Returns bytes that live for ever.

@@ -149,7 +149,7 @@ fn each_type_of_the_page_makes_the_round_trip() {
             "[u8; N]" => "; 5]",
             "[T]" => "-> &'static [Int]",
             "Box<[T]>" => "Box<[u32]>",
-            "Box<T>" => "Box<Vec",
+            "Box<T>" => "Box<(Option",
             "Cow<str>" => "Cow<'static, str>",
             "&T" => "-> &'static List",
             "OCamlFunc<(A, B), R>" => "OCamlFunc<",
