@@ -20,19 +20,19 @@ struct Cli {
     /// The static library that cargo has built, such as target/release/libgreetings.a
     archive: PathBuf,
 
-    /// Write the implementation to this file; `-` is the standard output
+    /// Writes the implementation to this file; `-` is the standard output
     #[arg(long, value_name = "FILE", group = "action")]
     ml: Option<OsString>,
 
-    /// Write the interface to this file; `-` is the standard output
+    /// Writes the interface to this file; `-` is the standard output
     #[arg(long, value_name = "FILE", group = "action")]
     mli: Option<OsString>,
 
-    /// List what the library exports
+    /// Lists what the library exports
     #[arg(long, group = "action")]
     list: bool,
 
-    /// Compare the externals that the compiled OCaml code in these folders declares with the library. Prints each that
+    /// Compares the externals that the compiled OCaml code in these folders declares with the library. Prints each that
     /// differs, and then exits with 1. An external that differs on purpose has the attribute [@@ocaml_lwt.unchecked]
     #[arg(long, num_args = 1.., value_name = "DIR", group = "action")]
     check: Vec<PathBuf>,
@@ -42,12 +42,12 @@ struct Cli {
     #[arg(long, value_name = "PROGRAM")]
     externals: Option<PathBuf>,
 
-    /// Declare what this crate defines, and the types of other crates that it mentions. May be repeated; without, all
-    /// crates are declared
+    /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without this
+    /// option, all crates are declared
     #[arg(long = "crate", value_name = "NAME")]
     crates: Vec<String>,
 
-    /// Do not declare the types of this crate: the OCaml module MODULE has them. May be repeated
+    /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
     #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
     externs: Vec<(String, String)>,
 }
