@@ -31,7 +31,7 @@ demo:
 	@scripts/demo $(ARGS)
 
 test: setup
-	@FILTER='$(FILTER)' scripts/test
+	@FILTER='$(value FILTER)' scripts/test
 
 tools:
 	@scripts/setup --check
@@ -40,13 +40,13 @@ stress: tools
 	@STRESS_SECONDS='$(SECONDS)' STRESS_SEED='$(SEED)' scripts/stress $(ARGS)
 
 matrix:
-	@FILTER='$(FILTER)' scripts/matrix $(ARGS)
+	@FILTER='$(value FILTER)' scripts/matrix $(ARGS)
 
 cohttp: tools
 	@scripts/test-cohttp
 
 tsan asan valgrind: tools
-	@FILTER='$(FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
+	@FILTER='$(value FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)
 
 bench bench-growth: tools
 	@scripts/bench $(if $(filter bench-growth,$@),--growth) $(if $(FILTER),--filter '$(value FILTER)') $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
