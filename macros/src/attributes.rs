@@ -17,15 +17,18 @@ pub enum Site {
     /// A field without a name.
     Position,
     Constructor,
+    /// An argument of a function.
+    Argument,
 }
 
 impl Site {
     fn allows(self, option: &str) -> bool {
         match option {
-            "name" => self != Site::Position,
+            "name" => !matches!(self, Site::Position | Site::Argument),
             "crate" => matches!(self, Site::Struct | Site::Enum | Site::Opaque),
             "polymorphic" => self == Site::Enum,
             "recursive" => matches!(self, Site::Field | Site::Position),
+            "label" | "optional" | "positional" => self == Site::Argument,
             _ => false,
         }
     }
@@ -41,6 +44,9 @@ impl Site {
             Site::Field => "a field has the options `name = \"...\"` and `recursive`",
             Site::Position => "a field without a name has the option `recursive`",
             Site::Constructor => "a constructor has the option `name = \"...\"`",
+            Site::Argument => {
+                "an argument has the options `label`, `label = \"...\"`, `optional` and `positional`"
+            }
         }
     }
 }
@@ -48,20 +54,26 @@ impl Site {
 /// The options of an item.
 #[derive(Default)]
 pub struct Attributes {
+    /// The name in OCaml, if it is given; of an argument, its label.
     pub name: Option<LitStr>,
     pub krate: Option<Path>,
     pub polymorphic: Option<Span>,
     pub recursive: Option<Span>,
+    pub label: Option<Span>,
+    pub optional: Option<Span>,
+    pub positional: Option<Span>,
+}
+
+/// Whether an attribute is `#[ocaml(...)]`.
+pub fn is_ours(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("ocaml")
 }
 
 impl Attributes {
     /// Parses all attributes `#[ocaml(...)]` of one thing. Fails at the first error.
     pub fn parse(attributes: &[Attribute], site: Site) -> Result<Self> {
         let mut all = Attributes::default();
-        for attribute in attributes {
-            if !attribute.path().is_ident("ocaml") {
-                continue;
-            }
+        for attribute in attributes.iter().filter(|attribute| is_ours(attribute)) {
             if !matches!(attribute.meta, syn::Meta::List(_)) {
                 return Err(Error::new_spanned(
                     attribute,
@@ -86,11 +98,18 @@ impl Attributes {
         let is_repeated = match option {
             "name" => self.name.replace(string(meta)?).is_some(),
             "crate" => self.krate.replace(path(meta)?).is_some(),
+            "label" if meta.input.peek(Token![=]) => {
+                self.name = Some(meta.value()?.parse()?);
+                self.label.replace(span).is_some()
+            }
             flag => {
                 no_value(meta)?;
                 let place = match flag {
                     "polymorphic" => &mut self.polymorphic,
-                    _ => &mut self.recursive,
+                    "recursive" => &mut self.recursive,
+                    "label" => &mut self.label,
+                    "optional" => &mut self.optional,
+                    _ => &mut self.positional,
                 };
                 place.replace(span).is_some()
             }

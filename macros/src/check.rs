@@ -181,16 +181,21 @@ fn name(pattern: &Pat) -> String {
     }
 }
 
+/// Returns the last segment of a type that is a path: `Option<T>` of `std::option::Option<T>`.
+pub fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
 /// Returns `true` for `&RuntimeToken`, with or without lifetimes.
 fn is_token(ty: &Type) -> bool {
     match ty {
-        Type::Reference(reference) => match &*reference.elem {
-            Type::Path(path) => {
-                let last = path.path.segments.last();
-                reference.mutability.is_none() && last.is_some_and(|s| s.ident == "RuntimeToken")
-            }
-            _ => false,
-        },
+        Type::Reference(reference) => {
+            let last = last_segment(&reference.elem);
+            reference.mutability.is_none() && last.is_some_and(|s| s.ident == "RuntimeToken")
+        }
         _ => false,
     }
 }
@@ -290,14 +295,8 @@ impl<'ast> Visit<'ast> for ArgumentType {
 
 /// Returns `true` if the function returns a `Promise`, or with `raise` a `Result` of one: then OCaml gets that promise.
 pub fn returns_promise(function: &ItemFn, options: &Options) -> bool {
-    fn last(ty: &Type) -> Option<&PathSegment> {
-        match ty {
-            Type::Path(path) => path.path.segments.last(),
-            _ => None,
-        }
-    }
     fn is_promise(ty: &Type) -> bool {
-        last(ty).is_some_and(|s| s.ident == "Promise" && !s.arguments.is_empty())
+        last_segment(ty).is_some_and(|s| s.ident == "Promise" && !s.arguments.is_empty())
     }
     let ReturnType::Type(_, ty) = &function.sig.output else {
         return false;
@@ -305,7 +304,7 @@ pub fn returns_promise(function: &ItemFn, options: &Options) -> bool {
     if !matches!(options.mode, Mode::Async | Mode::Promise) {
         return false;
     }
-    match last(ty).map(|s| &s.arguments) {
+    match last_segment(ty).map(|s| &s.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) if options.raise.is_some() => {
             matches!(arguments.args.first(), Some(GenericArgument::Type(ty)) if is_promise(ty))
         }

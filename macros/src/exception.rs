@@ -1,6 +1,7 @@
 //! `#[derive(OCamlException)]`: the exceptions of an error enum.
 
 use crate::doc;
+use crate::options;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::collections::BTreeSet;
@@ -28,10 +29,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         ));
     }
     let exceptions = exceptions(input)?;
-    let krate = match Options::parse(&input.attrs)?.krate {
-        Some(path) => quote!(#path),
-        None => quote!(::ocaml_lwt_interop),
-    };
+    let krate = options::krate(Options::parse(&input.attrs)?.krate.as_ref());
     let mut names = BTreeSet::new();
     for exception in &exceptions {
         if !names.insert(&exception.name) {

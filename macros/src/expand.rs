@@ -3,8 +3,8 @@
 mod methods;
 mod stubs;
 
+use crate::attributes;
 use crate::check::{self, check};
-use crate::labels;
 use crate::options::{Mode, Options};
 use crate::{symbols, ungroup};
 use proc_macro2::TokenStream;
@@ -54,10 +54,7 @@ fn function_of(attr: TokenStream, function: ItemFn) -> TokenStream {
         let args = check(&function, &options)?;
         let name = function.sig.ident.unraw().to_string();
         let names = Names {
-            symbol: match &options.name {
-                Some(literal) => symbols::check_literal(literal)?,
-                None => symbols::check_ident(&function.sig.ident)?,
-            },
+            symbol: symbols::symbol(options.name.as_ref(), name.clone(), &function.sig.ident)?,
             owner: String::new(),
             name: name.clone(),
             rust_name: name,
@@ -95,7 +92,7 @@ fn strip_arguments<'a>(inputs: impl IntoIterator<Item = &'a mut FnArg>) {
         if let FnArg::Typed(argument) = input {
             argument
                 .attrs
-                .retain(|attribute| !labels::is_ours(attribute));
+                .retain(|attribute| !attributes::is_ours(attribute));
         }
     }
 }

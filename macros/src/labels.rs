@@ -1,12 +1,12 @@
 //! How OCaml code passes the arguments of a function: by position, by label, or not at all.
 
+use crate::attributes::{Attributes, Site};
+use crate::check::last_segment;
 use crate::errors::Errors;
 use crate::names::{self, Kind};
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::meta::ParseNestedMeta;
-use syn::spanned::Spanned;
-use syn::{Attribute, Error, LitStr, Pat, PatType, Result, Token, Type};
+use syn::{Error, LitStr, Pat, PatType, Type};
 
 /// How OCaml code passes an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +21,7 @@ pub enum Label {
 
 impl Label {
     /// Expands the value that describes it.
-    pub fn expand(
-        &self,
-        private: &proc_macro2::TokenStream,
-        span: Span,
-    ) -> proc_macro2::TokenStream {
+    pub fn expand(&self, private: &TokenStream, span: Span) -> TokenStream {
         match self {
             Label::None => quote_spanned!(span=> #private::Label::None),
             Label::Labelled(name) => quote_spanned!(span=> #private::Label::Labelled(#name)),
@@ -34,83 +30,20 @@ impl Label {
     }
 }
 
-const OPTIONS: &str =
-    "an argument has the options `label`, `label = \"...\"`, `optional` and `positional`";
-
-/// What `#[ocaml(...)]` says.
-#[derive(Default)]
-struct Options {
-    label: Option<Span>,
-    name: Option<LitStr>,
-    optional: Option<Span>,
-    positional: Option<Span>,
-}
-
-impl Options {
-    fn parse(attributes: &[Attribute]) -> Result<Self> {
-        let mut options = Options::default();
-        for attribute in attributes.iter().filter(|attribute| is_ours(attribute)) {
-            if !matches!(attribute.meta, syn::Meta::List(_)) {
-                return Err(Error::new_spanned(
-                    attribute,
-                    format!("write #[ocaml(...)]: {OPTIONS}"),
-                ));
-            }
-            attribute.parse_nested_meta(|meta| options.option(&meta))?;
-        }
-        if let (Some(span), true) = (
-            options.positional,
-            options.label.is_some() || options.optional.is_some(),
-        ) {
-            return Err(Error::new(
-                span,
-                "an argument that has a label is not positional: keep one of the options",
-            ));
-        }
-        Ok(options)
-    }
-
-    fn option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
-        let span = meta.path.span();
-        let place = if meta.path.is_ident("label") {
-            if meta.input.peek(Token![=]) {
-                self.name = Some(meta.value()?.parse()?);
-            }
-            &mut self.label
-        } else if meta.path.is_ident("optional") {
-            &mut self.optional
-        } else if meta.path.is_ident("positional") {
-            &mut self.positional
-        } else {
-            return Err(Error::new(
-                span,
-                format!("this option is not known here: {OPTIONS}"),
-            ));
-        };
-        match place.replace(span) {
-            Some(_) => Err(Error::new(
-                span,
-                "this option is given twice: remove one of them",
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether an argument's attribute is for this crate, which removes it from the function.
-pub fn is_ours(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("ocaml")
-}
-
 /// Returns how OCaml passes an argument; `all` gives labels to all that do not say otherwise.
 pub fn label(argument: &PatType, all: bool, errors: &mut Errors) -> Label {
-    let Some(options) = errors.take(Options::parse(&argument.attrs)) else {
+    let Some(options) = errors.take(Attributes::parse(&argument.attrs, Site::Argument)) else {
         return Label::None;
     };
-    if options.label.is_none()
-        && options.optional.is_none()
-        && (!all || options.positional.is_some())
-    {
+    let has_label = options.label.is_some() || options.optional.is_some();
+    if let (Some(span), true) = (options.positional, has_label) {
+        errors.add(Error::new(
+            span,
+            "an argument that has a label is not positional: keep one of the options",
+        ));
+        return Label::None;
+    }
+    if !has_label && (!all || options.positional.is_some()) {
         return Label::None;
     }
     let asked = options.label.or(options.optional);
@@ -119,7 +52,9 @@ pub fn label(argument: &PatType, all: bool, errors: &mut Errors) -> Label {
     };
     match options.optional {
         None => Label::Labelled(name),
-        Some(_) if is_option(&argument.ty) => Label::Optional(name),
+        Some(_) if last_segment(&argument.ty).is_some_and(|s| s.ident == "Option") => {
+            Label::Optional(name)
+        }
         Some(span) => {
             errors.add(Error::new(
                 span,
@@ -165,18 +100,6 @@ fn name(
             }
             None
         }
-    }
-}
-
-/// Whether a type is written as an `Option`.
-fn is_option(ty: &Type) -> bool {
-    match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|s| s.ident == "Option"),
-        _ => false,
     }
 }
 

@@ -137,7 +137,8 @@ use proc_macro::TokenStream;
 ///
 /// In an `impl`, an `async fn` returns a promise, and a `fn` without `async` runs within the call, unless an option says
 /// otherwise. A result may be `Self`, `Option<Self>` or `Result<Self, E>`, which OCaml gets as an `Opaque<Self>`; another
-/// argument of the type is `Opaque<Self>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
+/// argument of the type is `Opaque<Self>`. A function `new` is `create` in OCaml, where `new` is a keyword. The receiver
+/// is `&self` or `self: Arc<Self>`, because OCaml code shares the value. The `impl` has
 /// the options `labels` and `crate`.
 ///
 /// # Errors

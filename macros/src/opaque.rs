@@ -4,8 +4,9 @@ use crate::attributes::{Attributes, Site};
 use crate::doc;
 use crate::errors::Errors;
 use crate::names::{self, Kind};
+use crate::options;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Result};
 
@@ -36,10 +37,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     if let Some(errors) = errors.0 {
         return Err(errors);
     }
-    let krate = match &attributes.krate {
-        Some(path) => path.to_token_stream(),
-        None => quote!(::ocaml_lwt_interop),
-    };
+    let krate = options::krate(attributes.krate.as_ref());
     let (ident, doc) = (&input.ident, doc::text(&input.attrs));
     let rust_name = ident.unraw().to_string();
     let place = quote_spanned!(ident.span()=> (::core::file!(), ::core::line!()));

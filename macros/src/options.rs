@@ -1,6 +1,7 @@
 //! The options of `#[func(...)]`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
@@ -39,6 +40,14 @@ pub struct Options {
     pub labels: bool,
     /// Whether there is a second stub, which takes and returns plain numbers.
     pub unboxed: Option<Unboxed>,
+}
+
+/// Returns the path of the runtime's crate: the given one, or its name.
+pub fn krate(given: Option<&Path>) -> TokenStream {
+    match given {
+        Some(path) => path.to_token_stream(),
+        None => quote!(::ocaml_lwt_interop),
+    }
 }
 
 /// A stub that takes and returns plain numbers.

@@ -11,7 +11,6 @@
 
 use crate::ffi;
 use proc_macro2::Span;
-use syn::ext::IdentExt;
 use syn::{Error, Ident, LitStr, Result};
 
 /// The prefixes of libraries that are always linked, and the owners of these prefixes.
@@ -109,14 +108,12 @@ fn check(name: String, span: Span) -> Result<String> {
     }
 }
 
-/// Returns the symbol of a function that is exported under its own name.
-pub fn check_ident(ident: &Ident) -> Result<String> {
-    check(ident.unraw().to_string(), ident.span())
-}
-
-/// Returns the symbol that `name = "..."` sets.
-pub fn check_literal(literal: &LitStr) -> Result<String> {
-    check(literal.value(), literal.span())
+/// Returns the symbol that `name = "..."` sets, or else `default`, which `ident` stands for.
+pub fn symbol(given: Option<&LitStr>, default: String, ident: &Ident) -> Result<String> {
+    match given {
+        Some(literal) => check(literal.value(), literal.span()),
+        None => check(default, ident.span()),
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::attributes::{Attributes, Site};
 use crate::doc;
 use crate::errors::Errors;
 use crate::names::{self, Kind};
+use crate::options;
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
 use std::collections::HashMap;
 use syn::spanned::Spanned;
 use syn::{
@@ -91,10 +91,7 @@ impl Model {
         let attributes = errors
             .take(Attributes::parse(&input.attrs, site))
             .unwrap_or_default();
-        let krate = match &attributes.krate {
-            Some(path) => path.to_token_stream(),
-            None => quote!(::ocaml_lwt_interop),
-        };
+        let krate = options::krate(attributes.krate.as_ref());
         let mut reader = Reader {
             ident: &input.ident,
             krate: &krate,

@@ -4,11 +4,11 @@
 //! returns `Self`. That function is exported like any other.
 
 use super::{Names, strip_arguments, stubs};
-use crate::check::{self, check};
+use crate::attributes;
+use crate::check::{self, check, last_segment};
 use crate::errors::Errors;
-use crate::labels;
 use crate::names::snake_case;
-use crate::options::{Mode, Options};
+use crate::options::{self, Mode, Options};
 use crate::symbols;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -152,13 +152,11 @@ impl<'a> Exporter<'a> {
         let ident = &method.sig.ident;
         let name = ident.unraw().to_string();
         let names = Names {
-            symbol: match &options.name {
-                Some(literal) => symbols::check_literal(literal)?,
-                None => symbols::check_ident(&Ident::new(
-                    &format!("{}_{name}", self.prefix),
-                    ident.span(),
-                ))?,
-            },
+            symbol: symbols::symbol(
+                options.name.as_ref(),
+                format!("{}_{name}", self.prefix),
+                ident,
+            )?,
             owner: capitalized(&self.prefix),
             rust_name: format!("{}::{name}", self.name),
             // `new` is a keyword of OCaml, where this is the name for it.
@@ -182,10 +180,7 @@ impl<'a> Exporter<'a> {
     /// Returns the free function that calls the method.
     fn function(&self, method: &ImplItemFn, options: &Options) -> Result<ItemFn> {
         let ty = self.ty;
-        let krate = match &options.krate {
-            Some(path) => path.to_token_stream(),
-            None => quote!(::ocaml_lwt_interop),
-        };
+        let krate = options::krate(options.krate.as_ref());
         let mut opaque_self = OpaqueSelf { ty, krate: &krate };
         let mut sig = method.sig.clone();
         sig.constness = None;
@@ -211,7 +206,7 @@ impl<'a> Exporter<'a> {
                         }
                     };
                     let is_pattern = !matches!(&*argument.pat, Pat::Ident(_));
-                    if is_pattern && !argument.attrs.iter().any(labels::is_ours) {
+                    if is_pattern && !argument.attrs.iter().any(attributes::is_ours) {
                         // It has no name that could be its label.
                         argument.attrs.push(syn::parse_quote!(#[ocaml(positional)]));
                     }
@@ -237,15 +232,17 @@ impl<'a> Exporter<'a> {
             call = match returned_self(output) {
                 Returned::Itself => quote_spanned!(name.span()=> #krate::Opaque::new(#call)),
                 Returned::Inside => quote_spanned!(name.span()=> #call.map(#krate::Opaque::new)),
-                Returned::Other => call,
+                Returned::Other => match bare_self(output) {
+                    None => call,
+                    Some(own) => {
+                        return Err(Error::new_spanned(
+                            own,
+                            "only a result that is `Self`, `Option<Self>` or `Result<Self, E>` becomes an \
+                             `Opaque<Self>`: write `Opaque<Self>` here",
+                        ));
+                    }
+                },
             };
-            if let (Returned::Other, Some(own)) = (returned_self(output), bare_self(output)) {
-                return Err(Error::new_spanned(
-                    own,
-                    "only a result that is `Self`, `Option<Self>` or `Result<Self, E>` becomes an `Opaque<Self>`: write \
-                     `Opaque<Self>` here",
-                ));
-            }
             opaque_self.visit_type_mut(output);
         }
         if options.mode == Mode::Tokio {
@@ -312,9 +309,7 @@ fn type_ident(ty: &Type) -> Result<Ident> {
 fn receiver_argument(receiver: &Receiver, this: &Ident) -> Result<TokenStream> {
     let error = |message: &str| Err(Error::new_spanned(receiver, message));
     if receiver.colon_token.is_some() {
-        let is_arc = matches!(&*receiver.ty, Type::Path(path)
-            if path.path.segments.last().is_some_and(|s| s.ident == "Arc"));
-        return match is_arc {
+        return match last_segment(&receiver.ty).is_some_and(|s| s.ident == "Arc") {
             true => Ok(quote_spanned!(receiver.span()=> #this.into_arc())),
             false => error("a method exported to OCaml takes `&self` or `self: Arc<Self>`"),
         };
@@ -350,10 +345,7 @@ fn returned_self(ty: &Type) -> Returned {
     if is_self(ty) {
         return Returned::Itself;
     }
-    let Type::Path(path) = ty else {
-        return Returned::Other;
-    };
-    let Some(segment) = path.path.segments.last() else {
+    let Some(segment) = last_segment(ty) else {
         return Returned::Other;
     };
     let first = match &segment.arguments {
