@@ -2,42 +2,28 @@
 
 use crate::check::{CheckError, Options, Report, check};
 use crate::model::{
-    Argument, Arguments, Body, Constructor, Definition, Exports, Field, Function, Id, Label, Mode,
-    Place, Type,
+    Argument, Arguments, Body, Constructor, Definition, Exports, Field, Function, Mode, Type,
 };
+use crate::testing;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+/// The Rust crate that has the functions.
+const KRATE: &str = "my_crate";
+
 /// The hash of the signature of each function.
 pub const HASH: u64 = 5025081400344849336;
-
-fn place(line: u32) -> Place {
-    Place {
-        file: "src/lib.rs".into(),
-        line,
-    }
-}
 
 /// Describes `#[func(sync)] fn name()`, which returns `()`.
 pub fn func(name: &str, line: u32) -> Function {
     Function {
-        symbol: name.into(),
-        owner: String::new(),
-        name: name.into(),
-        rust_name: name.into(),
-        doc: String::new(),
-        module: "my_crate".into(),
-        place: place(line),
+        module: KRATE.into(),
         mode: Mode::Sync,
-        raises: false,
-        unboxed: false,
-        noalloc: false,
         hash: HASH,
-        arguments: Vec::new(),
-        result: Type::Unit,
         rust_result: "()".into(),
+        ..testing::function(name, line, Vec::new(), Type::Unit)
     }
 }
 
@@ -45,10 +31,8 @@ impl Function {
     /// Adds an argument, with its type as Rust writes it.
     pub fn takes(mut self, ty: Type, rust: &str) -> Self {
         self.arguments.push(Argument {
-            name: String::new(),
-            label: Label::None,
-            ty,
             rust: rust.into(),
+            ..testing::argument("", ty)
         });
         self
     }
@@ -105,55 +89,30 @@ pub fn arrow(arguments: &[Type], result: Type) -> Type {
     Type::Function(arguments.to_vec(), Box::new(result))
 }
 
-fn id(name: &str) -> Id {
-    Id {
-        module: "my_crate".into(),
-        name: name.into(),
-    }
+fn path(name: &str) -> String {
+    format!("{KRATE}::{name}")
 }
 
 /// A type that [`definition`] defines.
 pub fn named(name: &str) -> Type {
-    Type::Named(id(name))
+    testing::named(&path(name))
 }
 
 pub fn definition(rust_name: &str, name: &str, line: u32, body: Body) -> Definition {
-    Definition {
-        id: id(rust_name),
-        name: name.into(),
-        doc: String::new(),
-        place: place(line),
-        hash: 0,
-        body,
-    }
+    testing::definition(&path(rust_name), name, line, body)
 }
 
 pub fn fields(fields: &[(&str, Type)]) -> Vec<Field> {
-    let field = |(name, ty): &(&str, Type)| Field {
-        name: (*name).into(),
-        doc: String::new(),
-        ty: ty.clone(),
-    };
+    let field = |(name, ty): &(&str, Type)| testing::field(name, ty.clone());
     fields.iter().map(field).collect()
 }
 
 pub fn constructor(name: &str, types: &[Type]) -> Constructor {
-    Constructor {
-        name: name.into(),
-        doc: String::new(),
-        arguments: Arguments::Positional(types.to_vec()),
-    }
+    testing::constructor(name, Arguments::Positional(types.to_vec()))
 }
 
 pub fn exports(functions: Vec<Function>, definitions: Vec<Definition>) -> Exports {
-    Exports {
-        functions,
-        definitions: definitions
-            .into_iter()
-            .map(|definition| (definition.id.clone(), definition))
-            .collect(),
-        exceptions: Vec::new(),
-    }
+    testing::exports(definitions, [], functions)
 }
 
 /// The modules that stand for Lwt and for the library `lwt_interop`.
