@@ -15,7 +15,7 @@ use forgotten::Forgotten;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What to build.
+/// The options of a build.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The directories of the crates.
@@ -50,7 +50,7 @@ pub enum BuildError {
     /// There is no cargo.
     #[error("cannot run {program}: {error}: install Rust, for example with `rustup`")]
     NoCargo {
-        /// What was run.
+        /// The program.
         program: String,
         /// Why.
         error: io::Error,
@@ -58,7 +58,7 @@ pub enum BuildError {
     /// cargo has said why.
     #[error("cargo failed{hint}")]
     Cargo {
-        /// What to do, after a colon, or nothing.
+        /// The remedy, after a colon, or an empty text.
         hint: String,
     },
     /// A crate's manifest does not say what is needed.
@@ -66,7 +66,7 @@ pub enum BuildError {
     Manifest {
         /// The manifest or the directory.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The problem, and the remedy.
         problem: String,
     },
     /// The name of the archive has not the form that linkers expect.
@@ -144,7 +144,7 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
     Ok(exports)
 }
 
-/// Whether there is a lock file. Says what to do if not.
+/// Returns `true` if there is a lock file. Prints a note with the remedy if not.
 fn has_lock(krate: &manifest::Crate) -> bool {
     let has_lock = krate.workspace.join("Cargo.lock").exists();
     if !has_lock {

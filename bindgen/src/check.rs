@@ -33,7 +33,7 @@ pub struct Options {
 /// The outcome of a check.
 #[derive(Debug)]
 pub struct Report {
-    /// What is wrong, in order of file and line.
+    /// The wrong declarations, in order of file and line.
     pub diagnostics: Vec<Diagnostic>,
     /// The number of externals that were compared with a Rust function.
     pub compared: usize,

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What cargo has built.
+/// The files that cargo has built, and the native libraries that they need.
 #[derive(Debug, Default)]
 pub struct Built {
     /// The static library.
@@ -20,7 +20,7 @@ pub struct Built {
     pub directories: Vec<String>,
 }
 
-/// What rustc prints before the flags for native libraries.
+/// The text that rustc prints before the flags for native libraries.
 const NATIVE: &str = "note: native-static-libs:";
 
 /// Returns a command that runs cargo.

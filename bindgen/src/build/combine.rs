@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the crate is made of.
+/// The parts of the crate.
 pub struct Combined<'a> {
     /// Its name.
     pub name: &'a str,

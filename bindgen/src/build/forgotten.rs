@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// What the symbol of such a constant begins with; the function's own follows.
+/// The beginning of such a constant's symbol, before the symbol of the function.
 const PREFIX: &str = "ocaml_lwt_interop.function.";
 
 /// A crate that is not in the library.

@@ -1,4 +1,4 @@
-//! What a crate's manifest says, as cargo reads it.
+//! Reads a crate's manifest with cargo.
 
 use super::BuildError;
 use super::cargo::{command, not_run};

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 const FLAT: &str =
     "an array of floats has another representation than other arrays; declare an Obj.t array";
 
-/// What all comparisons have in common.
+/// The state that all comparisons share.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub exports: &'a Exports,
