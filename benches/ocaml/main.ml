@@ -20,6 +20,7 @@ let () =
          Tokio.benches;
          Domains.benches;
          Channels.benches;
+         Streams.benches;
          Blocking_pool.benches;
          Loops.benches;
          Memory.benches;

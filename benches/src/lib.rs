@@ -1,6 +1,7 @@
 //! The Rust functions that the benchmarks call from OCaml.
 
 mod conversions;
+mod streams;
 
 use async_executor::LocalExecutor;
 use futures_lite::future;

@@ -246,6 +246,7 @@ impl<'a> Input<'a> {
             21 => Type::List(self.boxed()?),
             22 => Type::Option(self.boxed()?),
             23 => Type::Promise(self.boxed()?),
+            28 => Type::Stream(self.boxed()?),
             24 => Type::Result(self.boxed()?, self.boxed()?),
             25 => Type::Tuple(self.list(Self::ty)?),
             26 => Type::Function(self.list(Self::ty)?, self.boxed()?),

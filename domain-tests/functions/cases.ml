@@ -9,6 +9,7 @@ let all ~scale =
       Panics.cases ~scale;
       Direct.cases ~scale;
       Opaques.cases ~scale;
+      Rust_streams.cases ~scale;
       Remote_functions.cases ~scale;
       Workers.cases ~scale;
     ]

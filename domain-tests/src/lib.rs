@@ -18,6 +18,7 @@ mod memory;
 mod numbers;
 mod opaques;
 mod promises;
+mod streams;
 mod stress;
 mod threads;
 mod types;

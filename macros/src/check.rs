@@ -3,6 +3,7 @@
 use crate::errors::Errors;
 use crate::labels::{self, Label};
 use crate::options::{Mode, Options};
+use crate::stream::{self, Element};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
@@ -149,19 +150,24 @@ pub fn check(function: &ItemFn, options: &Options) -> Result<Vec<Argument>> {
     }
     let passed = arguments.iter().filter(|arg| !arg.is_token);
     labels::check_order(passed.map(|arg| (&arg.label, &arg.ty)), &mut errors);
-    if let (ReturnType::Default, Some(raise)) = (&sig.output, options.raise) {
+    if options.stream.is_some() {
+        match stream::result(sig, options) {
+            Ok(stream) => {
+                if let Element::Written(ty) = &stream.element {
+                    errors.add_some(output_error(ty));
+                }
+            }
+            Err(e) => errors.add(e),
+        }
+    } else if let (ReturnType::Default, Some(raise)) = (&sig.output, options.raise) {
         errors.add(Error::new(
             raise,
             "`raise` turns an `Err` into an exception, so the function must return a `Result`: \
              return one, or remove `raise`",
         ));
     }
-    if let ReturnType::Type(_, ty) = &sig.output {
-        let mut output = Output(None);
-        output.visit_type(ty);
-        if let Some(e) = output.0 {
-            errors.add(e);
-        }
+    if let (ReturnType::Type(_, ty), None) = (&sig.output, options.stream) {
+        errors.add_some(output_error(ty));
     }
     match errors.0 {
         Some(e) => Err(e),
@@ -312,6 +318,13 @@ pub fn returns_promise(function: &ItemFn, options: &Options) -> bool {
     }
 }
 
+/// Returns an error for the first part of a result's type that the stub cannot name.
+fn output_error(ty: &Type) -> Option<Error> {
+    let mut output = Output(None);
+    output.visit_type(ty);
+    output.0
+}
+
 /// Finds the first part of a result's type that the stub cannot name.
 struct Output(Option<Error>);
 
@@ -334,6 +347,11 @@ impl<'ast> Visit<'ast> for Output {
         }
         visit::visit_type_path(self, ty);
     }
+}
+
+/// Returns `true` if the body of the function is asynchronous.
+pub fn returns_future(function: &ItemFn) -> bool {
+    function.sig.asyncness.is_some() || awaits(function).is_some()
 }
 
 /// Returns an error for each `.await` in the body that is outside of its async blocks and async

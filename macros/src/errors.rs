@@ -15,6 +15,12 @@ impl Errors {
         }
     }
 
+    pub fn add_some(&mut self, error: Option<Error>) {
+        if let Some(error) = error {
+            self.add(error);
+        }
+    }
+
     pub fn at(&mut self, tokens: impl ToTokens, message: &str) {
         self.add(Error::new_spanned(tokens, message));
     }

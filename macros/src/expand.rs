@@ -50,6 +50,8 @@ fn function_of(attr: TokenStream, function: ItemFn) -> TokenStream {
         }
     }
     let mode = options.as_ref().map_or(Mode::Async, |o| o.mode);
+    let is_plain_stream =
+        options.as_ref().is_ok_and(|o| o.stream.is_some()) && !check::returns_future(&function);
     let stubs = options.and_then(|options| {
         let args = check(&function, &options)?;
         let name = function.sig.ident.unraw().to_string();
@@ -63,12 +65,12 @@ fn function_of(attr: TokenStream, function: ItemFn) -> TokenStream {
     });
     match stubs {
         Ok(stubs) => {
-            let exported = expand_function(function, mode);
+            let exported = expand_function(function, mode, !is_plain_stream);
             quote!(#exported #stubs)
         }
         Err(e) => {
             let errors = e.to_compile_error();
-            let rejected = expand_rejected_function(function, mode);
+            let rejected = expand_rejected_function(function, mode, !is_plain_stream);
             quote!(#rejected #errors)
         }
     }
@@ -99,7 +101,7 @@ fn strip_arguments<'a>(inputs: impl IntoIterator<Item = &'a mut FnArg>) {
 
 /// Expands a function that has errors, without what they are about, so that neither it nor its
 /// callers cause further errors.
-fn expand_rejected_function(mut function: ItemFn, mode: Mode) -> ItemFn {
+fn expand_rejected_function(mut function: ItemFn, mode: Mode, is_future: bool) -> ItemFn {
     let mode = if check::awaits(&function).is_some() {
         Mode::Async
     } else {
@@ -107,11 +109,12 @@ fn expand_rejected_function(mut function: ItemFn, mode: Mode) -> ItemFn {
     };
     function.attrs.retain(check::is_allowed);
     function.sig.variadic = None;
-    expand_function(function, mode)
+    expand_function(function, mode, is_future)
 }
 
-/// Expands the function that Rust code can call: `async` unless the mode is synchronous.
-fn expand_function(mut function: ItemFn, mode: Mode) -> ItemFn {
+/// Expands the function that Rust code can call: `async` unless the mode is synchronous, or the function returns a stream and
+/// no future of one.
+fn expand_function(mut function: ItemFn, mode: Mode, is_future: bool) -> ItemFn {
     let sig = &mut function.sig;
     strip_arguments(&mut sig.inputs);
     // Exporting requires `pub` and owned arguments, even if the module is private or the body
@@ -119,7 +122,8 @@ fn expand_function(mut function: ItemFn, mode: Mode) -> ItemFn {
     function.attrs.push(syn::parse_quote!(
         #[allow(unreachable_pub, clippy::needless_pass_by_value)]
     ));
-    if matches!(mode, Mode::Async | Mode::Tokio)
+    if is_future
+        && matches!(mode, Mode::Async | Mode::Tokio)
         && sig.asyncness.is_none()
         && sig.constness.is_none()
     {

@@ -17,6 +17,7 @@ mod labels;
 mod names;
 mod opaque;
 mod options;
+mod stream;
 mod symbols;
 mod ungroup;
 
@@ -75,6 +76,8 @@ use proc_macro::TokenStream;
 ///   and arguments and result are `Send`. Cancelling the promise has no effect on a body that has
 ///   started.
 /// - `#[func(raise)]`: the function returns a `Result`, and an `Err` becomes an OCaml exception.
+/// - `#[func(stream)]`: the function, or its future, returns a [`Stream`](https://docs.rs/futures-core), and OCaml gets a
+///   `Lwt_interop.Stream.t`: see [below](#streams).
 /// - `#[func(sync, unboxed)]`: arguments and result are numbers, which OCaml passes as C does, to a second symbol:
 ///   `external f : (float[@unboxed]) -> (int[@untagged]) = "f" "f_unboxed"`.
 /// - `#[func(sync, noalloc)]`: like `unboxed`, for an `external` with `[@@noalloc]`. The body must not call OCaml. A panic,
@@ -85,8 +88,36 @@ use proc_macro::TokenStream;
 /// - `#[func(name = "symbol")]`: the symbol is this one instead of the function's name.
 /// - `#[func(crate = path)]`: the path of the crate `ocaml_lwt_interop`, if it is renamed or re-exported.
 ///
-/// `sync`, `tokio` and `blocking` exclude each other; `raise`, `labels`, `name` and `crate` combine with any:
+/// `sync`, `tokio` and `blocking` exclude each other; `stream` combines with `tokio`; `raise`, `labels`, `name` and `crate` combine with any:
 /// `#[func(tokio, raise)]`.
+///
+/// # Streams
+///
+/// ```
+/// use futures_lite::{Stream, StreamExt, io};
+/// use futures_lite::io::AsyncBufReadExt;
+///
+/// /// Returns the lines of a text.
+/// #[ocaml_lwt_interop::func(stream, raise)]
+/// pub fn lines(text: String) -> impl Stream<Item = std::io::Result<String>> {
+///     io::BufReader::new(io::Cursor::new(text)).lines()
+/// }
+/// ```
+///
+/// ```ocaml
+/// external lines : string -> string Lwt_interop.Stream.t = "lines"
+/// ```
+///
+/// The result is `impl Stream<Item = T>`, or a stream whose type has a name. `async fn`, and a body that awaits, return it
+/// later; OCaml gets the `Stream.t` at once, whose first element waits for that. With `raise` an `Err` ends the
+/// stream with an exception: an element that is one, as in the example, and a function's result
+/// `Result<impl Stream<Item = T>, E>`, which is raised by the call if the function is not asynchronous. Without, elements that
+/// are results are `(t, e) result` in OCaml.
+///
+/// The stream need not be `Send`. It stays on the calling domain, and is polled there while OCaml waits for an element: for up to 64
+/// elements that are ready, 256 KiB of them, or 200 µs. With `tokio` it is polled on tokio, up to 128 elements or 1 MiB ahead of
+/// what OCaml has taken. It is dropped when it has ended, when OCaml has closed the `Stream.t` or has collected it, and when its domain
+/// terminates: on its domain, or with `tokio` on a thread of tokio.
 ///
 /// # Methods
 ///

@@ -36,6 +36,8 @@ pub struct Options {
     pub name: Option<LitStr>,
     /// The path of the runtime's crate, if it is given.
     pub krate: Option<Path>,
+    /// The location of `stream`, if it is given.
+    pub stream: Option<Span>,
     /// Whether the arguments have labels in OCaml.
     pub labels: bool,
     /// Whether there is a second stub, which takes and returns plain numbers.
@@ -73,6 +75,7 @@ impl Options {
         let mut options = Options {
             mode: default,
             raise: None,
+            stream: None,
             name: None,
             krate: None,
             labels: false,
@@ -92,6 +95,12 @@ impl Options {
                     return Err(meta.error(GIVEN_TWICE));
                 }
                 options.raise = Some(span);
+                return no_value(&meta);
+            } else if named("stream") {
+                if options.stream.is_some() {
+                    return Err(meta.error(GIVEN_TWICE));
+                }
+                options.stream = Some(span);
                 return no_value(&meta);
             } else if named("labels") {
                 if std::mem::replace(&mut options.labels, true) {
@@ -134,7 +143,7 @@ impl Options {
             } else {
                 return Err(meta.error(
                     "unknown option: the options of #[func] are `sync`, `tokio`, `blocking`, \
-                     `raise`, `labels`, `unboxed`, `noalloc`, `name = \"...\"` and `crate = path`",
+                     `stream`, `raise`, `labels`, `unboxed`, `noalloc`, `name = \"...\"` and `crate = path`",
                 ));
             };
             match mode.replace(chosen) {
@@ -147,8 +156,16 @@ impl Options {
             }
         });
         parser.parse2(attr)?;
-        if let Some(chosen) = mode {
-            options.mode = chosen;
+        options.mode = match (mode, options.stream) {
+            (Some(chosen), _) => chosen,
+            (None, Some(_)) => Mode::Async,
+            (None, None) => default,
+        };
+        if let (Some(stream), Some(Mode::Sync | Mode::Blocking)) = (options.stream, mode) {
+            return Err(Error::new(
+                stream,
+                "a stream is polled on the calling domain, or on tokio: write #[func(stream)] or #[func(stream, tokio)]",
+            ));
         }
         if let Some(unboxed) = options.unboxed {
             if options.mode != Mode::Sync {

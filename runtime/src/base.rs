@@ -6,6 +6,7 @@ pub(crate) mod counters;
 pub(crate) mod error;
 pub(crate) mod not_send;
 pub(crate) mod panic;
+pub(crate) mod pipe;
 pub(crate) mod slot_map;
 pub(crate) mod sync;
 pub(crate) mod tokio_context;

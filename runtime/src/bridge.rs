@@ -2,8 +2,10 @@
 
 pub(crate) mod apply;
 pub(crate) mod function;
+pub(crate) mod ocaml_stream;
 pub(crate) mod opaque;
 pub(crate) mod promise;
 pub(crate) mod remote;
+pub(crate) mod remote_stream;
 pub(crate) mod resolve;
 pub(crate) mod workers;

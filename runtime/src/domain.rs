@@ -11,6 +11,7 @@ pub(crate) mod join;
 pub(crate) mod message;
 pub(crate) mod registry;
 pub(crate) mod shared;
+pub(crate) mod sources;
 pub(crate) mod waits;
 
 #[cfg(all(test, loom_model))]

@@ -4,4 +4,5 @@ pub(crate) mod call;
 pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod primitives;
+pub(crate) mod stream;
 pub(crate) mod unboxed;

@@ -22,12 +22,14 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | export a function | [`func`]; its options are `sync`, `tokio`, `blocking`, `raise` and `name` |
+//! | export a function | [`func`]; its options are `sync`, `tokio`, `blocking`, `stream`, `raise` and `name` |
 //! | await a Lwt promise | [`Promise`] |
 //! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
 //! | call OCaml functions on their domain | [`OCamlFunc`], [`OCamlAsyncFunc`] |
 //! | call an OCaml function on any thread | [`RemoteFunc`] |
 //! | call the least loaded of several domains | [`Workers`] |
+//! | return many values, one after the other | [`func`] with the option `stream` |
+//! | read an OCaml stream | [`OCamlStream`], or [`RemoteStream`] on any thread |
 //! | run a task on the calling domain | [`domain::spawn_local`] |
 //! | run a task on another domain | [`Domain::spawn`] |
 //! | find a domain | [`domain::current`], [`domain::get`], or an argument of type [`Domain`] |
@@ -98,9 +100,11 @@ pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
+pub use bridge::ocaml_stream::OCamlStream;
 pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};
 pub use bridge::remote::{RemoteCall, RemoteFunc};
+pub use bridge::remote_stream::RemoteStream;
 pub use bridge::workers::{NoWorkers, Workers};
 pub use domain::Domain;
 pub use domain::join::JoinHandle;
@@ -137,6 +141,9 @@ pub mod __private {
         call_tokio, flatten, raise_as, same, value,
     };
     pub use crate::entry::export::is_type_name;
+    pub use crate::entry::stream::{
+        call_stream, elements, elements_on_tokio, started, started_on_tokio,
+    };
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::opaque_type::opaque;
@@ -145,6 +152,7 @@ pub mod __private {
     pub use crate::value::types::encode;
     pub use crate::value::types::{Argument, Function, Label, Mode, Type, TypeName};
     pub use crate::value::write::ToOCaml;
+    pub use futures_core::Stream;
     /// An OCaml value as C functions take and return it.
     pub type RawValue = ocaml_sys::Value;
 }

@@ -1,6 +1,7 @@
 //! OCaml values as Rust types, and their conversions.
 
 pub(crate) mod application;
+pub(crate) mod batch;
 pub(crate) mod bigarray;
 pub(crate) mod bytes;
 pub(crate) mod conversion_error;

@@ -5,7 +5,7 @@
 use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::{
     Any, Bigarray, Bytes, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc, OCamlException,
-    OCamlFunc, Opaque, OpaqueType, Promise, Rooted, ToOCaml, Unchecked,
+    OCamlFunc, OCamlStream, Opaque, OpaqueType, Promise, RemoteStream, Rooted, ToOCaml, Unchecked,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -71,7 +71,7 @@ fn rows() -> Vec<Row> {
         "OCamlFunc<(A, B), R>" OCamlFunc<(A, B), R>, "OCamlAsyncFunc<(A, B), R>" OCamlAsyncFunc<(A, B), R>,
         "Rooted<Any>" Rooted<Any>, "Unchecked<T>" Unchecked<T>,
     );
-    let from = only_from!("Domain" Domain);
+    let from = only_from!("Domain" Domain, "OCamlStream<T>" OCamlStream<T>, "RemoteStream<T>" RemoteStream<T>);
     let to = only_to!(
         "str" str, "Cow<str>" Cow<'static, str>, "Path" Path, "OsStr" OsStr, "[u8]" [u8], "[T]" [T], "&T" &'static T,
         "OCamlException" OCamlException,

@@ -198,6 +198,7 @@ pub struct Tag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standard {
     Promise,
+    Stream,
     Handle,
     Uchar,
     Array1,
@@ -210,6 +211,7 @@ impl Standard {
         // A module of a library has its name with two underscores, unless its interface was not found.
         match name {
             "Lwt.t" => Some(Self::Promise),
+            "Lwt_interop__Stream.t" | "Lwt_interop.Stream.t" => Some(Self::Stream),
             "Lwt_interop__Handle.t" | "Lwt_interop.Handle.t" => Some(Self::Handle),
             "Stdlib__Uchar.t" | "Stdlib.Uchar.t" => Some(Self::Uchar),
             "Stdlib__Bigarray.Array1.t" | "Stdlib.Bigarray.Array1.t" => Some(Self::Array1),

@@ -74,6 +74,9 @@ impl<'a> Expression<'a> {
             Type::List(t) => write!(f, "{} list", self.of(t, Level::Argument)),
             Type::Option(t) => write!(f, "{} option", self.of(t, Level::Argument)),
             Type::Promise(t) => write!(f, "{} Lwt.t", self.of(t, Level::Argument)),
+            Type::Stream(t) => {
+                write!(f, "{} Lwt_interop.Stream.t", self.of(t, Level::Argument))
+            }
             Type::Result(ok, error) => {
                 let ok = self.of(ok, Level::Arrow);
                 write!(f, "({ok}, {}) result", self.of(error, Level::Arrow))

@@ -5,4 +5,5 @@ mod cancel;
 mod opaque;
 mod promise;
 mod spawn;
+mod stream;
 mod workers;

@@ -245,7 +245,7 @@ impl<'a> Exporter<'a> {
             };
             opaque_self.visit_type_mut(output);
         }
-        if options.mode == Mode::Tokio {
+        if options.mode == Mode::Tokio && options.stream.is_none() {
             sig.asyncness.get_or_insert(Token![async](name.span()));
         }
         sig.ident = Ident::new(
@@ -273,6 +273,7 @@ fn block_options(attr: TokenStream) -> Result<Options> {
     let options = Options::parse(attr.clone(), Mode::Async)?;
     let is_of_function = options.mode != Mode::Async
         || options.raise.is_some()
+        || options.stream.is_some()
         || options.unboxed.is_some()
         || options.name.is_some();
     match is_of_function {

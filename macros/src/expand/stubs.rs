@@ -8,6 +8,7 @@ use super::Names;
 use crate::check::{self, Argument};
 use crate::doc;
 use crate::options::{Mode, Options, Unboxed};
+use crate::stream::{self, StreamResult};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
@@ -37,6 +38,8 @@ struct Stubs<'a> {
     raises: bool,
     /// It awaits, and then returns a promise, whose outcome is that of the call.
     flattens: bool,
+    /// Of a function that returns a stream.
+    stream: Option<Streaming>,
     unboxed: Option<Unboxed>,
     /// The runtime's crate.
     krate: TokenStream,
@@ -47,6 +50,13 @@ struct Stubs<'a> {
     raw: Vec<Ident>,
     /// The converted arguments, one for each of `args`.
     values: Vec<Ident>,
+}
+
+/// What the stub of a function that returns a stream needs.
+struct Streaming {
+    result: StreamResult,
+    /// The function returns a future of the stream.
+    is_future: bool,
 }
 
 impl<'a> Stubs<'a> {
@@ -74,6 +84,11 @@ impl<'a> Stubs<'a> {
             mode: options.mode,
             raises: options.raise.is_some(),
             flattens: options.mode == Mode::Async && check::returns_promise(function, options),
+            stream: options.stream.map(|_| Streaming {
+                result: stream::result(&function.sig, options)
+                    .expect("`check` has accepted the result"),
+                is_future: check::returns_future(function),
+            }),
             unboxed: options.unboxed,
             krate: match &options.krate {
                 Some(path) => path.to_token_stream(),
@@ -262,6 +277,14 @@ impl<'a> Stubs<'a> {
     /// Expands the type of the result in OCaml, and returns that in Rust.
     fn expand_result_type(&self) -> (TokenStream, String) {
         let private = self.private();
+        if let (Some(Streaming { result, .. }), ReturnType::Type(_, ty)) =
+            (&self.stream, self.output)
+        {
+            let element = self.expand_element(result);
+            let of = quote_spanned!(self.at_result=> #element::TYPE);
+            let stream = quote_spanned!(self.at_name=> &#private::Type::Stream(#of));
+            return (stream, shown(ty));
+        }
         let (value, rust) = match self.output {
             ReturnType::Default => (
                 quote_spanned!(self.at_name=> <() as #private::ToOCaml>::TYPE),
@@ -455,6 +478,9 @@ impl<'a> Stubs<'a> {
     fn expand_body(&self) -> TokenStream {
         let (name, values) = (self.name, &self.values);
         let call = quote_spanned!(self.at_name=> #name(#(#values),*));
+        if let Some(stream) = &self.stream {
+            return self.expand_stream(stream, &call);
+        }
         match self.mode {
             Mode::Async if self.flattens => {
                 let (outcome, private) = (self.expand_outcome(), self.private_at(self.at_result));
@@ -469,21 +495,83 @@ impl<'a> Stubs<'a> {
         }
     }
 
+    /// Expands what makes a stream of outcomes of what the function returns.
+    fn expand_stream(&self, stream: &Streaming, call: &TokenStream) -> TokenStream {
+        let private = self.private_at(self.at_result);
+        let Streaming { result, is_future } = stream;
+        let element = match result.element_raises {
+            true => self.expand_raise(&result.element.expand(&private)),
+            false => quote_spanned!(self.at_result=> #private::value),
+        };
+        let (output, stream) = (
+            hygienic("ocaml_output", self.at_result),
+            hygienic("ocaml_stream", self.at_result),
+        );
+        // The type of the stream has no name, so that of a `Result` of it cannot be written.
+        let returned = match result.raises {
+            true => quote_spanned! {self.at_result=>
+                #private::raise_as(#private::HowRaised::of(&#output).by(), #output)
+            },
+            false => quote_spanned!(self.at_result=> #private::value(#output)),
+        };
+        let (elements, started) = match self.mode {
+            Mode::Tokio => {
+                let of = self.expand_element(result);
+                (
+                    quote_spanned! {self.at_result=>
+                        #private::elements_on_tokio(#stream, #of::bytes_hint, #element)
+                    },
+                    "started_on_tokio",
+                )
+            }
+            _ => (
+                quote_spanned!(self.at_result=> #private::elements(#stream, #element)),
+                "started",
+            ),
+        };
+        let started = Ident::new(started, self.at_result);
+        let make = quote_spanned!(self.at_result=> #returned.map(|#stream| #elements));
+        match is_future {
+            true => quote_spanned! {self.at_result=>
+                #private::value(#private::#started(#call, |#output| #make))
+            },
+            false => quote_spanned!(self.at_result=> { let #output = #call; #make }),
+        }
+    }
+
+    /// Expands the type of a stream's elements, as the trait that has their type in OCaml.
+    fn expand_element(&self, result: &StreamResult) -> TokenStream {
+        let private = self.private_at(self.at_result);
+        let element = result.element.expand(&private);
+        let conversion = Ident::new(
+            if result.element_raises {
+                "Raises"
+            } else {
+                "ToOCaml"
+            },
+            self.at_result,
+        );
+        quote_spanned!(self.at_result=> <#element as #private::#conversion>)
+    }
+
+    /// Expands the function that turns a `Result` of this type into an outcome. With the type, a result that is not a
+    /// `Result` is reported as a mismatch.
+    fn expand_raise(&self, ty: &impl ToTokens) -> TokenStream {
+        let result = hygienic("ocaml_result", self.at_result);
+        let private = self.private_at(self.at_result);
+        quote_spanned! {self.at_result=>
+            |#result: #ty| #private::raise_as(
+                #private::HowRaised::<#ty>::new().by(),
+                #result,
+            )
+        }
+    }
+
     /// Expands the function from what the user's function returns to what OCaml gets. An error
     /// about the result points at its type.
     fn expand_outcome(&self) -> TokenStream {
         match self.output {
-            ReturnType::Type(_, ty) if self.raises => {
-                // With the type, a result that is not a `Result` is reported as a mismatch.
-                let result = hygienic("ocaml_result", ty.span());
-                let private = self.private_at(self.at_result);
-                quote_spanned! {self.at_result=>
-                    |#result: #ty| #private::raise_as(
-                        #private::HowRaised::<#ty>::new().by(),
-                        #result,
-                    )
-                }
-            }
+            ReturnType::Type(_, ty) if self.raises => self.expand_raise(ty),
             _ => {
                 let private = self.private_at(self.at_result);
                 quote_spanned!(self.at_result=> #private::value)
@@ -494,6 +582,8 @@ impl<'a> Stubs<'a> {
     /// Expands the call of the runner, an unsafe function of the runtime.
     fn expand_run(&self) -> TokenStream {
         let (at_runner, runner, outcome) = match self.mode {
+            // The closure makes a stream of outcomes.
+            _ if self.stream.is_some() => (self.at_result, "call_stream", None),
             Mode::Async if self.flattens => {
                 let private = self.private();
                 let same = quote_spanned!(self.at_name=> #private::same);

@@ -7,6 +7,7 @@ use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
 use crate::domain::shared::Shared;
+use crate::domain::sources::{Source, Sources};
 use crate::domain::waits::{FollowUp, Waits};
 use crate::ffi::batch::{Batch, Request, Returned};
 use crate::ffi::hooks::Reclaimed;
@@ -16,6 +17,7 @@ use crate::task::Task;
 use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -43,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) executor: Executor,
     calls: Calls<AbortHandle>,
     waits: Waits,
+    sources: Sources,
     batch: Batch,
     /// There may be messages in the mailbox.
     unread: Cell<bool>,
@@ -62,6 +65,7 @@ struct Closing {
     tasks: usize,
     calls: usize,
     waits: usize,
+    sources: usize,
 }
 
 impl Core {
@@ -72,6 +76,7 @@ impl Core {
             executor,
             calls: Calls::new(),
             waits: Waits::new(),
+            sources: Sources::new(),
             batch,
             unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
@@ -125,6 +130,9 @@ impl Core {
             true
         } else if let Some(work) = self.calls.close_next(&mut closing.calls) {
             catch_and_discard(|| work.map_or((), AbortHandle::abort));
+            true
+        } else if let Some(source) = self.sources.close_next(&mut closing.sources) {
+            source.close();
             true
         } else {
             self.waits.close_next(&mut closing.waits)
@@ -313,6 +321,31 @@ impl Core {
         }
         if next.forget {
             self.request(token, key, Request::Forget);
+        }
+    }
+
+    // ---- sources: OCaml pulls from Rust's streams
+
+    /// Adds the source that `make` returns for its key.
+    pub(crate) fn add_source<S: Source>(&self, make: impl FnOnce(Key) -> Rc<S>) -> Rc<S> {
+        self.sources.add(make)
+    }
+
+    /// Returns a source that has neither ended nor been closed.
+    pub(crate) fn source(&self, key: Key) -> Option<Rc<dyn Source>> {
+        self.sources.get(key)
+    }
+
+    /// Removes a source that has ended.
+    pub(crate) fn remove_source(&self, key: Key) {
+        drop(self.sources.remove(key));
+    }
+
+    /// Closes a source: its stream is dropped before this returns, or at the end of the poll that is in progress. Does
+    /// nothing if it has ended.
+    pub(crate) fn close_source(&self, key: Key) {
+        if let Some(source) = self.sources.remove(key) {
+            source.close();
         }
     }
 

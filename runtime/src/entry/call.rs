@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 /// The outcome of a function as OCaml gets it: a value, or a failure that is raised.
-pub struct Outcome<T>(Result<T, Failure>);
+pub struct Outcome<T>(pub(super) Result<T, Failure>);
 
 /// Takes the result as the value, also if it is a `Result`.
 pub fn value<T>(value: T) -> Outcome<T> {
@@ -62,6 +62,11 @@ impl<R> HowRaised<R> {
     #[expect(clippy::new_without_default, reason = "for generated code alone")]
     pub const fn new() -> Self {
         HowRaised(PhantomData, AnyRaised)
+    }
+
+    /// Makes one for the type of a result.
+    pub const fn of(_: &R) -> Self {
+        HowRaised::new()
     }
 }
 
@@ -95,10 +100,17 @@ impl AnyRaised {
 pub trait Raises {
     /// The OCaml type of the value.
     const TYPE: &'static Type;
+
+    /// See [`ToOCaml::bytes_hint`].
+    fn bytes_hint(&self) -> usize;
 }
 
 impl<T: ToOCaml, E> Raises for Result<T, E> {
     const TYPE: &'static Type = T::TYPE;
+
+    fn bytes_hint(&self) -> usize {
+        self.as_ref().map_or(0, T::bytes_hint)
+    }
 }
 
 /// The arguments of a call, unrooted, until they are converted.
@@ -189,7 +201,7 @@ const FORKED: &CStr = c"ocaml-lwt-interop: this process was forked from one that
 /// # Safety
 /// OCaml called the stub that calls this, with these arguments, and they are valid now.
 #[inline(always)]
-unsafe fn enter<const N: usize>(
+pub(super) unsafe fn enter<const N: usize>(
     function: &'static Function,
     mut raw: [RawValue; N],
     body: impl FnOnce(
@@ -358,59 +370,77 @@ where
 {
     let body =
         |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
-            let first = catch_unwind(|| {
-                let future = match start(args) {
-                    Ok(future) => Some(future),
-                    Err(e) => return Ok(rejected(token, callbacks, e.into())),
-                };
-                let body = Body {
-                    future,
-                    outcome,
-                    function,
-                    _value: PhantomData,
-                };
-                let mut task = NewTask::new(core.executor.home(), body);
-                let nested = !context::is_outermost();
-                let output = core.tokio.poll(nested, || {
-                    task.poll(|body, cx| {
-                        let output = body.poll_future(cx);
-                        // A failure is large, and rare.
-                        output.map(|output| outcome(output).0.map_err(Box::new))
-                    })
-                });
-                match output {
-                    Poll::Ready(result) => {
-                        task.finish();
-                        let promise = result.and_then(|v| {
-                            let promise = fulfilled(token, callbacks, v);
-                            promise.map_err(|e| Box::new(e.of(function, None).into()))
-                        });
-                        Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
-                    }
-                    Poll::Pending => Err(task),
-                }
-            });
-            match first {
-                Ok(Ok(promise)) => promise,
-                Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-                Ok(Err(task)) => {
-                    let (key, promise, task) = new_call(core, token, callbacks, task)?;
-                    match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
-                        // Nothing has allocated on the OCaml heap since the promise was made.
-                        Ok(()) => Ok(promise),
-                        Err(work) => {
-                            // SAFETY: the token proves the lock; nothing has allocated since the promise was
-                            // made. It is rooted while destructors run, which may use OCaml.
-                            let promise: Root = unsafe { Root::new(promise) };
-                            work.abort();
-                            Ok(promise.raw(token))
-                        }
-                    }
-                }
-            }
+            run(core, token, callbacks, function, || start(args), outcome)
         };
     // SAFETY: this function's contract is that of both; the value was made last.
     unsafe { finish(enter(function, args, body)) }
+}
+
+/// Polls the future that `start` returns once, on its domain. Returns a promise of its outcome, unrooted, or an exception,
+/// unrooted, if no promise can be made.
+#[inline(always)]
+pub(super) fn run<F, T>(
+    core: &Core,
+    token: &RuntimeToken<'_>,
+    callbacks: &Callbacks,
+    function: &'static Function,
+    start: impl FnOnce() -> Result<F, ConversionError>,
+    outcome: impl Fn(F::Output) -> Outcome<T> + Copy + 'static,
+) -> Result<RawValue, RawValue>
+where
+    F: Future + 'static,
+    T: ToOCaml + 'static,
+{
+    let first = catch_unwind(|| {
+        let future = match start() {
+            Ok(future) => Some(future),
+            Err(e) => return Ok(rejected(token, callbacks, e.into())),
+        };
+        let body = Body {
+            future,
+            outcome,
+            function,
+            _value: PhantomData,
+        };
+        let mut task = NewTask::new(core.executor.home(), body);
+        let nested = !context::is_outermost();
+        let output = core.tokio.poll(nested, || {
+            task.poll(|body, cx| {
+                let output = body.poll_future(cx);
+                // A failure is large, and rare.
+                output.map(|output| outcome(output).0.map_err(Box::new))
+            })
+        });
+        match output {
+            Poll::Ready(result) => {
+                task.finish();
+                let promise = result.and_then(|v| {
+                    let promise = fulfilled(token, callbacks, v);
+                    promise.map_err(|e| Box::new(e.of(function, None).into()))
+                });
+                Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
+            }
+            Poll::Pending => Err(task),
+        }
+    });
+    match first {
+        Ok(Ok(promise)) => promise,
+        Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
+        Ok(Err(task)) => {
+            let (key, promise, task) = new_call(core, token, callbacks, task)?;
+            match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
+                // Nothing has allocated on the OCaml heap since the promise was made.
+                Ok(()) => Ok(promise),
+                Err(work) => {
+                    // SAFETY: the token proves the lock; nothing has allocated since the promise was
+                    // made. It is rooted while destructors run, which may use OCaml.
+                    let promise: Root = unsafe { Root::new(promise) };
+                    work.abort();
+                    Ok(promise.raw(token))
+                }
+            }
+        }
+    }
 }
 
 /// Returns a promise that is fulfilled with the value, unrooted. The outer `Err` is that of the conversion, and the
@@ -604,7 +634,7 @@ impl<O: Send + 'static, T: ToOCaml + Send + 'static> Completion<O, T> {
 }
 
 /// Returns tokio's shared runtime, whatever runtime user code may have entered since.
-fn shared_tokio() -> tokio::runtime::Handle {
+pub(super) fn shared_tokio() -> tokio::runtime::Handle {
     let runtime = tokio_rt::runtime().expect("it runs since the first executor was made");
     runtime.handle().clone()
 }

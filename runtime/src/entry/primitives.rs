@@ -11,7 +11,9 @@ use crate::domain::garbage;
 use crate::domain::handle::{HANDLE, new_handle};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
+use crate::entry::call::{Raise, finish};
 use crate::entry::facts;
+use crate::entry::stream;
 use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
 use crate::ffi::root::{LwtPromise, Root};
@@ -312,6 +314,33 @@ unsafe extern "C" fn lwt_interop_resolve_wait(
         };
         enter_with(|core, _| core.resolve_wait(key(wait), outcome));
     }
+    UNIT
+}
+
+// ---- streams of Rust's, on their domain
+
+/// `stream_pull : int -> int -> 'a Stream.batch Lwt.t`: the next batch of a source, of so many elements at most.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_stream_pull(source: RawValue, max: RawValue) -> RawValue {
+    let max = ffi::int_val(max).unsigned_abs();
+    let body = |core: &Core, token: &RuntimeToken<'_>| stream::pull(core, token, key(source), max);
+    // SAFETY: OCaml called, on the thread that owns the executor, and the frame has nothing to drop. The value was made
+    // last.
+    unsafe {
+        finish(match enter_with(body) {
+            Some(promise) => promise.map_err(Raise::from),
+            None => Err(Raise::Failure(
+                c"a stream was pulled on a thread without an executor",
+            )),
+        })
+    }
+}
+
+/// `stream_close : int -> unit`: drops a source's stream, and ends a pull that is pending. Destructors of the user's run.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_stream_close(source: RawValue) -> RawValue {
+    // SAFETY: OCaml called.
+    unsafe { enter_with(|core, _| core.close_source(key(source))) };
     UNIT
 }
 

@@ -2,7 +2,7 @@
 //! `blocking.ml`.
 
 use crate::base::tokio_context::without_budget;
-use crate::ffi::root::{Application, Exn, LwtPromise, Root};
+use crate::ffi::root::{Application, Closure, Exn, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use once_cell::sync::OnceCell;
@@ -41,6 +41,9 @@ pub(crate) struct Callbacks {
     make_exception: Named,
     describe_exception: Named,
     blocking_next: Named,
+    stream_of_rust: Named,
+    stream_pull: Named,
+    stream_close: Named,
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
@@ -126,6 +129,9 @@ impl Callbacks {
                     make_exception: named(c"lwt_interop.make_exception")?,
                     describe_exception: named(c"lwt_interop.describe_exception")?,
                     blocking_next: named(c"lwt_interop.blocking_next")?,
+                    stream_of_rust: named(c"lwt_interop.stream_of_rust")?,
+                    stream_pull: named(c"lwt_interop.stream_pull")?,
+                    stream_close: named(c"lwt_interop.stream_close")?,
                 })
             })
             .ok()
@@ -252,6 +258,30 @@ impl Callbacks {
                 Err(_) => ("an exception whose printer raised".to_owned(), None),
             }
         }
+    }
+
+    /// Returns a new `Stream.t`, unrooted, that pulls from the source `key`, and keeps `guard` reachable.
+    pub(crate) fn stream_of_rust(
+        &self,
+        token: &RuntimeToken<'_>,
+        key: isize,
+        guard: &Root,
+    ) -> Result<RawValue, RawValue> {
+        let mut args = [ffi::int(key), guard.raw(token)];
+        // SAFETY: the token proves the lock; OCaml registered a function of an int and a value that it keeps.
+        unsafe { ffi::callback(self.stream_of_rust.get(token), &mut args) }
+    }
+
+    /// Returns the function from a `Stream.t` and a number of elements to a promise of a batch.
+    pub(crate) fn stream_pull(&self, token: &RuntimeToken<'_>) -> Root<Closure> {
+        // SAFETY: the token proves the lock; OCaml registered a function, whose location was read just now.
+        unsafe { Root::new(self.stream_pull.get(token)) }
+    }
+
+    /// Returns the function that closes a `Stream.t`, and returns a promise of `()`.
+    pub(crate) fn stream_close(&self, token: &RuntimeToken<'_>) -> Root<Closure> {
+        // SAFETY: the token proves the lock; OCaml registered a function, whose location was read just now.
+        unsafe { Root::new(self.stream_close.get(token)) }
     }
 
     /// Runs the next of OCaml's closures that wait for Domain 0's blocking pool. It does not raise.

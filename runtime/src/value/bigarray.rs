@@ -348,6 +348,10 @@ unsafe impl<T: BigarrayElement> ToOCaml for Bigarray<T> {
     const TYPE: &'static Type = &Type::Bigarray(T::KIND);
     const DROPS_PLAINLY: bool = true;
 
+    fn bytes_hint(&self) -> usize {
+        self.len * size_of::<T>()
+    }
+
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         match &self.owner {
             Owner::OCaml(array) => Ok(writer.kept(array.root())),

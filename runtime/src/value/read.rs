@@ -300,6 +300,20 @@ impl<'a> Source<'a> {
         unsafe { bigarray::view(self.value) }
     }
 
+    /// Returns the number of the domain of a `Stream.t`, which is its first field.
+    pub(crate) fn stream_home(self) -> Result<isize, ConversionError> {
+        self.check(
+            |v| {
+                // SAFETY: a `Source` is valid, and only a block is looked into, and the field of one that has some.
+                Self::has_tag(v, 0)
+                    && unsafe { ffi::size(v) > 0 && !ffi::is_block(ffi::field(v, 0)) }
+            },
+            "Lwt_interop.Stream.t",
+        )?;
+        // SAFETY: the contract of `new`: it is a stream, a record whose first field is an `int`.
+        Ok(ffi::int_val(unsafe { ffi::field(self.value, 0) }))
+    }
+
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {
         if self.is_fake {
             return Err(expected("a promise"));

@@ -51,6 +51,8 @@ pub enum Type {
     Option(&'static Type),
     /// `t Lwt.t`
     Promise(&'static Type),
+    /// `t Lwt_interop.Stream.t`
+    Stream(&'static Type),
     /// `(ok, error) result`
     Result(&'static Type, &'static Type),
     /// `a * b * c`
@@ -324,6 +326,7 @@ impl Type {
             Type::List(t) => t.apply(f, "list")?,
             Type::Option(t) => t.apply(f, "option")?,
             Type::Promise(t) => t.apply(f, "Lwt.t")?,
+            Type::Stream(t) => t.apply(f, "Lwt_interop.Stream.t")?,
             Type::Result(ok, error) => {
                 f.write_str("(")?;
                 ok.write(f, Level::Arrow)?;

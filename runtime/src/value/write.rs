@@ -49,6 +49,13 @@ pub unsafe trait ToOCaml {
     #[doc(hidden)]
     const DROPS_PLAINLY: bool = false;
 
+    /// Returns the number of bytes that the value keeps alive, as far as its type knows: a stream limits what a batch of
+    /// elements holds.
+    #[doc(hidden)]
+    fn bytes_hint(&self) -> usize {
+        0
+    }
+
     /// Writes the value.
     ///
     /// # Errors

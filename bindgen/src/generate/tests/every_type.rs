@@ -236,6 +236,7 @@ fn plain_functions() -> Vec<Function> {
             Box::new(promise(Type::Int)),
         ),
         promise(promise(Type::Unit)),
+        Type::Stream(Box::new(option(Type::Int))),
     ];
     let every = every.into_iter().chain(KINDS.map(Type::Bigarray));
     every

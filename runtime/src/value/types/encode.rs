@@ -194,6 +194,7 @@ const fn type_tag(ty: &Type) -> u8 {
         Type::Tuple(_) => 25,
         Type::Function(..) => 26,
         Type::Bigarray(_) => 27,
+        Type::Stream(_) => 28,
         Type::Named(_) | Type::Recursive(_) => 30,
     }
 }
@@ -282,7 +283,11 @@ impl Hash {
     const fn ty(&mut self, ty: &Type) {
         self.byte(type_tag(ty));
         match ty {
-            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Array(t)
+            | Type::List(t)
+            | Type::Option(t)
+            | Type::Promise(t)
+            | Type::Stream(t) => self.ty(t),
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);
@@ -512,7 +517,11 @@ impl<const N: usize> Encoder<N> {
     const fn ty(&mut self, ty: &Type) {
         self.byte(type_tag(ty));
         match ty {
-            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Array(t)
+            | Type::List(t)
+            | Type::Option(t)
+            | Type::Promise(t)
+            | Type::Stream(t) => self.ty(t),
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);

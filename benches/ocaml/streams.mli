@@ -1,0 +1,1 @@
+val benches : Benches_harness.Bench.t list

@@ -1,0 +1,460 @@
+open Lwt.Syntax
+open Everywhere
+module Stream = Lwt_interop.Stream
+module Handle = Lwt_interop.Handle
+
+let alive tag what n = Expect.int what n (Rust.futures_alive tag)
+
+let gone tag = Expect.eventually (fun () -> Rust.futures_alive tag = 0)
+
+let collected tag =
+  Expect.eventually (fun () ->
+      Gc.full_major ();
+      Rust.futures_alive tag = 0)
+
+let numbers n = List.init n Fun.id
+let is_list what expected found = Expect.that what (List.equal Int.equal expected found)
+
+(* Every way in which a function returns a stream of numbers. *)
+let producers =
+  [
+    ("ready", fun tag n -> Rust.stream_numbers tag n false);
+    ("waiting", fun tag n -> Rust.stream_numbers tag n true);
+    ("later", fun tag n -> Rust.stream_numbers_later tag n);
+    ("on tokio", fun tag n -> Rust.stream_numbers_tokio tag n false);
+    ("waiting on tokio", fun tag n -> Rust.stream_numbers_tokio tag n true);
+    ("later on tokio", fun tag n -> Rust.stream_numbers_later_tokio tag n);
+  ]
+
+let all_elements ~scale () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      Lwt_list.iter_s
+        (fun n ->
+          let tag = tag () in
+          let* found = Stream.to_list (make tag n) in
+          is_list (Printf.sprintf "%s: %d numbers" what n) (numbers n) found;
+          gone tag)
+        [ 0; 1; 63; 64; 65; 1 + scaled ~scale 1000 ])
+    producers
+
+let one_by_one () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      let tag = tag () in
+      let s = make tag 3 in
+      let* a = Stream.next s in
+      let* b = Stream.next s in
+      let* c = Stream.next s in
+      let* d = Stream.next s in
+      let* e = Stream.next s in
+      Expect.that (what ^ ": the numbers, and the end twice")
+        ([ a; b; c; d; e ] = [ Some 0; Some 1; Some 2; None; None ]);
+      gone tag)
+    producers
+
+let of_other_types () =
+  let* floats = Stream.to_list (Rust.stream_floats 100) in
+  Expect.that "floats" (floats = List.init 100 (fun i -> float_of_int i /. 2.));
+  let* floats = Stream.to_list (Rust.stream_floats 0) in
+  Expect.that "no floats" (floats = []);
+  let* bytes = Stream.to_list (Rust.stream_bytes (Bytes.of_string "a\255b")) in
+  Expect.that "bytes" (bytes = [ 97; 255; 98 ]);
+  let* results = Stream.to_list (Rust.stream_results 3) in
+  Expect.that "results" (results = [ Ok 0; Error "1"; Ok 2 ]);
+  let rows = Array.init 200 string_of_int in
+  let* found = Stream.to_list (Rust.Table.rows (Rust.Table.create rows)) in
+  Expect.that "rows of an opaque value" (found = Array.to_list rows);
+  Lwt.return_unit
+
+(* ---- failures *)
+
+let rec until_failure s elements =
+  Lwt.try_bind
+    (fun () -> Stream.next s)
+    (function
+      | Some n -> until_failure s (n :: elements)
+      | None -> Expect.failf "the stream ended without a failure")
+    (fun e -> Lwt.return (List.rev elements, e))
+
+let failures () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      let fails how check =
+        Lwt_list.iter_s
+          (fun n ->
+            let tag = tag () in
+            let s = Stream.map Int64.to_int (make tag n how) in
+            let* elements, e = until_failure s [] in
+            let before = if how = 3 then numbers n @ [ 0; 1 ] else numbers n in
+            let before = if how = 2 then before @ [ 0 ] else before in
+            is_list (what ^ ": the elements before") before elements;
+            check e;
+            let* again = Expect.rejected "the next one" (Stream.next s) in
+            Expect.that (what ^ ": the same exception") (again == e);
+            gone tag)
+          [ 0; 1; 64; 100 ]
+      in
+      let* () =
+        fails 0 (function
+          | Lwt_interop.Rust_error { message; _ } ->
+              Expect.string "the error" "the stream's error" message
+          | e -> raise e)
+      in
+      let* () =
+        fails 1
+          (Expect.panicked "a poll" ~place:"streams.rs:" ~message:"in the stream")
+      in
+      let* () =
+        fails 2
+          (Expect.panicked "a destructor" ~place:"streams.rs:"
+             ~message:"in the stream's destructor")
+      in
+      fails 3 (function
+        | Invalid_argument message ->
+            Expect.contains "the number" ~part:"18446744073709551615" message;
+            Expect.contains "the function" ~part:"stream_fails" message
+        | e -> raise e))
+    [
+      ("on the domain", Rust.stream_fails); ("on tokio", Rust.stream_fails_tokio);
+    ]
+
+let refused () =
+  (match Expect.raised "the call" (fun () -> Rust.stream_refused ()) with
+  | Lwt_interop.Rust_error { message; _ } ->
+      Expect.string "the error" "no stream" message
+  | e -> raise e);
+  let s = Rust.stream_refused_later () in
+  let* e = Expect.rejected "the first element" (Stream.next s) in
+  match e with
+  | Lwt_interop.Rust_error { message; _ } ->
+      Expect.string "the error, later" "no stream, later" message;
+      Lwt.return_unit
+  | e -> raise e
+
+(* ---- the end of the consumer *)
+
+let never_ending = [ ("on the domain", Rust.stream_never); ("on tokio", Rust.stream_never_tokio) ]
+
+let closed () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      let tag = tag () in
+      (* Before the first element; with a rest in the buffer; while an element is awaited. *)
+      Stream.close (make tag 0);
+      let* () = gone tag in
+      let s = make tag 10 in
+      let* first = Stream.next s in
+      Expect.that (what ^ ": the first") (first = Some 0);
+      Stream.close s;
+      let* () = gone tag in
+      let* none = Stream.next s in
+      Expect.that (what ^ ": nothing follows") (none = None);
+      let s = make tag 1 in
+      let* first = Stream.next s in
+      let second = Stream.next s in
+      let* (_ : string) = Rust.yield_n 3 "" in
+      Stream.close s;
+      let* second in
+      Expect.that (what ^ ": the end") (first = Some 0 && second = None);
+      gone tag)
+    never_ending
+
+(* A stream of a domain is dropped within [close]. *)
+let closed_at_once () =
+  let tag = tag () in
+  let s = Rust.stream_never tag 3 in
+  let* (_ : int option) = Stream.next s in
+  Stream.close s;
+  alive tag "streams" 0;
+  Lwt.return_unit
+
+let cancelled_next () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      let tag = tag () in
+      let s = make tag 100 in
+      let rec go expected =
+        if expected = 100 then Lwt.return_unit
+        else
+          let first = Stream.next s in
+          Lwt.cancel first;
+          match Lwt.state first with
+          | Lwt.Return (Some n) ->
+              Expect.int what expected n;
+              go (expected + 1)
+          | _ ->
+              let* () = Expect.cancelled what first in
+              let* n = Stream.next s in
+              Expect.that (what ^ ": not lost") (n = Some expected);
+              go (expected + 1)
+      in
+      let* () = go 0 in
+      let* none = Stream.next s in
+      Expect.that (what ^ ": the end") (none = None);
+      gone tag)
+    producers
+
+let cancelled_consumer () =
+  Lwt_list.iter_s
+    (fun (what, make) ->
+      let tag = tag () in
+      let seen = ref 0 in
+      let iter = Stream.iter (fun _ -> incr seen; Lwt.return_unit) (make tag 100) in
+      let* () = Expect.eventually (fun () -> !seen = 100) in
+      Lwt.cancel iter;
+      let* () = Expect.cancelled what iter in
+      gone tag)
+    never_ending
+
+let dropped () =
+  Lwt_list.iter_s
+    (fun (_, make) ->
+      let tag = tag () in
+      let abandon () =
+        (* Never read; read; with a pull that is pending, for nobody. *)
+        ignore (make tag 1 : int Stream.t);
+        let s = make tag 1 in
+        let* (_ : int option) = Stream.next s in
+        let s = make tag 1 in
+        let* (_ : int option) = Stream.next s in
+        let second = Stream.next s in
+        let* (_ : string) = Rust.yield_n 3 "" in
+        Lwt.cancel second;
+        Lwt.return_unit
+      in
+      let* () = abandon () in
+      collected tag)
+    never_ending
+
+let awaited_is_kept () =
+  let tag = tag () in
+  let seen = ref None in
+  let start () =
+    let s = Rust.stream_numbers tag 2 true in
+    Lwt.async (fun () ->
+        let* n = Stream.next s in
+        Gc.full_major ();
+        seen := n;
+        Lwt.return_unit)
+  in
+  start ();
+  Gc.full_major ();
+  let* () = Expect.eventually (fun () -> !seen = Some 0) in
+  collected tag
+
+let fairness () =
+  let turns = ref 0 and stop = ref false in
+  let rec other () =
+    incr turns;
+    if !stop then Lwt.return_unit
+    else
+      let* () = Lwt.pause () in
+      other ()
+  in
+  let other = other () in
+  let seen = ref 0 in
+  let iter =
+    Stream.iter
+      (fun _ ->
+        incr seen;
+        if !turns > 100 then Lwt.fail Exit else Lwt.return_unit)
+      (Rust.stream_endless ())
+  in
+  let* e = Expect.rejected "iter" iter in
+  Expect.that "Exit" (e = Exit);
+  stop := true;
+  let* () = other in
+  Expect.that "elements were seen" (!seen > 100);
+  Lwt.return_unit
+
+(* A consumer that does not read holds the producer up. *)
+let bounded () =
+  let s = Rust.stream_blocks_tokio 100_000 in
+  let* (_ : bytes option) = Stream.next s in
+  let rec settled n =
+    let* () = Lwt_unix.sleep 0.01 in
+    let now = Rust.stream_blocks_produced () in
+    if now = n then Lwt.return now else settled now
+  in
+  let* produced = settled 0 in
+  (* What OCaml has, what the channel holds, and a batch on its way. *)
+  Expect.that
+    (Printf.sprintf "%d blocks were produced for one that was read" produced)
+    (produced <= 3 + 11 + 64 + 1);
+  Stream.close s;
+  Lwt.return_unit
+
+(* ---- domains *)
+
+let ended_domain () =
+  let tag = tag () in
+  let* () =
+    with_other (fun { handle; _ } ->
+        Handle.spawn handle (fun () ->
+            let s = Rust.stream_never tag 1 in
+            let* (_ : int option) = Stream.next s in
+            ignore (Stream.next s : int option Lwt.t);
+            ignore (Rust.stream_never_tokio tag 1 : int Stream.t);
+            Lwt.return_unit))
+  in
+  gone tag
+
+let moved () =
+  let tag = tag () in
+  let* () =
+    with_other (fun { handle; id; _ } ->
+        let s = Rust.stream_numbers tag 200 true in
+        let* first = Stream.next s in
+        Expect.that "the first" (first = Some 0);
+        (* Not without a move. *)
+        let* e =
+          Expect.rejected "another domain"
+            (Handle.spawn handle (fun () -> Stream.next s))
+        in
+        (match e with
+        | Invalid_argument message ->
+            Expect.contains "this domain" ~part:(string_of_int (Domain.self () :> int)) message;
+            Expect.contains "that domain" ~part:(string_of_int id) message
+        | e -> raise e);
+        let m = Stream.move s in
+        let* rest =
+          Handle.spawn handle (fun () -> Stream.to_list (Stream.accept m))
+        in
+        is_list "the others" (List.tl (numbers 200)) rest;
+        Lwt.return_unit)
+  in
+  gone tag
+
+(* ---- OCaml's streams in Rust *)
+
+let to_rust () =
+  let* total = Rust.stream_total (Stream.of_list (numbers 1000)) in
+  Expect.int "the sum" 499_500 total;
+  let* total = Rust.stream_total (Stream.of_list []) in
+  Expect.int "nothing" 0 total;
+  let* total = Rust.stream_total_floats (Stream.of_list [ 0.5; 1.5; 2. ]) in
+  Expect.that "floats" (total = 4.);
+  let lwt_stream, push = Lwt_stream.create () in
+  let total = Rust.stream_total (Stream.of_lwt_stream lwt_stream) in
+  let* () =
+    Lwt_list.iter_s
+      (fun n ->
+        push (Some n);
+        Lwt.pause ())
+      (numbers 100)
+  in
+  push None;
+  let* total in
+  Expect.int "of a Lwt_stream" 4950 total;
+  let* doubled = Stream.to_list (Rust.stream_doubled (Stream.of_list (numbers 150))) in
+  is_list "there and back" (List.map (( * ) 2) (numbers 150)) doubled;
+  Lwt.return_unit
+
+let to_rust_fails () =
+  let fail = Stream.from (let n = ref 0 in fun () -> incr n; if !n > 3 then raise Not_found else Lwt.return (Some !n)) in
+  let* e = Expect.rejected "an exception" (Rust.stream_total fail) in
+  Expect.that "the same exception" (e = Not_found);
+  let* elements, message = Rust.stream_until_error (Stream.of_list [ 1; 2; 300; 4 ]) in
+  Expect.that "the elements before" (elements = [| 1; 2 |]);
+  Expect.contains "the refusal" ~part:"300 does not fit u8" (Option.get message);
+  let* () =
+    with_other (fun { handle; id; _ } ->
+        let s = Stream.of_list [ 1 ] in
+        let* e =
+          Expect.rejected "another domain's stream"
+            (Handle.spawn handle (fun () -> Rust.stream_total s))
+        in
+        match e with
+        | Invalid_argument message ->
+            Expect.contains "the argument" ~part:"stream_total: argument 1" message;
+            Expect.contains "that domain" ~part:(string_of_int id) message;
+            Lwt.return_unit
+        | e -> raise e)
+  in
+  Lwt.return_unit
+
+let on_tokio () =
+  let* total = Rust.stream_total_on_tokio (Stream.of_list (numbers 1000)) in
+  Expect.int "the sum" 499_500 total;
+  let* e =
+    Expect.rejected "an exception"
+      (Rust.stream_total_on_tokio (Stream.from (fun () -> raise Not_found)))
+  in
+  Expect.that "the same exception" (e = Not_found);
+  let closed = ref 0 in
+  let endless =
+    Stream.from ~close:(fun () -> incr closed) (fun () -> Lwt.return (Some 1))
+  in
+  let* first = Rust.stream_first_on_tokio endless 100 in
+  Expect.that "the first hundred" (first = Array.make 100 1);
+  let* () = Expect.eventually (fun () -> !closed = 1) in
+  (* Its domain ends. *)
+  let tag = tag () in
+  let* id =
+    with_other (fun { handle; id; _ } ->
+        Handle.spawn handle (fun () ->
+            Rust.stream_count_on_tokio tag (Stream.from (fun () -> fst (Lwt.task ())));
+            let* () = Lwt.pause () in
+            Lwt.return id)
+        )
+  in
+  let outcome = ref None in
+  let* () =
+    Expect.eventually (fun () ->
+        outcome := Rust.stream_count_of tag;
+        !outcome <> None)
+  in
+  match !outcome with
+  | Some (Error message) ->
+      Expect.contains "the domain" ~part:(string_of_int id) message;
+      Lwt.return_unit
+  | _ -> Expect.failf "the reader on tokio was not told that the domain has terminated"
+
+let rust_is_gone () =
+  let closed = ref 0 in
+  let endless () =
+    Stream.from
+      ~close:(fun () -> incr closed)
+      (let n = ref 0 in
+       fun () ->
+         n := (!n + 1) mod 256;
+         Lwt.return (Some !n))
+  in
+  let* first = Rust.stream_first (endless ()) 3 in
+  Expect.that "the first three" (first = [| 1; 2; 3 |]);
+  let* () = Expect.eventually (fun () -> !closed = 1) in
+  Rust.stream_dropped (endless ());
+  let* () = Expect.eventually (fun () -> !closed = 2) in
+  (* The function is cancelled while it waits for an element. *)
+  let never =
+    Stream.from ~close:(fun () -> incr closed) (fun () -> fst (Lwt.task ()))
+  in
+  let total = Rust.stream_total never in
+  let* (_ : string) = Rust.yield_n 3 "" in
+  Lwt.cancel total;
+  let* () = Expect.cancelled "the call" total in
+  Expect.eventually (fun () -> !closed = 3)
+
+let cases ~scale =
+  [
+    case "streams: all elements" (all_elements ~scale);
+    case "streams: one by one" one_by_one;
+    case "streams: elements of other types" of_other_types;
+    case "streams: failures" failures;
+    case "streams: a function that returns no stream" refused;
+    case "streams: close" closed;
+    case "streams: close drops the stream at once" closed_at_once;
+    case "streams: a cancelled next loses nothing" cancelled_next;
+    case "streams: a cancelled consumer" cancelled_consumer;
+    alone "streams: collected streams" dropped;
+    alone "streams: a stream that is awaited" awaited_is_kept;
+    case "streams: a stream that is always ready" fairness;
+    alone "streams: a slow consumer" bounded;
+    case "streams: a domain that ends" ended_domain;
+    case "streams: a stream that is moved" moved;
+    case "streams: OCaml's streams in Rust" to_rust;
+    case "streams: OCaml's streams that fail" to_rust_fails;
+    case "streams: OCaml's streams on tokio" on_tokio;
+    case "streams: Rust stops reading" rust_is_gone;
+  ]

@@ -1,0 +1,289 @@
+//! Streams, in both directions.
+
+use crate::failures::Counted;
+use crate::{Error, Int};
+use futures_lite::{Stream, StreamExt, future, stream};
+use ocaml_lwt_interop::{OCamlException, OCamlStream, OpaqueType, func};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Returns the numbers below `n`. Before each of them the stream is pending once, if `waits` says so.
+#[func(stream)]
+pub fn stream_numbers(tag: Int, n: Int, waits: bool) -> impl Stream<Item = Int> {
+    numbers(tag, n, waits)
+}
+
+fn numbers(tag: Int, n: Int, waits: bool) -> impl Stream<Item = Int> {
+    let start = (Counted::new(tag), 0);
+    stream::unfold(start, move |(counted, i)| async move {
+        if waits {
+            future::yield_now().await;
+        }
+        (i < n).then_some((i, (counted, i + 1)))
+    })
+}
+
+/// Returns the numbers below `n`, from a stream that tokio polls.
+#[func(stream, tokio)]
+pub fn stream_numbers_tokio(tag: Int, n: Int, waits: bool) -> impl Stream<Item = Int> {
+    numbers(tag, n, waits)
+}
+
+/// Returns the numbers below `n`, later.
+#[func(stream)]
+pub async fn stream_numbers_later(tag: Int, n: Int) -> impl Stream<Item = Int> {
+    future::yield_now().await;
+    numbers(tag, n, false)
+}
+
+/// Returns the numbers below `n`, later, on tokio.
+#[func(stream, tokio)]
+pub async fn stream_numbers_later_tokio(tag: Int, n: Int) -> impl Stream<Item = Int> {
+    future::yield_now().await;
+    numbers(tag, n, false)
+}
+
+/// Returns the numbers below `n`, and then nothing for ever.
+#[func(stream)]
+pub fn stream_never(tag: Int, n: Int) -> impl Stream<Item = Int> {
+    numbers(tag, n, false).chain(never(tag))
+}
+
+fn never(tag: Int) -> impl Stream<Item = Int> {
+    let counted = Counted::new(tag);
+    stream::pending().map(move |n| {
+        let _counted = &counted;
+        n
+    })
+}
+
+/// Like [`stream_never`], on tokio.
+#[func(stream, tokio)]
+pub fn stream_never_tokio(tag: Int, n: Int) -> impl Stream<Item = Int> {
+    numbers(tag, n, false).chain(never(tag))
+}
+
+/// Returns numbers without end.
+#[func(stream)]
+pub fn stream_endless() -> impl Stream<Item = Int> {
+    stream::iter(0..)
+}
+
+static PRODUCED: AtomicIsize = AtomicIsize::new(0);
+
+/// Returns blocks of bytes without end, from a stream that tokio polls, and counts the blocks.
+#[func(stream, tokio)]
+pub fn stream_blocks_tokio(bytes: Int) -> impl Stream<Item = Vec<u8>> {
+    PRODUCED.store(0, Ordering::Relaxed);
+    stream::repeat_with(move || {
+        PRODUCED.fetch_add(1, Ordering::Relaxed);
+        vec![0; bytes as usize]
+    })
+}
+
+/// Returns the number of blocks that the last [`stream_blocks_tokio`] has produced.
+#[func(sync)]
+pub fn stream_blocks_produced() -> Int {
+    PRODUCED.load(Ordering::Relaxed)
+}
+
+/// Returns `n` numbers, and then fails: with an error (0), a panic (1), a panic of the destructor (2), or a number that OCaml
+/// does not have, after which there are others (3).
+#[func(stream, raise)]
+pub fn stream_fails(tag: Int, n: Int, how: Int) -> impl Stream<Item = Result<u64, Error>> {
+    failing(tag, n, how).map(|result| result.map_err(Error::from))
+}
+
+/// Like [`stream_fails`], on tokio.
+#[func(stream, tokio, raise)]
+pub fn stream_fails_tokio(
+    tag: Int,
+    n: Int,
+    how: Int,
+) -> impl Stream<Item = Result<u64, &'static str>> {
+    failing(tag, n, how)
+}
+
+fn failing(tag: Int, n: Int, how: Int) -> impl Stream<Item = Result<u64, &'static str>> {
+    struct PanicsLater;
+    impl Drop for PanicsLater {
+        fn drop(&mut self) {
+            panic!("in the stream's destructor")
+        }
+    }
+    let counted = Counted::new(tag);
+    let last = (how == 2).then(|| PanicsLater);
+    let elements = stream::iter(0..n as u64).map(Ok);
+    let after = stream::iter(0..if how == 3 { 5 } else { 1 }).map(move |i| {
+        let _held = (&counted, &last);
+        match (how, i) {
+            (0, _) => Err("the stream's error"),
+            (1, _) => panic!("in the stream"),
+            (3, 2) => Ok(u64::MAX),
+            _ => Ok(i),
+        }
+    });
+    elements.chain(after)
+}
+
+/// Fails instead of returning a stream.
+#[func(stream, raise)]
+pub fn stream_refused() -> Result<impl Stream<Item = Int>, String> {
+    let streams: Result<stream::Empty<Int>, _> = Err("no stream".to_owned());
+    streams
+}
+
+/// Fails instead of returning a stream, later.
+#[func(stream, raise)]
+pub async fn stream_refused_later() -> Result<impl Stream<Item = Int>, String> {
+    future::yield_now().await;
+    let streams: Result<stream::Empty<Int>, _> = Err("no stream, later".to_owned());
+    streams
+}
+
+/// Returns elements that OCaml keeps in flat arrays.
+#[func(stream)]
+pub fn stream_floats(n: Int) -> impl Stream<Item = f64> {
+    stream::iter(0..n).map(|i| i as f64 / 2.0)
+}
+
+/// Returns bytes one by one, each an `int`.
+#[func(stream)]
+pub fn stream_bytes(bytes: Vec<u8>) -> impl Stream<Item = u8> {
+    stream::iter(bytes)
+}
+
+/// Returns results, which are not raised.
+#[func(stream)]
+pub fn stream_results(n: Int) -> impl Stream<Item = Result<Int, String>> {
+    stream::iter(0..n).map(|i| match i % 2 {
+        0 => Ok(i),
+        _ => Err(i.to_string()),
+    })
+}
+
+/// A table whose rows are streamed.
+#[derive(OpaqueType)]
+pub struct Table(Vec<String>);
+
+#[func]
+impl Table {
+    /// Creates a table of rows.
+    pub fn create(rows: Vec<String>) -> Self {
+        Table(rows)
+    }
+
+    /// Returns the rows.
+    #[func(stream)]
+    pub fn rows(self: Arc<Self>) -> impl Stream<Item = String> {
+        stream::iter(0..self.0.len()).map(move |i| self.0[i].clone())
+    }
+}
+
+// ---- OCaml's streams
+
+/// Returns the sum of the elements.
+#[func(raise)]
+pub async fn stream_total(mut numbers: OCamlStream<Int>) -> Result<Int, OCamlException> {
+    let mut total = 0;
+    while let Some(n) = numbers.next().await {
+        total += n?;
+    }
+    Ok(total)
+}
+
+/// Returns the first `n` elements, and drops the stream.
+#[func(raise)]
+pub async fn stream_first(numbers: OCamlStream<u8>, n: Int) -> Result<Vec<Int>, OCamlException> {
+    let first: Vec<_> = numbers.take(n as usize).collect().await;
+    first.into_iter().map(|n| n.map(Int::from)).collect()
+}
+
+/// Returns the elements up to the error, and its message.
+#[func]
+pub async fn stream_until_error(mut numbers: OCamlStream<u8>) -> (Vec<Int>, Option<String>) {
+    let mut elements = Vec::new();
+    while let Some(element) = numbers.next().await {
+        match element {
+            Ok(n) => elements.push(n.into()),
+            Err(e) => {
+                let message = Some(e.message().to_owned());
+                // It has ended.
+                assert!(numbers.next().await.is_none());
+                return (elements, message);
+            }
+        }
+    }
+    (elements, None)
+}
+
+/// Returns the sum of floats.
+#[func(raise)]
+pub async fn stream_total_floats(mut numbers: OCamlStream<f64>) -> Result<f64, OCamlException> {
+    numbers.try_fold(0.0, |sum, n| Ok(sum + n)).await
+}
+
+/// Returns the elements of a stream, doubled.
+#[func(stream, raise)]
+pub fn stream_doubled(
+    numbers: OCamlStream<Int>,
+) -> impl Stream<Item = Result<Int, OCamlException>> {
+    numbers.map(|n| n.map(|n| 2 * n))
+}
+
+/// Returns the sum of the elements, which tokio reads.
+#[func(raise)]
+pub async fn stream_total_on_tokio(numbers: OCamlStream<Int>) -> Result<Int, Error> {
+    let mut numbers = numbers.remote();
+    let total = tokio::spawn(async move {
+        let mut total = 0;
+        while let Some(n) = numbers.next().await {
+            total += n?;
+        }
+        Ok::<_, ocaml_lwt_interop::RemoteError>(total)
+    });
+    Ok(total.await??)
+}
+
+/// Reads `n` elements on tokio, and drops the stream there.
+#[func(raise)]
+pub async fn stream_first_on_tokio(numbers: OCamlStream<Int>, n: Int) -> Result<Vec<Int>, Error> {
+    let numbers = numbers.remote();
+    let first = tokio::spawn(numbers.take(n as usize).collect::<Vec<_>>());
+    let first: Result<_, _> = first.await?.into_iter().collect();
+    Ok(first?)
+}
+
+/// Passes a stream of this domain's on to tokio. Returns the number of elements, or the error, later: see
+/// [`stream_count_of`].
+#[func(sync)]
+pub fn stream_count_on_tokio(tag: Int, numbers: OCamlStream<Int>) {
+    let mut numbers = numbers.remote();
+    let tokio = ocaml_lwt_interop::tokio_handle().expect("tokio runs");
+    tokio.spawn(async move {
+        let mut count = 0;
+        let outcome = loop {
+            match numbers.next().await {
+                None => break Ok(count),
+                Some(Ok(_)) => count += 1,
+                Some(Err(e)) => break Err(e.to_string()),
+            }
+        };
+        COUNTS.lock().unwrap().insert(tag, outcome);
+    });
+}
+
+static COUNTS: Mutex<BTreeMap<Int, Result<Int, String>>> = Mutex::new(BTreeMap::new());
+
+/// Returns the outcome of [`stream_count_on_tokio`], if there is one.
+#[func(sync)]
+pub fn stream_count_of(tag: Int) -> Option<Result<Int, String>> {
+    COUNTS.lock().unwrap().remove(&tag)
+}
+
+/// Drops a stream without reading it.
+#[func(sync)]
+pub fn stream_dropped(numbers: OCamlStream<Int>) {
+    drop(numbers);
+}

@@ -1,0 +1,223 @@
+//! OCaml's streams in Rust.
+
+use crate::base::not_send::NotSend;
+use crate::bridge::apply::{applied, apply};
+use crate::bridge::promise::PromiseFuture;
+use crate::domain::context;
+use crate::domain::dispatch::post;
+use crate::domain::shared::Shared;
+use crate::ffi::callbacks::Callbacks;
+use crate::value::batch::{Batch, Ending, MAX_ELEMENTS};
+use crate::value::conversion_error::ConversionError;
+use crate::value::declare::{Stored, from_ocaml};
+use crate::value::exception::OCamlException;
+use crate::value::kept::Kept;
+use crate::value::read::FromOCaml;
+use crate::value::types::Type;
+use futures_core::Stream;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// An OCaml stream, `t Lwt_interop.Stream.t`, as a [`Stream`] of this domain. OCaml makes one from a `Lwt_stream.t`, a
+/// `Lwt_seq.t` or a `Channel.t`: `Stream.of_lwt_stream` and the like.
+///
+/// ```
+/// use futures_lite::StreamExt;
+/// use ocaml_lwt_interop::{OCamlException, OCamlStream, func};
+///
+/// #[func(raise)]
+/// pub async fn total(mut numbers: OCamlStream<isize>) -> Result<isize, OCamlException> {
+///     let mut total = 0;
+///     while let Some(n) = numbers.next().await {
+///         total += n?;
+///     }
+///     Ok(total)
+/// }
+/// ```
+///
+/// ```ocaml
+/// external total : int Lwt_interop.Stream.t -> int Lwt.t = "total"
+/// ```
+///
+/// An element is `Err` if the stream failed, with the exception, or if the element does not convert, with
+/// `Invalid_argument`. Then the stream has ended.
+///
+/// Rust asks for elements when it is polled, and gets as many as there are, up to 64 at a time. Dropping it closes the OCaml
+/// stream, in the next turn of the loop, so that its producer learns that nobody reads any more.
+///
+/// It is not `Send`: it belongs to the domain that it came from. Other threads read it as a
+/// [`RemoteStream`](crate::RemoteStream). An argument that belongs to another domain is refused.
+///
+/// # Panics
+/// Polling it outside of a domain's executor panics, as awaiting a [`Promise`](crate::Promise) does.
+pub struct OCamlStream<T> {
+    home: Arc<Shared>,
+    state: State<T>,
+    /// Those that have arrived.
+    elements: std::vec::IntoIter<T>,
+    _type: NotSend<T>,
+}
+
+/// ```text
+///          poll                  a batch with the end
+///   Open --------> Pulling(..) -----------------------> Last(..) ---> Ended
+///    ^                |                                                ^
+///    +----------------+                                                |
+///        a batch                       all: `close`                    |
+///    ------------------------------------------------------------------+
+/// ```
+enum State<T> {
+    /// There may be more elements.
+    Open(Kept),
+    /// OCaml has been asked for a batch.
+    Pulling(Kept, PromiseFuture<Batch<T>>),
+    /// The error follows the elements that have arrived.
+    Last(OCamlException),
+    Ended,
+}
+
+impl<T: FromOCaml + 'static> OCamlStream<T> {
+    /// Asks OCaml for a batch.
+    fn pull(stream: &Kept) -> PromiseFuture<Batch<T>> {
+        let pulled = context::with_entered(|core, token| {
+            let pull = Callbacks::registered(token).stream_pull(token);
+            match applied(token, &pull, &(Stored(stream.root()), MAX_ELEMENTS)) {
+                Ok(application) => apply(token, core, &application),
+                Err(exn) => PromiseFuture::failed(exn),
+            }
+        });
+        pulled.unwrap_or_else(|e| panic!("an OCamlStream was polled in the wrong place: {e}"))
+    }
+
+    /// Takes over a batch. Returns the state that follows.
+    fn take_over(&mut self, stream: Kept, batch: Result<Batch<T>, OCamlException>) -> State<T> {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(exn) => return State::Last(exn),
+        };
+        self.elements = batch.elements.into_iter();
+        let exn = match batch.ending {
+            Ok(Ending::More) => return State::Open(stream),
+            Ok(Ending::Finished) => return State::Ended,
+            Ok(Ending::Failed(exn)) => {
+                context::with_entered(|_, token| OCamlException::from_root(token, exn))
+            }
+            Err(refused) => {
+                close(&self.home, stream);
+                context::with_entered(|_, token| OCamlException::from_conversion(token, refused))
+            }
+        };
+        // It was polled just now, so there is a token.
+        exn.map_or(State::Ended, State::Last)
+    }
+}
+
+impl<T> OCamlStream<T> {
+    /// Returns the domain that it belongs to.
+    pub(crate) fn home(&self) -> &Arc<Shared> {
+        &self.home
+    }
+
+    /// Closes the OCaml stream, and drops the elements that have arrived. Does nothing if it has ended.
+    pub fn close(&mut self) {
+        self.elements = Vec::new().into_iter();
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Open(stream) | State::Pulling(stream, _) => close(&self.home, stream),
+            State::Last(_) | State::Ended => {}
+        }
+    }
+}
+
+/// Asks the loop to close a stream.
+fn close(home: &Shared, stream: Kept) {
+    // A domain that has terminated has closed its streams.
+    let _ = post(home, move |token| {
+        let callbacks = Callbacks::registered(token);
+        let close = callbacks.stream_close(token);
+        let _ = context::with_core(token, |core| {
+            let application = applied(token, &close, &(Stored(stream.root()),));
+            // The loop applies it, although the future is dropped. Without memory for that, the collector closes the
+            // stream.
+            application.map(|application| drop(apply::<()>(token, core, &application)))
+        });
+    });
+}
+
+impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
+    type Item = Result<T, OCamlException>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(element) = self.elements.next() {
+                return Poll::Ready(Some(Ok(element)));
+            }
+            match mem::replace(&mut self.state, State::Ended) {
+                State::Open(stream) => {
+                    let pulling = Self::pull(&stream);
+                    self.state = State::Pulling(stream, pulling);
+                }
+                State::Pulling(stream, mut pulling) => match Pin::new(&mut pulling).poll(cx) {
+                    Poll::Pending => {
+                        self.state = State::Pulling(stream, pulling);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(batch) => self.state = self.take_over(stream, batch),
+                },
+                State::Last(exn) => return Poll::Ready(Some(Err(exn))),
+                State::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let arrived = self.elements.len();
+        match self.state {
+            State::Ended => (arrived, Some(arrived)),
+            State::Last(_) => (arrived + 1, Some(arrived + 1)),
+            State::Open(_) | State::Pulling(..) => (arrived, None),
+        }
+    }
+}
+
+// It holds nothing that is pinned.
+impl<T> Unpin for OCamlStream<T> {}
+
+impl<T> Drop for OCamlStream<T> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<T> fmt::Debug for OCamlStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OCamlStream").finish_non_exhaustive()
+    }
+}
+
+from_ocaml!([T: FromOCaml] OCamlStream<T>, &Type::Stream(T::TYPE), |source| {
+    let home = source.stream_home()?;
+    let here = context::with_current(|core| core.shared.clone());
+    let here = here.ok_or_else(|| {
+        ConversionError::new("a stream belongs to the loop of a domain, and this thread has none")
+    })?;
+    if home != here.id as isize {
+        let id = here.id;
+        return Err(ConversionError::new(match home {
+            ..0 => format!("the stream was moved away with Stream.move; domain {id} cannot use it"),
+            _ => format!(
+                "the stream belongs to domain {home}, and was passed to Rust on domain {id}: move it with Stream.move and \
+                 Stream.accept"
+            ),
+        }));
+    }
+    Ok(OCamlStream {
+        home: here,
+        state: State::Open(Kept::new(source.root()?)),
+        elements: Vec::new().into_iter(),
+        _type: PhantomData,
+    })
+});

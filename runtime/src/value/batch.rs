@@ -1,0 +1,183 @@
+//! Batches of a stream's elements: `'a Stream.batch` of `ocaml/lwt_interop/stream.ml`, which is
+//!
+//! ```ocaml
+//! type ending = More | Finished | Failed of exn
+//! type 'a batch = { elements : 'a array; ending : ending }
+//! ```
+
+use crate::base::panic::catch_unwind;
+use crate::ffi::root::{Exn, Root};
+use crate::ffi::token::RuntimeToken;
+use crate::value::conversion_error::{ConversionError, Place};
+use crate::value::declare::Stored;
+use crate::value::exception::Failure;
+use crate::value::read::{FromOCaml, Source};
+use crate::value::types::Type;
+use crate::value::write::{ToOCaml, Writer, write_root};
+
+/// What follows the elements of a batch.
+pub(crate) enum Ending {
+    /// There may be more elements.
+    More,
+    Finished,
+    Failed(Root<Exn>),
+}
+
+/// How many elements Rust asks OCaml for at a time. (OCaml says in each pull how many it wants.)
+pub(crate) const MAX_ELEMENTS: usize = 64;
+
+const MORE: isize = 0;
+const FINISHED: isize = 1;
+/// The number of a constructor with an argument.
+const FAILED: u8 = 0;
+
+// SAFETY: it writes `ending`: the first two constructors are constant, and the third has an exception, which is kept.
+unsafe impl ToOCaml for Ending {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        match self {
+            Ending::More => Ok(writer.immediate(MORE)),
+            Ending::Finished => Ok(writer.immediate(FINISHED)),
+            Ending::Failed(exn) => {
+                let mut block = writer.begin(FAILED, 1)?;
+                writer.field(&mut block, Place::Hidden, &Stored(exn.as_any()))?;
+                writer.end(block)
+            }
+        }
+    }
+}
+
+// SAFETY: it reads what is written above. An argument of `Failed` is an exception by its type.
+unsafe impl FromOCaml for Ending {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        if value.is_immediate() {
+            return Ok(match value.int()? {
+                MORE => Ending::More,
+                _ => Ending::Finished,
+            });
+        }
+        let fields = value.fields(FAILED, 1, "an ending")?;
+        fields
+            .get::<KeptExn>(0, Place::Hidden)
+            .map(|exn| Ending::Failed(exn.0))
+    }
+}
+
+/// An exception, as a field of another value.
+struct KeptExn(Root<Exn>);
+
+// SAFETY: it keeps a value that is an exception by its type, and no float.
+unsafe impl FromOCaml for KeptExn {
+    const TYPE: &'static Type = &Type::Exn;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        // SAFETY: an exception is read, which is a block and no float.
+        Ok(KeptExn(unsafe { value.root_as() }))
+    }
+}
+
+// ---- to OCaml
+
+/// Converts a batch. Fails with the first element that does not convert, or whose conversion panics.
+pub(crate) fn write_batch<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    elements: &[T],
+    ending: &Ending,
+) -> Result<Root, Failure> {
+    match catch_unwind(|| write_root(token, &Written { elements, ending })) {
+        Ok(written) => written.map_err(Failure::Conversion),
+        Err(panic) => Err(Failure::Panic(panic)),
+    }
+}
+
+/// Returns the number of elements before the first that does not convert by itself.
+pub(crate) fn count_converting<T: ToOCaml>(token: &RuntimeToken<'_>, elements: &[T]) -> usize {
+    let converts = |element: &&T| matches!(catch_unwind(|| write_root(token, *element)), Ok(Ok(_)));
+    elements.iter().take_while(converts).count()
+}
+
+/// A batch as OCaml gets it.
+struct Written<'a, T> {
+    elements: &'a [T],
+    ending: &'a Ending,
+}
+
+// SAFETY: it writes the record `batch`: an array of values of the same type, and the ending.
+unsafe impl<T: ToOCaml> ToOCaml for Written<'_, T> {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        let mut block = writer.begin(0, 2)?;
+        writer.field(&mut block, Place::Hidden, &Array(self.elements))?;
+        writer.field(&mut block, Place::Hidden, self.ending)?;
+        writer.end(block)
+    }
+}
+
+/// An array, also of bytes, which a `Vec<u8>` is not.
+struct Array<'a, T>(&'a [T]);
+
+// SAFETY: it writes an array of values of the same type.
+unsafe impl<T: ToOCaml> ToOCaml for Array<'_, T> {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
+        writer.array(self.0.iter())
+    }
+}
+
+// ---- from OCaml
+
+/// A batch that OCaml gave: the elements that convert, and what follows them.
+pub(crate) struct Batch<T> {
+    pub(crate) elements: Vec<T>,
+    /// `Err` if an element does not convert.
+    pub(crate) ending: Result<Ending, ConversionError>,
+}
+
+// SAFETY: it reads the record `batch` with the conversions of its fields. After an element that does not convert nothing
+// is read.
+unsafe impl<T: FromOCaml> FromOCaml for Batch<T> {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let fields = value.fields(0, 2, "a batch")?;
+        let ending = fields.get::<Ending>(1, Place::Hidden)?;
+        let Elements { elements, refused } = fields.get(0, Place::Hidden)?;
+        Ok(Batch {
+            elements,
+            ending: refused.map_or(Ok(ending), Err),
+        })
+    }
+}
+
+struct Elements<T> {
+    elements: Vec<T>,
+    refused: Option<ConversionError>,
+}
+
+// SAFETY: it reads an array, up to the first element that does not convert.
+unsafe impl<T: FromOCaml> FromOCaml for Elements<T> {
+    const TYPE: &'static Type = &Type::Any;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        let (size, fields) = value.array()?;
+        let mut elements = Vec::with_capacity(size);
+        for i in 0..size {
+            match fields.get(i, Place::Hidden) {
+                Ok(element) => elements.push(element),
+                Err(refused) => {
+                    let refused = Some(refused);
+                    return Ok(Elements { elements, refused });
+                }
+            }
+        }
+        Ok(Elements {
+            elements,
+            refused: None,
+        })
+    }
+}
