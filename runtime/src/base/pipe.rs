@@ -36,6 +36,7 @@ pub(crate) fn pipe<S: Stream>(
     let received = Received {
         receiver,
         arrived: Vec::new(),
+        is_interrupted: false,
     };
     (producer.run(), received)
 }
@@ -122,6 +123,8 @@ pub(crate) struct Received<T> {
     receiver: Receiver<T, Interrupted>,
     /// Those that have been received, in reverse.
     arrived: Vec<T>,
+    /// The channel gives its error each time.
+    is_interrupted: bool,
 }
 
 impl<T> Stream for Received<T> {
@@ -129,9 +132,13 @@ impl<T> Stream for Received<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if this.is_interrupted {
+            return Poll::Ready(None);
+        }
         if this.arrived.is_empty() {
             let received = this.receiver.poll_recv_many(cx, &mut this.arrived, BATCH);
             if let Err(why) = ready!(received) {
+                this.is_interrupted = true;
                 return Poll::Ready(Some(Err(why)));
             }
             this.arrived.reverse();
