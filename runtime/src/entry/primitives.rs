@@ -4,7 +4,7 @@
 //! `primitives.ml` declares. That is the safety contract of each.
 
 use crate::base::slot_map::Key;
-use crate::domain::context::{self, CURRENT};
+use crate::domain::context::{self, CURRENT, Close};
 use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::garbage;
@@ -161,21 +161,20 @@ unsafe extern "C" fn lwt_interop_executor_open(
 }
 
 /// `executor_close : unit -> bool`: at the end of the domain, on the thread that owns its executor, until
-/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that owns none: if
+/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that has none: if
 /// an exception arrived afterwards, OCaml calls again, and a collection would let the next one arrive.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
-        let is_owner = context::has_current();
-        let more = context::close(token);
-        if is_owner && !more {
+        let closed = context::close(token);
+        if closed == Close::Finished {
             hooks::free_roots(token);
             // Values that were collected meanwhile are for another loop.
             if garbage::any_collected() {
                 dispatch::wake_one_or_all();
             }
         }
-        ffi::bool(more)
+        ffi::bool(closed == Close::Step)
     };
     // SAFETY: OCaml called.
     unsafe { enter(body) }
