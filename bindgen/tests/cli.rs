@@ -217,7 +217,7 @@ my_editor
 ";
     let (_, list, _) = directory.bindgen(&["libprogram.a", "--list"]);
     assert_eq!(list, format!("{editor}\n{shapes}"));
-    let (_, list, _) = directory.bindgen(&["libprogram.a", "--list", "--crate=my-editor"]);
+    let (_, list, _) = directory.bindgen(&["libprogram.a", "--list", "--declare=my-editor"]);
     assert_eq!(list, editor);
 }
 
@@ -228,7 +228,7 @@ fn crates_are_chosen_and_modules_given() {
     let options = [
         "libprogram.a",
         "--mli=-",
-        "--crate=my-editor",
+        "--declare=my-editor",
         "--extern=shapes=Shapes",
     ];
     let (_, text, _) = directory.bindgen(&options);

@@ -1,4 +1,4 @@
-//! `--crate` and `--extern`.
+//! `--declare` and `--extern`.
 
 use super::*;
 use crate::model::Function;
