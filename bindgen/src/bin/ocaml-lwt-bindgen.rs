@@ -97,7 +97,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
             reader: cli.externals.clone(),
         };
         let report = check::check(&exports, &cli.check, &options)?;
-        for diagnostic in &report.diagnostics {
+        for diagnostic in report.warnings.iter().chain(&report.diagnostics) {
             eprintln!("{diagnostic}");
         }
         if report.compared == 0 {
