@@ -141,7 +141,6 @@ pub mod __private {
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::opaque_type::opaque;
     pub use crate::value::read::FromOCaml;
-    pub use crate::value::recursive::Recursive;
     pub use crate::value::types::encode;
     pub use crate::value::types::{Argument, Function, Label, Mode, Type, TypeName};
     pub use crate::value::write::ToOCaml;

@@ -10,7 +10,7 @@ use crate::value::impls::{Char, List, Nativeint};
 use crate::value::nesting::MAX_NESTING;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::{Rooted, read_root};
-use crate::value::types::{Body, Definition, Field, Type, TypeName};
+use crate::value::types::{Body, Definition, DefinitionRef, Field, Type, TypeName};
 use crate::value::write::{FLOATS, ToOCaml, Writer, write_root};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -79,12 +79,11 @@ struct Row {
     score: f64,
 }
 
-const ROW: Definition = Definition::new(
+static ROW: Definition = Definition::new(
     TypeName {
         ocaml: "row",
         rust: "Row",
         module: "tests",
-        written: 0,
     },
     ("tests.rs", 1),
     "",
@@ -109,7 +108,7 @@ const ROW: Definition = Definition::new(
 
 // SAFETY: the record is read field by field.
 unsafe impl FromOCaml for Row {
-    const TYPE: &'static Type = &Type::Named(&ROW);
+    const TYPE: &'static Type = &Type::Named(DefinitionRef::new(&ROW));
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let fields = value.fields(0, 3, "record row")?;
@@ -123,7 +122,7 @@ unsafe impl FromOCaml for Row {
 
 // SAFETY: the record is written field by field.
 unsafe impl ToOCaml for Row {
-    const TYPE: &'static Type = &Type::Named(&ROW);
+    const TYPE: &'static Type = &Type::Named(DefinitionRef::new(&ROW));
 
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         let mut block = writer.begin(0, 3)?;
@@ -163,12 +162,18 @@ unsafe impl ToOCaml for Point {
     }
 }
 
-const CHAIN: TypeName = TypeName {
-    ocaml: "chain",
-    rust: "Chain",
-    module: "tests",
-    written: 0,
-};
+static CHAIN: Definition = Definition::new(
+    TypeName {
+        ocaml: "chain",
+        rust: "Chain",
+        module: "tests",
+    },
+    ("tests.rs", 1),
+    "",
+    Body::Alias(<Chain as FromOCaml>::TYPE),
+);
+
+const NAMED: &Type = &Type::Named(DefinitionRef::new(&CHAIN));
 
 /// A list that nests.
 #[derive(Debug, PartialEq)]
@@ -176,7 +181,7 @@ struct Chain(Option<Box<Chain>>);
 
 // SAFETY: the conversions are those of the option.
 unsafe impl FromOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
+    const TYPE: &'static Type = &Type::Option(NAMED);
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         Option::from_ocaml(value).map(Chain)
@@ -185,7 +190,7 @@ unsafe impl FromOCaml for Chain {
 
 // SAFETY: the conversions are those of the option.
 unsafe impl ToOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
+    const TYPE: &'static Type = &Type::Option(NAMED);
 
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         self.0.to_ocaml(writer)
