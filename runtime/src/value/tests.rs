@@ -4,6 +4,7 @@ use crate::ffi::root::Root;
 use crate::ffi::runtime::RawValue;
 use crate::ffi::test_runtime::with_ocaml;
 use crate::ffi::token::RuntimeToken;
+use crate::value::bigarray::Bigarray;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::convert::to_raw;
 use crate::value::impls::{Char, List, Nativeint};
@@ -566,6 +567,25 @@ fn floats_of_arrays_can_be_kept_and_given_back() {
         drop((kept, any));
         collect();
         assert_eq!(read_root::<Vec<f64>>(token, &back).unwrap(), [1.5, 2.5]);
+    });
+}
+
+#[test]
+fn heavy_bigarrays_arrive() {
+    with_ocaml(|token| {
+        // OCaml allocates the second one in the major heap.
+        for len in [1_000, 1_000_000] {
+            let array = Bigarray::from(vec![7u8; len]);
+            let roots: Vec<Root> = (0..10)
+                .map(|_| write_root(token, &array).expect("it converts"))
+                .collect();
+            drop(array);
+            collect();
+            for root in &roots {
+                let back = read_root::<Bigarray<u8>>(token, root).expect("it converts");
+                assert_eq!(back.to_vec(), vec![7; len]);
+            }
+        }
     });
 }
 
