@@ -35,6 +35,9 @@ pub struct Options {
 pub struct Report {
     /// The wrong declarations, in order of file and line.
     pub diagnostics: Vec<Diagnostic>,
+    /// The declarations of functions that the archive does not have, and whose symbols are like one that it has. They may
+    /// be those of C functions.
+    pub warnings: Vec<Diagnostic>,
     /// The number of externals that were compared with a Rust function.
     pub compared: usize,
 }
@@ -76,7 +79,7 @@ pub fn check(
     let mut opaques = opaque::Opaques::default();
     // The same file may have been compiled more than once.
     let mut compared = BTreeSet::new();
-    let mut diagnostics = Vec::new();
+    let (mut diagnostics, mut warnings) = (Vec::new(), Vec::new());
     for problem in output.problems {
         diagnostics.push(Diagnostic {
             file: problem.file,
@@ -88,6 +91,7 @@ pub fn check(
         let checked = unit.externals.iter().filter(|external| !external.unchecked);
         for external in checked {
             let Some(messages) = external::messages(scope, unit, external, &mut opaques) else {
+                warnings.extend(misspelt(external, scope.symbols));
                 continue;
             };
             compared.insert((&external.file, external.line, &external.name));
@@ -104,8 +108,29 @@ pub fn check(
         }
     }
     diagnostics.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    warnings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    warnings.dedup();
     Ok(Report {
         diagnostics,
+        warnings,
         compared: compared.len(),
+    })
+}
+
+/// Returns a warning about an external of a function that the archive does not have, if one of the archive's has a similar
+/// symbol.
+fn misspelt(external: &declared::External, symbols: &symbols::Symbols<'_>) -> Option<Diagnostic> {
+    let symbol = external.symbol.as_str();
+    // That of a primitive of the compiler begins with `%`.
+    let similar = symbols
+        .similar(symbol)
+        .filter(|_| !symbol.starts_with('%'))?;
+    Some(Diagnostic {
+        file: external.file.clone(),
+        line: external.line,
+        message: format!(
+            "{}: warning: no Rust function has the symbol {symbol}: did you mean {similar}?",
+            external.name
+        ),
     })
 }

@@ -98,7 +98,8 @@ let () =
           case "exit in a callback from a message" ~code:6
             ~prints:(Some "begun at_exit fulfilled Lwt_main.at_exit");
           case "exit while a function of at_exit raises" ~code:0
-            ~prints:(Some "begun terminated at_exit Lwt_main.at_exit");
+            ~prints:
+              (Some "begun terminated terminated terminated at_exit Lwt_main.at_exit");
           case "exit in a blocking function" ~code:7;
           case "exit in a blocking function called by Rust" ~code:7;
           case "a function of at_exit calls Rust" ~code:0

@@ -117,6 +117,7 @@ echo! {
     echo_shape echo_shape_later: EchoShape;
     echo_switch echo_switch_later: EchoSwitch;
     echo_metres echo_metres_later: EchoMetres;
+    echo_block echo_block_later: EchoBlock;
 }
 
 /// A value that OCaml keeps.
@@ -203,6 +204,22 @@ pub enum EchoSwitch {
 /// Another name for a type.
 #[derive(FromOCaml, ToOCaml)]
 pub struct EchoMetres(f64);
+
+/// A record that contains a variant that contains the record.
+#[derive(FromOCaml, ToOCaml)]
+pub struct EchoBlock {
+    /// The variant.
+    statements: Vec<EchoStatement>,
+}
+
+/// A variant of that kind.
+#[derive(FromOCaml, ToOCaml)]
+pub enum EchoStatement {
+    /// Text.
+    Print(String),
+    /// The record.
+    Repeat(Option<Box<EchoBlock>>, Int),
+}
 
 // Types that convert to OCaml alone.
 

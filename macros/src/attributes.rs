@@ -27,6 +27,7 @@ impl Site {
             "name" => !matches!(self, Site::Position | Site::Argument),
             "crate" => matches!(self, Site::Struct | Site::Enum | Site::Opaque),
             "polymorphic" => self == Site::Enum,
+            // Derives once needed it. It changes nothing.
             "recursive" => matches!(self, Site::Field | Site::Position),
             "label" | "optional" | "positional" => self == Site::Argument,
             _ => false,
@@ -41,8 +42,8 @@ impl Site {
             Site::Enum => {
                 "an enum has the options `name = \"...\"`, `polymorphic` and `crate = path`"
             }
-            Site::Field => "a field has the options `name = \"...\"` and `recursive`",
-            Site::Position => "a field without a name has the option `recursive`",
+            Site::Field => "a field has the option `name = \"...\"`",
+            Site::Position => "a field without a name has no options",
             Site::Constructor => "a constructor has the option `name = \"...\"`",
             Site::Argument => {
                 "an argument has the options `label`, `label = \"...\"`, `optional` and `positional`"

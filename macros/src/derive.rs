@@ -1,14 +1,14 @@
 //! Expands `#[derive(ToOCaml)]` and `#[derive(FromOCaml)]`.
 //!
 //! `model` reads what the type is in OCaml, and rejects what has no equal there.
-//! `descriptor` expands the constants that describe it, in which `recursion` wraps what a type mentions of itself.
+//! `descriptor` expands the constant that describes it, in which `concrete` writes the types of fields.
 //! `to_ocaml` and `from_ocaml` expand the conversions.
 
+mod concrete;
 mod descriptor;
 mod from_ocaml;
 mod model;
 mod place;
-mod recursion;
 mod to_ocaml;
 
 use model::Model;
@@ -62,7 +62,7 @@ fn expand(model: &Model, direction: Direction) -> TokenStream {
         // - Fields are read and written by the conversions of their types, whose contract is the same. They are copied
         //   into an owned value: `FromOCaml` is not derived for types with lifetimes.
         // - No other code runs, and the writer and the source are used through their methods alone.
-        // - `IS_BYTE` stays `false`, and `RECURSIVE` names the type that `TYPE` defines.
+        // - `IS_BYTE` stays `false`.
         #[automatically_derived]
         #[allow(deprecated)]
         unsafe impl #parameters #trait_ for #ident #arguments #clause {

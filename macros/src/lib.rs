@@ -261,7 +261,6 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[ocaml(name = "...")]` on the type, a field or a constructor sets its name in OCaml. Without, a type `HttpServer`
 ///   is `http_server`, fields and constructors keep their names, and a keyword of OCaml gets a `_`: `type_`.
 /// - `#[ocaml(polymorphic)]` on an enum makes it a polymorphic variant. Its constructors have no named fields.
-/// - `#[ocaml(recursive)]` on a field: see below.
 /// - `#[ocaml(crate = path)]` on the type is where the crate `ocaml-lwt-interop` is, if it is renamed or re-exported.
 ///
 /// ```
@@ -282,8 +281,7 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Types that contain themselves
 ///
-/// A record or variant may contain itself, by its name or as `Self`, in boxes, arrays, lists and so on. If two types
-/// contain each other, the compiler reports a cycle: mark one of the fields that closes it.
+/// Records and variants may contain themselves and each other, in boxes, arrays, lists and so on.
 ///
 /// ```
 /// use ocaml_lwt_interop::{FromOCaml, ToOCaml};
@@ -296,13 +294,14 @@ pub fn func(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// #[derive(ToOCaml, FromOCaml)]
 /// pub enum Statement {
 ///     Print(String),
-///     Loop(#[ocaml(recursive)] Box<Block>),
+///     Loop(Box<Block>),
 /// }
 /// ```
 ///
-/// The derive recognises types by their names, so it does not find a type that is behind a `type` alias or that is
-/// written as a path: mark the field in this case, too, with the type written out. What contains such a type must
-/// convert for any type that converts.
+/// ```ocaml
+/// type block = { statements : statement array }
+/// and statement = Print of string | Loop of block
+/// ```
 ///
 /// # Requirements
 ///

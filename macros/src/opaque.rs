@@ -50,7 +50,6 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ocaml: #name,
                 rust: #rust_name,
                 module: ::core::module_path!(),
-                written: 0,
             };
             const PLACE: (&'static ::core::primitive::str, ::core::primitive::u32) = #place;
             const DOC: &'static ::core::primitive::str = #doc;

@@ -254,6 +254,10 @@ let terminate_once t own =
   Mpsc.close t.jobs;
   leave_loop t;
   Primitives.executor_close ();
+  (* If Rust code has called the code that called [exit], Rust still refers to the executor. Should the
+     domain go on, because a function of [at_exit] raises, this frees the executor when the domain
+     terminates. Otherwise it is not called: OCaml has read what to call. *)
+  Domain.at_exit (fun () -> Uninterrupted.run own.no_round Primitives.executor_close ());
   (* [executor_close] has no effect on a thread that does not own the executor: a domain terminates
      on its first thread, and its loop may have run on another one. *)
   Primitives.close_handle t.handle.raw;

@@ -82,7 +82,8 @@ val file_descr : int -> Unix.file_descr
 
 val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures, in
-    steps between which other domains may collect. *)
+    steps between which other domains may collect. If Rust code that is still running has
+    called [exit], it does not free the executor's memory, and a later call does. *)
 
 val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their

@@ -87,6 +87,10 @@ pub mod domain;
 mod entry;
 #[allow(unsafe_code)]
 mod ffi;
+// For what the derives expand to.
+#[allow(unsafe_code)]
+#[cfg(all(any(test, all(fuzzing, feature = "standalone")), not(loom_model)))]
+mod fuzz;
 pub mod metrics;
 pub mod ocaml_blocking;
 #[allow(unsafe_code)]
@@ -133,6 +137,13 @@ pub mod convert {
     pub use crate::value::write::{FLOATS, ToOCaml, Writer};
 }
 
+/// The targets of `runtime/fuzz`.
+#[cfg(all(fuzzing, feature = "standalone", not(loom_model)))]
+#[doc(hidden)]
+pub mod __fuzz {
+    pub use crate::fuzz::{any_to_rust, run, to_ocaml_and_back};
+}
+
 /// What `#[func]` and the derives expand to. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
@@ -148,7 +159,6 @@ pub mod __private {
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::opaque_type::opaque;
     pub use crate::value::read::FromOCaml;
-    pub use crate::value::recursive::Recursive;
     pub use crate::value::types::encode;
     pub use crate::value::types::{Argument, Function, Label, Mode, Type, TypeName};
     pub use crate::value::write::ToOCaml;

@@ -16,7 +16,6 @@ pub(crate) mod nesting;
 pub(crate) mod opaque_type;
 pub(crate) mod raises;
 pub(crate) mod read;
-pub(crate) mod recursive;
 pub(crate) mod rooted;
 pub mod types;
 pub(crate) mod unchecked;

@@ -44,8 +44,8 @@ struct Cli {
 
     /// Declares what this crate defines, and the types of other crates that it mentions. May be repeated; without this
     /// option, all crates are declared
-    #[arg(long = "crate", value_name = "NAME")]
-    crates: Vec<String>,
+    #[arg(long, value_name = "CRATE")]
+    declare: Vec<String>,
 
     /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
     #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
@@ -57,7 +57,7 @@ Examples:
   ocaml-lwt-bindgen libgreetings.a --ml greetings.ml --mli greetings.mli
   ocaml-lwt-bindgen libgreetings.a --list
   ocaml-lwt-bindgen libgreetings.a --check _build/default/bin
-  ocaml-lwt-bindgen libprogram.a --crate editor --extern shapes=Shapes --ml editor.ml";
+  ocaml-lwt-bindgen libprogram.a --declare editor --extern shapes=Shapes --ml editor.ml";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -82,7 +82,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     let archive = cli.archive.file_name().unwrap_or(cli.archive.as_os_str());
     let archive = archive.to_string_lossy();
     let options = generate::Options {
-        crates: cli.crates.iter().map(|name| names::krate(name)).collect(),
+        crates: cli.declare.iter().map(|name| names::krate(name)).collect(),
         externs: cli.externs.iter().cloned().collect(),
     };
     if cli.list {
@@ -97,7 +97,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
             reader: cli.externals.clone(),
         };
         let report = check::check(&exports, &cli.check, &options)?;
-        for diagnostic in &report.diagnostics {
+        for diagnostic in report.warnings.iter().chain(&report.diagnostics) {
             eprintln!("{diagnostic}");
         }
         if report.compared == 0 {

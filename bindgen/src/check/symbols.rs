@@ -40,6 +40,14 @@ impl<'a> Symbols<'a> {
         Symbols(symbols)
     }
 
+    /// Returns the symbol that is most like one that the archive does not have.
+    pub fn similar(&self, symbol: &str) -> Option<&str> {
+        let symbols = self.0.keys().map(String::as_str);
+        symbols
+            .filter(|own| are_similar(own, symbol))
+            .min_by_key(|own| (strsim::osa_distance(own, symbol), *own))
+    }
+
     /// Finds what a symbol names, or returns the name of the function that it was generated for and that the archive
     /// does not have.
     pub fn target<'s>(&self, symbol: &'s str) -> Result<Target<'a>, &'s str> {
@@ -72,6 +80,11 @@ impl<'a> Symbols<'a> {
             }
         }
     }
+}
+
+/// Whether one symbol may be a misspelling of the other.
+fn are_similar(symbol: &str, other: &str) -> bool {
+    strsim::osa_distance(symbol, other) <= symbol.len().min(other.len()) / 4
 }
 
 /// Splits `greet__s5025081400344849336`.

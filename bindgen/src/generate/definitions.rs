@@ -43,7 +43,7 @@ pub fn group(definitions: &[&Definition], style: Style<'_>) -> String {
     let mut last_is_line = true;
     for (i, definition) in definitions.iter().enumerate() {
         let keyword = if i == 0 { "type" } else { "and" };
-        let item = ty(keyword, definition, style);
+        let item = with_representation(ty(keyword, definition, style), &definition.body, style);
         // OCaml takes a comment behind a constructor for that of the constructor.
         let before = matches!(definition.body, Body::Variant(_));
         let item = match style.comment(&definition.doc, 0) {
@@ -61,6 +61,26 @@ pub fn group(definitions: &[&Definition], style: Style<'_>) -> String {
         last_is_line = is_line;
     }
     text
+}
+
+/// Adds an attribute to a type that OCaml may represent in two ways. Externals must not use it without one.
+fn with_representation(item: String, body: &Body, style: Style<'_>) -> String {
+    const BOXED: &str = "[@@boxed]";
+    let contents = match body {
+        Body::Record(fields) => fields.len(),
+        Body::Variant(constructors) => match &constructors[..] {
+            [only] => match &only.arguments {
+                Arguments::Positional(types) => types.len(),
+                Arguments::Record(fields) => fields.len(),
+            },
+            _ => return item,
+        },
+        _ => return item,
+    };
+    if contents != 1 {
+        return item;
+    }
+    one_line(&[&item, BOXED], style.width).unwrap_or_else(|| format!("{item}\n{BOXED}"))
 }
 
 fn ty(keyword: &str, definition: &Definition, style: Style<'_>) -> String {

@@ -11,7 +11,7 @@ pub enum GenerateError {
     )]
     Empty { archive: String },
 
-    #[error("{archive} exports nothing of a crate `{name}`, only of {known}: correct --crate")]
+    #[error("{archive} exports nothing of a crate `{name}`, only of {known}: correct --declare")]
     UnknownCrate {
         archive: String,
         name: String,
@@ -19,7 +19,7 @@ pub enum GenerateError {
     },
 
     #[error(
-        "the crate `{0}` is in --crate and in --extern: its types are either declared here, or found in another module"
+        "the crate `{0}` is in --declare and in --extern: its types are either declared here, or found in another module"
     )]
     BothHereAndThere(String),
 
@@ -95,7 +95,7 @@ pub enum GenerateError {
 
 fn alone(crates_differ: bool) -> &'static str {
     match crates_differ {
-        true => ", or write declarations for each crate alone, with --crate",
+        true => ", or write declarations for each crate alone, with --declare",
         false => "",
     }
 }

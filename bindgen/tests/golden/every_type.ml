@@ -19,10 +19,10 @@ type area = float
 type block = { statements : statement list; label : string }
 and statement = Print of string | Loop of block
 
-type label = { label : label option }
+type label = { label : label option } [@@boxed]
 
-type nest = { eggs : egg list }
-and egg = { eggs : nest list }
+type nest = { eggs : egg list } [@@boxed]
+and egg = { eggs : nest list } [@@boxed]
 
 type counter
 type counters = counter array

@@ -48,10 +48,10 @@ type block = { statements : statement list; label : string }
 (** A statement. *)
 and statement = Print of string | Loop of block
 
-type label = { label : label option }
+type label = { label : label option } [@@boxed]
 
-type nest = { eggs : egg list }
-and egg = { eggs : nest list }
+type nest = { eggs : egg list } [@@boxed]
+and egg = { eggs : nest list } [@@boxed]
 
 type counter
 (** Counts, from any number of domains. *)

@@ -1,12 +1,12 @@
-//! The descriptor of a type, the same for both directions: the constants `TYPE` and `RECURSIVE`.
+//! The descriptor of a type, the same for both directions: the constant `TYPE`.
 
 use super::Direction;
 use super::model::{Constructor, Field, Model, Shape};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-/// Expands the constants.
+/// Expands the constant.
 pub fn expand(model: &Model, direction: Direction) -> TokenStream {
     let describe = Describe {
         types: {
@@ -18,7 +18,6 @@ pub fn expand(model: &Model, direction: Direction) -> TokenStream {
     let types = &describe.types;
     let (name, doc) = (&model.name, &model.doc);
     let rust_name = model.ident.unraw().to_string();
-    let written = written(&model.shape);
     let body = describe.body(&model.shape);
     // The line of the type's name, which both derives say.
     let place = quote_spanned!(model.ident.span()=> (::core::file!(), ::core::line!()));
@@ -27,57 +26,23 @@ pub fn expand(model: &Model, direction: Direction) -> TokenStream {
             ocaml: #name,
             rust: #rust_name,
             module: ::core::module_path!(),
-            written: #written,
         }
     };
-    let recursive = match &model.shape {
-        // It may be a `float`, which the type around it has to know.
-        Shape::Unit | Shape::Newtype(_) => TokenStream::new(),
-        _ => quote! {
-            const RECURSIVE: &'static #types::Type = &#types::Type::Recursive(#name);
-        },
-    };
+    // A type may contain itself: a static can refer to itself, and a constant cannot.
     quote! {
-        const TYPE: &'static #types::Type =
-            &#types::Type::Named(&const { #types::Definition::new(#name, #place, #doc, #body) });
-        #recursive
+        const TYPE: &'static #types::Type = {
+            static __OCAML_DEFINITION: #types::Definition =
+                #types::Definition::new(#name, #place, #doc, #body);
+            &#types::Type::Named(#types::DefinitionRef::new(&__OCAML_DEFINITION))
+        };
     }
 }
 
 /// Returns an expression for whether a record of these fields is a block of floats.
 pub fn is_flat(model: &Model, direction: Direction, fields: &[Field]) -> TokenStream {
     let trait_ = direction.path(model);
-    let types = fields.iter().map(|field| &field.described);
+    let types = fields.iter().map(|field| &field.concrete);
     quote!(const { #(<#types as #trait_>::TYPE.is_float())&&* })
-}
-
-/// Returns the hash of a type's fields and constructors as they are written, FNV-1a.
-fn written(shape: &Shape) -> u64 {
-    let mut text = String::new();
-    let mut fields = |fields: &[Field]| {
-        for field in fields {
-            let ty = field.ty.to_token_stream();
-            text.push_str(&format!("{}:{ty};", field.name));
-        }
-        text.push('|');
-    };
-    match shape {
-        Shape::Unit => {}
-        Shape::Newtype(field) => fields(std::slice::from_ref(field)),
-        Shape::Tuple(all) | Shape::Record(all) => fields(all),
-        Shape::Variant(constructors) | Shape::Polymorphic(constructors) => {
-            for constructor in constructors {
-                fields(&constructor.fields);
-            }
-            for constructor in constructors {
-                text.push_str(&constructor.name);
-                text.push('|');
-            }
-        }
-    }
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 struct Describe {
@@ -145,7 +110,7 @@ impl Describe {
     }
 
     fn ty(&self, field: &Field) -> TokenStream {
-        let (ty, trait_) = (&field.described, &self.trait_);
+        let (ty, trait_) = (&field.concrete, &self.trait_);
         quote!(<#ty as #trait_>::TYPE)
     }
 

@@ -1,7 +1,7 @@
 //! The OCaml type that stands for a Rust type.
 
 use super::Direction;
-use super::recursion::{Described, describe};
+use super::concrete::{Concrete, concrete};
 use crate::attributes::{Attributes, Site};
 use crate::doc;
 use crate::errors::Errors;
@@ -57,8 +57,8 @@ pub struct Field {
     pub name: String,
     pub doc: String,
     pub ty: Type,
-    /// The type as the descriptor mentions it.
-    pub described: Type,
+    /// The type as an item can mention it that is outside of the `impl`.
+    pub concrete: Type,
     /// The location of its name in OCaml.
     name_span: Span,
     /// The field's type mentions the type that has the field.
@@ -94,7 +94,7 @@ impl Model {
         let krate = options::krate(attributes.krate.as_ref());
         let mut reader = Reader {
             ident: &input.ident,
-            krate: &krate,
+            generics: &input.generics,
             errors,
         };
         let name = reader.name(Kind::Type, &input.ident, &attributes);
@@ -145,7 +145,7 @@ fn check_generics(generics: &Generics, direction: Direction, errors: &mut Errors
 struct Reader<'a> {
     /// The type.
     ident: &'a Ident,
-    krate: &'a TokenStream,
+    generics: &'a Generics,
     errors: Errors,
 }
 
@@ -298,21 +298,16 @@ impl Reader<'_> {
             ),
             None => (Member::from(index), String::new(), field.ty.span()),
         };
-        let Described {
-            ty: described,
+        let Concrete {
+            ty: concrete,
             mentions_itself,
-        } = describe(
-            &field.ty,
-            self.ident,
-            attributes.recursive.is_some(),
-            self.krate,
-        );
+        } = concrete(&field.ty, self.ident, self.generics);
         Field {
             member,
             name,
             doc: doc::text(&field.attrs),
             ty: field.ty.clone(),
-            described,
+            concrete,
             name_span,
             mentions_itself,
         }

@@ -260,6 +260,7 @@ impl<'a> Stubs<'a> {
             #[unsafe(export_name = #export)]
             #[inline(never)]
             extern "C" fn #aliases() {
+                #[allow(long_running_const_eval)]
                 const #hash: ::core::primitive::u64 = #private::encode::hash_function(&#described);
                 // SAFETY: it has no instruction. The assembler defines names that nothing else has: the symbol, which is
                 // this function's, and `__s` with a number, with which no symbol of a function may end. It needs the stubs

@@ -3,22 +3,15 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code)]
 
-use ocaml_lwt_interop::convert::types::{Arguments, Body, Definition, Type, TypeName};
+use ocaml_lwt_interop::convert::types::{Arguments, Body, Definition, Type};
 use ocaml_lwt_interop::{FromOCaml, List, ToOCaml};
 use std::collections::HashMap;
 
 /// The descriptor, which both derives agree on.
-const fn definition_of(ty: &'static Type) -> &'static Definition {
-    match ty {
-        Type::Named(definition) => definition,
-        _ => panic!("a type with a name"),
-    }
-}
-
 fn definition<T: ToOCaml + FromOCaml>() -> &'static Definition {
     assert_eq!(<T as ToOCaml>::TYPE, <T as FromOCaml>::TYPE);
     match <T as ToOCaml>::TYPE {
-        Type::Named(definition) => definition,
+        Type::Named(definition) => definition.get(),
         ty => panic!("{ty} is not named"),
     }
 }
@@ -118,27 +111,21 @@ struct Block {
 #[derive(ToOCaml, FromOCaml)]
 enum Statement {
     Print(String),
-    Loop(#[ocaml(recursive)] Option<Box<Block>>, Count),
+    Loop(Option<Box<Block>>, Count),
+    Call(Call),
 }
 
-/// Nothing in it is recursive, which the attribute must not change: the record is flat.
+/// Derives need not see that a type contains itself.
+type Call = Vec<crate::Statement>;
+
+/// The attribute is not needed, and changes nothing.
 #[derive(ToOCaml, FromOCaml)]
 struct Marked {
     #[ocaml(recursive)]
     score: Score,
     #[ocaml(recursive)]
-    number: f64,
+    block: Block,
 }
-
-#[derive(ToOCaml, FromOCaml)]
-struct MarkedBytes {
-    #[ocaml(recursive)]
-    bytes: Vec<Byte>,
-    #[ocaml(recursive)]
-    names: HashMap<String, Count>,
-}
-
-type Byte = u8;
 
 #[derive(ToOCaml, FromOCaml, PartialEq, Eq, Hash)]
 struct Count(u32);
@@ -263,13 +250,9 @@ fn main() {
         (ocaml::<Block>(), "block = { statements : statement array; }"),
         (
             ocaml::<Statement>(),
-            "statement = Print of string | Loop of block option & count",
+            "statement = Print of string | Loop of block option & count | Call of statement array",
         ),
-        (ocaml::<Marked>(), "marked = { score : score; number : float; }"),
-        (
-            ocaml::<MarkedBytes>(),
-            "marked_bytes = { bytes : bytes; names : (string * count) list; }",
-        ),
+        (ocaml::<Marked>(), "marked = { score : score; block : block; }"),
         (
             ocaml::<FromMacro>(),
             "from_macro = { a : int; again : from_macro array; }",
@@ -299,13 +282,7 @@ fn main() {
         panic!("a variant");
     };
     assert_eq!((leaf.doc, leaf.arguments), ("The end.", Arguments::Positional(&[])));
-    const TREE: &Type = &Type::Recursive(TypeName {
-        ocaml: "tree",
-        rust: "Tree",
-        module: module_path!(),
-        written: definition_of(<Tree as ToOCaml>::TYPE).name.written,
-    });
-    const { assert!(definition_of(<Tree as ToOCaml>::TYPE).name.written != 0) };
+    const TREE: &Type = <Tree as ToOCaml>::TYPE;
     assert_eq!(node.arguments, Arguments::Positional(&[TREE, &Type::Int, TREE]));
     let Arguments::Record([trees, _]) = many.arguments else {
         panic!("a record");
@@ -316,15 +293,14 @@ fn main() {
         panic!("a record");
     };
     assert_eq!(*statements.ty, Type::Array(<Statement as ToOCaml>::TYPE));
-    let Body::Variant([_, again]) = definition::<Statement>().body else {
+    let Body::Variant([_, again, call]) = definition::<Statement>().body else {
         panic!("a variant");
     };
-    const BLOCK: &Type = &Type::Option(&Type::Recursive(TypeName {
-        ocaml: "block",
-        rust: "Block",
-        module: module_path!(),
-        written: definition_of(<Block as ToOCaml>::TYPE).name.written,
-    }));
+    const BLOCK: &Type = &Type::Option(<Block as ToOCaml>::TYPE);
     assert_eq!(again.arguments, Arguments::Positional(&[BLOCK, <Count as ToOCaml>::TYPE]));
+    let Arguments::Positional([call]) = call.arguments else {
+        panic!("an argument");
+    };
+    assert_eq!(*call, statements.ty);
     assert_eq!(<Row<'_, '_> as ToOCaml>::TYPE.to_string(), "row");
 }

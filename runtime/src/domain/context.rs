@@ -158,10 +158,25 @@ fn name_thread(id: u64) {
     }
 }
 
+/// What a call of [`close`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// A step, after which more is to be done.
+    Step,
+    /// The last step, or it freed an executor that earlier calls had closed.
+    Finished,
+    /// Nothing: the calling thread has no executor to close or free.
+    Nothing,
+}
+
 /// Ends the executor of the calling thread, in steps of a budget: messages go back, tasks are dropped
-/// here, and Rust forgets every pending call, for OCaml to resolve. Called at the domain's end until it
-/// returns `false`; does nothing on a thread that owns no executor.
-pub(crate) fn close(_token: &RuntimeToken<'_>) -> bool {
+/// here, and Rust forgets every pending call, for OCaml to resolve. Called at the domain's end until there
+/// are no more steps.
+///
+/// If OCaml code that Rust has called calls `exit`, a Rust frame below refers to the executor, which is
+/// closed then but not freed. Usually the process ends. But if a function of `at_exit` raises, that frame
+/// returns and the domain goes on: a call at its end, when nothing refers to the executor, frees it.
+pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
     let more = with_current(|core| {
         core.begin_close();
         if core.close_some() {
@@ -170,23 +185,26 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> bool {
         registry::end(&core.shared);
         false
     });
-    if more == Some(false) {
-        disown(NoExecutor::Terminated);
-        // None if a Rust frame below refers to the executor, under an `exit` that OCaml code called from
-        // Rust has started: the process ends, and takes the memory along.
-        let core = CURRENT.with(Place::take);
-        catch_and_discard(|| drop(core));
+    if more == Some(true) {
+        return Close::Step;
     }
-    more.unwrap_or(false)
+    disown(NoExecutor::Terminated);
+    let cores = CURRENT.with(Place::take);
+    if more.is_none() && cores.is_empty() {
+        return Close::Nothing;
+    }
+    catch_and_discard(|| drop(cores));
+    Close::Finished
 }
 
 /// In the child of a fork: the executor remains the parent's, and the child has a copy of its memory
 /// that it must neither use nor drop.
 pub(crate) fn abandon_to_parent() {
     disown(NoExecutor::Forked);
-    std::mem::forget(CURRENT.with(Place::take));
+    CURRENT.with(Place::forget);
 }
 
+/// Sets why the calling thread owns no executor from now on, if it owns one.
 fn disown(why: fn(u64) -> NoExecutor) {
     with_current(|core| NO_EXECUTOR.set(why(core.shared.id)));
 }

@@ -44,7 +44,6 @@ macro_rules! opaque_type {
                 },
                 rust: ::core::stringify!($type),
                 module: ::core::module_path!(),
-                written: 0,
             };
             const PLACE: (&'static ::core::primitive::str, ::core::primitive::u32) = (::core::file!(), ::core::line!());
             const DOC: &'static ::core::primitive::str = ::core::concat!("" $(, $doc, "\n")*);

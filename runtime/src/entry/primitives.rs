@@ -4,7 +4,7 @@
 //! `primitives.ml` declares. That is the safety contract of each.
 
 use crate::base::slot_map::Key;
-use crate::domain::context::{self, CURRENT};
+use crate::domain::context::{self, CURRENT, Close};
 use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::garbage;
@@ -60,6 +60,11 @@ unsafe fn with_executor<R>(body: impl FnOnce(&Core) -> R) -> Option<R> {
 fn key(value: RawValue) -> Key {
     Key::from_int(ffi::int_val(value))
 }
+
+/// What `ocaml/lwt_interop/dune` requires of the linker. Nothing reads it: in a program without a Rust archive, its name is
+/// the linker's error.
+#[unsafe(export_name = "rust_archive_for_lwt_interop__see_doc_building_md")]
+static ARCHIVE: u8 = 0;
 
 // ---- the executor
 
@@ -163,21 +168,20 @@ unsafe extern "C" fn lwt_interop_executor_open(
 }
 
 /// `executor_close : unit -> bool`: at the end of the domain, on the thread that owns its executor, until
-/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that owns none: if
+/// it is `false`: each step drops as much as a budget allows. Does nothing on a thread that has none: if
 /// an exception arrived afterwards, OCaml calls again, and a collection would let the next one arrive.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
-        let is_owner = context::has_current();
-        let more = context::close(token);
-        if is_owner && !more {
+        let closed = context::close(token);
+        if closed == Close::Finished {
             hooks::free_roots(token);
             // Values that were collected meanwhile are for another loop.
             if garbage::any_collected() {
                 dispatch::wake_one_or_all();
             }
         }
-        ffi::bool(more)
+        ffi::bool(closed == Close::Step)
     };
     // SAFETY: OCaml called.
     unsafe { enter(body) }

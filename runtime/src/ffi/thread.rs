@@ -4,6 +4,7 @@
 use crate::ffi::token::{RuntimeToken, assert_no_conversion, is_in_conversion};
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 unsafe extern "C" {
@@ -18,6 +19,8 @@ unsafe extern "C" {
 /// token. It is a thread-local that needs no destructor.
 pub(crate) struct Place<T> {
     value: Cell<*const T>,
+    /// The values that `take` removed while they were borrowed.
+    retired: Cell<ManuallyDrop<Vec<*const T>>>,
     /// The number of calls on the thread's stack that borrow the value, and, [`STUB`] for each, the
     /// number of stubs that OCaml has called.
     uses: Cell<u64>,
@@ -50,6 +53,7 @@ impl<T> Place<T> {
     pub(crate) const fn new() -> Self {
         Place {
             value: Cell::new(ptr::null()),
+            retired: Cell::new(ManuallyDrop::new(Vec::new())),
             uses: Cell::new(0),
         }
     }
@@ -84,8 +88,8 @@ impl<T> Place<T> {
         let _use = Use::<{ STUB + BORROW }>::new(&self.uses);
         // SAFETY: this function's contract: the thread holds the lock whenever `f` runs.
         let token = unsafe { RuntimeToken::assume_locked() };
-        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
-        // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
+        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only while no
+        // borrow is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
         Some(f(unsafe { &*value }, &token))
     }
 
@@ -97,8 +101,8 @@ impl<T> Place<T> {
             return None;
         }
         let _use = Use::<BORROW>::new(&self.uses);
-        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only if no borrow
-        // is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
+        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only while no
+        // borrow is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
         Some(f(unsafe { &*value }))
     }
 
@@ -144,16 +148,29 @@ impl<T> Place<T> {
         self.value.set(Box::into_raw(value));
     }
 
-    /// Empties the place. Returns the value, or `None` if there is none or a call on this thread's stack
-    /// borrows it: then it is never freed.
-    pub(crate) fn take(&self) -> Option<Box<T>> {
-        let value = self.value.replace(ptr::null()).cast_mut();
-        if value.is_null() || self.uses.get() % STUB > 0 {
-            return None;
+    /// Empties the place and returns its value. A value that a call on this thread's stack borrows is
+    /// retired instead: the first `take` after the last such call returns it. Nothing frees it earlier,
+    /// because the end of a borrow would cost a test.
+    pub(crate) fn take(&self) -> Vec<Box<T>> {
+        let mut retired = ManuallyDrop::into_inner(self.retired.take());
+        let value = self.value.replace(ptr::null());
+        if !value.is_null() {
+            retired.push(value);
         }
-        // SAFETY: `set` leaked the box, and the pointer to it is gone from this place. No borrow is
-        // counted, and by its contract no reference of `get` is used any more.
-        Some(unsafe { Box::from_raw(value) })
+        if self.uses.get() % STUB > 0 {
+            self.retired.set(ManuallyDrop::new(retired));
+            return Vec::new();
+        }
+        // SAFETY: `set` leaked the boxes, and the pointers to them are gone from this place, where each was
+        // once. No borrow is counted, and by its contract no reference of `get` is used any more.
+        let free = |value: *const T| unsafe { Box::from_raw(value.cast_mut()) };
+        retired.into_iter().map(free).collect()
+    }
+
+    /// Empties the place, and never frees what it had.
+    pub(crate) fn forget(&self) {
+        self.value.set(ptr::null());
+        self.retired.set(ManuallyDrop::default());
     }
 }
 
@@ -259,23 +276,65 @@ mod tests {
     use std::rc::Rc;
 
     #[test]
-    fn a_value_is_freed_unless_a_borrow_is_on_the_stack() {
+    fn take_returns_the_value() {
         let place = Place::new();
         let value = Rc::new(7);
         assert_eq!(place.with(|n: &Rc<i32>| **n), None);
+        assert!(place.take().is_empty());
         place.set(Box::new(value.clone()));
         assert_eq!(place.with(|n| **n), Some(7));
-        assert_eq!(place.take().map(|n| **n), Some(7));
+        assert_eq!(place.take(), [Box::new(value.clone())]);
         assert!(!place.is_some());
         assert_eq!(Rc::strong_count(&value), 1);
+        assert!(place.take().is_empty(), "it was returned");
+    }
 
+    #[test]
+    fn a_borrowed_value_is_retired_until_the_last_borrow_ends() {
+        let place = Place::new();
+        let value = Rc::new(7);
         place.set(Box::new(value.clone()));
-        place.with(|n| {
-            assert!(place.take().is_none(), "it is borrowed");
-            assert_eq!(**n, 7);
+        place.with(|outer| {
+            place.with(|inner| {
+                assert!(place.take().is_empty(), "two calls borrow it");
+                assert!(!place.is_some());
+                assert_eq!(place.with(|_| ()), None);
+                assert_eq!(**inner, 7);
+            });
+            assert!(place.take().is_empty(), "one call borrows it");
+            assert_eq!(**outer, 7);
         });
+        assert_eq!(place.take(), [Box::new(value.clone())]);
+        assert_eq!(Rc::strong_count(&value), 1);
+        assert!(place.take().is_empty(), "it was returned");
+    }
+
+    #[test]
+    fn a_retired_value_leaves_room_for_another_one() {
+        let place = Place::new();
+        place.set(Box::new(1));
+        place.with(|first| {
+            place.take();
+            place.set(Box::new(2));
+            place.with(|second| {
+                place.take();
+                assert_eq!((*first, *second), (1, 2));
+            });
+        });
+        assert_eq!(place.take(), [Box::new(1), Box::new(2)]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_freed() {
+        let place = Place::new();
+        let value = Rc::new(7);
+        place.set(Box::new(value.clone()));
+        place.with(|_| place.take());
+        place.set(Box::new(value.clone()));
+        place.forget();
         assert!(!place.is_some());
-        assert_eq!(Rc::strong_count(&value), 2, "leaked");
+        assert!(place.take().is_empty());
+        assert_eq!(Rc::strong_count(&value), 3);
     }
 
     #[test]
@@ -283,10 +342,13 @@ mod tests {
         let place = Place::new();
         place.set(Box::new(7));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            place.with(|_| panic!("in the closure"))
+            place.with(|_| {
+                place.take();
+                panic!("in the closure")
+            })
         }));
         assert!(panicked.is_err());
-        assert!(place.take().is_some());
+        assert_eq!(place.take(), [Box::new(7)]);
     }
 
     #[test]

@@ -4,8 +4,7 @@ use crate::ffi::runtime::RawValue;
 use ocaml_sys::custom_operations;
 
 /// Allocates a custom block with so many bytes of content, which the caller writes before anything else allocates.
-/// Unrooted. May collect. It runs no OCaml code and raises no exception; OCaml 5.5 raises if it has no memory for a heavy
-/// block: see [`heavy`].
+/// Unrooted. May collect. It runs no OCaml code and raises no exception.
 ///
 /// `weight` is the number of bytes outside of OCaml's heap that the content keeps alive. The collector works the
 /// harder the larger it is in relation to the heap (`Gc.control`, `custom_major_ratio` and its neighbours).
@@ -21,7 +20,6 @@ pub(super) unsafe fn alloc_custom(
     // SAFETY: the lock is held, by this function's contract, and the runtime does not write to the operations. A block
     // that is not heavy is allocated in the minor heap, which raises nothing.
     unsafe {
-        #[cfg(not(ocaml_5_5))]
         if heavy::is_heavy(weight) {
             return heavy::alloc(operations, size, weight);
         }
@@ -30,8 +28,10 @@ pub(super) unsafe fn alloc_custom(
 }
 
 /// Blocks that OCaml allocates in the major heap, because they keep much memory alive. `caml_alloc_custom_mem` raises
-/// `Out_of_memory` if that has no memory for the block itself, over Rust's frames. OCaml 5.5 counts weights in another way.
-#[cfg(not(ocaml_5_5))]
+/// `Out_of_memory` if that has no memory for the block itself, over Rust's frames.
+///
+/// All of this is the same in OCaml 5.3 to 5.5. (5.5 also has `caml_alloc_dependent_memory`, which the runtime itself does
+/// not use for custom blocks.)
 mod heavy {
     use super::{RawValue, custom_operations};
     use crate::ffi::heap::{self, OutOfMemory, WORD};

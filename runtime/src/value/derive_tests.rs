@@ -18,7 +18,7 @@ use crate::value::convert::to_ocaml;
 use crate::value::impls::List;
 use crate::value::nesting::MAX_NESTING;
 use crate::value::read::Source;
-use crate::value::types::Type;
+use crate::value::types::{Arguments, Body, Definition, DefinitionRef, Type};
 use ocaml_lwt_interop_macros::{FromOCaml, ToOCaml};
 use std::fmt::Debug;
 
@@ -263,11 +263,92 @@ fn an_error_says_where_it_is() {
     );
 }
 
+const fn definition<T: crate::ToOCaml>() -> &'static Definition {
+    match T::TYPE {
+        Type::Named(definition) => definition.get(),
+        _ => panic!("not a definition"),
+    }
+}
+
 #[test]
-fn a_type_describes_itself_without_a_circle() {
-    let Type::Named(tree) = <Tree as crate::ToOCaml>::TYPE else {
-        panic!("a name");
-    };
+fn a_definition_refers_to_itself() {
+    let tree = definition::<Tree>();
     assert_eq!(tree.name.module, module_path!());
-    assert_eq!(<Tree as crate::FromOCaml>::TYPE, &Type::Named(tree));
+    const TREE: &Type = <Tree as crate::FromOCaml>::TYPE;
+    assert_eq!(TREE, &Type::Named(DefinitionRef::new(tree)));
+    let Body::Variant(&[_, node, ..]) = tree.body else {
+        panic!("{tree:?} is not a variant");
+    };
+    let arguments = Arguments::Positional(&[TREE, &Type::Int, TREE]);
+    assert_eq!(node.arguments, arguments);
+}
+
+/// A module with types that contain each other in a circle, and contain `$last` at its end.
+macro_rules! circle {
+    ($module:ident, $last:ty) => {
+        mod $module {
+            use super::{Alias, FromOCaml, ToOCaml};
+
+            #[derive(ToOCaml, FromOCaml, Debug, Clone, PartialEq)]
+            #[ocaml(crate = crate)]
+            pub struct Program {
+                pub blocks: Vec<Block>,
+            }
+
+            #[derive(ToOCaml, FromOCaml, Debug, Clone, PartialEq)]
+            #[ocaml(crate = crate)]
+            pub struct Block {
+                pub statements: Alias<Statement>,
+            }
+
+            #[derive(ToOCaml, FromOCaml, Debug, Clone, PartialEq)]
+            #[ocaml(crate = crate)]
+            pub enum Statement {
+                Return(Option<Box<super::$module::Expression>>),
+                Print(String),
+            }
+
+            #[derive(ToOCaml, FromOCaml, Debug, Clone, PartialEq)]
+            #[ocaml(crate = crate)]
+            pub struct Expression {
+                pub number: $last,
+                pub function: Option<Program>,
+            }
+        }
+    };
+}
+type Alias<T> = Vec<Box<T>>;
+circle!(circle, isize);
+circle!(same, isize);
+circle!(other, f64);
+
+#[test]
+fn types_contain_each_other() {
+    let program = |function| circle::Program {
+        blocks: vec![circle::Block {
+            statements: vec![
+                Box::new(circle::Statement::Print("text".to_owned())),
+                Box::new(circle::Statement::Return(Some(Box::new(
+                    circle::Expression {
+                        number: 7,
+                        function,
+                    },
+                )))),
+            ],
+        }],
+    };
+    let program = program(Some(program(None)));
+    with_ocaml(move |token| {
+        let written = to_ocaml(token, program.clone()).unwrap();
+        let read: circle::Program = read(token, written.raw(token)).unwrap();
+        assert_eq!(read, program);
+    });
+}
+
+#[test]
+fn a_hash_has_all_types_of_a_circle() {
+    const HASH: u64 = definition::<circle::Program>().hash();
+    assert_eq!(definition::<same::Program>().hash(), HASH);
+    assert_ne!(definition::<other::Program>().hash(), HASH);
+    assert_ne!(definition::<circle::Block>().hash(), HASH);
 }

@@ -1,6 +1,6 @@
 //! Names of Rust types that OCaml sees as abstract types.
 
-use crate::value::types::{Body, Definition, Type, TypeName};
+use crate::value::types::{Body, Definition, DefinitionRef, Type, TypeName};
 
 /// A type that OCaml sees as an abstract type, in an [`Opaque`](crate::Opaque).
 ///
@@ -29,5 +29,8 @@ pub unsafe trait OpaqueType {
 
 /// Returns the description of an opaque type.
 pub const fn opaque<T: OpaqueType + ?Sized>() -> &'static Type {
-    &const { Type::Named(&const { Definition::new(T::NAME, T::PLACE, T::DOC, Body::Abstract) }) }
+    &const {
+        let definition = &const { Definition::new(T::NAME, T::PLACE, T::DOC, Body::Abstract) };
+        Type::Named(DefinitionRef::new(definition))
+    }
 }

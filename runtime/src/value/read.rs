@@ -40,11 +40,6 @@ pub unsafe trait FromOCaml: Sized {
     /// The OCaml type.
     const TYPE: &'static Type;
 
-    /// What a definition says in place of `TYPE` where it mentions itself. It is the same OCaml type, and is `float`
-    /// if `TYPE` is.
-    #[doc(hidden)]
-    const RECURSIVE: &'static Type = Self::TYPE;
-
     #[doc(hidden)]
     const IS_BYTE: bool = false;
 

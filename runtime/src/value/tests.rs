@@ -4,15 +4,15 @@ use crate::ffi::root::Root;
 use crate::ffi::runtime::RawValue;
 use crate::ffi::test_runtime::with_ocaml;
 use crate::ffi::token::RuntimeToken;
+use crate::value::bigarray::Bigarray;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::convert::to_raw;
 use crate::value::impls::{Char, List, Nativeint};
 use crate::value::nesting::MAX_NESTING;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::{Rooted, read_root};
-use crate::value::types::{Body, Definition, Field, Type, TypeName};
+use crate::value::types::{Body, Definition, DefinitionRef, Field, Type, TypeName};
 use crate::value::write::{FLOATS, ToOCaml, Writer, write_root};
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
 use std::fmt::Debug;
 use std::time::Duration;
@@ -79,12 +79,11 @@ struct Row {
     score: f64,
 }
 
-const ROW: Definition = Definition::new(
+static ROW: Definition = Definition::new(
     TypeName {
         ocaml: "row",
         rust: "Row",
         module: "tests",
-        written: 0,
     },
     ("tests.rs", 1),
     "",
@@ -109,7 +108,7 @@ const ROW: Definition = Definition::new(
 
 // SAFETY: the record is read field by field.
 unsafe impl FromOCaml for Row {
-    const TYPE: &'static Type = &Type::Named(&ROW);
+    const TYPE: &'static Type = &Type::Named(DefinitionRef::new(&ROW));
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let fields = value.fields(0, 3, "record row")?;
@@ -123,7 +122,7 @@ unsafe impl FromOCaml for Row {
 
 // SAFETY: the record is written field by field.
 unsafe impl ToOCaml for Row {
-    const TYPE: &'static Type = &Type::Named(&ROW);
+    const TYPE: &'static Type = &Type::Named(DefinitionRef::new(&ROW));
 
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         let mut block = writer.begin(0, 3)?;
@@ -163,12 +162,18 @@ unsafe impl ToOCaml for Point {
     }
 }
 
-const CHAIN: TypeName = TypeName {
-    ocaml: "chain",
-    rust: "Chain",
-    module: "tests",
-    written: 0,
-};
+static CHAIN: Definition = Definition::new(
+    TypeName {
+        ocaml: "chain",
+        rust: "Chain",
+        module: "tests",
+    },
+    ("tests.rs", 1),
+    "",
+    Body::Alias(<Chain as FromOCaml>::TYPE),
+);
+
+const NAMED: &Type = &Type::Named(DefinitionRef::new(&CHAIN));
 
 /// A list that nests.
 #[derive(Debug, PartialEq)]
@@ -176,7 +181,7 @@ struct Chain(Option<Box<Chain>>);
 
 // SAFETY: the conversions are those of the option.
 unsafe impl FromOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
+    const TYPE: &'static Type = &Type::Option(NAMED);
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         Option::from_ocaml(value).map(Chain)
@@ -185,7 +190,7 @@ unsafe impl FromOCaml for Chain {
 
 // SAFETY: the conversions are those of the option.
 unsafe impl ToOCaml for Chain {
-    const TYPE: &'static Type = &Type::Option(&Type::Recursive(CHAIN));
+    const TYPE: &'static Type = &Type::Option(NAMED);
 
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         self.0.to_ocaml(writer)
@@ -570,6 +575,25 @@ fn floats_of_arrays_can_be_kept_and_given_back() {
 }
 
 #[test]
+fn heavy_bigarrays_arrive() {
+    with_ocaml(|token| {
+        // OCaml allocates the second one in the major heap.
+        for len in [1_000, 1_000_000] {
+            let array = Bigarray::from(vec![7u8; len]);
+            let roots: Vec<Root> = (0..10)
+                .map(|_| write_root(token, &array).expect("it converts"))
+                .collect();
+            drop(array);
+            collect();
+            for root in &roots {
+                let back = read_root::<Bigarray<u8>>(token, root).expect("it converts");
+                assert_eq!(back.to_vec(), vec![7; len]);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_block_that_no_header_can_describe_is_refused() {
     // It takes no memory in Rust.
     assert_eq!(not_written([(); 1 << 61]), "out of memory");
@@ -593,134 +617,4 @@ fn references_nest_up_to_the_limit() {
         last = Box::leak(Box::new(Node(Some(last))));
     }
     assert!(not_written(last).contains("nested more than"));
-}
-
-// ---- at random
-
-/// A value of a nested type.
-type Any = (
-    Vec<Option<(isize, String, f64)>>,
-    List<Result<Vec<u8>, Vec<i64>>>,
-    BTreeMap<String, Vec<f64>>,
-);
-
-fn int() -> impl Strategy<Value = isize> {
-    prop_oneof![
-        Just(isize::MAX >> 1),
-        Just(isize::MIN >> 1),
-        any::<isize>().prop_map(|n| n >> 1)
-    ]
-}
-
-fn float() -> impl Strategy<Value = f64> {
-    use proptest::num::f64::{INFINITE, NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
-    POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO | INFINITE
-}
-
-fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![20 => 0..12usize, 1 => 200..600usize]
-}
-
-fn value() -> impl Strategy<Value = Any> {
-    let rows = size().prop_flat_map(|n| {
-        let row = (int(), ".{0,40}", float());
-        prop::collection::vec(prop::option::of(row), n)
-    });
-    let results = size().prop_flat_map(|n| {
-        let bytes = prop::collection::vec(any::<u8>(), 0..3000);
-        let numbers = prop::collection::vec(any::<i64>(), 0..20);
-        prop::collection::vec(
-            prop_oneof![bytes.prop_map(Ok), numbers.prop_map(Err)],
-            n.min(40),
-        )
-    });
-    let map = prop::collection::btree_map(".{0,10}", prop::collection::vec(float(), 0..300), 0..8);
-    (rows, results.prop_map(List), map)
-}
-
-/// A value of any shape.
-#[derive(Debug, Clone)]
-enum Shape {
-    Int(isize),
-    Float(f64),
-    Text(Vec<u8>),
-    Int32(i32),
-    Int64(i64),
-    Floats(Vec<f64>),
-    Block(u8, Vec<Shape>),
-}
-
-// SAFETY: nothing is claimed of it. Only tests in builds with checks read it.
-unsafe impl ToOCaml for Shape {
-    const TYPE: &'static Type = &Type::Any;
-
-    fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
-        match self {
-            Shape::Int(n) => writer.int(*n),
-            Shape::Float(f) => writer.float(*f),
-            Shape::Text(bytes) => writer.string(bytes),
-            Shape::Int32(n) => writer.int32(*n),
-            Shape::Int64(n) => writer.int64(*n),
-            Shape::Floats(floats) => writer.array(floats.iter()),
-            Shape::Block(tag, fields) => {
-                let mut block = writer.begin(*tag, fields.len())?;
-                for (i, field) in fields.iter().enumerate() {
-                    writer.field(&mut block, Place::Component(i), field)?;
-                }
-                writer.end(block)
-            }
-        }
-    }
-}
-
-fn shape() -> impl Strategy<Value = Shape> {
-    let leaf = prop_oneof![
-        4 => (-3..300isize).prop_map(Shape::Int),
-        1 => int().prop_map(Shape::Int),
-        2 => float().prop_map(Shape::Float),
-        2 => prop::collection::vec(any::<u8>(), 0..20).prop_map(Shape::Text),
-        2 => ".{0,10}".prop_map(|text| Shape::Text(text.into_bytes())),
-        1 => any::<i32>().prop_map(Shape::Int32),
-        1 => any::<i64>().prop_map(Shape::Int64),
-        1 => prop::collection::vec(float(), 0..4).prop_map(Shape::Floats),
-    ];
-    leaf.prop_recursive(6, 60, 4, |inner| {
-        (0..3u8, prop::collection::vec(inner, 1..5))
-            .prop_map(|(tag, fields)| Shape::Block(tag, fields))
-    })
-}
-
-/// Reads a value as each of many types, which are few of them right. Returns how many fitted.
-fn read_as_all_types(token: &RuntimeToken<'_>, root: &Root) -> usize {
-    macro_rules! count {
-        ($($t:ty),+ $(,)?) => { 0 $(+ usize::from(read_root::<$t>(token, root).is_ok()))+ };
-    }
-    count!(
-        (), bool, isize, u8, i8, u16, i16, u32, usize, i32, i64, u64, f64, f32, char, Char, Nativeint, String,
-        Vec<u8>, Vec<isize>, Vec<f64>, Vec<String>, Vec<Vec<Option<isize>>>, List<isize>, List<(String, f64)>,
-        HashMap<String, isize>, BTreeMap<isize, Vec<f64>>, HashSet<u8>, LinkedList<Option<i64>>, [isize; 2],
-        Option<String>, Option<Option<()>>, Result<isize, String>, (isize, String), (f64, f64, f64), Box<str>,
-        Duration, std::time::SystemTime, std::path::PathBuf, Row, Point, Chain, Vec<Row>, List<Point>,
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn values_arrive_equal(value in value(), collects: bool) {
-        let (back, value) = with_ocaml(move |token| (there_and_back(token, &value, collects), value));
-        prop_assert_eq!(back.expect("it converts"), value);
-    }
-
-    /// Any value is read as any type, or refused: where values are checked, nothing else happens.
-    #[test]
-    fn values_of_any_shape_are_read_or_refused(shape in shape()) {
-        if cfg!(any(debug_assertions, feature = "checks")) {
-            with_ocaml(move |token| {
-                let root = write_root(token, &shape).expect("it converts");
-                read_as_all_types(token, &root)
-            });
-        }
-    }
 }

@@ -62,9 +62,7 @@ pub enum Type {
     /// `(_, kind, Bigarray.c_layout) Bigarray.Array1.t`
     Bigarray(Kind),
     /// A type that the program defines.
-    Named(&'static Definition),
-    /// A type that is being defined, within its own definition.
-    Recursive(TypeName),
+    Named(DefinitionRef),
 }
 
 /// The kind of the elements of a Bigarray.
@@ -117,9 +115,6 @@ pub struct TypeName {
     pub rust: &'static str,
     /// The Rust module that defines it, such as `my_crate::shapes`.
     pub module: &'static str,
-    /// The hash of the fields and constructors as Rust code writes them. Within a type that it contains, it stands for the
-    /// structure, because a constant cannot refer to itself.
-    pub written: u64,
 }
 
 /// A type that a Rust crate defines for OCaml.
@@ -134,9 +129,46 @@ pub struct Definition {
     pub doc: &'static str,
     /// What it is.
     pub body: Body,
-    /// The hash of what it is, down to the primitive types. The names of fields and constructors are part of it, and
-    /// neither the name of the type nor the documentation.
-    pub hash: u64,
+}
+
+/// A reference to a [`Definition`], which may refer back to it. It equals another one if the definitions have the same name.
+#[derive(Clone, Copy)]
+pub struct DefinitionRef(
+    // The compiler evaluates what the references in a constant refer to, so that types that contain each other would be a
+    // cycle. It does not look behind a pointer.
+    *const Definition,
+);
+
+// SAFETY: it is a `&'static Definition`, which may be sent, because a definition may be shared: it is constant data.
+unsafe impl Send for DefinitionRef {}
+// SAFETY: as above.
+unsafe impl Sync for DefinitionRef {}
+
+impl DefinitionRef {
+    /// Refers to a definition, which is a `static` if it may refer back.
+    pub const fn new(definition: &'static Definition) -> Self {
+        DefinitionRef(definition)
+    }
+
+    /// Returns the definition.
+    pub const fn get(self) -> &'static Definition {
+        // SAFETY: `new` has made the pointer from such a reference.
+        unsafe { &*self.0 }
+    }
+}
+
+impl PartialEq for DefinitionRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.get().name == other.get().name
+    }
+}
+
+impl Eq for DefinitionRef {}
+
+impl fmt::Debug for DefinitionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().name.fmt(f)
+    }
 }
 
 /// What a [`Definition`] defines.
@@ -280,7 +312,7 @@ impl Type {
     pub const fn is_float(&self) -> bool {
         match self {
             Type::Float => true,
-            Type::Named(definition) => match &definition.body {
+            Type::Named(definition) => match &definition.get().body {
                 Body::Alias(ty) => ty.is_float(),
                 _ => false,
             },
@@ -354,9 +386,7 @@ impl Type {
                     "({element}, Bigarray.{kind}, Bigarray.c_layout) Bigarray.Array1.t"
                 )?;
             }
-            Type::Named(Definition { name, .. }) | Type::Recursive(name) => {
-                f.write_str(name.ocaml)?
-            }
+            Type::Named(definition) => f.write_str(definition.get().name.ocaml)?,
         }
         if own < level {
             f.write_str(")")?;
@@ -421,10 +451,10 @@ mod tests {
             ocaml: "score",
             rust: "Score",
             module: "m",
-            written: 0,
         };
-        const SCORE: Definition = Definition::new(NAME, ("m.rs", 1), "", Body::Alias(&Type::Float));
-        const { assert!(Type::Named(&SCORE).is_float()) };
+        static SCORE: Definition =
+            Definition::new(NAME, ("m.rs", 1), "", Body::Alias(&Type::Float));
+        const { assert!(Type::Named(DefinitionRef::new(&SCORE)).is_float()) };
         const { assert!(!Type::Int64.is_float()) };
     }
 }

@@ -80,6 +80,34 @@ external two_functions : int -> unit = "one" "plain"
 }
 
 #[test]
+fn misspelt_symbols() {
+    if reader().is_none() {
+        return;
+    }
+    let functions = vec![func("greet", 1), func("connect_to", 2), func("identity", 3)];
+    let exports = exports(functions, vec![]);
+    let source = r#"
+external greet : unit -> unit = "greeet"
+external swapped : unit -> unit = "grete"
+external long : unit -> unit = "conect_too"
+external of_c : unit -> unit = "gather"
+external primitive : unit -> unit = "%identity"
+external unchecked : unit -> unit = "greets" [@@ocaml_lwt.unchecked]
+external right : unit -> unit = "greet"
+"#;
+    let project = Project::new("misspelt", &[("main.ml", source)]);
+    let report = project.check(&exports).expect("a report");
+    let warnings: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "main.ml:2: greet: warning: no Rust function has the symbol greeet: did you mean greet?",
+        "main.ml:3: swapped: warning: no Rust function has the symbol grete: did you mean greet?",
+        "main.ml:4: long: warning: no Rust function has the symbol conect_too: did you mean connect_to?",
+    ];
+    assert_eq!(warnings, expected);
+    assert!(report.diagnostics.is_empty());
+}
+
+#[test]
 fn a_name_that_looks_like_a_hash() {
     let exports = exports(vec![func("row__s1", 1), func("row", 2)], vec![]);
     let symbols = Symbols::new(&exports);

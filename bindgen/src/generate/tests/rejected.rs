@@ -36,11 +36,11 @@ fn crates_that_are_not_there() {
     let exports = exports([unit("a::A", "a", 1), unit("b::B", "b", 1)], [], []);
     assert_eq!(
         rejected(&exports, &options(&["c"], &[])),
-        "libshapes.a exports nothing of a crate `c`, only of `a`, `b`: correct --crate"
+        "libshapes.a exports nothing of a crate `c`, only of `a`, `b`: correct --declare"
     );
     assert_eq!(
         rejected(&exports, &options(&["a"], &[("a", "A")])),
-        "the crate `a` is in --crate and in --extern: its types are either declared here, or found in another module"
+        "the crate `a` is in --declare and in --extern: its types are either declared here, or found in another module"
     );
 }
 
@@ -78,7 +78,7 @@ fn two_items_of_one_name() {
             unit("b::Point", "point", 2)
         ]),
         "two types are `point` in OCaml: a::x::Point (src/lib.rs:1) and b::Point (src/lib.rs:2): set another name for \
-         one of them with #[ocaml(name = \"...\")], or write declarations for each crate alone, with --crate"
+         one of them with #[ocaml(name = \"...\")], or write declarations for each crate alone, with --declare"
     );
     assert_eq!(
         rejected_functions([
@@ -110,7 +110,7 @@ fn two_items_of_one_name() {
         rejected_functions([elsewhere, method("next", 1, vec![], Type::Unit)]),
         "two modules are `Counter` in OCaml: that of b::Counter (src/lib.rs:2) and that of shapes::Counter \
          (src/lib.rs:1): give one of the Rust types another name, or write declarations for each crate alone, with \
-         --crate"
+         --declare"
     );
 }
 

@@ -1,4 +1,4 @@
-//! `--crate` and `--extern`.
+//! `--declare` and `--extern`.
 
 use super::*;
 use crate::model::Function;
@@ -49,7 +49,7 @@ fn all_crates_are_declared_without_options() {
     assert_eq!(
         items(&text).replace("\n\n", "\n"),
         "\
-type point = { x : float }
+type point = { x : float } [@@boxed]
 type line = point * point
 type cursor = line
 type unused_here
@@ -67,7 +67,7 @@ fn a_crate_is_declared_with_the_types_of_others_that_it_mentions() {
     assert_eq!(
         items(&text).replace("\n\n", "\n"),
         "\
-type point = { x : float }
+type point = { x : float } [@@boxed]
 type line = point * point
 type cursor = line
 type unused_here

@@ -80,11 +80,33 @@ macro_rules! strings_from_ocaml {
 #[inline]
 fn text(bytes: &[u8]) -> Result<String, ConversionError> {
     let bytes = bytes.to_vec();
-    if bytes.is_ascii() {
+    if is_ascii(&bytes) {
         // SAFETY: ASCII is UTF-8.
         return Ok(unsafe { String::from_utf8_unchecked(bytes) });
     }
     String::from_utf8(bytes).map_err(|e| not_utf8(e.utf8_error()))
+}
+
+/// Returns what `bytes.is_ascii()` does. For short strings it reads two words that may overlap, and not each byte.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    fn either<const N: usize>(bytes: &[u8]) -> Option<u64> {
+        let word = |part: &[u8; N]| {
+            let mut word = [0; 8];
+            word[..N].copy_from_slice(part);
+            u64::from_ne_bytes(word)
+        };
+        Some(word(bytes.first_chunk()?) | word(bytes.last_chunk()?))
+    }
+    let bits = match bytes.len() {
+        4..8 => either::<4>(bytes),
+        8..=16 => either::<8>(bytes),
+        _ => None,
+    };
+    bits.map_or_else(
+        || bytes.is_ascii(),
+        |bits| bits & 0x8080_8080_8080_8080 == 0,
+    )
 }
 
 #[cold]
@@ -104,3 +126,21 @@ strings_from_ocaml!(
     Bytes: |b| Ok(Bytes(b.to_vec())),
     bytes::Bytes: |b| Ok(bytes::Bytes::copy_from_slice(b)),
 );
+
+#[cfg(test)]
+mod tests {
+    use super::is_ascii;
+
+    #[test]
+    fn each_byte_decides_whether_a_string_is_ascii() {
+        for len in 0..70 {
+            let mut bytes = vec![0x7F; len];
+            assert!(is_ascii(&bytes));
+            for i in 0..len {
+                bytes[i] = 0x80;
+                assert!(!is_ascii(&bytes), "byte {i} of {len}");
+                bytes[i] = 0x7F;
+            }
+        }
+    }
+}

@@ -23,8 +23,8 @@
 //! Numbers are little-endian. The crate `ocaml-lwt-bindgen` decodes it.
 
 use super::{
-    Argument, Arguments, Body, Constructor, Definition, Exceptions, Field, Function, Kind, Label,
-    Mode, Type, TypeName,
+    Argument, Arguments, Body, Constructor, Definition, DefinitionRef, Exceptions, Field, Function,
+    Kind, Label, Mode, Type, TypeName,
 };
 
 /// The version of the format. Change it with the format.
@@ -46,8 +46,15 @@ impl Definition {
             place,
             doc,
             body,
-            hash: hash_body(&name, &body),
         }
+    }
+
+    /// Returns the hash of what it defines, down to the primitive types. The names of fields and constructors are part of
+    /// it, and neither the name of the type nor the documentation.
+    pub const fn hash(&'static self) -> u64 {
+        let mut hash = Hash::new();
+        hash.definition(DefinitionRef::new(self));
+        hash.finish()
     }
 }
 
@@ -71,7 +78,7 @@ pub const fn definition_length(ty: &Type) -> usize {
         return 0;
     };
     let mut encoder = Encoder::<0>::new(b'T');
-    encoder.definition(definition);
+    encoder.definition(definition.get());
     encoder.length
 }
 
@@ -81,7 +88,7 @@ pub const fn definition<const N: usize>(ty: &Type) -> [u8; N] {
         return [0; N];
     };
     let mut encoder = Encoder::new(b'T');
-    encoder.definition(definition);
+    encoder.definition(definition.get());
     encoder.bytes
 }
 
@@ -114,14 +121,14 @@ pub const fn hash_function(function: &Function) -> u64 {
     }
     hash.ty(function.result);
     hash.byte(function.noalloc as u8);
-    hash.0
+    hash.finish()
 }
 
 /// Returns the hash of an exception: of its name and the types of its arguments.
 pub const fn hash_exception(constructor: &Constructor) -> u64 {
     let mut hash = Hash::new();
     hash.constructors(&[*constructor]);
-    hash.0
+    hash.finish()
 }
 
 const fn decimal_length(number: u64) -> usize {
@@ -129,25 +136,6 @@ const fn decimal_length(number: u64) -> usize {
         Some(log) => log as usize + 1,
         None => 1,
     }
-}
-
-/// Returns the hash of what a definition defines.
-const fn hash_body(name: &TypeName, body: &Body) -> u64 {
-    let mut hash = Hash::new();
-    hash.byte(body_tag(body));
-    match body {
-        Body::Alias(ty) => hash.ty(ty),
-        Body::Record(fields) => hash.fields(fields),
-        Body::Variant(constructors) | Body::PolymorphicVariant(constructors) => {
-            hash.constructors(constructors);
-        }
-        // Nothing but its identity distinguishes it from others.
-        Body::Abstract => {
-            hash.string(name.module);
-            hash.string(name.rust);
-        }
-    }
-    hash.0
 }
 
 /// Returns the kind of a label, and its text.
@@ -195,7 +183,7 @@ const fn type_tag(ty: &Type) -> u8 {
         Type::Function(..) => 26,
         Type::Bigarray(_) => 27,
         Type::Stream(_) => 28,
-        Type::Named(_) | Type::Recursive(_) => 30,
+        Type::Named(_) => 30,
     }
 }
 
@@ -213,16 +201,71 @@ const fn kind_tag(kind: Kind) -> u8 {
     }
 }
 
+/// The number of types that one signature may mention, directly and in other types.
+const MAX_DEFINITIONS: usize = 1024;
+
 /// FNV-1a, of 64 bits.
-struct Hash(u64);
+///
+/// The hash of a type that the program defines is its number, in the order in which types are mentioned. What the types
+/// define follows in that order ([`finish`](Hash::finish)): types may contain each other, and the compiler limits the depth
+/// of calls at compile time.
+struct Hash {
+    state: u64,
+    /// The types that were mentioned, followed by `None`.
+    definitions: [Option<DefinitionRef>; MAX_DEFINITIONS + 1],
+}
 
 impl Hash {
     const fn new() -> Self {
-        Hash(0xcbf2_9ce4_8422_2325)
+        Hash {
+            state: 0xcbf2_9ce4_8422_2325,
+            definitions: [None; MAX_DEFINITIONS + 1],
+        }
+    }
+
+    /// Hashes what the types that were mentioned define, and returns the hash.
+    const fn finish(mut self) -> u64 {
+        let mut i = 0;
+        while let Some(definition) = self.definitions[i] {
+            self.body(definition.get());
+            i += 1;
+        }
+        self.state
+    }
+
+    const fn definition(&mut self, definition: DefinitionRef) {
+        let name = &definition.get().name;
+        let mut i = 0;
+        while let Some(mentioned) = self.definitions[i] {
+            let mentioned = &mentioned.get().name;
+            if equal(mentioned.rust, name.rust) && equal(mentioned.module, name.module) {
+                return self.number(i);
+            }
+            i += 1;
+        }
+        assert!(i < MAX_DEFINITIONS, "a signature mentions too many types");
+        self.definitions[i] = Some(definition);
+        self.number(i);
+    }
+
+    const fn body(&mut self, definition: &Definition) {
+        self.byte(body_tag(&definition.body));
+        match definition.body {
+            Body::Alias(ty) => self.ty(ty),
+            Body::Record(fields) => self.fields(fields),
+            Body::Variant(constructors) | Body::PolymorphicVariant(constructors) => {
+                self.constructors(constructors);
+            }
+            // Nothing but its identity distinguishes it from others.
+            Body::Abstract => {
+                self.string(definition.name.module);
+                self.string(definition.name.rust);
+            }
+        }
     }
 
     const fn byte(&mut self, byte: u8) {
-        self.0 = (self.0 ^ byte as u64).wrapping_mul(0x0100_0000_01b3);
+        self.state = (self.state ^ byte as u64).wrapping_mul(0x0100_0000_01b3);
     }
 
     const fn number(&mut self, number: usize) {
@@ -298,16 +341,25 @@ impl Hash {
                 self.ty(result);
             }
             Type::Bigarray(kind) => self.byte(kind_tag(*kind)),
-            // A definition knows its hash, so that a type that is mentioned often is hashed once.
-            Type::Named(definition) => self.bytes(&definition.hash.to_le_bytes()),
-            Type::Recursive(name) => {
-                self.string(name.module);
-                self.string(name.rust);
-                self.bytes(&name.written.to_le_bytes());
-            }
+            Type::Named(definition) => self.definition(*definition),
             _ => {}
         }
     }
+}
+
+const fn equal(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Writes an entry. With `N` zero it writes nothing, and counts.
@@ -401,12 +453,12 @@ impl<const N: usize> Encoder<N> {
         self.string(argument.rust);
     }
 
-    const fn definition(&mut self, definition: &Definition) {
+    const fn definition(&mut self, definition: &'static Definition) {
         self.name(&definition.name);
         self.string(definition.name.ocaml);
         self.string(definition.doc);
         self.place(definition.place);
-        self.bytes(&definition.hash.to_le_bytes());
+        self.bytes(&definition.hash().to_le_bytes());
         self.byte(body_tag(&definition.body));
         match definition.body {
             Body::Alias(ty) => self.ty(ty),
@@ -532,7 +584,7 @@ impl<const N: usize> Encoder<N> {
                 self.ty(result);
             }
             Type::Bigarray(kind) => self.byte(kind_tag(*kind)),
-            Type::Named(Definition { name, .. }) | Type::Recursive(name) => self.name(name),
+            Type::Named(definition) => self.name(&definition.get().name),
             _ => {}
         }
     }
@@ -554,18 +606,23 @@ mod tests {
             ocaml: "t",
             rust,
             module: "krate::m",
-            written: 0,
         }
     }
 
     fn hash(body: Body) -> u64 {
-        Definition::new(named("T"), ("m.rs", 1), "", body).hash
+        hash_of(named("T"), body)
+    }
+
+    fn hash_of(name: TypeName, body: Body) -> u64 {
+        let definition = Definition::new(name, ("m.rs", 1), "", body);
+        Box::leak(Box::new(definition)).hash()
     }
 
     #[test]
     fn definitions_of_different_structure_have_different_hashes() {
-        const ALIAS: Definition =
+        static ALIAS: Definition =
             Definition::new(named("A"), ("m.rs", 1), "", Body::Alias(&Type::Int));
+        const NAMED: &Type = &Type::Named(DefinitionRef::new(&ALIAS));
         const fn constructor(name: &'static str, arguments: Arguments) -> Constructor {
             Constructor {
                 name,
@@ -578,7 +635,7 @@ mod tests {
         const BODIES: &[Body] = &[
             Body::Alias(&Type::Int),
             Body::Alias(&Type::Float),
-            Body::Alias(&Type::Named(&ALIAS)),
+            Body::Alias(NAMED),
             Body::Alias(&Type::Array(&Type::Int)),
             Body::Alias(&Type::List(&Type::Int)),
             Body::Alias(&Type::Promise(&Type::Int)),
@@ -592,7 +649,6 @@ mod tests {
             )),
             Body::Alias(&Type::Bigarray(Kind::Int8Signed)),
             Body::Alias(&Type::Bigarray(Kind::Int8Unsigned)),
-            Body::Alias(&Type::Recursive(named("T"))),
             Body::Record(&[INT, FLOAT]),
             Body::Record(&[FLOAT, INT]),
             Body::Record(&[INT, field("z", &Type::Float)]),
@@ -621,7 +677,7 @@ mod tests {
             hash(Body::Record(&[INT])),
             hash(Body::Record(&[DOCUMENTED]))
         );
-        let opaque = |name| Definition::new(name, ("m.rs", 1), "", Body::Abstract).hash;
+        let opaque = |name| hash_of(name, Body::Abstract);
         assert_ne!(opaque(named("A")), opaque(named("B")));
 
         let mut function = function_of(&[]);

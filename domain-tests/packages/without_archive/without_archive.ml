@@ -1,0 +1,1 @@
+let _ = Painter.paint_line
