@@ -20,12 +20,13 @@ type 'a call = {
   caller_hook : Executor.Exit_hook.t;
   (* The target's. *)
   mutable stage : stage;
-  mutable outcome : 'a Lwt.t option;
+  mutable outcome : 'a Lwt.t;
   (* Why there is no promise. *)
   mutable raised : exn;
   target_hook : Executor.Exit_hook.t;
 }
 
+let no_promise = Lwt.fail Not_found
 let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 
 (* ---- on the caller's domain *)
@@ -66,18 +67,18 @@ let watch c p =
       (* [p] belongs to another domain, and refuses callbacks. *)
       reply c (Error e)
 
+(* Nothing is allocated between the return of [work] and the moment in which its promise is stored. *)
 let start c =
   c.stage <- Started;
-  try c.outcome <- Some (c.work ()) with e -> c.raised <- e
+  try c.outcome <- c.work () with e -> c.raised <- e
 
 let proceed c =
-  match c.outcome with
-  | None -> reply c (Error c.raised)
-  | Some p -> (
-      match Lwt.state p with
-      | Lwt.Return v -> reply c (Ok v)
-      | Lwt.Fail e -> reply c (Error e)
-      | Lwt.Sleep -> watch c p)
+  if c.outcome == no_promise then reply c (Error c.raised)
+  else
+    match Lwt.state c.outcome with
+    | Lwt.Return v -> reply c (Ok v)
+    | Lwt.Fail e -> reply c (Error e)
+    | Lwt.Sleep -> watch c c.outcome
 
 let run c = function
   | Executor.Cancel -> reply c (target_terminated c)
@@ -90,10 +91,9 @@ let run c = function
 let cancel c = function
   | Executor.Cancel -> ()
   | Run -> (
-      match (c.stage, c.outcome) with
-      | Not_started, _ -> c.stage <- Cancelled
-      | _, Some p -> Lwt.cancel p
-      | _, None -> ())
+      match c.stage with
+      | Not_started -> c.stage <- Cancelled
+      | Started | Watched | Replied | Cancelled -> Lwt.cancel c.outcome)
 
 let send_cancel c =
   ignore (Executor.post c.target (cancel c) : bool);
@@ -117,7 +117,7 @@ let spawn target work =
       is_resolved = false;
       caller_hook = Executor.Exit_hook.create ();
       stage = Not_started;
-      outcome = None;
+      outcome = no_promise;
       raised = Not_found;
       target_hook = Executor.Exit_hook.create ();
     }
