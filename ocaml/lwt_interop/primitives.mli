@@ -82,8 +82,7 @@ val file_descr : int -> Unix.file_descr
 
 val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures, in
-    steps between which other domains may collect. If Rust code that is still running has
-    called [exit], it does not free the executor's memory, and a later call does. *)
+    steps between which other domains may collect. *)
 
 val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their
@@ -142,9 +141,12 @@ val resolve_wait : int -> bool -> Obj.t -> unit
 
 (** {1 Streams of Rust} *)
 
-type ending = More | Finished | Failed of exn
-(** What follows a batch: further batches, the end, or a failure. Rust writes and reads it.
-*)
+type ending =
+  | More
+  | Finished
+  | Failed of exn
+      (** What follows a batch: further batches, the end, or a failure. Rust writes and
+          reads it. *)
 
 type 'a batch = { elements : 'a array; ending : ending }
 (** Elements of a stream. The array of a batch that Rust made may be one of floats. Rust
@@ -152,8 +154,8 @@ type 'a batch = { elements : 'a array; ending : ending }
 
 val stream_pull : int -> int -> 'a batch Lwt.t
 (** [stream_pull key max] asks the Rust stream [key] for at least one element and at most
-    [max], unless it has ended. It must not be called again before the promise is resolved.
-*)
+    [max], unless it has ended. It must not be called again before the promise is
+    resolved. *)
 
 val stream_close : int -> unit
 (** [stream_close key] drops the Rust stream [key] now. Does nothing if there is none. *)
@@ -162,9 +164,8 @@ val stream_close : int -> unit
 
 val forget : 'a array -> int -> unit
 (** [forget elements i] removes the element at the index [i], so that the array does not
-    keep it alive; it must never be read again. Does nothing if the elements are floats. It
-    neither allocates nor polls. *)
-
+    keep it alive; it must never be read again. Does nothing if the elements are floats.
+    It neither allocates nor polls. *)
 
 val identified : 'a -> 'a
 (** [identified r] is a copy of the record [r] that [compare], [( = )] and [Hashtbl.hash]
