@@ -87,14 +87,12 @@ impl<T> Drop for OnTokio<T> {
     }
 }
 
-/// The stream of a function whose future tokio runs.
-pub type StartedOnTokio<T, M, S> = Started<OnTokio<T>, M, S>;
-
 /// Makes the stream of a function that returns a future of one, which tokio runs from now on.
+#[expect(clippy::type_complexity, reason = "a closure has no name")]
 pub fn started_on_tokio<F, M, S>(
     future: F,
     make: M,
-) -> StartedOnTokio<F::Output, impl Fn(Outcome<F::Output>) -> Outcome<S>, S>
+) -> Started<OnTokio<F::Output>, impl Fn(Outcome<F::Output>) -> Outcome<S>, S>
 where
     F: Future + Send + 'static,
     F::Output: Send,
