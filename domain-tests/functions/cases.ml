@@ -10,6 +10,7 @@ let all ~scale =
       Direct.cases ~scale;
       Opaques.cases ~scale;
       Rust_streams.cases ~scale;
+      Call_queues.cases ~scale;
       Remote_functions.cases ~scale;
       Workers.cases ~scale;
     ]

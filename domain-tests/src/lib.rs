@@ -18,6 +18,7 @@ mod memory;
 mod numbers;
 mod opaques;
 mod promises;
+mod queues;
 mod streams;
 mod stress;
 mod threads;

@@ -27,6 +27,7 @@
 //! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
 //! | call OCaml functions on their domain | [`OCamlFunc`], [`OCamlAsyncFunc`] |
 //! | call an OCaml function on any thread | [`RemoteFunc`] |
+//! | call an OCaml function again and again, without waiting for it | [`CallQueue`] |
 //! | call the least loaded of several domains | [`Workers`] |
 //! | return many values, one after the other | [`func`] with the option `stream` |
 //! | read an OCaml stream | [`OCamlStream`], or [`RemoteStream`] on any thread |
@@ -103,6 +104,7 @@ mod wake;
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
+pub use bridge::call_queue::{CallQueue, QueueEnded, WhenFull};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::ocaml_stream::OCamlStream;
 pub use bridge::opaque::Opaque;

@@ -1,0 +1,1 @@
+val cases : scale:int -> Everywhere.case list
