@@ -2,6 +2,7 @@ module Handle = Handle
 module Pool = Pool
 module Blocking = Blocking
 module Channel = Channel
+module Stream = Stream
 
 type panic = Errors.panic = {
   message : string;

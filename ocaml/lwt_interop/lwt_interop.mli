@@ -29,6 +29,7 @@
 module Handle = Handle
 module Pool = Pool
 module Channel = Channel
+module Stream = Stream
 module Blocking = Blocking
 
 val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a

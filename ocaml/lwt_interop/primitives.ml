@@ -30,6 +30,17 @@ external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"
 external blocking_pool_submit : unit -> bool = "lwt_interop_blocking_pool_submit"
 
+type ending = More | Finished | Failed of exn
+type 'a batch = { elements : 'a array; ending : ending }
+
+external stream_pull : int -> int -> 'a batch Lwt.t = "lwt_interop_stream_pull"
+external stream_close : int -> unit = "lwt_interop_stream_close"
+
+let forget (elements : 'a array) i =
+  if Obj.tag (Obj.repr elements) <> Obj.double_array_tag then
+    (* At this type the access does not test whether the array is one of floats. *)
+    Array.unsafe_set (Obj.magic elements : unit ref array) i (Obj.magic 0 : unit ref)
+
 module Batch = struct
   type t = Obj.t array
 

@@ -139,7 +139,33 @@ val resolve_wait : int -> bool -> Obj.t -> unit
 (** [resolve_wait key true v] says that the promise of the wait [key] is fulfilled with
     [v], and [resolve_wait key false e] that it is rejected with the exception [e]. *)
 
+(** {1 Streams of Rust} *)
+
+type ending =
+  | More
+  | Finished
+  | Failed of exn
+      (** What follows a batch: further batches, the end, or a failure. Rust writes and
+          reads it. *)
+
+type 'a batch = { elements : 'a array; ending : ending }
+(** Elements of a stream. The array of a batch that Rust made may be one of floats. Rust
+    writes and reads it. *)
+
+val stream_pull : int -> int -> 'a batch Lwt.t
+(** [stream_pull key max] asks the Rust stream [key] for at least one element and at most
+    [max], unless it has ended. It must not be called again before the promise is
+    resolved. *)
+
+val stream_close : int -> unit
+(** [stream_close key] drops the Rust stream [key] now. Does nothing if there is none. *)
+
 (** {1 Functions for any thread} *)
+
+val forget : 'a array -> int -> unit
+(** [forget elements i] removes the element at the index [i], so that the array does not
+    keep it alive; it must never be read again. Does nothing if the elements are floats.
+    It neither allocates nor polls. *)
 
 val identified : 'a -> 'a
 (** [identified r] is a copy of the record [r] that [compare], [( = )] and [Hashtbl.hash]
