@@ -1,0 +1,3 @@
+(** Streams that nobody refers to. *)
+
+val cases : Everywhere.case list

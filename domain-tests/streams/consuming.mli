@@ -1,0 +1,3 @@
+(** Consumers and derived streams. *)
+
+val cases : Everywhere.case list

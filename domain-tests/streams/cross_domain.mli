@@ -1,0 +1,3 @@
+(** Streams that move to another domain. *)
+
+val suites : (string * unit Alcotest.test_case list) list

@@ -1,0 +1,3 @@
+(** How elements are received, and how streams end, on one domain. *)
+
+val cases : Everywhere.case list
