@@ -1,0 +1,1 @@
+let () = Model.run (Stream_waiters.tests @ Stream_stress.tests)
