@@ -5,6 +5,8 @@ open Lwt.Syntax
 open Everywhere
 module Handle = Lwt_interop.Handle
 module Channel = Lwt_interop.Channel
+module Stream = Lwt_interop.Stream
+module Core = Lwt_interop__.Stream_core
 module Blocking = Lwt_interop.Blocking
 module Pool = Lwt_interop.Pool
 
@@ -97,6 +99,8 @@ let with_server f =
 let pause_and_return v =
   let* () = Lwt.pause () in
   Lwt.return v
+
+let pause_or_return i v = if i mod 2 = 0 then pause_and_return v else Lwt.return v
 
 let spawns h i =
   start "Handle.spawn" (fun () -> Handle.spawn h (fun () -> Lwt.return i));
@@ -192,6 +196,136 @@ let channels h i =
         | Some (Fail _) | None -> true
       in
       drain () && List.for_all Fun.id (List.mapi is_settled (Array.to_list sent)))
+
+(* Each element of a stream is received exactly once, and in order, although some waits are cancelled. *)
+
+let stream_length = 20
+
+(* Small batches, some of them at once. *)
+let source i =
+  let next = ref 0 in
+  let pull _ =
+    let first = !next in
+    let n = min (1 + ((first + i) mod 4)) (stream_length - first) in
+    next := first + n;
+    let elements = Array.init n (fun k -> first + k) in
+    let ending = if !next = stream_length then Core.Finished else More in
+    (* No tail call: see [channels]. *)
+    Sys.opaque_identity (pause_or_return (first + i) { Core.elements; ending })
+  in
+  Core.make
+    (Source
+       {
+         pull;
+         convert = Fun.id;
+         is_exact = false;
+         is_cancellable = false;
+         is_repeatable = false;
+         close = ignore;
+       })
+
+let numbers i =
+  let next = ref (-1) in
+  Stream.from ~close:ignore (fun () ->
+      incr next;
+      let item = if !next < stream_length then Some !next else None in
+      Sys.opaque_identity (pause_or_return !next item))
+  |> fun s -> if i mod 2 = 0 then s else Stream.filter_map Option.some s
+
+let of_channel i =
+  let c = Channel.create ~capacity:(1 + (i mod 3)) in
+  let rec send k =
+    if k = stream_length then Lwt.return (Channel.close c)
+    else
+      match Channel.try_send c k with
+      | `Sent -> send (k + 1)
+      | `Full | `Closed ->
+          let* () = Lwt.pause () in
+          send k
+      | exception Raising.Alarm ->
+          (* It may have been sent. *)
+          Lwt.return (Channel.close c)
+  in
+  Lwt.async (fun () -> send 0);
+  Stream.of_channel c
+
+let receive_all what make i =
+  match unless_interrupted make with
+  | None -> ()
+  | Some s ->
+      let received = ref [] and is_over = ref false and waiting = ref 0 in
+      let failed = ref None in
+      let fail e =
+        decr waiting;
+        if e <> Lwt.Canceled then failed := Some e
+      in
+      let receive p =
+        incr waiting;
+        Lwt.on_any p
+          (fun x ->
+            decr waiting;
+            match x with Some x -> received := x :: !received | None -> is_over := true)
+          fail;
+        p
+      in
+      let next cancel =
+        match unless_interrupted (fun () -> Stream.next s) with
+        | None -> ()
+        | Some p -> (
+            ignore (receive p : int option Lwt.t);
+            if cancel then try Lwt.cancel p with Raising.Alarm -> ())
+      in
+      for k = 1 to 6 do
+        next (k mod 3 = i mod 3)
+      done;
+      expect what (fun () ->
+          Option.iter
+            (fun e -> Expect.failf "%s: failed with %s" what (Printexc.to_string e))
+            !failed;
+          if !waiting = 0 && not !is_over then
+            for k = 1 to 3 do
+              next (k = 2)
+            done;
+          !is_over && !waiting = 0
+          &&
+          let found = List.rev !received in
+          let n = List.length found in
+          if found <> List.init n Fun.id then
+            Expect.failf "%s: received %s" what
+              (String.concat " " (List.map string_of_int found));
+          if n < stream_length && what <> "Stream.of_channel" then
+            Expect.failf "%s: received only %d" what n;
+          true)
+
+let streams h i =
+  receive_all "Stream.next" (fun () -> source i) i;
+  receive_all "Stream.from" (fun () -> numbers i) i;
+  receive_all "Stream.map" (fun () -> Stream.map succ (Stream.map pred (source i))) i;
+  receive_all "Stream.of_list"
+    (fun () -> Stream.of_list (List.init stream_length Fun.id))
+    i;
+  receive_all "Stream.of_seq"
+    (fun () -> Stream.of_seq (Seq.take stream_length (Seq.ints 0)))
+    i;
+  receive_all "Stream.of_channel" (fun () -> of_channel i) i;
+  start "Stream.iter" (fun () -> Stream.iter (fun _ -> Lwt.pause ()) (source i));
+  start "Stream.iter, cancelled" (fun () ->
+      let p = Stream.iter (fun _ -> Lwt.pause ()) (numbers i) in
+      (try Lwt.cancel p with Raising.Alarm -> ());
+      p);
+  match
+    unless_interrupted (fun () ->
+        Handle.spawn h (fun () -> Lwt.return (Stream.move (source i))))
+  with
+  | None -> ()
+  | Some p ->
+      let accepted = ref false in
+      Lwt.on_any p
+        (fun moved ->
+          receive_all "Stream.accept" (fun () -> again (fun () -> Stream.accept moved)) i;
+          accepted := true)
+        (fun _ -> accepted := true);
+      expect "Stream.move" (fun () -> !accepted)
 
 (* Repeats [f] until enough exceptions have arrived. *)
 let repeat source ~least ~most ~exceptions f =
@@ -359,6 +493,7 @@ let () =
       ("calls", everywhere "calls" (interrupted calls));
       ("blocking", everywhere "blocking functions" (interrupted blocking));
       ("channels", everywhere "channels" (interrupted channels));
+      ("streams", everywhere "streams" (interrupted streams));
       ("termination", everywhere "a domain terminates" terminations);
       ("pools", everywhere "pools" pools);
       ("at the end", [ plain "finalisers have raised" finalisers_raised; nothing_left () ]);
