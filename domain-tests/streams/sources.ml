@@ -109,6 +109,19 @@ let functions () =
   let* x = Stream.next s in
   Expect.that "the end" (x = None);
   Expect.int "no call after the end" 4 !calls;
+  (* A function that waits for an element of its own stream is not called again within the call. *)
+  let s = ref (Stream.of_list []) and inner = ref Lwt.return_none in
+  let n = ref 0 in
+  let f () =
+    incr n;
+    let x = !n in
+    if x = 1 then inner := Stream.next !s;
+    Lwt.return (Some x)
+  in
+  s := Stream.from f;
+  let* outer = Stream.next !s in
+  let* inner = !inner in
+  Expect.that "in the order of their waits" ((inner, outer) = (Some 1, Some 2));
   let* () = broken "raises" (Stream.from (fun () -> raise Broken)) in
   broken "fails" (Stream.from (fun () -> Lwt.fail Broken))
 

@@ -41,6 +41,8 @@ type ('a, 'r) shape = {
   of_ending : ending -> ('r, exn) result;
 }
 
+type call = Not_called | Calling | Called
+
 type 'a pull =
   | No_pull
   | Pull : {
@@ -49,7 +51,7 @@ type 'a pull =
       size : int;
       is_cancellable : bool;
       mutable attempts : int;
-      mutable is_called : bool;
+      mutable call : call;
       mutable promise : 'r Lwt.t;
       (* Why there is no promise. *)
       mutable raised : exn;
@@ -182,7 +184,7 @@ let release core =
 
 (* ---- pulls *)
 
-let not_called = Lwt.fail Not_found
+let no_promise = Lwt.fail Not_found
 
 let new_pull core max =
   match core.source with
@@ -194,8 +196,8 @@ let new_pull core max =
           size = (if is_exact then Int.min max batch_size else batch_size);
           is_cancellable;
           attempts = (if is_repeatable then Uninterrupted.attempts / 10 else 1);
-          is_called = false;
-          promise = not_called;
+          call = Not_called;
+          promise = no_promise;
           raised = Not_found;
           is_watched = false;
           is_cancelled = false;
@@ -206,7 +208,7 @@ let failed e = { elements = [||]; ending = Failed e }
 let outcome = function
   | No_pull -> finished
   | Pull p -> (
-      if p.promise == not_called then failed p.raised
+      if p.promise == no_promise then failed p.raised
       else
         match Lwt.state p.promise with
         | Return r -> p.convert r
@@ -249,21 +251,31 @@ and proceed core pull =
   match pull with
   | No_pull -> ()
   | Pull p ->
-      if not p.is_called then (
+      if p.call = Not_called then (
+        let is_last = p.attempts <= 1 in
         p.attempts <- p.attempts - 1;
-        if p.attempts <= 0 then p.is_called <- true;
-        (try p.promise <- p.source_pull p.size
-         with e -> if p.is_called then p.raised <- e else raise e);
-        p.is_called <- true);
-      if core.pull != pull then (* The stream was closed meanwhile. *) cancel_pull pull
-      else if p.promise == not_called || not (Lwt.is_sleeping p.promise) then
+        p.call <- Calling;
+        match p.source_pull p.size with
+        | promise ->
+            p.promise <- promise;
+            p.call <- Called
+        | exception e when is_last ->
+            p.raised <- e;
+            p.call <- Called
+        | exception e ->
+            p.call <- Not_called;
+            raise e);
+      if p.call = Calling then (* The source uses its stream. *) ()
+      else if core.pull != pull then (* The stream was closed meanwhile. *)
+        cancel_pull pull
+      else if p.promise == no_promise || not (Lwt.is_sleeping p.promise) then
         install core pull
       else if not p.is_watched then (
         (try Lwt.on_any p.promise (fun _ -> settle core pull) (fun _ -> settle core pull)
          with Invalid_argument _ as e ->
            (* The promise belongs to another domain. *)
            p.raised <- e;
-           p.promise <- not_called;
+           p.promise <- no_promise;
            install core pull);
         p.is_watched <- true)
 
@@ -613,7 +625,4 @@ let () =
   Callback.register "lwt_interop.stream_of_rust" (fun key guard : Obj.t t ->
       of_rust key guard);
   Callback.register "lwt_interop.stream_pull" (fun (s : Obj.t t) n -> pull s n);
-  (* The loop applies it: what closes a source is code of the user's. *)
-  Callback.register "lwt_interop.stream_close" (fun (s : Obj.t t) ->
-      close s;
-      Lwt.return_unit)
+  Callback.register "lwt_interop.stream_close" (fun (s : Obj.t t) -> close s)
