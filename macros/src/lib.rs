@@ -108,16 +108,19 @@ use proc_macro::TokenStream;
 /// external lines : string -> string Lwt_interop.Stream.t = "lines"
 /// ```
 ///
-/// The result is `impl Stream<Item = T>`, or a stream whose type has a name. `async fn`, and a body that awaits, return it
-/// later; OCaml gets the `Stream.t` at once, whose first element waits for that. With `raise` an `Err` ends the
-/// stream with an exception: an element that is one, as in the example, and a function's result
-/// `Result<impl Stream<Item = T>, E>`, which is raised by the call if the function is not asynchronous. Without, elements that
-/// are results are `(t, e) result` in OCaml.
+/// The result is `impl Stream<Item = T>`, or a stream whose type has a name. An `async fn`, or a body that awaits, returns
+/// the stream later; OCaml gets the `Stream.t` at once.
 ///
-/// The stream need not be `Send`. It stays on the calling domain, and is polled there while OCaml waits for an element: for up to 64
-/// elements that are ready, 256 KiB of them, or 200 µs. With `tokio` it is polled on tokio, up to 128 elements or 1 MiB ahead of
-/// what OCaml has taken. It is dropped when it has ended, when OCaml has closed the `Stream.t` or has collected it, and when its domain
-/// terminates: on its domain, or with `tokio` on a thread of tokio.
+/// With `raise`, an `Err` becomes an exception. If the elements are results, as in the example, the first `Err` ends the
+/// stream. If the function's own result is `Result<impl Stream<Item = T>, E>`, the call raises the error, or the first
+/// element does if the function is asynchronous. Both may be results if the function returns `impl Stream`. Without `raise`,
+/// elements that are results are `(t, e) result` in OCaml.
+///
+/// The stream need not be `Send`. It stays on the calling domain, which polls it while OCaml waits for an element: for up
+/// to 64 elements that are ready, 256 KiB of them in OCaml's heap, or 200 µs. With `tokio`, tokio polls it, up to three
+/// such batches ahead of OCaml. The stream is dropped when it has ended, when OCaml has closed or collected the `Stream.t`,
+/// and when its domain terminates: on its domain, or with `tokio` on a thread of tokio's. In a method, `+ use<>` says that
+/// the stream does not borrow `self`.
 ///
 /// # Methods
 ///

@@ -625,4 +625,7 @@ let () =
   Callback.register "lwt_interop.stream_of_rust" (fun key guard : Obj.t t ->
       of_rust key guard);
   Callback.register "lwt_interop.stream_pull" (fun (s : Obj.t t) n -> pull s n);
-  Callback.register "lwt_interop.stream_close" (fun (s : Obj.t t) -> close s)
+  (* The loop applies it: what closes a source is code of the user's. *)
+  Callback.register "lwt_interop.stream_close" (fun (s : Obj.t t) ->
+      close s;
+      Lwt.return_unit)

@@ -500,9 +500,14 @@ impl<'a> Stubs<'a> {
     fn expand_stream(&self, stream: &Streaming, call: &TokenStream) -> TokenStream {
         let private = self.private_at(self.at_result);
         let Streaming { result, is_future } = stream;
+        let ty = result.element.expand(&private);
         let element = match result.element_raises {
-            true => self.expand_raise(&result.element.expand(&private)),
-            false => quote_spanned!(self.at_result=> #private::value),
+            true => self.expand_raise(&ty),
+            false => {
+                // With the type, which is the one that the description has.
+                let value = hygienic("ocaml_element", self.at_result);
+                quote_spanned!(self.at_result=> |#value: #ty| #private::value(#value))
+            }
         };
         let (output, stream) = (
             hygienic("ocaml_output", self.at_result),
@@ -520,7 +525,7 @@ impl<'a> Stubs<'a> {
                 let of = self.expand_element(result);
                 (
                     quote_spanned! {self.at_result=>
-                        #private::elements_on_tokio(#stream, #of::bytes_hint, #element)
+                        #private::elements_on_tokio(#stream, #of::bytes, #element)
                     },
                     "started_on_tokio",
                 )

@@ -83,6 +83,13 @@ pub(crate) fn catch_and_discard(f: impl FnOnce()) {
     let _ = catch_unwind(f);
 }
 
+/// Drops values one by one: a second panic of one destructor would end the process.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+    for value in values {
+        catch_and_discard(|| drop(value));
+    }
+}
+
 #[cold]
 fn describe(payload: Box<dyn Any + Send>) -> Panic {
     let message = match payload.downcast::<String>() {

@@ -4,15 +4,51 @@
 //! and the task, which is woken, when the reader is dropped. Then the task drops the stream.
 
 use crate::base::channel::{Credit, Receiver, Sender, channel};
-use crate::base::panic::{Panic, catch_unwind};
+use crate::base::panic::{Panic, catch_unwind, drop_each};
 use futures_core::Stream;
+use futures_lite::future::yield_now;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 /// The number of elements that are sent, and received, at a time.
 pub(crate) const BATCH: usize = 64;
+/// A batch ends when its elements weigh so many bytes.
+const BATCH_BYTES: usize = 256 << 10;
+/// A batch ends when the stream has been polled for so long.
+const BATCH_TIME: Duration = Duration::from_micros(200);
+/// The number of elements between two readings of the clock.
+const STRIDE: usize = 8;
+
+/// How much of a batch there is.
+pub(crate) struct Fill {
+    elements: usize,
+    bytes: usize,
+    until: Instant,
+}
+
+impl Fill {
+    /// Begins a batch.
+    pub(crate) fn new() -> Self {
+        Fill {
+            elements: 0,
+            bytes: 0,
+            until: Instant::now() + BATCH_TIME,
+        }
+    }
+
+    /// Adds an element. Returns `true` if the batch ends with it, which `max` limits as well.
+    pub(crate) fn add(&mut self, bytes: usize, max: usize) -> bool {
+        self.elements += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.elements >= max
+            || self.bytes >= BATCH_BYTES
+            || (self.elements % STRIDE == 1 && Instant::now() >= self.until)
+    }
+}
 
 /// Why the elements of a stream end before the stream does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +59,17 @@ pub(crate) enum Interrupted {
     Dropped,
 }
 
-/// Returns the future that polls a stream, and the stream of the elements that it sends.
+/// Returns the future that polls a stream, and the stream of the elements that it sends. `weigh` returns the number of bytes
+/// of an element. The stream is ahead of the reader by three batches: one that is being made, one in the channel, and one
+/// that is being read.
 pub(crate) fn pipe<S: Stream>(
     stream: S,
-    credit: Credit<S::Item>,
+    weigh: fn(&S::Item) -> usize,
 ) -> (impl Future<Output = ()>, Received<S::Item>) {
-    let (sender, receiver) = channel(credit);
+    let (sender, receiver) = channel(Credit::elements(BATCH).and_bytes(BATCH_BYTES, weigh));
     let producer = Producer {
         stream: Some(Box::pin(stream)),
+        weigh,
         sender,
     };
     let received = Received {
@@ -44,6 +83,7 @@ pub(crate) fn pipe<S: Stream>(
 /// A stream, until it has ended.
 struct Producer<S: Stream> {
     stream: Option<Pin<Box<S>>>,
+    weigh: fn(&S::Item) -> usize,
     sender: Sender<S::Item, Interrupted>,
 }
 
@@ -60,18 +100,22 @@ impl<S: Stream> Producer<S> {
             };
             let sent = self.send(&mut elements).await;
             if !(more && sent) {
+                drop_each(elements);
                 return self.end(None);
             }
+            // A stream that is always ready must not keep its thread.
+            yield_now().await;
         }
     }
 
     /// Polls the stream for a batch of elements. Returns `false` if it has ended, or if nobody reads any more.
     async fn poll(&mut self, elements: &mut VecDeque<S::Item>) -> Result<bool, Panic> {
         let stream = self.stream.as_mut().expect("it has not ended");
+        let weigh = self.weigh;
         let mut closed = pin!(self.sender.closed());
         poll_fn(|cx| match closed.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Ok(false)),
-            Poll::Pending => poll_batch(stream.as_mut(), cx, elements),
+            Poll::Pending => poll_batch(stream.as_mut(), cx, weigh, elements),
         })
         .await
     }
@@ -100,15 +144,26 @@ impl<S: Stream> Drop for Producer<S> {
     }
 }
 
-/// Polls a stream for as many elements as are ready, [`BATCH`] at most. Ready with `false` if the stream has ended.
+/// Polls a stream for as many elements as are ready and fit a batch. Ready with `false` if the stream has ended.
 fn poll_batch<S: Stream>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
+    weigh: fn(&S::Item) -> usize,
     elements: &mut VecDeque<S::Item>,
 ) -> Poll<Result<bool, Panic>> {
-    while elements.len() < BATCH {
-        match catch_unwind(|| stream.as_mut().poll_next(cx)) {
-            Ok(Poll::Ready(Some(element))) => elements.push_back(element),
+    let mut fill = Fill::new();
+    loop {
+        let polled = catch_unwind(|| {
+            let element = stream.as_mut().poll_next(cx);
+            element.map(|element| element.map(|element| (weigh(&element), element)))
+        });
+        match polled {
+            Ok(Poll::Ready(Some((bytes, element)))) => {
+                elements.push_back(element);
+                if fill.add(bytes, BATCH) {
+                    break;
+                }
+            }
             Ok(Poll::Ready(None)) => return Poll::Ready(Ok(false)),
             Ok(Poll::Pending) if elements.is_empty() => return Poll::Pending,
             Ok(Poll::Pending) => break,
@@ -150,20 +205,26 @@ impl<T> Stream for Received<T> {
 // The elements are not pinned.
 impl<T> Unpin for Received<T> {}
 
+impl<T> Drop for Received<T> {
+    fn drop(&mut self) {
+        drop_each(mem::take(&mut self.arrived));
+    }
+}
+
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
     use futures_lite::{StreamExt, future, stream};
     use std::sync::Arc;
 
-    fn credit<T>() -> Credit<T> {
-        Credit::elements(2 * BATCH)
+    fn weightless<T>(_: &T) -> usize {
+        0
     }
 
     #[test]
     fn all_elements_arrive_in_order() {
         for n in [0, 1, BATCH, 5 * BATCH + 1] {
-            let (producer, received) = pipe(stream::iter(0..n), credit());
+            let (producer, received) = pipe(stream::iter(0..n), weightless);
             let elements = future::zip(producer, received.collect::<Vec<_>>());
             let elements: Result<Vec<_>, _> = future::block_on(elements).1.into_iter().collect();
             assert_eq!(elements, Ok((0..n).collect()));
@@ -173,11 +234,21 @@ mod tests {
     #[test]
     fn a_panic_follows_the_elements_before() {
         let failing = stream::iter(0..3).map(|n| if n == 2 { panic!("at {n}") } else { n });
-        let (producer, received) = pipe(failing, credit());
+        let (producer, received) = pipe(failing, weightless);
         let elements = future::block_on(future::zip(producer, received.collect::<Vec<_>>())).1;
         assert_eq!(elements[..2], [Ok(0), Ok(1)]);
         assert!(matches!(&elements[2], Err(Interrupted::Panicked(p)) if p.message == "at 2"));
         assert_eq!(elements.len(), 3);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes() {
+        let (producer, received) = pipe(stream::iter(0..10), |_| BATCH_BYTES / 2);
+        let mut producer = Box::pin(producer);
+        for _ in 0..10 {
+            assert!(future::block_on(future::poll_once(&mut producer)).is_none());
+        }
+        assert_eq!(received.receiver.len(), 2);
     }
 
     #[test]
@@ -188,7 +259,7 @@ mod tests {
             let _held = &held;
             n
         });
-        let (producer, received) = pipe(endless, credit());
+        let (producer, received) = pipe(endless, weightless);
         let mut producer = Box::pin(producer);
         assert!(future::block_on(future::poll_once(&mut producer)).is_none());
         drop(received);
@@ -198,15 +269,15 @@ mod tests {
 
     #[test]
     fn the_reader_learns_that_the_task_was_dropped() {
-        let (producer, mut received) = pipe(stream::iter(0..1000), credit());
+        let (producer, mut received) = pipe(stream::iter(0..1000), weightless);
         let mut producer = Box::pin(producer);
-        assert!(
-            future::block_on(future::poll_once(&mut producer)).is_none(),
-            "it is full"
-        );
+        for _ in 0..10 {
+            assert!(future::block_on(future::poll_once(&mut producer)).is_none());
+        }
         drop(producer);
         let elements = future::block_on((&mut received).collect::<Vec<_>>());
-        assert_eq!(elements.len(), 2 * BATCH + 1);
+        // What the channel held, and why there is no more.
+        assert_eq!(elements.len(), BATCH + 1);
         assert_eq!(elements.last(), Some(&Err(Interrupted::Dropped)));
     }
 }

@@ -1,9 +1,9 @@
-//! Calls of an OCaml function that repeat, and whose results nobody waits for.
+//! Queues of calls of an OCaml function.
 
-use crate::base::error::DomainTerminated;
+use crate::base::error::{DomainTerminated, JoinError};
+use crate::base::panic::{catch_and_discard, drop_each};
 use crate::bridge::remote::RemoteFunc;
 use crate::domain::Domain;
-use crate::domain::join::JoinHandle;
 use crate::value::application::Args;
 use crate::value::exception::RemoteError;
 use crate::value::read::FromOCaml;
@@ -14,7 +14,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// A bounded queue of calls of an OCaml function, for callbacks that repeat: progress, events, lines of a log.
+/// A bounded queue of calls of an OCaml function that is called again and again: for progress, events, lines of a log.
 /// [`RemoteFunc::queue`] makes it.
 ///
 /// ```
@@ -74,7 +74,6 @@ struct Handle<A> {
     home: Domain,
     queue: Arc<Queue<A>>,
     when_full: WhenFull<A>,
-    calling: Mutex<Option<JoinHandle<Result<(), RemoteError>>>>,
 }
 
 impl<A> Drop for Handle<A> {
@@ -101,29 +100,32 @@ where
         when_full: WhenFull<A>,
     ) -> Result<CallQueue<A>, DomainTerminated<()>> {
         assert!(capacity > 0, "a queue of calls needs room for one");
-        let queue = Arc::new(Queue::new(capacity));
-        let (function, calls) = (self.clone(), Calls(queue.clone()));
         let home = self.domain().clone();
+        let queue = Arc::new(Queue::new(home.id(), capacity));
+        let (function, calls) = (self.clone(), Calls(queue.clone()));
         let calling = home
             .spawn(move || async move {
                 while let Some(args) = calls.next().await {
-                    match function.call(args) {
-                        Ok(call) => drop(call.await?),
-                        // It terminates, and this task is dropped.
-                        Err(_) => break,
+                    let outcome = match function.call(args) {
+                        Ok(call) => call.await,
+                        // The domain terminates.
+                        Err(_) => return,
+                    };
+                    if let Err(failure) = outcome {
+                        return calls.0.end(Some(failure));
                     }
                 }
-                Ok(())
+                calls.0.end(None);
             })
             .map_err(|refused| DomainTerminated {
                 domain: refused.domain,
                 work: (),
             })?;
+        calling.detach();
         let handle = Arc::new(Handle {
             home,
             queue,
             when_full,
-            calling: Mutex::new(Some(calling)),
         });
         Ok(CallQueue { handle })
     }
@@ -149,7 +151,8 @@ impl<A: Send + 'static> CallQueue<A> {
                 WhenFull::Merge(merge) => {
                     if let Some(mut last) = queue.take_last() {
                         merge(&mut last, args);
-                        args = last;
+                        // It was accepted before.
+                        return queue.put_back(last).map_err(QueueEnded);
                     }
                 }
             }
@@ -176,17 +179,15 @@ impl<A: Send + 'static> CallQueue<A> {
         .await
     }
 
-    /// Closes the queue, and waits until the calls that are queued have been made. Returns the failure of a call: the
-    /// exception that it raised, for example.
+    /// Closes the queue, and waits until the calls that are queued have been made.
     ///
-    /// Of several that wait, one gets the failure.
+    /// # Errors
+    /// Returns the failure of a call, such as the exception that it raised, or that the domain has terminated. Only one caller
+    /// gets the failure.
     pub async fn finish(&self) -> Result<(), RemoteError> {
-        self.handle.queue.close();
-        let calling = lock(&self.handle.calling).take();
-        match calling {
-            Some(calling) => calling.await?,
-            None => Ok(()),
-        }
+        let queue = &self.handle.queue;
+        queue.close();
+        poll_fn(|cx| queue.poll_ended(cx)).await
     }
 
     /// Returns the domain that the function runs on.
@@ -225,6 +226,7 @@ impl<A> fmt::Debug for WhenFull<A> {
 /// Arguments of calls. The lock is never held while code of the user's runs.
 struct Queue<A> {
     state: Mutex<State<A>>,
+    domain: u64,
     capacity: usize,
 }
 
@@ -235,6 +237,16 @@ struct State<A> {
     caller: Option<Waker>,
     /// Those that wait for room.
     senders: Vec<Waker>,
+    ended: Ended,
+    /// Those that wait for the end.
+    finishing: Vec<Waker>,
+}
+
+/// Whether the task that makes the calls has ended.
+enum Ended {
+    NotYet,
+    /// With a failure, unless that was returned already.
+    Yes(Option<RemoteError>),
 }
 
 enum Refused<A> {
@@ -247,13 +259,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<A> Queue<A> {
-    fn new(capacity: usize) -> Self {
+    fn new(domain: u64, capacity: usize) -> Self {
         Queue {
+            domain,
             state: Mutex::new(State {
                 calls: VecDeque::new(),
                 is_closed: false,
                 caller: None,
                 senders: Vec::new(),
+                ended: Ended::NotYet,
+                finishing: Vec::new(),
             }),
             capacity,
         }
@@ -263,7 +278,20 @@ impl<A> Queue<A> {
         let mut state = lock(&self.state);
         let caller = self.push_locked(&mut state, args)?;
         drop(state);
-        caller.into_iter().for_each(Waker::wake);
+        wake_each(caller);
+        Ok(())
+    }
+
+    /// Puts a call back that was taken, whether or not there is room. Fails if the calls have ended.
+    fn put_back(&self, args: A) -> Result<(), A> {
+        let mut state = lock(&self.state);
+        if matches!(state.ended, Ended::Yes(_)) {
+            return Err(args);
+        }
+        state.calls.push_back(args);
+        let caller = state.caller.take();
+        drop(state);
+        wake_each(caller);
         Ok(())
     }
 
@@ -273,12 +301,10 @@ impl<A> Queue<A> {
         let mut state = lock(&self.state);
         let pushed = self.push_locked(&mut state, args);
         if let Err(Refused::Full(_)) = pushed {
-            if !state.senders.iter().any(|other| other.will_wake(&waker)) {
-                state.senders.push(waker);
-            }
+            add(&mut state.senders, waker);
         }
         drop(state);
-        pushed?.into_iter().for_each(Waker::wake);
+        wake_each(pushed?);
         Ok(())
     }
 
@@ -311,12 +337,13 @@ impl<A> Queue<A> {
             None if state.is_closed => Poll::Ready(None),
             None => {
                 state.caller = Some(waker);
-                return Poll::Pending;
+                Poll::Pending
             }
         };
+        // There is room, also if code of the user's has panicked after it had made some.
         let senders = mem::take(&mut state.senders);
         drop(state);
-        senders.into_iter().for_each(Waker::wake);
+        wake_each(senders);
         next
     }
 
@@ -326,7 +353,50 @@ impl<A> Queue<A> {
         state.is_closed = true;
         let wakers = (state.caller.take(), mem::take(&mut state.senders));
         drop(state);
-        wakers.0.into_iter().chain(wakers.1).for_each(Waker::wake);
+        wake_each(wakers.0);
+        wake_each(wakers.1);
+    }
+
+    /// Ends the queue, unless it has ended. No more calls are made.
+    fn end(&self, failure: Option<RemoteError>) {
+        let mut state = lock(&self.state);
+        if matches!(state.ended, Ended::Yes(_)) {
+            return;
+        }
+        state.is_closed = true;
+        state.ended = Ended::Yes(failure);
+        let (left, senders) = (mem::take(&mut state.calls), mem::take(&mut state.senders));
+        let finishing = mem::take(&mut state.finishing);
+        drop(state);
+        wake_each(senders);
+        wake_each(finishing);
+        drop_each(left);
+    }
+
+    /// Ready when the queue has ended, with its failure if that was not returned already.
+    fn poll_ended(&self, cx: &Context<'_>) -> Poll<Result<(), RemoteError>> {
+        let waker = cx.waker().clone();
+        let mut state = lock(&self.state);
+        match &mut state.ended {
+            Ended::Yes(failure) => Poll::Ready(failure.take().map_or(Ok(()), Err)),
+            Ended::NotYet => {
+                add(&mut state.finishing, waker);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn add(wakers: &mut Vec<Waker>, waker: Waker) {
+    if !wakers.iter().any(|other| other.will_wake(&waker)) {
+        wakers.push(waker);
+    }
+}
+
+/// A waker is code of users, which may panic.
+fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        catch_and_discard(|| waker.wake());
     }
 }
 
@@ -341,9 +411,9 @@ impl<A> Calls<A> {
 
 impl<A> Drop for Calls<A> {
     fn drop(&mut self) {
-        self.0.close();
-        let left = mem::take(&mut lock(&self.0.state).calls);
-        drop(left);
+        let domain = self.0.domain;
+        let terminated = JoinError::DomainTerminated { domain };
+        self.0.end(Some(terminated.into()));
     }
 }
 
@@ -363,7 +433,7 @@ mod tests {
 
     #[test]
     fn calls_are_taken_in_order() {
-        let queue = Arc::new(Queue::new(2));
+        let queue = Arc::new(Queue::new(0, 2));
         let calls = Calls(queue.clone());
         assert_eq!(next(&calls), None, "it waits");
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok() && is_full(queue.push(3)));
@@ -373,7 +443,7 @@ mod tests {
 
     #[test]
     fn room_is_made_at_either_end() {
-        let queue = Arc::new(Queue::new(2));
+        let queue = Arc::new(Queue::new(0, 2));
         let calls = Calls(queue.clone());
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok());
         assert_eq!(queue.take_oldest(), Some(1));
@@ -384,7 +454,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_waits_is_woken_when_there_is_room() {
-        let queue = Arc::new(Queue::new(1));
+        let queue = Arc::new(Queue::new(0, 1));
         let calls = Calls(queue.clone());
         assert!(queue.push(1).is_ok());
         let (wakes, waker) = counting();
@@ -413,7 +483,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_hands_out_its_calls_and_takes_no_more() {
-        let queue = Arc::new(Queue::new(2));
+        let queue = Arc::new(Queue::new(0, 2));
         let calls = Calls(queue.clone());
         assert!(queue.push(1).is_ok());
         queue.close();
@@ -422,8 +492,37 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_accepted_may_return_to_a_closed_queue() {
+        let queue = Arc::new(Queue::new(0, 1));
+        let calls = Calls(queue.clone());
+        assert!(queue.push(1).is_ok());
+        let last = queue.take_last().unwrap();
+        queue.close();
+        assert!(queue.put_back(last).is_ok());
+        assert_eq!((next(&calls), next(&calls)), (Some(Some(1)), Some(None)));
+        drop(calls);
+        assert_eq!(queue.put_back(2), Err(2));
+    }
+
+    #[test]
+    fn everybody_waits_for_the_end_and_one_gets_the_failure() {
+        let queue = Arc::new(Queue::<u32>::new(7, 1));
+        let calls = Calls(queue.clone());
+        let (wakes, waker) = counting();
+        let cx = Context::from_waker(&waker);
+        assert!(queue.poll_ended(&cx).is_pending() && queue.poll_ended(&cx).is_pending());
+        drop(calls);
+        assert_eq!(Arc::strong_count(&wakes), 2, "it was woken, and dropped");
+        match queue.poll_ended(&cx) {
+            Poll::Ready(Err(e)) => assert!(e.to_string().contains('7'), "{e}"),
+            _ => panic!("the domain has terminated"),
+        }
+        assert!(matches!(queue.poll_ended(&cx), Poll::Ready(Ok(()))));
+    }
+
+    #[test]
     fn the_queue_ends_with_the_task() {
-        let queue = Arc::new(Queue::new(2));
+        let queue = Arc::new(Queue::new(0, 2));
         let calls = Calls(queue.clone());
         assert!(queue.push(1).is_ok());
         drop(calls);

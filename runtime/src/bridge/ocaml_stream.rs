@@ -1,6 +1,7 @@
 //! OCaml's streams in Rust.
 
 use crate::base::not_send::NotSend;
+use crate::base::panic::drop_each;
 use crate::bridge::apply::{applied, apply};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::context;
@@ -20,7 +21,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// An OCaml stream, `t Lwt_interop.Stream.t`, as a [`Stream`] of this domain. OCaml makes one from a `Lwt_stream.t`, a
 /// `Lwt_seq.t` or a `Channel.t`: `Stream.of_lwt_stream` and the like.
@@ -46,8 +47,9 @@ use std::task::{Context, Poll};
 /// An element is `Err` if the stream failed, with the exception, or if the element does not convert, with
 /// `Invalid_argument`. Then the stream has ended.
 ///
-/// Rust asks for elements when it is polled, and gets as many as there are, up to 64 at a time. Dropping it closes the OCaml
-/// stream, in the next turn of the loop, so that its producer learns that nobody reads any more.
+/// Rust asks for elements when it is polled, and gets as many as there are, up to 64 at a time, whatever their size. Dropping it
+/// closes the OCaml stream and its source, in the next turn of the loop; also if the call is refused because of a later
+/// argument.
 ///
 /// It is not `Send`: it belongs to the domain that it came from. Other threads read it as a
 /// [`RemoteStream`](crate::RemoteStream). An argument that belongs to another domain is refused.
@@ -97,7 +99,10 @@ impl<T: FromOCaml + 'static> OCamlStream<T> {
     fn take_over(&mut self, stream: Kept, batch: Result<Batch<T>, OCamlException>) -> State<T> {
         let batch = match batch {
             Ok(batch) => batch,
-            Err(exn) => return State::Last(exn),
+            Err(exn) => {
+                close(&self.home, stream);
+                return State::Last(exn);
+            }
         };
         self.elements = batch.elements.into_iter();
         let exn = match batch.ending {
@@ -124,11 +129,11 @@ impl<T> OCamlStream<T> {
 
     /// Closes the OCaml stream, and drops the elements that have arrived. Does nothing if it has ended.
     pub fn close(&mut self) {
-        self.elements = Vec::new().into_iter();
         match mem::replace(&mut self.state, State::Ended) {
             State::Open(stream) | State::Pulling(stream, _) => close(&self.home, stream),
             State::Last(_) | State::Ended => {}
         }
+        drop_each(mem::take(&mut self.elements));
     }
 }
 
@@ -151,23 +156,29 @@ impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
     type Item = Result<T, OCamlException>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
         loop {
-            if let Some(element) = self.elements.next() {
+            if let Some(element) = this.elements.next() {
                 return Poll::Ready(Some(Ok(element)));
             }
-            match mem::replace(&mut self.state, State::Ended) {
+            match &mut this.state {
                 State::Open(stream) => {
-                    let pulling = Self::pull(&stream);
-                    self.state = State::Pulling(stream, pulling);
-                }
-                State::Pulling(stream, mut pulling) => match Pin::new(&mut pulling).poll(cx) {
-                    Poll::Pending => {
-                        self.state = State::Pulling(stream, pulling);
-                        return Poll::Pending;
+                    let pulling = Self::pull(stream);
+                    if let State::Open(stream) = mem::replace(&mut this.state, State::Ended) {
+                        this.state = State::Pulling(stream, pulling);
                     }
-                    Poll::Ready(batch) => self.state = self.take_over(stream, batch),
-                },
-                State::Last(exn) => return Poll::Ready(Some(Err(exn))),
+                }
+                State::Pulling(_, pulling) => {
+                    let batch = ready!(Pin::new(pulling).poll(cx));
+                    if let State::Pulling(stream, _) = mem::replace(&mut this.state, State::Ended) {
+                        this.state = this.take_over(stream, batch);
+                    }
+                }
+                State::Last(_) => {
+                    if let State::Last(exn) = mem::replace(&mut this.state, State::Ended) {
+                        return Poll::Ready(Some(Err(exn)));
+                    }
+                }
                 State::Ended => return Poll::Ready(None),
             }
         }
@@ -202,12 +213,17 @@ from_ocaml!([T: FromOCaml] OCamlStream<T>, &Type::Stream(T::TYPE), |source| {
     let home = source.stream_home()?;
     let here = context::with_current(|core| core.shared.clone());
     let here = here.ok_or_else(|| {
-        ConversionError::new("a stream belongs to the loop of a domain, and this thread has none")
+        ConversionError::new(
+            "a stream belongs to the loop of a domain, and this thread runs none: call the function in the loop",
+        )
     })?;
     if home != here.id as isize {
         let id = here.id;
         return Err(ConversionError::new(match home {
-            ..0 => format!("the stream was moved away with Stream.move; domain {id} cannot use it"),
+            ..0 => format!(
+                "the stream was moved away from domain {}: use the one that Stream.accept returns",
+                -1 - home
+            ),
             _ => format!(
                 "the stream belongs to domain {home}, and was passed to Rust on domain {id}: move it with Stream.move and \
                  Stream.accept"

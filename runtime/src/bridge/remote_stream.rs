@@ -1,8 +1,7 @@
 //! OCaml's streams on other threads.
 
-use crate::base::channel::Credit;
 use crate::base::error::JoinError;
-use crate::base::pipe::{BATCH, Interrupted, Received, pipe};
+use crate::base::pipe::{Interrupted, Received, pipe};
 use crate::bridge::ocaml_stream::OCamlStream;
 use crate::domain::Domain;
 use crate::domain::context;
@@ -31,7 +30,7 @@ use std::task::{Context, Poll};
 /// }
 /// ```
 ///
-/// A task of the stream's domain reads the OCaml stream, up to 128 elements ahead, and sends them in batches. An element is `Err` if
+/// A task of the stream's domain reads the OCaml stream, up to 192 elements ahead whatever their size, and sends them in batches. An element is `Err` if
 /// the stream failed or an element does not convert, with the exception, or if the domain has terminated. Then the stream has ended.
 ///
 /// Dropping it, on any thread, ends that task and closes the OCaml stream.
@@ -44,7 +43,7 @@ impl<T: FromOCaml + Send + 'static> OCamlStream<T> {
     /// Returns the stream for a reader on another thread, such as a task on tokio.
     pub fn remote(self) -> RemoteStream<T> {
         let home = Domain::from_shared(self.home().clone());
-        let (producer, received) = pipe(self, Credit::elements(2 * BATCH));
+        let (producer, received) = pipe(self, |_| 0);
         // Where there is no executor any more, the task is dropped, and the reader gets an error.
         context::with_current(move |core| core.executor.spawn(producer));
         RemoteStream { home, received }

@@ -101,15 +101,15 @@ pub trait Raises {
     /// The OCaml type of the value.
     const TYPE: &'static Type;
 
-    /// See [`ToOCaml::bytes_hint`].
-    fn bytes_hint(&self) -> usize;
+    /// See [`ToOCaml::bytes`].
+    fn bytes(&self) -> usize;
 }
 
 impl<T: ToOCaml, E> Raises for Result<T, E> {
     const TYPE: &'static Type = T::TYPE;
 
-    fn bytes_hint(&self) -> usize {
-        self.as_ref().map_or(0, T::bytes_hint)
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::bytes)
     }
 }
 

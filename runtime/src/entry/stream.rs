@@ -5,7 +5,9 @@
 
 mod on_tokio;
 
-use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::error::TokenError;
+use crate::base::panic::{catch_and_discard, catch_unwind, drop_each};
+use crate::base::pipe::Fill;
 use crate::base::slot_map::Key;
 use crate::domain::context;
 use crate::domain::core::Core;
@@ -32,16 +34,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 pub use on_tokio::{elements_on_tokio, started_on_tokio};
-
-/// A batch ends when its elements keep so many bytes alive, as far as their types know.
-const MAX_BYTES: usize = 256 << 10;
-/// A batch ends when the stream has been polled for so long.
-const MAX_TIME: Duration = Duration::from_micros(200);
-/// The number of elements between two readings of the clock.
-const STRIDE: usize = 8;
 
 // ---- what the stub's closure makes of the function's result
 
@@ -162,6 +156,11 @@ where
         |core: &Core, token: &RuntimeToken<'_>, callbacks: &Callbacks, args: Arguments<'_, N>| {
             let started = catch_unwind(|| start(args).map(|outcome| outcome.0.map(Box::pin)));
             let failure = match started {
+                // The function has called `exit`, whose hooks have ended the domain, and has returned.
+                Ok(Ok(Ok(stream))) if !context::has_current() => {
+                    catch_and_discard(|| drop(stream));
+                    Failure::DomainTerminated(core.shared.id)
+                }
                 Ok(Ok(Ok(stream))) => return new_stream(core, token, callbacks, function, stream),
                 Ok(Ok(Err(failure))) => failure,
                 Ok(Err(e)) => e.into(),
@@ -197,7 +196,8 @@ where
         home: core.shared.clone(),
         key: source.key,
     };
-    let guard = GUARD.alloc(token, Arc::new(guard), 0);
+    // The stream is what OCaml keeps alive.
+    let guard = GUARD.alloc(token, Arc::new(guard), size_of::<S>());
     callbacks
         .stream_of_rust(token, source.key.to_int(), &guard)
         .map_err(|exn| {
@@ -291,26 +291,19 @@ where
         let Some(mut stream) = self.take() else {
             return Poll::Ready(batch);
         };
-        let mut bytes = 0;
-        let mut until = None;
+        let mut fill = Fill::new();
         let ending = loop {
             let polled = catch_unwind(|| {
                 let item = stream.as_mut().poll_next(cx);
-                item.map(|item| item.map(|outcome| outcome.0))
+                item.map(|item| {
+                    item.map(|outcome| outcome.0.map(|element| (element.bytes(), element)))
+                })
             });
             match polled {
-                Ok(Poll::Ready(Some(Ok(element)))) => {
-                    bytes += element.bytes_hint();
+                Ok(Poll::Ready(Some(Ok((bytes, element))))) => {
                     batch.elements.push(element);
-                    let len = batch.elements.len();
-                    if len >= max || bytes >= MAX_BYTES || self.is_ended() {
+                    if fill.add(bytes, max) || self.is_ended() {
                         break Last::More;
-                    }
-                    if len % STRIDE == 0 {
-                        let now = Instant::now();
-                        if now >= *until.get_or_insert(now + MAX_TIME) {
-                            break Last::More;
-                        }
                     }
                 }
                 Ok(Poll::Pending) => break Last::More,
@@ -390,7 +383,8 @@ where
         Poll::Ready(Outcome(match converted {
             Ok(converted) => converted,
             // The poll has called `exit`, which has ended the domain, and has returned.
-            Err(_) => Err(Failure::message("the domain has terminated")),
+            Err(TokenError::DomainTerminated { domain }) => Err(Failure::DomainTerminated(domain)),
+            Err(e) => Err(Failure::message(e.to_string())),
         }))
     }
 }
@@ -433,14 +427,14 @@ impl<T: ToOCaml> Pulled<T> {
         };
         let written = write_batch(token, &elements, &ending).or_else(|failure| {
             let rest = elements.split_off(count_converting(token, &elements));
-            catch_and_discard(|| drop(rest));
+            drop_each(rest);
             let ending = failed(match failure {
                 Failure::Conversion(e) => Failure::Conversion(e.of(function, None)),
                 failure => failure,
             });
             write_batch(token, &elements, &ending)
         });
-        catch_and_discard(|| drop(elements));
+        drop_each(elements);
         written.map(Rooted::from_root)
     }
 }

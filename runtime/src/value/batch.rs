@@ -1,4 +1,4 @@
-//! Batches of a stream's elements: `'a Stream.batch` of `ocaml/lwt_interop/stream.ml`, which is
+//! Batches of a stream's elements: `'a batch` of `ocaml/lwt_interop/primitives.ml`, which is
 //!
 //! ```ocaml
 //! type ending = More | Finished | Failed of exn
@@ -88,7 +88,8 @@ pub(crate) fn write_batch<T: ToOCaml>(
     ending: &Ending,
 ) -> Result<Root, Failure> {
     match catch_unwind(|| write_root(token, &Written { elements, ending })) {
-        Ok(written) => written.map_err(Failure::Conversion),
+        // Its place in a batch says nothing of its place in the stream.
+        Ok(written) => written.map_err(|e| Failure::Conversion(e.without_outermost())),
         Err(panic) => Err(Failure::Panic(panic)),
     }
 }

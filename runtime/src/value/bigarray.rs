@@ -348,7 +348,7 @@ unsafe impl<T: BigarrayElement> ToOCaml for Bigarray<T> {
     const TYPE: &'static Type = &Type::Bigarray(T::KIND);
     const DROPS_PLAINLY: bool = true;
 
-    fn bytes_hint(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.len * size_of::<T>()
     }
 

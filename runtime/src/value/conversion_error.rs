@@ -138,6 +138,14 @@ impl ConversionError {
         self
     }
 
+    /// Removes the outermost place: that in an array which users do not see.
+    pub(crate) fn without_outermost(mut self) -> Self {
+        if let Some(details) = &mut self.0 {
+            details.path.pop();
+        }
+        self
+    }
+
     /// Adds the function, and the argument unless it is about the result.
     #[cold]
     pub(crate) fn of(mut self, function: &'static Function, argument: Option<usize>) -> Self {

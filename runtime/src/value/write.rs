@@ -44,11 +44,11 @@ pub unsafe trait ToOCaml {
     #[doc(hidden)]
     const DROPS_PLAINLY: bool = false;
 
-    /// Returns the number of bytes that the value keeps alive, as far as its type knows: a stream limits what a batch of
-    /// elements holds.
+    /// Returns the number of bytes that the value takes in OCaml: a stream limits what its batches hold. What does not
+    /// convert, and memory outside of OCaml's heap, counts as nothing.
     #[doc(hidden)]
-    fn bytes_hint(&self) -> usize {
-        0
+    fn bytes(&self) -> usize {
+        weigh(self)
     }
 
     /// Writes the value.
@@ -270,6 +270,99 @@ impl Writer for Measure {
             element
                 .to_ocaml(self)
                 .map_err(|e| e.at(Place::Element(i)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts the words that a value takes, however many they are.
+struct Weigh {
+    words: usize,
+}
+
+/// Returns the number of bytes that a value takes in OCaml.
+fn weigh<T: ToOCaml + ?Sized>(value: &T) -> usize {
+    let mut weigh = Weigh { words: 0 };
+    // What is refused is refused when it is converted.
+    let _ = value.to_ocaml(&mut weigh);
+    weigh.words * size_of::<RawValue>()
+}
+
+impl Weigh {
+    fn add(&mut self, fields: usize) -> Result<(), ConversionError> {
+        self.words += fields + 1;
+        Ok(())
+    }
+}
+
+impl Sealed for Weigh {
+    type Out = ();
+
+    fn kept(&mut self, _: &Root) {}
+
+    fn other(
+        &mut self,
+        _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
+    ) -> Result<(), ConversionError> {
+        Ok(())
+    }
+}
+
+impl Writer for Weigh {
+    type Value = ();
+    /// Whether it is a block of floats.
+    type Block = bool;
+
+    fn immediate(&mut self, _: isize) {}
+
+    fn float(&mut self, _: f64) -> Result<(), ConversionError> {
+        self.add(1)
+    }
+
+    fn string(&mut self, bytes: &[u8]) -> Result<(), ConversionError> {
+        self.add(heap::string_words(bytes.len()))
+    }
+
+    fn int32(&mut self, _: i32) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    fn int64(&mut self, _: i64) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    fn nativeint(&mut self, _: isize) -> Result<(), ConversionError> {
+        self.add(heap::BOXED_WORDS)
+    }
+
+    fn begin(&mut self, tag: u8, size: usize) -> Result<bool, ConversionError> {
+        self.add(size)?;
+        Ok(tag == FLOATS)
+    }
+
+    fn field<T: ToOCaml + ?Sized>(
+        &mut self,
+        is_flat: &mut bool,
+        place: Place,
+        value: &T,
+    ) -> Result<(), ConversionError> {
+        match is_flat {
+            true => Ok(()),
+            false => value.to_ocaml(self).map_err(|e| e.at(place)),
+        }
+    }
+
+    fn end(&mut self, _: bool) -> Result<(), ConversionError> {
+        Ok(())
+    }
+
+    fn list<T: ToOCaml>(
+        &mut self,
+        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
+    ) -> Result<(), ConversionError> {
+        for element in elements {
+            self.add(CELL)?;
+            element.to_ocaml(self)?;
         }
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! `#[func(stream, tokio)]`: the stream is polled on tokio, and its elements wait in a channel for the domain.
 
-use super::{MAX_BYTES, Started, started};
-use crate::base::channel::Credit;
+use super::{Started, started};
 use crate::base::panic::{CatchUnwind, Panic};
-use crate::base::pipe::{BATCH, Interrupted, Received, pipe};
+use crate::base::pipe::{Interrupted, Received, pipe};
 use crate::entry::call::{Outcome, shared_tokio};
 use crate::value::exception::Failure;
 use futures_core::Stream;
@@ -11,11 +10,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
-
-/// How many elements the stream is ahead of what OCaml has taken: two batches.
-const AHEAD: usize = 2 * BATCH;
-/// How many bytes it is ahead, as far as the elements' types know.
-const AHEAD_BYTES: usize = 4 * MAX_BYTES;
 
 fn interrupted(why: Interrupted) -> Failure {
     match why {
@@ -30,8 +24,8 @@ pub struct ElementsOnTokio<T, O> {
     outcome: O,
 }
 
-/// Makes the stream of a function that returns one, which tokio polls from now on. `weigh` returns the number of bytes that an
-/// element keeps alive, as far as its type knows.
+/// Makes the stream of a function that returns one, which tokio polls from now on. `weigh` returns the number of bytes of an
+/// element.
 pub fn elements_on_tokio<S, T, O>(
     stream: S,
     weigh: fn(&S::Item) -> usize,
@@ -42,8 +36,7 @@ where
     S::Item: Send,
     O: Fn(S::Item) -> Outcome<T>,
 {
-    let credit = Credit::elements(AHEAD).and_bytes(AHEAD_BYTES, weigh);
-    let (producer, received) = pipe(stream, credit);
+    let (producer, received) = pipe(stream, weigh);
     shared_tokio().spawn(producer);
     ElementsOnTokio { received, outcome }
 }

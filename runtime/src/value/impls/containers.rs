@@ -57,8 +57,8 @@ unsafe impl<T: ToOCaml> ToOCaml for Option<T> {
     const TYPE: &'static Type = &Type::Option(T::TYPE);
     const DROPS_PLAINLY: bool = T::DROPS_PLAINLY;
 
-    fn bytes_hint(&self) -> usize {
-        self.as_ref().map_or(0, T::bytes_hint)
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::bytes)
     }
 
     #[inline(always)]
@@ -95,8 +95,8 @@ unsafe impl<T: ToOCaml, E: ToOCaml> ToOCaml for Result<T, E> {
     const TYPE: &'static Type = &Type::Result(T::TYPE, E::TYPE);
     const DROPS_PLAINLY: bool = T::DROPS_PLAINLY && E::DROPS_PLAINLY;
 
-    fn bytes_hint(&self) -> usize {
-        self.as_ref().map_or_else(E::bytes_hint, T::bytes_hint)
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or_else(E::bytes, T::bytes)
     }
 
     #[inline(always)]
@@ -134,8 +134,8 @@ unsafe impl<T: ToOCaml> ToOCaml for Box<T> {
     const TYPE: &'static Type = T::TYPE;
     const DROPS_PLAINLY: bool = T::DROPS_PLAINLY;
 
-    fn bytes_hint(&self) -> usize {
-        T::bytes_hint(self)
+    fn bytes(&self) -> usize {
+        T::bytes(self)
     }
 
     #[inline]
@@ -226,10 +226,6 @@ unsafe impl<T: ToOCaml> ToOCaml for [T] {
         &Type::Array(T::TYPE)
     };
 
-    fn bytes_hint(&self) -> usize {
-        size_of_val(self)
-    }
-
     #[inline(always)]
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
         write_slice(self, writer)
@@ -242,10 +238,6 @@ macro_rules! arrays_to_ocaml {
         unsafe impl<T: ToOCaml $($n)*> ToOCaml for $t {
             const TYPE: &'static Type = <[T] as ToOCaml>::TYPE;
             const DROPS_PLAINLY: bool = T::DROPS_PLAINLY;
-
-            fn bytes_hint(&self) -> usize {
-                size_of_val(&self[..])
-            }
 
             #[inline(always)]
             fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {

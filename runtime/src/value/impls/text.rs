@@ -19,11 +19,6 @@ macro_rules! strings_to_ocaml {
             const TYPE: &'static Type = &Type::String;
             const DROPS_PLAINLY: bool = true;
 
-            fn bytes_hint(&self) -> usize {
-                let bytes: fn(&Self) -> &[u8] = $bytes;
-                bytes(self).len()
-            }
-
             #[inline(always)]
             fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
                 let bytes: fn(&Self) -> &[u8] = $bytes;
@@ -50,10 +45,6 @@ strings_to_ocaml!(
 // SAFETY: a `string` is written.
 unsafe impl ToOCaml for bytes::Bytes {
     const TYPE: &'static Type = &Type::String;
-
-    fn bytes_hint(&self) -> usize {
-        self.len()
-    }
 
     #[inline(always)]
     fn to_ocaml<W: Writer>(&self, writer: &mut W) -> Result<W::Value, ConversionError> {
