@@ -26,8 +26,7 @@ let lwt_stream =
       Lwt_main.run (consume ()))
 
 let crossbeam_channel =
-  Bench.operation "crossbeam_channel" ~at_least:10_000 (fun () ->
-      Rust.crossbeam_channel)
+  Bench.operation "crossbeam_channel" ~at_least:10_000 (fun () -> Rust.crossbeam_channel)
 
 let to_ocaml =
   Bench.operation "stream_to_ocaml" ~baseline:lwt_stream ~micro:true ~at_least:1_000
@@ -44,8 +43,9 @@ let to_rust =
       ignore (Lwt_main.run (Rust.count numbers) : int))
 
 (* The stream, and a [next] that waits. *)
-let waiting_bytes = Memory.bytes "waiting_stream_bytes" (fun () ->
-    Lwt.map ignore (Stream.next (Rust.silent ())))
+let waiting_bytes =
+  Memory.bytes "waiting_stream_bytes" (fun () ->
+      Lwt.map ignore (Stream.next (Rust.silent ())))
 
 let benches =
   [ lwt_stream; crossbeam_channel; to_ocaml; from_tokio; to_rust; waiting_bytes ]

@@ -4,7 +4,6 @@ module Stream = Lwt_interop.Stream
 module Handle = Lwt_interop.Handle
 
 let alive tag what n = Expect.int what n (Rust.futures_alive tag)
-
 let gone tag = Expect.eventually (fun () -> Rust.futures_alive tag = 0)
 
 let collected tag =
@@ -48,7 +47,8 @@ let one_by_one () =
       let* c = Stream.next s in
       let* d = Stream.next s in
       let* e = Stream.next s in
-      Expect.that (what ^ ": the numbers, and the end twice")
+      Expect.that
+        (what ^ ": the numbers, and the end twice")
         ([ a; b; c; d; e ] = [ Some 0; Some 1; Some 2; None; None ]);
       gone tag)
     producers
@@ -102,8 +102,7 @@ let failures () =
           | e -> raise e)
       in
       let* () =
-        fails 1
-          (Expect.panicked "a poll" ~place:"streams.rs:" ~message:"in the stream")
+        fails 1 (Expect.panicked "a poll" ~place:"streams.rs:" ~message:"in the stream")
       in
       let* () =
         fails 2
@@ -115,14 +114,11 @@ let failures () =
             Expect.contains "the number" ~part:"18446744073709551615" message;
             Expect.contains "the function" ~part:"stream_fails" message
         | e -> raise e))
-    [
-      ("on the domain", Rust.stream_fails); ("on tokio", Rust.stream_fails_tokio);
-    ]
+    [ ("on the domain", Rust.stream_fails); ("on tokio", Rust.stream_fails_tokio) ]
 
 let refused () =
   (match Expect.raised "the call" (fun () -> Rust.stream_refused ()) with
-  | Lwt_interop.Rust_error { message; _ } ->
-      Expect.string "the error" "no stream" message
+  | Lwt_interop.Rust_error { message; _ } -> Expect.string "the error" "no stream" message
   | e -> raise e);
   let s = Rust.stream_refused_later () in
   let* e = Expect.rejected "the first element" (Stream.next s) in
@@ -134,7 +130,8 @@ let refused () =
 
 (* ---- the end of the consumer *)
 
-let never_ending = [ ("on the domain", Rust.stream_never); ("on tokio", Rust.stream_never_tokio) ]
+let never_ending =
+  [ ("on the domain", Rust.stream_never); ("on tokio", Rust.stream_never_tokio) ]
 
 let closed () =
   Lwt_list.iter_s
@@ -155,7 +152,7 @@ let closed () =
       let second = Stream.next s in
       let* (_ : string) = Rust.yield_n 3 "" in
       Stream.close s;
-      let* second in
+      let* second = second in
       Expect.that (what ^ ": the end") (first = Some 0 && second = None);
       gone tag)
     never_ending
@@ -200,7 +197,13 @@ let cancelled_consumer () =
     (fun (what, make) ->
       let tag = tag () in
       let seen = ref 0 in
-      let iter = Stream.iter (fun _ -> incr seen; Lwt.return_unit) (make tag 100) in
+      let iter =
+        Stream.iter
+          (fun _ ->
+            incr seen;
+            Lwt.return_unit)
+          (make tag 100)
+      in
       let* () = Expect.eventually (fun () -> !seen = 100) in
       Lwt.cancel iter;
       let* () = Expect.cancelled what iter in
@@ -309,18 +312,17 @@ let moved () =
         Expect.that "the first" (first = Some 0);
         (* Not without a move. *)
         let* e =
-          Expect.rejected "another domain"
-            (Handle.spawn handle (fun () -> Stream.next s))
+          Expect.rejected "another domain" (Handle.spawn handle (fun () -> Stream.next s))
         in
         (match e with
         | Invalid_argument message ->
-            Expect.contains "this domain" ~part:(string_of_int (Domain.self () :> int)) message;
+            Expect.contains "this domain"
+              ~part:(string_of_int (Domain.self () :> int))
+              message;
             Expect.contains "that domain" ~part:(string_of_int id) message
         | e -> raise e);
         let m = Stream.move s in
-        let* rest =
-          Handle.spawn handle (fun () -> Stream.to_list (Stream.accept m))
-        in
+        let* rest = Handle.spawn handle (fun () -> Stream.to_list (Stream.accept m)) in
         is_list "the others" (List.tl (numbers 200)) rest;
         Lwt.return_unit)
   in
@@ -345,14 +347,20 @@ let to_rust () =
       (numbers 100)
   in
   push None;
-  let* total in
+  let* total = total in
   Expect.int "of a Lwt_stream" 4950 total;
   let* doubled = Stream.to_list (Rust.stream_doubled (Stream.of_list (numbers 150))) in
   is_list "there and back" (List.map (( * ) 2) (numbers 150)) doubled;
   Lwt.return_unit
 
 let to_rust_fails () =
-  let fail = Stream.from (let n = ref 0 in fun () -> incr n; if !n > 3 then raise Not_found else Lwt.return (Some !n)) in
+  let fail =
+    Stream.from
+      (let n = ref 0 in
+       fun () ->
+         incr n;
+         if !n > 3 then raise Not_found else Lwt.return (Some !n))
+  in
   let* e = Expect.rejected "an exception" (Rust.stream_total fail) in
   Expect.that "the same exception" (e = Not_found);
   let* elements, message = Rust.stream_until_error (Stream.of_list [ 1; 2; 300; 4 ]) in
@@ -396,8 +404,7 @@ let on_tokio () =
         Handle.spawn handle (fun () ->
             Rust.stream_count_on_tokio tag (Stream.from (fun () -> fst (Lwt.task ())));
             let* () = Lwt.pause () in
-            Lwt.return id)
-        )
+            Lwt.return id))
   in
   let outcome = ref None in
   let* () =
@@ -427,9 +434,7 @@ let rust_is_gone () =
   Rust.stream_dropped (endless ());
   let* () = Expect.eventually (fun () -> !closed = 2) in
   (* The function is cancelled while it waits for an element. *)
-  let never =
-    Stream.from ~close:(fun () -> incr closed) (fun () -> fst (Lwt.task ()))
-  in
+  let never = Stream.from ~close:(fun () -> incr closed) (fun () -> fst (Lwt.task ())) in
   let total = Rust.stream_total never in
   let* (_ : string) = Rust.yield_n 3 "" in
   Lwt.cancel total;
