@@ -1,8 +1,12 @@
 let respond ?(status = 200) content_type body =
   { Rust.status; headers = [| ("content-type", content_type) |]; body }
 
-let text ?status body = respond ?status "text/plain; charset=utf-8" (body ^ "\n")
-let json ?status body = respond ?status "application/json" body
+let text ?status line =
+  respond ?status "text/plain; charset=utf-8" (Rust.Whole (line ^ "\n"))
+
+let json ?status document = respond ?status "application/json" (Rust.Whole document)
+let lines parts = respond "text/plain; charset=utf-8" (Rust.Parts parts)
+let events parts = respond "text/event-stream" (Rust.Parts parts)
 
 (* Escapes are not decoded: all parameters are numbers. *)
 let parameter (request : Rust.request) name =

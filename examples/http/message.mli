@@ -6,5 +6,11 @@ val text : ?status:int -> string -> Rust.response
 val json : ?status:int -> string -> Rust.response
 (** [json body] is a response with a JSON document. [status] is 200 by default. *)
 
+val lines : string Lwt_interop.Stream.t -> Rust.response
+(** [lines parts] is a response with a text, whose parts are sent as they come. *)
+
+val events : string Lwt_interop.Stream.t -> Rust.response
+(** [events parts] is a response with server-sent events: texts like ["data: 1\n\n"]. *)
+
 val parameter : Rust.request -> string -> string option
 (** [parameter request "ms"] is [Some "5"] if the request is for [/sleep?ms=5]. *)

@@ -1,4 +1,5 @@
 open Lwt.Syntax
+open Lwt_interop
 open Message
 
 type t = {
@@ -46,10 +47,44 @@ let proxy t path (request : Rust.request) =
       let query = if request.query = "" then "" else "?" ^ request.query in
       let url = upstream ^ "/" ^ String.concat "/" path ^ query in
       Lwt.catch
-        (fun () -> Rust.Client.forward t.client url request.headers)
+        (fun () ->
+          let+ status, headers, body = Rust.Client.forward t.client url request.headers in
+          { Rust.status; headers; body = Whole body })
         (function
-          | Lwt_interop.Rust_error { message; _ } -> ok (text ~status:502 message)
-          | e -> Lwt.fail e)
+          | Rust_error { message; _ } -> ok (text ~status:502 message) | e -> Lwt.fail e)
+
+(* The streams of responses that are open, and the lines that they have produced, on all domains. *)
+let open_streams = Atomic.make 0
+let lines_produced = Atomic.make 0
+let most_lines = 1_000_000_000
+
+let counted next =
+  Atomic.incr open_streams;
+  Stream.from ~close:(fun () -> Atomic.decr open_streams) next
+
+(* The client reads as fast as it likes: nothing is produced that it has no room for. *)
+let count_to n =
+  let last = ref 0 in
+  let next () =
+    if !last = n then Lwt.return_none
+    else (
+      incr last;
+      Atomic.incr lines_produced;
+      Lwt.return_some (string_of_int !last ^ "\n"))
+  in
+  ok (lines (counted next))
+
+(* Server-sent events: [n] ticks, one every [ms] milliseconds. *)
+let ticks ~ms n =
+  let last = ref 0 in
+  let next () =
+    if !last = n then Lwt.return_none
+    else
+      let+ () = Rust.sleep (float_of_int ms /. 1000.) in
+      incr last;
+      Some (Printf.sprintf "data: %d\n\n" !last)
+  in
+  ok (events (counted next))
 
 let panic () =
   let+ () = Rust.panic "Rust has a bug" in
@@ -79,12 +114,14 @@ let finish_session t session =
   text "finished"
 
 let stats () =
-  let counts = Lwt_interop.totals () in
+  let counts = totals () in
   ok
     (json
-       (Printf.sprintf {|{"sleepers":%d,"calls":%d,"domains":%d,"domain":%d}|}
+       (Printf.sprintf
+          {|{"sleepers":%d,"calls":%d,"domains":%d,"domain":%d,"streams":%d,"lines":%d}|}
           (Rust.sleepers ()) counts.calls_resolved counts.domains
-          (Domain.self () :> int)))
+          (Domain.self () :> int)
+          (Atomic.get open_streams) (Atomic.get lines_produced)))
 
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
 
@@ -96,6 +133,11 @@ let methods t (request : Rust.request) =
       [ ("GET", fun () -> with_number request "us" ~most:longest_compute (compute t)) ]
   | [ "sleep" ] ->
       [ ("GET", fun () -> with_number request "ms" ~most:longest_sleep sleep) ]
+  | [ "lines" ] ->
+      [ ("GET", fun () -> with_number request "n" ~most:most_lines count_to) ]
+  | [ "events" ] ->
+      let every ms = with_number request "n" ~most:most_lines (ticks ~ms) in
+      [ ("GET", fun () -> with_number request "ms" ~most:longest_sleep every) ]
   | [ "raise" ] -> [ ("GET", fun () -> failwith "a handler has a bug") ]
   | [ "panic" ] -> [ ("GET", panic) ]
   | [ "echo" ] -> [ ("POST", fun () -> echo request) ]

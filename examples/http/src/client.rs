@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::hop_by_hop;
-use crate::message::{Headers, Response, header_map};
+use crate::message::{self, Headers, header_map};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
@@ -26,11 +26,15 @@ impl Client {
         Client { client, max_body }
     }
 
-    /// Returns the response to a GET request on behalf of one that had `headers`. Neither the request nor the response
+    /// Returns the status, the headers and the body of the response to a GET request on behalf of one that had `headers`. Neither the request nor the response
     /// has hop-by-hop headers: see `src/hop_by_hop.rs`. Rejected with `Rust_error` if there is no response. Cancelling
     /// the promise cancels the request.
     #[func(raise)]
-    pub async fn forward(&self, url: String, headers: Headers) -> Result<Response, Error> {
+    pub async fn forward(
+        &self,
+        url: String,
+        headers: Headers,
+    ) -> Result<(u16, Headers, Bytes), Error> {
         let mut request = Request::get(url).body(Empty::new())?;
         let mut headers = header_map(headers)?;
         hop_by_hop::remove(&mut headers);
@@ -43,7 +47,8 @@ impl Client {
         let (mut head, body) = response.into_parts();
         hop_by_hop::remove(&mut head.headers);
         let body = Limited::new(body, self.max_body).collect().await?;
-        Ok(Response::new(&head, body.to_bytes()))
+        let headers = message::headers(&head.headers);
+        Ok((head.status.as_u16(), headers, body.to_bytes()))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Requests and responses, as OCaml sees them.
 
 use bytes::Bytes as Body;
+use futures_core::Stream;
 use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, http};
-use ocaml_lwt_interop::Bytes;
-use ocaml_lwt_interop::{FromOCaml, ToOCaml};
+use ocaml_lwt_interop::{Bytes, FromOCaml, RemoteError, RemoteStream, ToOCaml};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 pub type Headers = Vec<(String, Bytes)>;
 
@@ -34,34 +37,34 @@ impl Request {
 }
 
 /// A response.
-#[derive(FromOCaml, ToOCaml)]
+#[derive(FromOCaml)]
 pub struct Response {
     status: isize,
     headers: Headers,
-    body: Bytes,
+    body: Content,
+}
+
+/// The body of a response.
+#[derive(FromOCaml)]
+pub enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// Its parts, which are sent as they come. A client that does not read them stops their producer. If the stream
+    /// fails, the connection is closed before the end of the response.
+    Parts(RemoteStream<Bytes>),
 }
 
 impl Response {
-    pub fn new(head: &http::response::Parts, body: Body) -> Response {
-        Response {
-            status: head.status.as_u16() as isize,
-            headers: headers(&head.headers),
-            body: Bytes(body.into()),
-        }
-    }
-
-    #[cfg(test)]
-    pub fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
     /// Converts to what hyper sends.
     ///
     /// # Errors
     /// The status or a header is not valid in HTTP.
-    pub fn into_http(self) -> Result<hyper::Response<Full<Body>>, http::Error> {
+    pub fn into_http(self) -> Result<hyper::Response<ReplyBody>, http::Error> {
         let status = u16::try_from(self.status).unwrap_or(0);
-        let mut response = hyper::Response::new(Full::new(self.body.0.into()));
+        let mut response = hyper::Response::new(match self.body {
+            Content::Whole(body) => ReplyBody::Whole(Full::new(body.0.into())),
+            Content::Parts(parts) => ReplyBody::Parts(parts),
+        });
         *response.status_mut() = StatusCode::from_u16(status)?;
         *response.headers_mut() = header_map(self.headers)?;
         Ok(response)
@@ -78,7 +81,44 @@ pub fn header_map(headers: Headers) -> Result<HeaderMap, http::Error> {
     Ok(map)
 }
 
-fn headers(headers: &HeaderMap) -> Headers {
+/// What hyper sends as the body of a response.
+pub enum ReplyBody {
+    Whole(Full<Body>),
+    Parts(RemoteStream<Bytes>),
+}
+
+impl hyper::body::Body for ReplyBody {
+    type Data = Body;
+    type Error = RemoteError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Body>, RemoteError>>> {
+        match self.get_mut() {
+            ReplyBody::Whole(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                frame.map_err(|never| match never {})
+            }
+            ReplyBody::Parts(parts) => {
+                let part = Pin::new(parts).poll_next(cx);
+                part.map_ok(|part| Frame::data(part.0.into())).map_err(|e| {
+                    eprintln!("http: the stream of a response failed: {e}");
+                    e
+                })
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Whole(body) => body.size_hint(),
+            ReplyBody::Parts(_) => SizeHint::default(),
+        }
+    }
+}
+
+pub fn headers(headers: &HeaderMap) -> Headers {
     headers
         .iter()
         .map(|(name, value)| (name.to_string(), Bytes(value.as_bytes().to_vec())))

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::host;
-use crate::message::{Request, Response};
+use crate::message::{ReplyBody, Request, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 type Handlers = Workers<(Request,), Response>;
-type Reply = hyper::Response<Full<Bytes>>;
+type Reply = hyper::Response<ReplyBody>;
 
 /// The limits of a server. Times are in seconds.
 #[derive(Clone, FromOCaml)]
@@ -252,7 +252,7 @@ fn failure(method: &Method, uri: &Uri, why: &str) -> Reply {
 }
 
 fn plain(status: StatusCode) -> Reply {
-    let mut reply = hyper::Response::new(Full::from(format!("{status}\n")));
+    let mut reply = hyper::Response::new(ReplyBody::Whole(Full::from(format!("{status}\n"))));
     *reply.status_mut() = status;
     reply
 }
