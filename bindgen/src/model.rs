@@ -249,6 +249,8 @@ pub enum Type {
     List(Box<Type>),
     Option(Box<Type>),
     Promise(Box<Type>),
+    /// `t Lwt_interop.Channel.t`
+    Channel(Box<Type>),
     /// Of the value and the error.
     Result(Box<Type>, Box<Type>),
     Tuple(Vec<Type>),

@@ -199,6 +199,7 @@ pub struct Tag {
 pub enum Standard {
     Promise,
     Handle,
+    Channel,
     Uchar,
     Array1,
     Result,
@@ -211,6 +212,7 @@ impl Standard {
         match name {
             "Lwt.t" => Some(Self::Promise),
             "Lwt_interop__Handle.t" | "Lwt_interop.Handle.t" => Some(Self::Handle),
+            "Lwt_interop__Channel.t" | "Lwt_interop.Channel.t" => Some(Self::Channel),
             "Stdlib__Uchar.t" | "Stdlib.Uchar.t" => Some(Self::Uchar),
             "Stdlib__Bigarray.Array1.t" | "Stdlib.Bigarray.Array1.t" => Some(Self::Array1),
             "Stdlib.result" => Some(Self::Result),

@@ -86,6 +86,7 @@ impl<'a> Shown<'a> {
             Type::List(t) => return apply(t, "list"),
             Type::Option(t) => return apply(t, "option"),
             Type::Promise(t) => return apply(t, "Lwt.t"),
+            Type::Channel(t) => return apply(t, "Lwt_interop.Channel.t"),
             Type::Result(ok, error) => {
                 let (ok, error) = (self.at(ok, Level::Arrow), self.at(error, Level::Arrow));
                 return format!("({ok}, {error}) result");

@@ -74,6 +74,10 @@ impl<'a> Expression<'a> {
             Type::List(t) => write!(f, "{} list", self.of(t, Level::Argument)),
             Type::Option(t) => write!(f, "{} option", self.of(t, Level::Argument)),
             Type::Promise(t) => write!(f, "{} Lwt.t", self.of(t, Level::Argument)),
+            Type::Channel(t) => {
+                let element = self.of(t, Level::Argument);
+                write!(f, "{element} Lwt_interop.Channel.t")
+            }
             Type::Result(ok, error) => {
                 let ok = self.of(ok, Level::Arrow);
                 write!(f, "({ok}, {}) result", self.of(error, Level::Arrow))

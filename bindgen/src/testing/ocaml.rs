@@ -10,7 +10,10 @@ const WARNINGS: &str =
 /// Stands for the modules that declarations mention.
 const STUBS: [(&str, &str); 2] = [
     ("lwt.ml", "type +'a t\n"),
-    ("lwt_interop.ml", "module Handle = struct type t end\n"),
+    (
+        "lwt_interop.ml",
+        "module Handle = struct type t end\nmodule Channel = struct type 'a t end\n",
+    ),
 ];
 
 /// A directory in which OCaml code is compiled.

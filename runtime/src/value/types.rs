@@ -51,6 +51,8 @@ pub enum Type {
     Option(&'static Type),
     /// `t Lwt.t`
     Promise(&'static Type),
+    /// `t Lwt_interop.Channel.t`
+    Channel(&'static Type),
     /// `(ok, error) result`
     Result(&'static Type, &'static Type),
     /// `a * b * c`
@@ -324,6 +326,7 @@ impl Type {
             Type::List(t) => t.apply(f, "list")?,
             Type::Option(t) => t.apply(f, "option")?,
             Type::Promise(t) => t.apply(f, "Lwt.t")?,
+            Type::Channel(t) => t.apply(f, "Lwt_interop.Channel.t")?,
             Type::Result(ok, error) => {
                 f.write_str("(")?;
                 ok.write(f, Level::Arrow)?;
@@ -385,6 +388,10 @@ mod tests {
         let shown = [
             (PAIR, "string * int option"),
             (Type::List(&PAIR), "(string * int option) list"),
+            (
+                Type::Channel(&PAIR),
+                "(string * int option) Lwt_interop.Channel.t",
+            ),
             (
                 Type::Tuple(&[&PAIR, &Type::Char]),
                 "(string * int option) * char",

@@ -116,13 +116,17 @@ pub fn exports(functions: Vec<Function>, definitions: Vec<Definition>) -> Export
 }
 
 /// The modules that stand for Lwt and for the library `lwt_interop`.
-const LIBRARIES: [(&str, &str); 3] = [
+const LIBRARIES: [(&str, &str); 4] = [
     ("lwt.mli", "type +'a t"),
     (
         "lwt_interop__Handle.mli",
         "type executor = { id : int }\ntype t = private executor",
     ),
-    ("lwt_interop.ml", "module Handle = Lwt_interop__Handle"),
+    ("lwt_interop__Channel.mli", "type 'a t"),
+    (
+        "lwt_interop.ml",
+        "module Handle = Lwt_interop__Handle\nmodule Channel = Lwt_interop__Channel",
+    ),
 ];
 
 /// Returns the reader, or `None` if there is no OCaml.

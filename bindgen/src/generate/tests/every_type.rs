@@ -236,6 +236,7 @@ fn plain_functions() -> Vec<Function> {
             Box::new(promise(Type::Int)),
         ),
         promise(promise(Type::Unit)),
+        Type::Channel(Box::new(option(named("shapes::Row")))),
     ];
     let every = every.into_iter().chain(KINDS.map(Type::Bigarray));
     every

@@ -28,7 +28,7 @@ use super::{
 };
 
 /// The version of the format. Change it with the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The bytes before an entry's payload.
 const HEADER: usize = 10;
@@ -194,6 +194,7 @@ const fn type_tag(ty: &Type) -> u8 {
         Type::Tuple(_) => 25,
         Type::Function(..) => 26,
         Type::Bigarray(_) => 27,
+        Type::Channel(_) => 28,
         Type::Named(_) | Type::Recursive(_) => 30,
     }
 }
@@ -282,7 +283,11 @@ impl Hash {
     const fn ty(&mut self, ty: &Type) {
         self.byte(type_tag(ty));
         match ty {
-            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Array(t)
+            | Type::List(t)
+            | Type::Option(t)
+            | Type::Promise(t)
+            | Type::Channel(t) => self.ty(t),
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);
@@ -512,7 +517,11 @@ impl<const N: usize> Encoder<N> {
     const fn ty(&mut self, ty: &Type) {
         self.byte(type_tag(ty));
         match ty {
-            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Array(t)
+            | Type::List(t)
+            | Type::Option(t)
+            | Type::Promise(t)
+            | Type::Channel(t) => self.ty(t),
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);
@@ -573,6 +582,7 @@ mod tests {
             Body::Alias(&Type::Array(&Type::Int)),
             Body::Alias(&Type::List(&Type::Int)),
             Body::Alias(&Type::Promise(&Type::Int)),
+            Body::Alias(&Type::Channel(&Type::Int)),
             Body::Alias(&Type::Result(&Type::Int, &Type::Float)),
             Body::Alias(&Type::Result(&Type::Float, &Type::Int)),
             Body::Alias(&Type::Tuple(&[&Type::Int, &Type::Int])),
@@ -658,7 +668,7 @@ mod tests {
     fn an_entry_says_how_long_it_is() {
         const FUNCTION: Function = function_of(&[]);
         const ENTRY: [u8; function_length(&FUNCTION)] = function(&FUNCTION);
-        assert_eq!(ENTRY[..6], *b"OLWI\x01F");
+        assert_eq!(ENTRY[..6], *b"OLWI\x02F");
         let length = u32::from_le_bytes(ENTRY[6..10].try_into().unwrap());
         assert_eq!(length as usize, ENTRY.len() - HEADER);
 
