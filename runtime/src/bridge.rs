@@ -1,6 +1,7 @@
 //! What Rust and OCaml give each other: promises, functions, opaque values.
 
 pub(crate) mod apply;
+pub(crate) mod channel;
 pub(crate) mod function;
 pub(crate) mod opaque;
 pub(crate) mod promise;

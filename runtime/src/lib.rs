@@ -27,6 +27,7 @@
 //! | make a Lwt promise | [`Promise::new`], [`Resolver`] |
 //! | call OCaml functions on their domain | [`OCamlFunc`], [`OCamlAsyncFunc`] |
 //! | call an OCaml function on any thread | [`RemoteFunc`] |
+//! | send values between tasks, threads and domains, of either language | [`Channel`] |
 //! | call the least loaded of several domains | [`Workers`] |
 //! | run a task on the calling domain | [`domain::spawn_local`] |
 //! | run a task on another domain | [`Domain::spawn`] |
@@ -94,9 +95,11 @@ mod value;
 #[allow(unsafe_code)]
 mod wake;
 
+pub use base::channel::{Closed, SendError, TrySendError};
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
+pub use bridge::channel::{Channel, ChannelStream, TryRecvError};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};

@@ -41,6 +41,7 @@ pub(crate) struct Callbacks {
     make_exception: Named,
     describe_exception: Named,
     blocking_next: Named,
+    share_channel: Named,
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
@@ -126,6 +127,7 @@ impl Callbacks {
                     make_exception: named(c"lwt_interop.make_exception")?,
                     describe_exception: named(c"lwt_interop.describe_exception")?,
                     blocking_next: named(c"lwt_interop.blocking_next")?,
+                    share_channel: named(c"lwt_interop.share_channel")?,
                 })
             })
             .ok()
@@ -250,6 +252,25 @@ impl Callbacks {
                     (message, (!backtrace.is_empty()).then_some(backtrace))
                 }
                 Err(_) => ("an exception whose printer raised".to_owned(), None),
+            }
+        }
+    }
+
+    /// Gives a channel that OCaml made the ring that Rust made for it, with its elements, unless it has one. Returns why
+    /// not, if an element does not convert.
+    pub(crate) fn share_channel(
+        &self,
+        token: &RuntimeToken<'_>,
+        channel: &Root,
+        ring: &Root,
+    ) -> Result<Option<String>, Root<Exn>> {
+        // SAFETY: the token proves the lock; OCaml registered a function of a channel and a ring, which are read from
+        // their roots at once, that returns a string. Copying it does not allocate on the OCaml heap.
+        unsafe {
+            let mut args = [channel.raw(token), ring.raw(token)];
+            match ffi::callback(self.share_channel.get(token), &mut args) {
+                Ok(text) => Ok(Some(ffi::string_val(text)).filter(|text| !text.is_empty())),
+                Err(exn) => Err(Root::new(exn)),
             }
         }
     }

@@ -289,6 +289,62 @@ impl Type {
     }
 }
 
+impl Type {
+    /// Whether a value of it, when it is converted to Rust, contains a channel, which OCaml may have to prepare:
+    /// see [`ConversionError::unprepared`](crate::value::conversion_error::ConversionError::unprepared).
+    pub(crate) const fn mentions_channel(&self) -> bool {
+        match self {
+            Type::Channel(_) => true,
+            Type::Array(t) | Type::List(t) | Type::Option(t) => t.mentions_channel(),
+            Type::Result(ok, error) => ok.mentions_channel() || error.mentions_channel(),
+            Type::Tuple(types) => any_mentions_channel(types),
+            Type::Named(definition) => match definition.body {
+                Body::Alias(ty) => ty.mentions_channel(),
+                Body::Record(fields) => any_field_mentions_channel(fields),
+                Body::Variant(constructors) | Body::PolymorphicVariant(constructors) => {
+                    let mut i = 0;
+                    while i < constructors.len() {
+                        let mentioned = match constructors[i].arguments {
+                            Arguments::Positional(types) => any_mentions_channel(types),
+                            Arguments::Record(fields) => any_field_mentions_channel(fields),
+                        };
+                        if mentioned {
+                            return true;
+                        }
+                        i += 1;
+                    }
+                    false
+                }
+                Body::Abstract => false,
+            },
+            // A promise and a function are converted as such.
+            _ => false,
+        }
+    }
+}
+
+const fn any_mentions_channel(types: &[&Type]) -> bool {
+    let mut i = 0;
+    while i < types.len() {
+        if types[i].mentions_channel() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn any_field_mentions_channel(fields: &[Field]) -> bool {
+    let mut i = 0;
+    while i < fields.len() {
+        if fields[i].ty.mentions_channel() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 /// How strongly a type expression binds, from the weakest.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Level {
