@@ -9,7 +9,7 @@ use crate::model::{
 pub const SECTION: &str = ".ocaml_lwt_interop";
 
 /// The version of the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What an entry begins with.
 const MAGIC: &[u8; 4] = b"OLWI";
@@ -251,6 +251,7 @@ impl<'a> Input<'a> {
             25 => Type::Tuple(self.list(Self::ty)?),
             26 => Type::Function(self.list(Self::ty)?, self.boxed()?),
             27 => Type::Bigarray(self.kind()?),
+            29 => Type::Channel(self.boxed()?),
             30 => Type::Named(self.id()?),
             _ => return Err(DecodeError::Damaged),
         })

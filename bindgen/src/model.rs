@@ -251,6 +251,8 @@ pub enum Type {
     Promise(Box<Type>),
     /// `t Lwt_interop.Stream.t`
     Stream(Box<Type>),
+    /// `t Lwt_interop.Channel.t`
+    Channel(Box<Type>),
     /// Of the value and the error.
     Result(Box<Type>, Box<Type>),
     Tuple(Vec<Type>),

@@ -1,3 +1,5 @@
 (** Domains that send to each other, and terminate. *)
 
-val suites : (string * unit Alcotest.test_case list) list
+module Make (_ : Representation.S) : sig
+  val suites : (string * unit Alcotest.test_case list) list
+end

@@ -1,6 +1,15 @@
+let all (module C : Representation.S) =
+  let module Single = Single_domain.Make (C) in
+  let module Cross = Cross_domain.Make (C) in
+  let module Batches = Batches.Make (C) in
+  Single.suites @ Cross.suites @ Batches.suites
+
 let () =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
   Alcotest.run "channels"
-    (Single_domain.suites @ Cross_domain.suites
+    (all (module Representation.Ocaml)
+    @ all (module Representation.Shared)
+    @ all (module Representation.Rust_made)
+    @ Shared.suites
     @ [ ("at the end", [ Everywhere.nothing_left () ]) ])

@@ -9,6 +9,9 @@ type step =
   | Recv_cancelled of int
   | Recv_or_pause of int  (** With [Lwt.pick]. *)
   | Try_recv
+  | Send_all of int
+  | Recv_many of int
+  | Share  (** With Rust. *)
   | Pause of int
   | Spin of int
   | Close
@@ -25,6 +28,9 @@ let show_step = function
   | Recv_cancelled n -> Printf.sprintf "recv_cancelled %d" n
   | Recv_or_pause n -> Printf.sprintf "recv_or_pause %d" n
   | Try_recv -> "try_recv"
+  | Send_all n -> Printf.sprintf "send_all %d" n
+  | Recv_many n -> Printf.sprintf "recv_many %d" n
+  | Share -> "share"
   | Pause n -> Printf.sprintf "pause %d" n
   | Spin n -> Printf.sprintf "spin %d" n
   | Close -> "close"
@@ -49,6 +55,9 @@ let gen =
         (3, map (fun n -> Recv_cancelled n) (int_range 0 3));
         (3, map (fun n -> Recv_or_pause n) few);
         (2, return Try_recv);
+        (2, map (fun n -> Send_all n) (int_range 1 6));
+        (3, map (fun n -> Recv_many n) few);
+        (1, return Share);
         (6, map (fun n -> Pause n) few);
         (3, map (fun n -> Spin n) (int_range 1 2000));
       ]
@@ -71,7 +80,10 @@ let shrink s =
 
 (* ---- running a scenario *)
 
-type kind = Sending of int | Receiving
+type kind =
+  | Sending of int
+  | Sending_in_batch of int  (** If it is rejected, the element may have been sent. *)
+  | Receiving
 
 type operation = {
   kind : kind;
@@ -153,6 +165,25 @@ let perform participant c = function
       | `Received x -> participant.received <- x :: participant.received
       | `Empty | `Closed -> ());
       Lwt.return_unit
+  | Send_all n ->
+      let elements = Array.init n (fun _ -> next participant) in
+      let p = Channel.send_all c elements in
+      Array.iter
+        (fun (_, k) -> add participant (Sending_in_batch k) (Lwt.map (fun () -> true) p))
+        elements;
+      Lwt.return_unit
+  | Recv_many n ->
+      let p = Channel.recv_many ~max:n c in
+      add participant Receiving
+        (Lwt.map
+           (fun xs ->
+             Array.iter (fun x -> participant.received <- x :: participant.received) xs;
+             xs <> [||])
+           p);
+      Lwt.return_unit
+  | Share ->
+      ignore (Rust.channel_share_pairs c : int);
+      Lwt.return_unit
   | Pause n -> Workers.pauses n
   | Spin n ->
       Workers.spin n;
@@ -179,12 +210,13 @@ let is_at_rest c participants () =
   let receivers = any_waits participants (( = ) Receiving) in
   let senders = any_waits participants (( <> ) Receiving) in
   ((not receivers) || (length = 0 && not closed))
-  && ((not senders) || (length = Channel.capacity c && not closed))
+  && ((not senders) || (length >= Channel.capacity c && not closed))
 
 let check_operation (participant, o) =
   let name =
     match o.kind with
-    | Sending k -> Printf.sprintf "send %d of %d" k participant.number
+    | Sending k | Sending_in_batch k ->
+        Printf.sprintf "send %d of %d" k participant.number
     | Receiving -> Printf.sprintf "a recv of %d" participant.number
   in
   match Watched.final name o.moved with
@@ -196,13 +228,17 @@ let check_operation (participant, o) =
       ()
   | Error e -> Model.fail "%s: %s" name (Printexc.to_string e)
 
+(* The elements that were sent, and those that may have been. *)
 let sent participants =
-  List.filter_map
+  List.partition_map
     (fun (participant, o) ->
+      let element k = (participant.number, k) in
       match (o.kind, Watched.result o.moved) with
-      | Sending k, Some (Ok true) -> Some (participant.number, k)
-      | _ -> None)
+      | (Sending k | Sending_in_batch k), Some (Ok true) -> Left (Some (element k))
+      | Sending_in_batch k, Some (Error _) -> Right (Some (element k))
+      | _ -> Right None)
     (operations participants)
+  |> fun (sent, maybe) -> (List.filter_map Fun.id sent, List.filter_map Fun.id maybe)
 
 let rec is_sorted = function
   | (a : int) :: (b :: _ as rest) -> a < b && is_sorted rest
@@ -256,8 +292,10 @@ let check s =
   List.iter check_operation (operations participants);
   let received = rest :: List.map (fun p -> List.rev p.received) participants in
   List.iter (check_order participants) received;
-  let sent = List.sort compare (sent participants)
-  and received = List.sort compare (List.concat received) in
+  let sent, maybe = sent participants in
+  let is_known x = List.mem x sent || not (List.mem x maybe) in
+  let sent = List.sort compare sent
+  and received = List.sort compare (List.filter is_known (List.concat received)) in
   if sent <> received then
     Model.fail "%d elements were sent and %d received, or not the same ones"
       (List.length sent) (List.length received)

@@ -2,12 +2,14 @@
    and [Exit_hooks]. *)
 
 module Ring_spec = struct
-  type cmd = Push of int | Pop | Length
+  type cmd = Push of int | Pop | Length | Push_many of int list | Pop_many of int
 
   let show_cmd = function
     | Push x -> Printf.sprintf "push %d" x
     | Pop -> "pop"
     | Length -> "length"
+    | Push_many xs -> "push_many " ^ String.concat " " (List.map string_of_int xs)
+    | Pop_many n -> Printf.sprintf "pop_many %d" n
 
   (* Oldest first. *)
   type state = int list
@@ -20,7 +22,13 @@ module Ring_spec = struct
       QCheck.Gen.(
         frequency
           [
-            (4, map (fun x -> Push x) (int_bound 99)); (4, return Pop); (1, return Length);
+            (4, map (fun x -> Push x) (int_bound 99));
+            (4, return Pop);
+            (1, return Length);
+            ( 4,
+              map (fun xs -> Push_many xs) (list_size (int_bound capacity) (int_bound 99))
+            );
+            (4, map (fun n -> Pop_many n) (int_bound capacity));
           ])
 
   let init_state = []
@@ -28,12 +36,18 @@ module Ring_spec = struct
   let cleanup _ = ()
 
   let precond cmd state =
-    match cmd with Push _ -> List.length state < capacity | Pop | Length -> true
+    match cmd with
+    | Push _ -> List.length state < capacity
+    | Push_many xs -> List.length state + List.length xs <= capacity
+    | Pop_many n -> n <= List.length state
+    | Pop | Length -> true
 
   let next_state cmd state =
     match cmd with
     | Push x -> state @ [ x ]
     | Pop -> List.filteri (fun i _ -> i > 0) state
+    | Push_many xs -> state @ xs
+    | Pop_many n -> List.filteri (fun i _ -> i >= n) state
     | Length -> state
 
   let run cmd ring =
@@ -42,6 +56,16 @@ module Ring_spec = struct
     | Push x -> Res (unit, Ring.push ring (Some x))
     | Pop -> Res (option int, Ring.pop ring)
     | Length -> Res (int, Ring.length ring)
+    | Push_many xs ->
+        (* With one option before them. *)
+        let source = Array.of_list (None :: List.map Option.some xs) in
+        Res (unit, Ring.push_many ring source 1 (List.length xs))
+    | Pop_many n ->
+        let copy = Array.make n None and target = Array.make n None in
+        Ring.copy ring copy n;
+        Ring.pop_many ring target n;
+        let all = Array.to_list target in
+        Res (list (option int), if Array.to_list copy = all then all else [ None ])
 
   let postcond cmd (state : state) (res : STM.res) =
     let open STM in
@@ -49,6 +73,9 @@ module Ring_spec = struct
     | Push _, Res ((Unit, _), ()) -> true
     | Pop, Res ((Option Int, _), x) -> x = (List.nth_opt state 0 : int option)
     | Length, Res ((Int, _), n) -> n = List.length state
+    | Push_many _, Res ((Unit, _), ()) -> true
+    | Pop_many n, Res ((List (Option Int), _), xs) ->
+        xs = List.map Option.some (List.filteri (fun i _ -> i < n) state)
     | _ -> false
 end
 

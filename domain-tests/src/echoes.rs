@@ -4,8 +4,8 @@
 use crate::Int;
 use futures_lite::future;
 use ocaml_lwt_interop::{
-    Any, Bigarray, Bytes, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc, OCamlException,
-    OCamlFunc, Opaque, OpaqueType, Promise, Rooted, ToOCaml, Unchecked, func,
+    Any, Bigarray, Bytes, Channel, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc,
+    OCamlException, OCamlFunc, Opaque, OpaqueType, Promise, Rooted, ToOCaml, Unchecked, func,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -274,6 +274,12 @@ pub fn echo_to_reference(value: List<Bytes>) -> &'static List<Bytes> {
 #[func]
 pub fn echo_exception(promise: Promise<()>) -> Option<OCamlException> {
     promise.await.err()
+}
+
+/// Returns the channel. `channels/shared.ml` uses it.
+#[func(sync)]
+pub fn echo_channel(channel: Channel<Int>) -> Channel<Int> {
+    channel
 }
 
 /// Returns the number of a domain.

@@ -6,6 +6,7 @@ use by_hand as _;
 
 mod bigarrays;
 mod calls;
+mod channels;
 mod conversions;
 mod domains;
 mod echoes;

@@ -1,4 +1,5 @@
-(** Bounded channels between domains, with any number of senders and receivers.
+(** Bounded channels between domains, and between OCaml and Rust, with any number of
+    senders and receivers.
 
     {[
       open Lwt.Syntax
@@ -48,6 +49,24 @@
     Promises belong to the calling domain, and are resolved in its loop, never during a
     call by another sender or receiver. When a domain terminates, its pending promises are
     rejected with [Domain_terminated]; the elements that it has sent stay in the channel.
+
+    {1 Rust}
+
+    A channel is a [Channel<T>] of Rust: a function that Rust exports may take one and may
+    return one, and everything that is said here holds for Rust code that uses it, too.
+
+    A channel that was made here holds OCaml values until it is first passed to Rust. Then
+    its elements are converted to Rust values, in order. Those of senders that wait
+    follow, even if there is no room for them, and these senders are fulfilled, or
+    rejected if their elements do not convert. Receivers that wait go on waiting, in an
+    order that is not specified. If an element in the channel does not convert, the
+    function that was called gets [Invalid_argument], and the channel stays as it was.
+    Meanwhile the channel is full for others. From then on each element is converted to a
+    Rust value when it is sent, and to an OCaml value when it is received; so what OCaml
+    sends to OCaml over such a channel is converted twice, and is a copy. An element that
+    does not convert is an [Invalid_argument] that names the channel's type: if OCaml
+    sends it, the sender gets the exception and the element is not sent; if Rust sends it,
+    a receiver gets the exception and the element is dropped. The channel remains usable.
 *)
 
 type 'a t
@@ -71,7 +90,8 @@ val send : 'a t -> 'a -> unit Lwt.t
 
     Cancelling the promise withdraws [x]. If [x] is in the channel already, or has been
     refused, but the sender's loop does not know yet, then cancelling resolves the promise
-    accordingly instead: it is fulfilled, or rejected with {!Closed}.
+    accordingly instead: it is fulfilled, or rejected with {!Closed}. If Rust uses
+    [channel], and [x] does not convert, the promise is rejected with [Invalid_argument].
 
     @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
     @raise Domain_terminated if the domain is terminating. *)
@@ -79,7 +99,19 @@ val send : 'a t -> 'a -> unit Lwt.t
 val try_send : 'a t -> 'a -> [ `Sent | `Full | `Closed ]
 (** [try_send channel x] is [`Sent], with [x] in [channel], if there is room and no sender
     waits; otherwise it has no effect. Every thread of every domain may call it, with or
-    without a Lwt loop. *)
+    without a Lwt loop.
+
+    @raise Invalid_argument if Rust uses [channel], and [x] does not convert. *)
+
+val send_all : 'a t -> 'a array -> unit Lwt.t
+(** [send_all channel xs] sends the elements of [xs], in order, and is fulfilled when all
+    are in [channel]. As many as there is room for are sent at once, which costs less than
+    sending each. Elements of other senders may come between them. If the promise is
+    cancelled, or rejected with {!Closed} or [Domain_terminated], some of the first
+    elements may be in the channel. If it is rejected with [Invalid_argument] because an
+    element does not convert, none is.
+
+    It raises like {!send}. *)
 
 (** {1 Receiving} *)
 
@@ -95,10 +127,24 @@ val recv : 'a t -> 'a option Lwt.t
     @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
     @raise Domain_terminated if the domain is terminating. *)
 
+val recv_many : ?max:int -> 'a t -> 'a array Lwt.t
+(** [recv_many channel] is fulfilled with the oldest elements that are not reserved, at
+    least one and at most [max], 64 by default, once there is one for this call; or with
+    an empty array once [channel] is closed and empty. It costs less than receiving each.
+    Like {!recv}, a promise that is cancelled has taken no element. If Rust has sent
+    elements that do not convert, those that do are received; the next calls are rejected
+    with [Invalid_argument] for the others, one each.
+
+    It raises like {!recv}.
+    @raise Invalid_argument if [max] is less than 1. *)
+
 val try_recv : 'a t -> [ `Received of 'a | `Empty | `Closed ]
 (** [try_recv channel] is [`Received x] and removes [x] if [x] is the oldest element that
     is not reserved, [`Closed] if [channel] is closed and empty, and otherwise [`Empty].
-    Every thread of every domain may call it, with or without a Lwt loop. *)
+    Every thread of every domain may call it, with or without a Lwt loop.
+
+    @raise Invalid_argument
+      if the element, which Rust has sent, does not convert. It is dropped. *)
 
 val iter : ('a -> unit Lwt.t) -> 'a t -> unit Lwt.t
 (** [iter f channel] receives elements and calls [f] with each, one after the other. It is

@@ -75,6 +75,49 @@ module Batch = struct
     Obj.obj (apply (Obj.field block 0) 1)
 end
 
+module Ring = struct
+  type t = Obj.t
+  type sender
+  type receiver
+
+  let none = Obj.repr 0
+  let is_none = Obj.is_int
+
+  type sent = Sent | Refused | Full | Sender of unit Lwt.t * sender | Not_sent of exn
+
+  type 'a received =
+    | Empty
+    | Ended
+    | Received of 'a
+    | Receiver of unit Lwt.t * receiver
+    | Not_received of exn
+
+  type settled = Accepted | Too_late | Withdrawn
+
+  (* In the order of the constructors. *)
+  let sent = "Sent Refused Full | Sender Not_sent"
+  let received = "Empty Ended | Received Receiver Not_received"
+  let settled = "Accepted Too_late Withdrawn"
+  let wait = 1
+  let array = 2
+  let flags = Printf.sprintf "wait=%d array=%d" wait array
+  let fields = "ring capacity local"
+
+  external send : t -> 'a -> int -> sent = "lwt_interop_channel_send"
+  external receive : t -> int -> int -> 'a received = "lwt_interop_channel_receive"
+  external take : receiver -> 'a received = "lwt_interop_channel_take"
+  external abandon : receiver -> unit = "lwt_interop_channel_abandon"
+  external settle : sender -> settled = "lwt_interop_channel_settle"
+  external close : t -> unit = "lwt_interop_channel_close"
+  external is_closed : t -> bool = "lwt_interop_channel_is_closed" [@@noalloc]
+  external length : t -> int = "lwt_interop_channel_length" [@@noalloc]
+  external keep : t -> 'a array -> string = "lwt_interop_channel_keep"
+  external unkeep : t -> int -> unit = "lwt_interop_channel_unkeep"
+  external put : t -> int -> unit = "lwt_interop_channel_put" [@@noalloc]
+  external forget : t -> unit = "lwt_interop_channel_forget"
+  external resume : t -> unit = "lwt_interop_channel_resume"
+end
+
 let file_descr (fd : int) : Unix.file_descr = Obj.magic fd
 
 module Resolver = struct
@@ -120,6 +163,11 @@ let facts =
     ("the permits of the blocking pool", string_of_int permits);
     ("the kinds of exceptions", Errors.kinds);
     ("the field of a handle", string_of_int handle_field);
+    ("the fields of a channel", Ring.fields);
+    ("the outcomes of sending", Ring.sent);
+    ("the outcomes of receiving", Ring.received);
+    ("the outcomes of a sender", Ring.settled);
+    ("the flags of channels", Ring.flags);
     ("the order of Handle.stats", stats_order);
     ("the order of totals", totals_order);
   |]

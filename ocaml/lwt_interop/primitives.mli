@@ -217,3 +217,100 @@ module Resolver : sig
   val reject : t -> exn -> unit
   (** [reject r e] rejects the promise with [e], if it is pending. *)
 end
+
+(** {1 Channels that Rust has} *)
+
+(** The ring of a channel that Rust code uses, too. Its elements are Rust values. None of
+    the functions raises, and none lets an exception in. *)
+module Ring : sig
+  type t
+
+  val none : t
+  (** [none] is no ring. *)
+
+  val is_none : t -> bool
+  (** [is_none ring] is [true] if [ring] is {!none}. *)
+
+  type sender
+  (** A sender that waits. If it is collected, it is withdrawn some time later. *)
+
+  type receiver
+  (** A receiver that waits. If it is collected, it gives up its place some time later. *)
+
+  type sent =
+    | Sent
+    | Refused  (** The ring is closed. *)
+    | Full
+    | Sender of unit Lwt.t * sender
+        (** The promise is fulfilled when the sender has been accepted, or has come too
+            late. *)
+    | Not_sent of exn  (** An element does not convert. *)
+
+  type 'a received =
+    | Empty
+    | Ended  (** The ring is closed and empty. *)
+    | Received of 'a
+    | Receiver of unit Lwt.t * receiver
+        (** The promise is fulfilled when an element is reserved for the receiver, or when
+            there will be none. *)
+    | Not_received of exn  (** An element did not convert, and is gone. *)
+
+  type settled = Accepted | Too_late  (** The ring was closed. *) | Withdrawn
+
+  val wait : int
+  (** The flag of a sender or receiver that waits if it has to. *)
+
+  val array : int
+  (** The flag of a sender that sends the elements of an array. *)
+
+  val send : t -> 'a -> int -> sent
+  (** [send ring x flags] sends [x]; with {!array} and {!wait}, the elements of [x]. It is
+      never [Sender], but with {!wait}, nor [Full] with it. *)
+
+  val receive : t -> int -> int -> 'a received
+  (** [receive ring 0 flags] receives an element, and [receive ring max flags] an array of
+      at least one and at most [max]. It is never [Receiver], but with {!wait}, nor
+      [Empty] with it. *)
+
+  val take : receiver -> 'a received
+  (** [take receiver] is what is reserved for [receiver], whose promise is fulfilled. *)
+
+  val abandon : receiver -> unit
+  (** [abandon receiver] gives up the place of [receiver], or its reservation. *)
+
+  val settle : sender -> settled
+  (** [settle sender] is what has become of [sender], which is withdrawn if it still
+      waits. *)
+
+  val close : t -> unit
+  (** [close ring] makes [ring] accept no more elements. *)
+
+  val is_closed : t -> bool
+  (** [is_closed ring] is [true] once [ring] is closed. *)
+
+  val length : t -> int
+  (** [length ring] is the number of elements in [ring]. *)
+
+  (** {2 The elements of a channel of OCaml's}
+
+      Its ring is paused at first: there is no room for others. *)
+
+  val keep : t -> 'a array -> string
+  (** [keep ring elements] converts elements of OCaml's channel and keeps them, behind
+      those that it has. The result is empty, or says why one does not convert; then it
+      keeps none of them. *)
+
+  val unkeep : t -> int -> unit
+  (** [unkeep ring n] drops the last [n] elements that are kept. *)
+
+  val put : t -> int -> unit
+  (** [put ring n] puts the elements that are kept into [ring], but for the first [n],
+      which stay. It neither allocates nor polls. *)
+
+  val forget : t -> unit
+  (** [forget ring] drops the elements that are kept. *)
+
+  val resume : t -> unit
+  (** [resume ring] puts the elements that are kept into [ring], even if there is no room
+      for them, and ends the pause. *)
+end

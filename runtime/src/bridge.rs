@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod call_queue;
+pub(crate) mod channel;
 pub(crate) mod function;
 pub(crate) mod ocaml_stream;
 pub(crate) mod opaque;

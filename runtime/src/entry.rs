@@ -1,6 +1,7 @@
 //! The functions that OCaml calls.
 
 pub(crate) mod call;
+pub(crate) mod channel;
 pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod primitives;

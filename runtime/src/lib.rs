@@ -28,6 +28,7 @@
 //! | call OCaml functions on their domain | [`OCamlFunc`], [`OCamlAsyncFunc`] |
 //! | call an OCaml function on any thread | [`RemoteFunc`] |
 //! | call an OCaml function again and again, without waiting for it | [`CallQueue`] |
+//! | send values between tasks, threads and domains, of either language | [`Channel`] |
 //! | call the least loaded of several domains | [`Workers`] |
 //! | return many values, one after the other | [`func`] with the option `stream` |
 //! | read an OCaml stream | [`OCamlStream`], or [`RemoteStream`] on any thread |
@@ -101,10 +102,12 @@ mod value;
 #[allow(unsafe_code)]
 mod wake;
 
+pub use base::channel::{Closed, SendError, TrySendError};
 pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::call_queue::{CallQueue, QueueEnded, WhenFull};
+pub use bridge::channel::{Channel, ChannelStream, TryRecvError};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::ocaml_stream::OCamlStream;
 pub use bridge::opaque::Opaque;

@@ -4,8 +4,9 @@
 
 use ocaml_lwt_interop::convert::types::Type;
 use ocaml_lwt_interop::{
-    Any, Bigarray, Bytes, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc, OCamlException,
-    OCamlFunc, OCamlStream, Opaque, OpaqueType, Promise, RemoteStream, Rooted, ToOCaml, Unchecked,
+    Any, Bigarray, Bytes, Channel, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc,
+    OCamlException, OCamlFunc, OCamlStream, Opaque, OpaqueType, Promise, RemoteStream, Rooted,
+    ToOCaml, Unchecked,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -69,7 +70,7 @@ fn rows() -> Vec<Row> {
     let kept = both!(
         "Rooted<T>" Rooted<T>, "Opaque<T>" Opaque<T>, "Bigarray<f64>" Bigarray<f64>, "Promise<T>" Promise<T>,
         "OCamlFunc<(A, B), R>" OCamlFunc<(A, B), R>, "OCamlAsyncFunc<(A, B), R>" OCamlAsyncFunc<(A, B), R>,
-        "Rooted<Any>" Rooted<Any>, "Unchecked<T>" Unchecked<T>,
+        "Rooted<Any>" Rooted<Any>, "Unchecked<T>" Unchecked<T>, "Channel<T>" Channel<T>,
     );
     let from = only_from!("Domain" Domain, "OCamlStream<T>" OCamlStream<T>, "RemoteStream<T>" RemoteStream<T>);
     let to = only_to!(

@@ -116,6 +116,12 @@ impl<'a> Comparison<'a> {
                 }
                 _ => false,
             },
+            Type::Channel(of) => match self.unit.standard(ocaml) {
+                Some((Standard::Channel, [element])) => {
+                    return self.within("element of the channel", *element, of);
+                }
+                _ => false,
+            },
             Type::Result(ok, error) => match self.unit.standard(ocaml) {
                 Some((Standard::Result, &[own_ok, own_error])) => {
                     self.within("Ok of the result", own_ok, ok);

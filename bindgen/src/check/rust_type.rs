@@ -87,6 +87,7 @@ impl<'a> Shown<'a> {
             Type::Option(t) => return apply(t, "option"),
             Type::Promise(t) => return apply(t, "Lwt.t"),
             Type::Stream(t) => return apply(t, "Lwt_interop.Stream.t"),
+            Type::Channel(t) => return apply(t, "Lwt_interop.Channel.t"),
             Type::Result(ok, error) => {
                 let (ok, error) = (self.at(ok, Level::Arrow), self.at(error, Level::Arrow));
                 return format!("({ok}, {error}) result");

@@ -6,9 +6,12 @@ use crate::model::{Arguments, Body, Constructor, Exceptions, Function, Id, Type}
 pub fn in_type<'a>(ty: &'a Type, f: &mut dyn FnMut(&'a Id)) {
     match ty {
         Type::Named(id) => f(id),
-        Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) | Type::Stream(t) => {
-            in_type(t, f)
-        }
+        Type::Array(t)
+        | Type::List(t)
+        | Type::Option(t)
+        | Type::Promise(t)
+        | Type::Stream(t)
+        | Type::Channel(t) => in_type(t, f),
         Type::Result(ok, error) => {
             in_type(ok, f);
             in_type(error, f);

@@ -77,6 +77,10 @@ impl<'a> Expression<'a> {
             Type::Stream(t) => {
                 write!(f, "{} Lwt_interop.Stream.t", self.of(t, Level::Argument))
             }
+            Type::Channel(t) => {
+                let element = self.of(t, Level::Argument);
+                write!(f, "{element} Lwt_interop.Channel.t")
+            }
             Type::Result(ok, error) => {
                 let ok = self.of(ok, Level::Arrow);
                 write!(f, "({ok}, {}) result", self.of(error, Level::Arrow))

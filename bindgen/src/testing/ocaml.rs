@@ -12,7 +12,8 @@ const STUBS: [(&str, &str); 2] = [
     ("lwt.ml", "type +'a t\n"),
     (
         "lwt_interop.ml",
-        "module Handle = struct type t end\nmodule Stream = struct type 'a t end\n",
+        "module Handle = struct type t end\nmodule Stream = struct type 'a t end\n\
+         module Channel = struct type 'a t end\n",
     ),
 ];
 

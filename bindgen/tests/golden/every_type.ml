@@ -79,49 +79,53 @@ external pass_19 :
   = "pass_19__s17446744073709551615"
 
 external pass_20 :
-  (int, Bigarray.int8_signed_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int, Bigarray.int8_signed_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  row option Lwt_interop.Channel.t -> row option Lwt_interop.Channel.t Lwt.t
   = "pass_20__s17446744073709551615"
 
 external pass_21 :
-  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int, Bigarray.int8_signed_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int, Bigarray.int8_signed_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_21__s17446744073709551615"
 
 external pass_22 :
-  (int, Bigarray.int16_signed_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int, Bigarray.int16_signed_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int, Bigarray.int8_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_22__s17446744073709551615"
 
 external pass_23 :
-  (int, Bigarray.int16_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int, Bigarray.int16_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int, Bigarray.int16_signed_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int, Bigarray.int16_signed_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_23__s17446744073709551615"
 
 external pass_24 :
-  (int32, Bigarray.int32_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int32, Bigarray.int32_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int, Bigarray.int16_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int, Bigarray.int16_unsigned_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_24__s17446744073709551615"
 
 external pass_25 :
-  (int64, Bigarray.int64_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (int64, Bigarray.int64_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int32, Bigarray.int32_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int32, Bigarray.int32_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_25__s17446744073709551615"
 
 external pass_26 :
-  (nativeint, Bigarray.nativeint_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (nativeint, Bigarray.nativeint_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (int64, Bigarray.int64_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (int64, Bigarray.int64_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_26__s17446744073709551615"
 
 external pass_27 :
-  (float, Bigarray.float32_elt, Bigarray.c_layout) Bigarray.Array1.t ->
-  (float, Bigarray.float32_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  (nativeint, Bigarray.nativeint_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (nativeint, Bigarray.nativeint_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
   = "pass_27__s17446744073709551615"
 
 external pass_28 :
+  (float, Bigarray.float32_elt, Bigarray.c_layout) Bigarray.Array1.t ->
+  (float, Bigarray.float32_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
+  = "pass_28__s17446744073709551615"
+
+external pass_29 :
   (float, Bigarray.float64_elt, Bigarray.c_layout) Bigarray.Array1.t ->
   (float, Bigarray.float64_elt, Bigarray.c_layout) Bigarray.Array1.t Lwt.t
-  = "pass_28__s17446744073709551615"
+  = "pass_29__s17446744073709551615"
 
 external greet : string -> int -> string Lwt.t = "greet__s17446744073709551615"
 

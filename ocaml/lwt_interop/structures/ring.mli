@@ -7,10 +7,10 @@
       let () = assert (Ring.pop ring = Some "first")
     ]}
 
-    A ring is not thread-safe: its users hold a lock. All functions but {!create} take
-    constant time, and neither allocate nor poll: no finaliser, signal handler or other
-    thread of the domain runs within them. For that reason elements are pushed as options,
-    which the caller has allocated. *)
+    A ring is not thread-safe: its users hold a lock. All functions but {!create} neither
+    allocate nor poll: no finaliser, signal handler or other thread of the domain runs
+    within them. For that reason elements are pushed as options, which the caller has
+    allocated. *)
 
 type 'a t
 (** A queue. *)
@@ -31,3 +31,15 @@ val push : 'a t -> 'a option -> unit
 val pop : 'a t -> 'a option
 (** [pop ring] removes the oldest element and is the option that was pushed, physically;
     or [None] if [ring] is empty. *)
+
+val push_many : 'a t -> 'a option array -> int -> int -> unit
+(** [push_many ring source from n] appends the [n] options of [source] that begin at the
+    index [from], for which there must be room. None may be [None]. *)
+
+val pop_many : 'a t -> 'a option array -> int -> unit
+(** [pop_many ring target n] moves the [n] oldest elements to the beginning of [target].
+    Both must have as many. *)
+
+val copy : 'a t -> 'a option array -> int -> unit
+(** [copy ring target n] copies the [n] oldest elements to the beginning of [target]. Both
+    must have as many. *)

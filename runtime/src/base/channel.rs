@@ -85,16 +85,18 @@ pub(crate) fn channel<T, E>(credit: Credit<T>) -> (Sender<T, E>, Receiver<T, E>)
 /// The channel is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the channel is closed")]
-pub(crate) struct Closed;
+#[non_exhaustive]
+pub struct Closed;
 
 /// The channel was closed before the element was sent. Carries the element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the channel is closed")]
-pub(crate) struct SendError<T>(pub(crate) T);
+pub struct SendError<T>(pub T);
 
 /// The element was not sent. Carries the element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum TrySendError<T> {
+#[non_exhaustive]
+pub enum TrySendError<T> {
     /// There is no room, or senders wait.
     #[error("the channel is full")]
     Full(T),
@@ -443,6 +445,36 @@ impl<T, E> Sender<T, E> {
         }
     }
 
+    /// Sends all elements, like [`send_all`](Self::send_all), for a caller that has a waker and no task.
+    pub(crate) fn start_sending(&self, items: VecDeque<T>) -> Sending<T, E> {
+        let mut items = items;
+        Sending {
+            queue: self.weighed(&mut items),
+            sender: self.clone(),
+            slot: None,
+        }
+    }
+
+    /// Pauses the channel: there is no room from now on.
+    pub(crate) fn pause(&self) {
+        self.shared.change(|state| state.ring.pause());
+    }
+
+    /// Puts elements into a channel that is paused. They may be more than there is room for.
+    pub(crate) fn put_although_paused(&self, items: VecDeque<T>) {
+        self.shared.change(|state| {
+            state.ring.resume(items);
+            state.ring.pause();
+        });
+    }
+
+    /// Resumes the channel after a pause, with these elements in front of those of senders that wait. They may be more
+    /// than there is room for. The channel does not weigh its elements.
+    pub(crate) fn resume(&self, items: VecDeque<T>) {
+        debug_assert!(self.shared.weigh.is_none());
+        self.shared.change(|state| state.ring.resume(items));
+    }
+
     /// Takes the elements, and weighs them if the channel does.
     fn weighed(&self, items: &mut VecDeque<T>) -> Queue<T> {
         let weights = match self.shared.weigh {
@@ -615,6 +647,61 @@ impl<T, E> Drop for SendAll<'_, T, E> {
     }
 }
 
+/// Elements that are being sent. It owns its sender. Dropped, it withdraws what it has not sent.
+pub(crate) struct Sending<T, E> {
+    sender: Sender<T, E>,
+    /// Empty while it waits: the elements are in the slot.
+    queue: Queue<T>,
+    slot: Option<Key>,
+}
+
+impl<T, E> Sending<T, E> {
+    /// Sends what there is room for. Is ready when all elements are in the channel, or it is closed. Not to be polled
+    /// after that.
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
+        let shared = &self.sender.shared;
+        shared.poll_send(&mut self.slot, &mut self.queue, cx)
+    }
+
+    /// Stops to wait.
+    pub(crate) fn stop(mut self) -> Stopped<T> {
+        match self.slot.take() {
+            Some(key) => self.stop_waiting(key),
+            None if self.queue.items.is_empty() => Stopped::Sent,
+            None => Stopped::Refused(std::mem::take(&mut self.queue.items)),
+        }
+    }
+
+    fn stop_waiting(&self, key: Key) -> Stopped<T> {
+        match self.sender.shared.change(|state| state.free_sender(key)) {
+            state::Sender::Waiting(rest, waker) => {
+                catch_and_discard(|| drop(waker));
+                Stopped::Withdrawn(rest.items)
+            }
+            state::Sender::Refused(rest) => Stopped::Refused(rest.items),
+            state::Sender::Sent => Stopped::Sent,
+        }
+    }
+}
+
+/// What has become of elements whose sender [stopped](Sending::stop) to wait.
+pub(crate) enum Stopped<T> {
+    /// All of them are in the channel.
+    Sent,
+    /// The channel was closed before these were sent.
+    Refused(VecDeque<T>),
+    /// There was no room for these yet.
+    Withdrawn(VecDeque<T>),
+}
+
+impl<T, E> Drop for Sending<T, E> {
+    fn drop(&mut self) {
+        if let Some(key) = self.slot.take() {
+            drop(self.stop_waiting(key));
+        }
+    }
+}
+
 /// The future of [`Sender::closed`].
 #[must_use = "futures do nothing unless awaited"]
 pub(crate) struct WaitClosed<'a, T, E> {
@@ -742,6 +829,14 @@ impl<T, E> Receiver<T, E> {
     {
         let polled = self.shared.poll_receive(&mut self.slot, cx, up_to(max, to));
         polled.map_ok(|received| received.unwrap_or(0))
+    }
+
+    /// Polls what [`recv`](Self::recv) does, with the same place as [`poll_recv_many`](Self::poll_recv_many).
+    pub(crate) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Option<T>, E>>
+    where
+        E: Clone,
+    {
+        self.shared.poll_receive(&mut self.slot, cx, one)
     }
 
     /// Gives up the place that [`poll_recv_many`](Self::poll_recv_many) has, and its reservation.

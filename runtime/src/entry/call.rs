@@ -20,10 +20,11 @@ use crate::value::convert::{Nested, to_raw};
 use crate::value::exception::Failure;
 use crate::value::raises::{Exception, RaisesException};
 use crate::value::read::{FromOCaml, Source};
-use crate::value::rooted::Rooted;
+use crate::value::rooted::{Rooted, read_root};
 use crate::value::types::{Function, Type};
 use crate::value::write::ToOCaml;
 use pin_project_lite::pin_project;
+use std::cell::Cell;
 use std::error::Error;
 use std::ffi::CStr;
 use std::future::Future;
@@ -115,7 +116,8 @@ impl<T: ToOCaml, E> Raises for Result<T, E> {
 
 /// The arguments of a call, unrooted, until they are converted.
 pub struct Arguments<'a, const N: usize> {
-    raw: [RawValue; N],
+    /// Changed when they have moved.
+    raw: [Cell<RawValue>; N],
     function: &'static Function,
     token: &'a RuntimeToken<'a>,
 }
@@ -124,11 +126,28 @@ impl<'a, const N: usize> Arguments<'a, N> {
     /// Converts an argument.
     #[inline(always)]
     pub fn get<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
+        if const { T::TYPE.mentions_channel() } {
+            return self.get_prepared(i);
+        }
         // SAFETY: `enter` made this from the arguments that OCaml passed, and nothing has allocated on the OCaml heap
-        // since: a conversion does not, and no other code has run, by the contract of `call_async` and its like,
-        // which alone give this to others.
-        let source = unsafe { Source::new(self.token, self.raw[i]) };
+        // since, or `get_prepared` has read them again afterwards: a conversion does not allocate, and no other code has
+        // run, by the contract of `call_async` and its like, which alone give this to others.
+        let source = unsafe { Source::new(self.token, self.raw[i].get()) };
         T::from_ocaml(source).map_err(|e| e.of(self.function, Some(i)))
+    }
+
+    /// Converts an argument that OCaml may have to prepare. All of them may move meanwhile.
+    #[cold]
+    fn get_prepared<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
+        let roots: [_; N] = std::array::from_fn(|i| {
+            // SAFETY: the token proves the lock, and the arguments are valid: see `get`.
+            unsafe { Root::<Any>::new(self.raw[i].get()) }
+        });
+        let converted = read_root(self.token, &roots[i]);
+        for (raw, root) in self.raw.iter().zip(&roots) {
+            raw.set(root.raw(self.token));
+        }
+        converted.map_err(|e| e.of(self.function, Some(i)))
     }
 
     /// The token of a synchronous call.
@@ -222,7 +241,7 @@ pub(super) unsafe fn enter<const N: usize>(
     }
     let body = |core: &Core, token: &RuntimeToken<'_>| {
         let arguments = Arguments {
-            raw,
+            raw: raw.map(Cell::new),
             function,
             token,
         };

@@ -1,6 +1,7 @@
 //! Facts that the OCaml library and the Rust archive both state. They are compared when the library is
 //! initialised: a stale archive, or a stale library, is refused before it harms OCaml's heap.
 
+use crate::bridge::channel::{FIELDS, for_ocaml as channel};
 use crate::domain::handle;
 use crate::ffi::batch::{self, Kind};
 use crate::ffi::callbacks::ExceptionKind;
@@ -56,7 +57,7 @@ fn variants<const N: usize>(variants: [(isize, &str); N]) -> String {
 }
 
 /// Returns each fact's name and value, in the order of `Primitives.facts`.
-fn facts() -> [(&'static str, String); 9] {
+fn facts() -> [(&'static str, String); 14] {
     let kinds = [
         (Kind::Fulfill as isize, "Fulfill"),
         (Kind::Reject as isize, "Reject"),
@@ -92,6 +93,11 @@ fn facts() -> [(&'static str, String); 9] {
         ),
         ("the kinds of exceptions", variants(exceptions)),
         ("the field of a handle", handle::RECORD_FIELD.to_string()),
+        ("the fields of a channel", FIELDS.to_owned()),
+        ("the outcomes of sending", channel::SENT.to_owned()),
+        ("the outcomes of receiving", channel::RECEIVED.to_owned()),
+        ("the outcomes of a sender", channel::SETTLED.to_owned()),
+        ("the flags of channels", channel::FLAGS.to_owned()),
         ("the order of Handle.stats", names(&STATS)),
         ("the order of totals", names(&TOTALS)),
     ]
@@ -161,7 +167,7 @@ mod tests {
         assert!(
             compare(&fewer)
                 .unwrap_err()
-                .contains("OCaml states 8 facts, and Rust 9")
+                .contains("OCaml states 13 facts, and Rust 14")
         );
         let mut more = ours();
         more.push(("a new fact".to_owned(), "1".to_owned()));

@@ -30,7 +30,7 @@ use std::sync::Arc;
 ///
 /// # Safety
 /// OCaml called the primitive that calls this.
-unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
+pub(super) unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
     // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
     CURRENT.with(|current| unsafe { current.enter(body) })
 }

@@ -44,6 +44,7 @@ pub(crate) struct Callbacks {
     stream_of_rust: Named,
     stream_pull: Named,
     stream_close: Named,
+    share_channel: Named,
 }
 
 static CALLBACKS: OnceCell<Callbacks> = OnceCell::new();
@@ -132,6 +133,7 @@ impl Callbacks {
                     stream_of_rust: named(c"lwt_interop.stream_of_rust")?,
                     stream_pull: named(c"lwt_interop.stream_pull")?,
                     stream_close: named(c"lwt_interop.stream_close")?,
+                    share_channel: named(c"lwt_interop.share_channel")?,
                 })
             })
             .ok()
@@ -282,6 +284,25 @@ impl Callbacks {
     pub(crate) fn stream_close(&self, token: &RuntimeToken<'_>) -> Root<Closure> {
         // SAFETY: the token proves the lock; OCaml registered a function, whose location was read just now.
         unsafe { Root::new(self.stream_close.get(token)) }
+    }
+
+    /// Gives a channel that OCaml made the ring that Rust made for it, with its elements, unless it has one. Returns why
+    /// not, if an element does not convert.
+    pub(crate) fn share_channel(
+        &self,
+        token: &RuntimeToken<'_>,
+        channel: &Root,
+        ring: &Root,
+    ) -> Result<Option<String>, Root<Exn>> {
+        // SAFETY: the token proves the lock; OCaml registered a function of a channel and a ring, which are read from
+        // their roots at once, that returns a string. Copying it does not allocate on the OCaml heap.
+        unsafe {
+            let mut args = [channel.raw(token), ring.raw(token)];
+            match ffi::callback(self.share_channel.get(token), &mut args) {
+                Ok(text) => Ok(Some(ffi::string_val(text)).filter(|text| !text.is_empty())),
+                Err(exn) => Err(Root::new(exn)),
+            }
+        }
     }
 
     /// Runs the next of OCaml's closures that wait for Domain 0's blocking pool. It does not raise.

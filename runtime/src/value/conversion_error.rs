@@ -1,5 +1,8 @@
 //! Why a value does not convert, and where in it.
 
+use crate::ffi::root::Root;
+use crate::ffi::token::RuntimeToken;
+use crate::value::kept::Kept;
 use crate::value::types::Function;
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +27,12 @@ struct Details {
 enum Problem {
     Message(Cow<'static, str>),
     OutOfMemory,
+    /// OCaml has to change the value first.
+    Unprepared(Kept, Prepare),
 }
+
+/// Has OCaml change a value, so that it converts. Runs OCaml code.
+pub(crate) type Prepare = fn(&RuntimeToken<'_>, &Root) -> Result<(), ConversionError>;
 
 /// How many places of a path are shown, from the innermost and from the outermost.
 const SHOWN_INNER: usize = 6;
@@ -79,6 +87,29 @@ impl ConversionError {
     #[cold]
     pub(crate) fn out_of_memory() -> Self {
         ConversionError::from_problem(Problem::OutOfMemory)
+    }
+
+    /// Makes the error of a value that converts once OCaml has changed it, which `prepare` does. A type whose values fail
+    /// so has to be known to [`Type::mentions_channel`](crate::value::types::Type::mentions_channel): then the callers of
+    /// conversions [prepare](Self::prepare) the value, and convert again.
+    #[cold]
+    pub(crate) fn unprepared(value: Root, prepare: Prepare) -> Self {
+        ConversionError::from_problem(Problem::Unprepared(Kept::new(value), prepare))
+    }
+
+    /// Prepares the value that this error is about.
+    ///
+    /// # Errors
+    /// This error, or the one that it becomes.
+    #[cold]
+    pub(crate) fn prepare(self, token: &RuntimeToken<'_>) -> Result<(), Self> {
+        match &self.0 {
+            Some(details) => match &details.problem {
+                Problem::Unprepared(value, prepare) => prepare(token, value.root()),
+                _ => Err(self),
+            },
+            None => Err(self),
+        }
     }
 
     fn from_problem(problem: Problem) -> Self {
@@ -190,6 +221,7 @@ impl fmt::Display for ConversionError {
         match &details.problem {
             Problem::Message(message) => f.write_str(message),
             Problem::OutOfMemory => f.write_str("out of memory"),
+            Problem::Unprepared(..) => f.write_str("OCaml has not prepared the value"),
         }
     }
 }

@@ -80,9 +80,16 @@ pub(crate) fn read_root<T: FromOCaml>(
     token: &RuntimeToken<'_>,
     root: &Root<AnyKind>,
 ) -> Result<T, ConversionError> {
-    // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a `Rooted<T>`, or
-    // returned to who expects a `T`, is declared in OCaml to be what `T` converts from. A conversion does not allocate.
-    T::from_ocaml(unsafe { Source::new(token, root.raw(token)) })
+    loop {
+        // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a `Rooted<T>`,
+        // or returned to who expects a `T`, is declared in OCaml to be what `T` converts from. A conversion does not
+        // allocate.
+        let converted = T::from_ocaml(unsafe { Source::new(token, root.raw(token)) });
+        match converted {
+            Err(e) if const { T::TYPE.mentions_channel() } => e.prepare(token)?,
+            converted => return converted,
+        }
+    }
 }
 
 impl<T> Clone for Rooted<T> {

@@ -53,6 +53,8 @@ pub enum Type {
     Promise(&'static Type),
     /// `t Lwt_interop.Stream.t`
     Stream(&'static Type),
+    /// `t Lwt_interop.Channel.t`
+    Channel(&'static Type),
     /// `(ok, error) result`
     Result(&'static Type, &'static Type),
     /// `a * b * c`
@@ -321,6 +323,14 @@ impl Type {
     }
 }
 
+impl Type {
+    /// Whether the type mentions a channel, so that OCaml may have to prepare a value of it before it is converted:
+    /// see [`ConversionError::unprepared`](crate::value::conversion_error::ConversionError::unprepared).
+    pub(crate) const fn mentions_channel(&self) -> bool {
+        encode::mentions_channel(self)
+    }
+}
+
 /// How strongly a type expression binds, from the weakest.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Level {
@@ -359,6 +369,7 @@ impl Type {
             Type::Option(t) => t.apply(f, "option")?,
             Type::Promise(t) => t.apply(f, "Lwt.t")?,
             Type::Stream(t) => t.apply(f, "Lwt_interop.Stream.t")?,
+            Type::Channel(t) => t.apply(f, "Lwt_interop.Channel.t")?,
             Type::Result(ok, error) => {
                 f.write_str("(")?;
                 ok.write(f, Level::Arrow)?;
@@ -418,6 +429,10 @@ mod tests {
         let shown = [
             (PAIR, "string * int option"),
             (Type::List(&PAIR), "(string * int option) list"),
+            (
+                Type::Channel(&PAIR),
+                "(string * int option) Lwt_interop.Channel.t",
+            ),
             (
                 Type::Tuple(&[&PAIR, &Type::Char]),
                 "(string * int option) * char",

@@ -34,6 +34,7 @@ fn simple_types() {
         ("an_option", option(option(Type::Int))),
         ("a_promise", promise(Type::Unit)),
         ("a_stream", Type::Stream(Box::new(list(Type::Int)))),
+        ("a_channel", Type::Channel(Box::new(Type::Int))),
         ("a_result", result(Type::Int, Type::String)),
         (
             "a_tuple",
@@ -76,19 +77,20 @@ external a_list : float array list -> Float.t array List.t = "a_list"
 external an_option : int option option -> id Option.t Option.t = "an_option"
 external a_promise : unit Lwt.t -> unit deferred = "a_promise"
 external a_stream : int list Lwt_interop.Stream.t -> id list Lwt_interop__Stream.t = "a_stream"
+external a_channel : int Lwt_interop.Channel.t -> id Lwt_interop__Channel.t = "a_channel"
 external a_result : (int, string) result -> (int, string) R.t = "a_result"
 external a_tuple : int * float * bool -> triple = "a_tuple"
 external a_function : (int -> bool option -> string Lwt.t) -> callback = "a_function"
 external labelled : (id:int -> ?flag:bool -> string Lwt.t) -> callback
   = "a_function"
 external without_a_name : (unit -> int) -> (unit -> int) = "no_arguments"
-(*! without_a_name: is (unit -> int) -> unit -> int here, (unit -> int) -> (unit -> int) in Rust (src/lib.rs:22): it takes 2 arguments here, 1 in Rust *)
+(*! without_a_name: is (unit -> int) -> unit -> int here, (unit -> int) -> (unit -> int) in Rust (src/lib.rs:23): it takes 2 arguments here, 1 in Rust *)
 type thunk = unit -> int
 external with_a_name : callback:(unit -> int) -> thunk = "no_arguments"
 external unit_argument : (unit -> int) -> thunk = "unit_argument"
 "#,
     );
-    assert!(compared >= 23);
+    assert!(compared >= 24);
 }
 
 #[test]

@@ -116,16 +116,18 @@ pub fn exports(functions: Vec<Function>, definitions: Vec<Definition>) -> Export
 }
 
 /// The modules that stand for Lwt and for the library `lwt_interop`.
-const LIBRARIES: [(&str, &str); 4] = [
+const LIBRARIES: [(&str, &str); 5] = [
     ("lwt.mli", "type +'a t"),
     (
         "lwt_interop__Handle.mli",
         "type executor = { id : int }\ntype t = private executor",
     ),
     ("lwt_interop__Stream.mli", "type 'a t"),
+    ("lwt_interop__Channel.mli", "type 'a t"),
     (
         "lwt_interop.ml",
-        "module Handle = Lwt_interop__Handle\nmodule Stream = Lwt_interop__Stream",
+        "module Handle = Lwt_interop__Handle\nmodule Stream = Lwt_interop__Stream\n\
+         module Channel = Lwt_interop__Channel",
     ),
 ];
 

@@ -237,6 +237,7 @@ fn plain_functions() -> Vec<Function> {
         ),
         promise(promise(Type::Unit)),
         Type::Stream(Box::new(option(Type::Int))),
+        Type::Channel(Box::new(option(named("shapes::Row")))),
     ];
     let every = every.into_iter().chain(KINDS.map(Type::Bigarray));
     every

@@ -82,7 +82,12 @@ impl<'a> Arbitraries<'a> {
                 self.define(definition);
                 format!("(delay {})", definition.name)
             }
-            Type::Exn | Type::Handle | Type::Promise(_) | Type::Stream(_) | Type::Function(..) => {
+            Type::Exn
+            | Type::Handle
+            | Type::Promise(_)
+            | Type::Stream(_)
+            | Type::Channel(_)
+            | Type::Function(..) => {
                 panic!("values of the type {ty:?} are generated only as an argument")
             }
         }

@@ -114,7 +114,7 @@ impl<T, E> State<T, E> {
 
     /// Returns `true` if no receiver will get an element any more.
     pub(super) fn is_exhausted(&self) -> bool {
-        !self.is_open() && self.ring.is_empty()
+        !self.is_open() && self.ring.is_empty() && !self.ring.is_paused()
     }
 
     /// Returns the error that receivers get at the end.
@@ -181,7 +181,6 @@ impl<T, E> State<T, E> {
             }
         }
         if cfg!(any(debug_assertions, loom_model)) {
-            self.ring.check();
             assert!(self.reserved <= self.ring.len());
         }
     }

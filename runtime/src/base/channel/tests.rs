@@ -209,6 +209,38 @@ fn a_polled_handle_keeps_its_place_until_it_stops() {
     assert_eq!(got, [1, 2, 3, 4]);
 }
 
+#[test]
+fn a_paused_channel_has_no_room_and_does_not_end() {
+    let (tx, rx) = of(2);
+    tx.pause();
+    assert_eq!(tx.try_send(9), Err(TrySendError::Full(9)));
+    let (mut send, mut first) = (tx.send(5), rx.recv());
+    pending(&mut send);
+    pending(&mut first);
+    tx.put_although_paused(VecDeque::from([1]));
+    assert_eq!(ready(first), Ok(Some(1)));
+    let mut second = rx.recv();
+    pending(&mut second);
+    tx.resume(VecDeque::from([2, 3, 4]));
+    assert_eq!(rx.len(), 3, "more than there is room for");
+    assert_eq!(tx.try_send(9), Err(TrySendError::Full(9)));
+    assert_eq!(ready(second), Ok(Some(2)));
+    pending(&mut send);
+    assert_eq!(rx.try_recv(), Ok(3));
+    assert_eq!(ready(send), Ok(()));
+    let mut got = Vec::new();
+    assert_eq!(rx.try_recv_many(&mut got, 9), Ok(2));
+    assert_eq!(got, [4, 5]);
+    // Closed meanwhile.
+    tx.pause();
+    rx.close();
+    let mut last = rx.recv();
+    pending(&mut last);
+    tx.resume(VecDeque::from([6]));
+    assert_eq!(ready(last), Ok(Some(6)));
+    assert_eq!(ready(rx.recv()), Ok(None));
+}
+
 /// Uses the channel, and panics, when it is dropped.
 struct Bomb(Option<Sender<Bomb, Infallible>>, Arc<AtomicUsize>);
 

@@ -28,7 +28,7 @@ use super::{
 };
 
 /// The version of the format. Change it with the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The bytes before an entry's payload.
 const HEADER: usize = 10;
@@ -124,6 +124,14 @@ pub const fn hash_function(function: &Function) -> u64 {
     hash.finish()
 }
 
+/// Returns `true` if a type mentions a channel, or another type that does.
+pub(super) const fn mentions_channel(ty: &Type) -> bool {
+    let mut hash = Hash::new();
+    hash.ty(ty);
+    hash.bodies();
+    hash.has_channel
+}
+
 /// Returns the hash of an exception: of its name and the types of its arguments.
 pub const fn hash_exception(constructor: &Constructor) -> u64 {
     let mut hash = Hash::new();
@@ -183,6 +191,7 @@ const fn type_tag(ty: &Type) -> u8 {
         Type::Function(..) => 26,
         Type::Bigarray(_) => 27,
         Type::Stream(_) => 28,
+        Type::Channel(_) => 29,
         Type::Named(_) => 30,
     }
 }
@@ -213,6 +222,8 @@ struct Hash {
     state: u64,
     /// The types that were mentioned, followed by `None`.
     definitions: [Option<DefinitionRef>; MAX_DEFINITIONS + 1],
+    /// A channel was mentioned.
+    has_channel: bool,
 }
 
 impl Hash {
@@ -220,17 +231,22 @@ impl Hash {
         Hash {
             state: 0xcbf2_9ce4_8422_2325,
             definitions: [None; MAX_DEFINITIONS + 1],
+            has_channel: false,
         }
     }
 
     /// Hashes what the types that were mentioned define, and returns the hash.
     const fn finish(mut self) -> u64 {
+        self.bodies();
+        self.state
+    }
+
+    const fn bodies(&mut self) {
         let mut i = 0;
         while let Some(definition) = self.definitions[i] {
             self.body(definition.get());
             i += 1;
         }
-        self.state
     }
 
     const fn definition(&mut self, definition: DefinitionRef) {
@@ -331,6 +347,10 @@ impl Hash {
             | Type::Option(t)
             | Type::Promise(t)
             | Type::Stream(t) => self.ty(t),
+            Type::Channel(t) => {
+                self.has_channel = true;
+                self.ty(t);
+            }
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);
@@ -573,7 +593,8 @@ impl<const N: usize> Encoder<N> {
             | Type::List(t)
             | Type::Option(t)
             | Type::Promise(t)
-            | Type::Stream(t) => self.ty(t),
+            | Type::Stream(t)
+            | Type::Channel(t) => self.ty(t),
             Type::Result(ok, error) => {
                 self.ty(ok);
                 self.ty(error);
@@ -639,6 +660,7 @@ mod tests {
             Body::Alias(&Type::Array(&Type::Int)),
             Body::Alias(&Type::List(&Type::Int)),
             Body::Alias(&Type::Promise(&Type::Int)),
+            Body::Alias(&Type::Channel(&Type::Int)),
             Body::Alias(&Type::Result(&Type::Int, &Type::Float)),
             Body::Alias(&Type::Result(&Type::Float, &Type::Int)),
             Body::Alias(&Type::Tuple(&[&Type::Int, &Type::Int])),
@@ -723,7 +745,7 @@ mod tests {
     fn an_entry_says_how_long_it_is() {
         const FUNCTION: Function = function_of(&[]);
         const ENTRY: [u8; function_length(&FUNCTION)] = function(&FUNCTION);
-        assert_eq!(ENTRY[..6], *b"OLWI\x01F");
+        assert_eq!(ENTRY[..6], *b"OLWI\x02F");
         let length = u32::from_le_bytes(ENTRY[6..10].try_into().unwrap());
         assert_eq!(length as usize, ENTRY.len() - HEADER);
 

@@ -1,0 +1,16 @@
+(** What channels are made of. *)
+
+module type S = sig
+  val name : string
+  val create : capacity:int -> int Lwt_interop.Channel.t
+  val create_pairs : capacity:int -> (int * int) Lwt_interop.Channel.t
+end
+
+module Ocaml : S
+(** Channels that Rust never sees. *)
+
+module Shared : S
+(** Channels that OCaml made and has passed to Rust. *)
+
+module Rust_made : S
+(** Channels that Rust made; those of pairs are {!Shared}. *)

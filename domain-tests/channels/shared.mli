@@ -1,0 +1,3 @@
+(** Channels that Rust and OCaml use. *)
+
+val suites : (string * unit Alcotest.test_case list) list
