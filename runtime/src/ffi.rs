@@ -13,6 +13,8 @@ pub(crate) mod root;
 pub(crate) mod runtime;
 #[cfg(all(test, not(loom_model)))]
 pub(crate) mod test_runtime;
+#[cfg(all(any(test, all(fuzzing, feature = "standalone")), not(loom_model)))]
+pub(crate) mod test_values;
 pub(crate) mod thread;
 pub(crate) mod token;
 mod weight;

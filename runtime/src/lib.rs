@@ -85,6 +85,10 @@ pub mod domain;
 mod entry;
 #[allow(unsafe_code)]
 mod ffi;
+// For what the derives expand to.
+#[allow(unsafe_code)]
+#[cfg(all(any(test, all(fuzzing, feature = "standalone")), not(loom_model)))]
+mod fuzz;
 pub mod metrics;
 pub mod ocaml_blocking;
 #[allow(unsafe_code)]
@@ -127,6 +131,13 @@ pub mod convert {
     pub use crate::value::read::{Fields, FromOCaml, List, Source};
     pub use crate::value::types;
     pub use crate::value::write::{FLOATS, ToOCaml, Writer};
+}
+
+/// The targets of `runtime/fuzz`.
+#[cfg(all(fuzzing, feature = "standalone", not(loom_model)))]
+#[doc(hidden)]
+pub mod __fuzz {
+    pub use crate::fuzz::{any_to_rust, run, to_ocaml_and_back};
 }
 
 /// What `#[func]` and the derives expand to. Not for use by hand.

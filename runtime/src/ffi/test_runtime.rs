@@ -1,6 +1,7 @@
 //! The OCaml runtime of unit tests, without an OCaml program.
 
 use crate::ffi::runtime::{self as ffi, RawValue};
+use crate::ffi::test_values::with_ocaml_here;
 use crate::ffi::token::RuntimeToken;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,16 +24,11 @@ static OCAML: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
     let (sender, jobs) = channel::<Job>();
     let thread = thread::Builder::new().stack_size(STACK);
     let run = move || {
-        let arguments = [c"test".as_ptr().cast(), std::ptr::null()];
-        // SAFETY: the arguments end with a null pointer. The runtime is started once, and this thread holds the lock
-        // of its domain until the process ends, so a token is right in the whole loop.
-        let token = unsafe {
-            ocaml_sys::caml_startup(arguments.as_ptr());
-            RuntimeToken::assume_locked()
-        };
-        for job in jobs {
-            job(&token);
-        }
+        with_ocaml_here(|token| {
+            for job in jobs {
+                job(token);
+            }
+        });
     };
     thread.spawn(run).expect("a thread can be started");
     Mutex::new(sender)
