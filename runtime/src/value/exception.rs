@@ -186,15 +186,18 @@ impl Failure {
     }
 
     fn describe(error: &(dyn StdError + 'static)) -> Self {
-        // Stable Rust has no way to get the error's own.
+        // Stable Rust has no way to get the error's own. This one is resolved before code of the user's runs, which may
+        // take all memory: if an allocation fails while a backtrace is resolved, and `RUST_BACKTRACE` is set, the standard
+        // library waits for a lock that its own thread holds, for ever.
         let backtrace = Backtrace::capture();
+        let backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         Failure::Error {
             message: error.to_string(),
             sources: std::iter::successors(error.source(), |e| (*e).source())
                 .map(ToString::to_string)
                 .collect(),
-            backtrace: (backtrace.status() == BacktraceStatus::Captured)
-                .then(|| backtrace.to_string()),
+            backtrace,
         }
     }
 
