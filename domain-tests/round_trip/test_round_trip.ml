@@ -4,12 +4,15 @@
 open Lwt.Syntax
 open Arbitrary
 
+(* A sanitizer makes large values slow. *)
+let count = if Expect.under_sanitizer then 5 else 40
+
 let returns (Test (name, a, echo)) =
   let back v =
     let+ w = echo v in
     a.equal v w || QCheck2.Test.fail_reportf "%s came back" (a.print w)
   in
-  QCheck2.Test.make ~name ~count:40 ~print:a.print (a.generate levels) (fun v ->
+  QCheck2.Test.make ~name ~count ~print:a.print (a.generate levels) (fun v ->
       Lwt_main.run (back v))
 
 let refuses (Test (name, a, echo)) =

@@ -455,7 +455,8 @@ let () =
         alone "a value that converts is accepted in every way"
           (accepted ~many:(if gc then 2_000 else 1_000_000));
         alone "a million refusals leave nothing behind"
-          (refused_many ~scale:(if gc then 1000 else 1));
+          (refused_many
+             ~scale:(if gc then 1000 else if Expect.under_sanitizer then 10 else 1));
       ]
     @ [ ("at the end", [ nothing_left () ]) ]
   in
