@@ -23,6 +23,26 @@ let one_way =
   Bench.operation "channel_one_way" ~baseline ~at_least:1_000 (fun () ->
       sender ~capacity:1_000 ignore ignore)
 
+let batch = 64
+
+(* One element of [batch] that are sent and received together. *)
+let in_batches =
+  Bench.operation "channel_batch_64" ~baseline ~at_least:(64 * batch) (fun () ->
+      let pool = Pool.create ~domains:1 () and channel = Channel.create ~capacity:1_024 in
+      let elements = Array.init batch Fun.id in
+      let rec receive n =
+        if n = 0 then Lwt.return_unit
+        else
+          let* received = Channel.recv_many ~max:batch channel in
+          receive (n - Array.length received)
+      in
+      fun n ->
+        let batches = (n + batch - 1) / batch in
+        let received = Pool.spawn_on pool 0 (fun () -> receive (batches * batch)) in
+        Lwt_main.run
+          (let* () = Chains.chain (fun () -> Channel.send_all channel elements) batches in
+           received))
+
 let ping_pong =
   Bench.operation "channel_ping_pong" ~baseline (fun () ->
       let pool = Pool.create ~domains:1 () in
@@ -40,4 +60,4 @@ let ping_pong =
           (let* () = Chains.chain ask n in
            answered))
 
-let benches = [ one_way; ping_pong ]
+let benches = [ one_way; in_batches; ping_pong ]
