@@ -20,11 +20,6 @@ let run ~domains ~top paths =
     (fun () -> Indexer.run progress ~domains ~top paths)
     (fun () -> Lwt.return (Rust.Progress.clear progress))
 
-(* Reads all files, so that no measured run waits for the disk. *)
-let warm_up paths =
-  let read batch = Lwt.map ignore (Rust.read_files batch) in
-  Lwt.map ignore (Rust.list_files paths read)
-
 (* Writes to a plain OCaml channel, on a thread that may block. *)
 let write_index file (result : Indexer.result) =
   let write channel =
@@ -71,7 +66,7 @@ let compare_runs ~domains ~top paths =
       let all_same = all_same && same' && same one one' in
       more (n - 1) (faster one one', faster many many', all_same)
   in
-  let* () = warm_up paths in
+  let* () = Indexer.read_all paths in
   let* first = round () in
   let* one, many, all_same = more (rounds - 1) first in
   Report.summary many;

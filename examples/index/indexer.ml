@@ -63,7 +63,7 @@ let work progress queue ~send () =
     Rust.Progress.file_done progress ~bytes
   in
   let rec batches () =
-    let* batch = Work_queue.take queue in
+    let* batch = Channel.recv queue in
     match batch with
     | None -> Lwt.return_unit
     | Some paths ->
@@ -104,17 +104,17 @@ let finish_shard shard ~top () =
 
 (* ---- all domains *)
 
-let list_files progress queue roots =
-  let add paths =
-    Rust.Progress.listed progress (Array.length paths);
-    Work_queue.add queue paths
-  in
+let list_files ?progress queue roots =
   Lwt.finalize
-    (fun () -> Rust.list_files roots add)
-    (fun () ->
-      Rust.Progress.all_listed progress;
-      Work_queue.close queue;
-      Lwt.return_unit)
+    (fun () -> Rust.list_files roots queue progress)
+    (fun () -> Lwt.return (Channel.close queue))
+
+let read_all roots =
+  let queue = Channel.create ~capacity:queue_size in
+  let read paths = Lwt.map ignore (Rust.read_files paths) in
+  let* (_ : Rust.unreadable list) = list_files queue roots
+  and* () = Channel.iter read queue in
+  Lwt.return_unit
 
 let difference (now : Handle.stats) (before : Handle.stats) =
   {
@@ -131,10 +131,10 @@ let run_on pool progress ~top roots =
   let handles = Handle.current () :: List.map (Pool.handle pool) domains in
   let stats_before = List.map Handle.stats handles in
   let start = Unix.gettimeofday () in
-  let queue = Work_queue.create ~size:queue_size in
+  let queue = Channel.create ~capacity:queue_size in
   let shards = Array.init (Pool.size pool) (fun _ -> Counts.create ()) in
   let each f = Lwt.all (List.map (fun i -> Pool.spawn_on pool i (f i)) domains) in
-  let listing = list_files progress queue roots in
+  let listing = list_files ~progress queue roots in
   let working = each (fun _ -> work progress queue ~send:(send_to_owners pool shards)) in
   (* If the workers fail, nobody takes from the queue, and listing would wait for ever. *)
   Lwt.on_failure working (fun _ -> Lwt.cancel listing);

@@ -28,3 +28,7 @@ val run : Rust.Progress.t -> domains:int -> top:int -> string list -> result Lwt
     domains. To be called on Domain 0.
 
     @raise Failure if so many domains cannot be started. *)
+
+val read_all : string list -> unit Lwt.t
+(** [read_all roots] reads the files below [roots], so that no run that is measured
+    afterwards waits for the disk. *)

@@ -5,29 +5,23 @@ mod progress;
 mod walk;
 
 use content::Content;
-use ocaml_lwt_interop::{Bytes, List, OCamlAsyncFunc, func};
+use ocaml_lwt_interop::{Bytes, Channel, List, Opaque, func};
+use progress::Progress;
 use std::path::PathBuf;
-use tokio::sync::mpsc;
 use walk::Unreadable;
 
 type Error = Box<dyn std::error::Error>;
 
-/// Calls `take` with the paths of all files below `roots`, a batch at a time, and returns what could
-/// not be listed. Each batch waits for the promise that `take` returned for the one before, so a slow
-/// consumer slows the walk down, and memory stays bounded.
+/// Sends the paths of all files below `roots` to a channel, a batch at a time, and returns what could not be listed. A
+/// full channel holds the walk up, so memory stays bounded. Closing the channel ends the walk.
 #[func(raise)]
 pub async fn list_files(
     roots: List<Bytes>,
-    take: OCamlAsyncFunc<(Vec<Bytes>,), ()>,
+    paths: Channel<Vec<Bytes>>,
+    progress: Option<Opaque<Progress>>,
 ) -> Result<List<Unreadable>, Error> {
-    let (send, mut batches) = mpsc::channel(4);
     let roots = roots.into_iter().map(PathBuf::from).collect();
-    // If this future is dropped early, after an error or because OCaml cancels its promise, so is
-    // `batches`, which ends the walk.
-    let walk = tokio::task::spawn_blocking(move || walk::walk(roots, &send));
-    while let Some(batch) = batches.recv().await {
-        take.call((batch,))?.await?;
-    }
+    let walk = tokio::task::spawn_blocking(move || walk::walk(roots, &paths, progress.as_deref()));
     Ok(List(walk.await?))
 }
 

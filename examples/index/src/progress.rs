@@ -18,6 +18,16 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Adds files that are to be done.
+    pub fn listed(&self, files: usize) {
+        self.bar.inc_length(files as u64);
+    }
+
+    /// Reports that there are no more files to list.
+    pub fn all_listed(&self) {
+        self.set_template(LISTED);
+    }
+
     fn set_template(&self, template: &str) {
         let bytes = self.bytes.clone();
         let done = move |_: &ProgressState, out: &mut dyn Write| {
@@ -42,16 +52,6 @@ impl Progress {
             progress.bar.enable_steady_tick(Duration::from_millis(100));
         }
         progress
-    }
-
-    /// Adds files that are to be done.
-    pub fn listed(&self, files: isize) {
-        self.bar.inc_length(files as u64);
-    }
-
-    /// Reports that there are no more files to list.
-    pub fn all_listed(&self) {
-        self.set_template(LISTED);
     }
 
     /// Reports that a file is done.

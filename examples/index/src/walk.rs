@@ -1,9 +1,10 @@
 //! Finds files.
 
-use ocaml_lwt_interop::{Bytes, ToOCaml};
+use crate::progress::Progress;
+use futures_lite::future::block_on;
+use ocaml_lwt_interop::{Bytes, Channel, ToOCaml};
 use std::path::{Path, PathBuf};
 use std::{fs, io, mem};
-use tokio::sync::mpsc::Sender;
 
 /// The number of paths in a batch.
 const BATCH: usize = 16;
@@ -16,24 +17,31 @@ struct Walk<'a> {
     /// Directories that are not read yet.
     dirs: Vec<PathBuf>,
     batch: Vec<Bytes>,
-    send: &'a Sender<Vec<Bytes>>,
+    paths: &'a Channel<Vec<Bytes>>,
+    progress: Option<&'a Progress>,
     unreadable: Vec<Unreadable>,
 }
 
-/// The receiver of the batches was dropped.
+/// The channel was closed.
 struct Stopped;
 
 /// Sends the paths of the files that are roots or below them. Only symbolic links that are roots are
-/// followed, since others could lead to the same file twice or form cycles.
-pub fn walk(roots: Vec<PathBuf>, send: &Sender<Vec<Bytes>>) -> Vec<Unreadable> {
+/// followed, since others could lead to the same file twice or form cycles. Blocks while the channel is full.
+pub fn walk(
+    roots: Vec<PathBuf>,
+    paths: &Channel<Vec<Bytes>>,
+    progress: Option<&Progress>,
+) -> Vec<Unreadable> {
     let mut walk = Walk {
         dirs: Vec::new(),
         batch: Vec::new(),
-        send,
+        paths,
+        progress,
         unreadable: Vec::new(),
     };
-    // If the receiver was dropped, the result is not needed.
-    let _ = walk.run(roots);
+    if let (Ok(()), Some(progress)) = (walk.run(roots), progress) {
+        progress.all_listed();
+    }
     walk.unreadable
 }
 
@@ -89,8 +97,10 @@ impl Walk<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.send
-            .blocking_send(mem::take(&mut self.batch))
-            .map_err(|_| Stopped)
+        let batch = mem::take(&mut self.batch);
+        if let Some(progress) = self.progress {
+            progress.listed(batch.len());
+        }
+        block_on(self.paths.send(batch)).map_err(|_| Stopped)
     }
 }
