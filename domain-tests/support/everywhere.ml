@@ -3,8 +3,9 @@ type case = { name : string; alone : bool; body : unit -> unit Lwt.t }
 let case name body = { name; alone = false; body }
 let alone name body = { name; alone = true; body }
 
-(* Seconds after which a test counts as hanging: more than a busy machine takes for any of them. *)
-let hang_timeout = 120
+(* Seconds after which a test counts as hanging: more than a busy machine takes for any of them, which
+   sanitizers slow down. *)
+let hang_timeout = if Expect.under_sanitizer then 600 else 120
 
 let plain name f =
   Alcotest.test_case name `Quick (fun () ->
