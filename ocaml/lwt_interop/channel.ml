@@ -14,8 +14,10 @@ exception Closed
      reserved <= length of the ring, and they are equal while receivers wait.
 
    When there is room for the elements of a sender that waits, the call that made the room moves the
-   elements into the ring, and notifies the sender afterwards. So the ring is full while senders wait, but
-   while the channel is being passed to Rust: see [share].
+   elements into the ring, and notifies the sender afterwards. So the ring is full while senders wait.
+
+   A call that moves several elements restores the two facts one waiter at a time, in [serve], after it has released
+   the lock; so does [share], which leaves no room meanwhile. Until then later calls wait behind those that do.
 
    The lock is held for a few instructions that neither allocate nor poll. So no signal handler,
    finaliser or other thread of the domain runs within them, all of which may use the channel.
@@ -186,6 +188,10 @@ let accept_next_sender l =
           node))
   | Waiters.Nil -> Waiters.nil
 
+(* The number of elements for a receiver that has just come. *)
+let[@inline] available l =
+  if Waiters.first l.receivers != Waiters.nil then 0 else Ring.length l.items - l.reserved
+
 let pop l =
   let item = Ring.pop l.items in
   l.received <- l.received + 1;
@@ -289,7 +295,7 @@ let put failure l item (node : 'a sender Waiters.node) =
   else if l.closed then (
     Mutex.unlock l.lock;
     `Closed)
-  else if room l = 0 then (
+  else if room l = 0 || Waiters.first l.senders != Waiters.nil then (
     (match node with
     | Node { value = sender; _ } ->
         sender.state <- Waiting;
@@ -491,7 +497,7 @@ let send_all c xs =
    interrupts it once it has the lock, until it returns. *)
 let take failure l (node : 'a receiver Waiters.node) =
   Mutex.lock l.lock;
-  if Ring.length l.items > l.reserved then (
+  if available l > 0 then (
     let item = pop l in
     let accepted = accept_next_sender l in
     Mutex.unlock l.lock;
@@ -512,7 +518,7 @@ let take failure l (node : 'a receiver Waiters.node) =
 (* The number of elements that were moved to [target], which has been cleared. *)
 let take_many failure l target =
   Mutex.lock l.lock;
-  let n = smaller (Ring.length l.items - l.reserved) (Array.length target) in
+  let n = smaller (available l) (Array.length target) in
   if n > 0 then pop_many l target n;
   let others = Waiters.first l.senders != Waiters.nil in
   Mutex.unlock l.lock;
