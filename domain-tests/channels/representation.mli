@@ -1,4 +1,4 @@
-(** What channels are made of. *)
+(** The two representations of a channel: OCaml's, and the one that Rust uses. *)
 
 module type S = sig
   val name : string

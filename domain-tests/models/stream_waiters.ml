@@ -51,7 +51,7 @@ let rec split n = function
       (x :: first, rest)
   | rest -> ([], rest)
 
-(* What a call gets: from the buffer, or at the end. *)
+(* The result of a call: elements of the buffer, or the end. *)
 let outcome s kind =
   match (s.buffer, kind) with
   | x :: buffer, One -> Some (some x, buffer)

@@ -176,7 +176,7 @@ let cancelled () =
   at_once "the batch took nothing" (Some 7) next;
   Lwt.return_unit
 
-(* The source is told that nobody waits. *)
+(* The source learns when no call waits any more. *)
 let abandoned () =
   let producer, s = make ~is_cancellable:true () in
   let a = Stream.next s and b = Stream.next s in

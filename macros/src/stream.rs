@@ -1,4 +1,4 @@
-//! What `#[func(stream)]` reads from the type of a function's result.
+//! The type of the result of a `#[func(stream)]`.
 
 use crate::check::last_segment;
 use crate::options::Options;
@@ -12,11 +12,11 @@ use syn::{
 
 /// The result of a function that returns a stream.
 pub struct StreamResult {
-    /// Whether the result is a `Result` whose error is raised.
+    /// The result is a `Result` whose error is raised.
     pub raises: bool,
     /// The type of the elements.
     pub element: Element,
-    /// Whether an element is a `Result` whose error is raised.
+    /// An element is a `Result` whose error is raised.
     pub element_raises: bool,
 }
 

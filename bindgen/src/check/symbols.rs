@@ -82,7 +82,7 @@ impl<'a> Symbols<'a> {
     }
 }
 
-/// Whether one symbol may be a misspelling of the other.
+/// Returns `true` if one symbol may be a misspelling of the other.
 fn are_similar(symbol: &str, other: &str) -> bool {
     strsim::osa_distance(symbol, other) <= symbol.len().min(other.len()) / 4
 }

@@ -81,7 +81,7 @@ pub fn header_map(headers: Headers) -> Result<HeaderMap, http::Error> {
     Ok(map)
 }
 
-/// What hyper sends as the body of a response.
+/// The body of a response, for hyper.
 pub enum ReplyBody {
     Whole(Full<Body>),
     Parts(RemoteStream<Bytes>),

@@ -52,7 +52,7 @@ struct Stubs<'a> {
     values: Vec<Ident>,
 }
 
-/// What the stub of a function that returns a stream needs.
+/// The stream that a function returns.
 struct Streaming {
     result: StreamResult,
     /// The function returns a future of the stream.

@@ -166,27 +166,27 @@ impl From<OutOfMemory> for ConversionError {
 
 // ---- the size
 
-/// Counts the words that a value takes. Fails with `TOO_LARGE` if they are more than a chunk has, or if the value
-/// allocates for itself.
-struct Measure {
+/// Counts the words that a value takes. If `IN_CHUNK`, fails with `TOO_LARGE` if they are more than a chunk has, or if the
+/// value allocates for itself.
+struct Measure<const IN_CHUNK: bool> {
     words: usize,
 }
 
-impl Measure {
+impl<const IN_CHUNK: bool> Measure<IN_CHUNK> {
     #[inline(always)]
     fn add(&mut self, fields: usize) -> Result<(), ConversionError> {
-        if fields >= heap::MAX_CHUNK {
+        if IN_CHUNK && fields >= heap::MAX_CHUNK {
             return Err(ConversionError::TOO_LARGE);
         }
         self.words += fields + 1;
-        match self.words <= heap::MAX_CHUNK {
-            true => Ok(()),
-            false => Err(ConversionError::TOO_LARGE),
+        match IN_CHUNK && self.words > heap::MAX_CHUNK {
+            false => Ok(()),
+            true => Err(ConversionError::TOO_LARGE),
         }
     }
 }
 
-impl Sealed for Measure {
+impl<const IN_CHUNK: bool> Sealed for Measure<IN_CHUNK> {
     type Out = ();
 
     fn kept(&mut self, _: &Root) {}
@@ -195,11 +195,14 @@ impl Sealed for Measure {
         &mut self,
         _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
     ) -> Result<(), ConversionError> {
-        Err(ConversionError::TOO_LARGE)
+        match IN_CHUNK {
+            false => Ok(()),
+            true => Err(ConversionError::TOO_LARGE),
+        }
     }
 }
 
-impl Writer for Measure {
+impl<const IN_CHUNK: bool> Writer for Measure<IN_CHUNK> {
     type Value = ();
     /// Whether it is a block of floats.
     type Block = bool;
@@ -275,97 +278,12 @@ impl Writer for Measure {
     }
 }
 
-/// Counts the words that a value takes, however many they are.
-struct Weigh {
-    words: usize,
-}
-
 /// Returns the number of bytes that a value takes in OCaml.
 fn weigh<T: ToOCaml + ?Sized>(value: &T) -> usize {
-    let mut weigh = Weigh { words: 0 };
+    let mut measure = Measure::<false> { words: 0 };
     // What is refused is refused when it is converted.
-    let _ = value.to_ocaml(&mut weigh);
-    weigh.words * size_of::<RawValue>()
-}
-
-impl Weigh {
-    fn add(&mut self, fields: usize) -> Result<(), ConversionError> {
-        self.words += fields + 1;
-        Ok(())
-    }
-}
-
-impl Sealed for Weigh {
-    type Out = ();
-
-    fn kept(&mut self, _: &Root) {}
-
-    fn other(
-        &mut self,
-        _: impl FnOnce(&RuntimeToken<'_>) -> Result<Root, ConversionError>,
-    ) -> Result<(), ConversionError> {
-        Ok(())
-    }
-}
-
-impl Writer for Weigh {
-    type Value = ();
-    /// Whether it is a block of floats.
-    type Block = bool;
-
-    fn immediate(&mut self, _: isize) {}
-
-    fn float(&mut self, _: f64) -> Result<(), ConversionError> {
-        self.add(1)
-    }
-
-    fn string(&mut self, bytes: &[u8]) -> Result<(), ConversionError> {
-        self.add(heap::string_words(bytes.len()))
-    }
-
-    fn int32(&mut self, _: i32) -> Result<(), ConversionError> {
-        self.add(heap::BOXED_WORDS)
-    }
-
-    fn int64(&mut self, _: i64) -> Result<(), ConversionError> {
-        self.add(heap::BOXED_WORDS)
-    }
-
-    fn nativeint(&mut self, _: isize) -> Result<(), ConversionError> {
-        self.add(heap::BOXED_WORDS)
-    }
-
-    fn begin(&mut self, tag: u8, size: usize) -> Result<bool, ConversionError> {
-        self.add(size)?;
-        Ok(tag == FLOATS)
-    }
-
-    fn field<T: ToOCaml + ?Sized>(
-        &mut self,
-        is_flat: &mut bool,
-        place: Place,
-        value: &T,
-    ) -> Result<(), ConversionError> {
-        match is_flat {
-            true => Ok(()),
-            false => value.to_ocaml(self).map_err(|e| e.at(place)),
-        }
-    }
-
-    fn end(&mut self, _: bool) -> Result<(), ConversionError> {
-        Ok(())
-    }
-
-    fn list<T: ToOCaml>(
-        &mut self,
-        elements: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
-    ) -> Result<(), ConversionError> {
-        for element in elements {
-            self.add(CELL)?;
-            element.to_ocaml(self)?;
-        }
-        Ok(())
-    }
+    let _ = value.to_ocaml(&mut measure);
+    measure.words * size_of::<RawValue>()
 }
 
 // ---- a field of a block of floats
@@ -817,7 +735,7 @@ impl Fitting {
         more: usize,
         elements: impl Iterator<Item = T>,
     ) -> Result<Self, (usize, ConversionError)> {
-        let mut measure = Measure { words: 0 };
+        let mut measure = Measure::<true> { words: 0 };
         let mut fitting = Fitting { count: 0, words: 0 };
         for element in elements {
             measure.words += more;
@@ -887,7 +805,7 @@ pub(crate) fn write_here<T: ToOCaml + ?Sized>(
 /// Returns the words that a value takes. Fails with `TOO_LARGE` if it does not fit a chunk.
 #[inline(always)]
 fn measure<T: ToOCaml + ?Sized>(value: &T) -> Result<usize, ConversionError> {
-    let mut measure = Measure { words: 0 };
+    let mut measure = Measure::<true> { words: 0 };
     value.to_ocaml(&mut measure)?;
     Ok(measure.words)
 }
