@@ -146,6 +146,12 @@ let jobs_per_round = 32
 let permits = 256
 let handle_field = 0
 
+let endings = "More=0 Finished=1 Failed=tag 0"
+let batch_fields = "elements=0 ending=1"
+
+(* Of the record [Stream_core.t]. *)
+let stream_home = 0
+
 (* In the order of the functions' array in [Handle.stats] and [Lwt_interop.totals]. *)
 let stats_order = "polls messages_in messages_out wakeups alive busy"
 
@@ -168,6 +174,9 @@ let facts =
     ("the outcomes of receiving", Ring.received);
     ("the outcomes of a sender", Ring.settled);
     ("the flags of channels", Ring.flags);
+    ("the endings of a stream's batch", endings);
+    ("the fields of a stream's batch", batch_fields);
+    ("the field of a stream's domain", string_of_int stream_home);
     ("the order of Handle.stats", stats_order);
     ("the order of totals", totals_order);
   |]

@@ -157,9 +157,8 @@ pub mod __private {
         call_tokio, flatten, raise_as, same, value,
     };
     pub use crate::entry::export::is_type_name;
-    pub use crate::entry::stream::{
-        call_stream, elements, elements_on_tokio, started, started_on_tokio,
-    };
+    pub use crate::entry::stream::on_tokio::{elements_on_tokio, started_on_tokio};
+    pub use crate::entry::stream::{call_stream, elements, started};
     pub use crate::entry::unboxed::{Unboxed, call_noalloc, call_unboxed};
     pub use crate::value::conversion_error::ConversionError;
     pub use crate::value::opaque_type::opaque;

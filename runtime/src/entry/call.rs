@@ -21,6 +21,7 @@ use crate::value::exception::Failure;
 use crate::value::raises::{Exception, RaisesException};
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::{Rooted, read_root};
+use crate::value::types::encode::mentions_channel;
 use crate::value::types::{Function, Type};
 use crate::value::write::ToOCaml;
 use pin_project_lite::pin_project;
@@ -126,7 +127,7 @@ impl<'a, const N: usize> Arguments<'a, N> {
     /// Converts an argument.
     #[inline(always)]
     pub fn get<T: FromOCaml>(&self, i: usize) -> Result<T, ConversionError> {
-        if const { T::TYPE.mentions_channel() } {
+        if const { mentions_channel(T::TYPE) } {
             return self.get_prepared(i);
         }
         // SAFETY: `enter` made this from the arguments that OCaml passed, and nothing has allocated on the OCaml heap

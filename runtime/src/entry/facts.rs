@@ -7,6 +7,8 @@ use crate::ffi::batch::{self, Kind};
 use crate::ffi::callbacks::ExceptionKind;
 use crate::metrics::{DomainStats, Totals};
 use crate::ocaml_blocking;
+use crate::value::batch as batch_of_stream;
+use crate::value::read;
 use crate::wake::budget;
 
 /// A number of `T` that OCaml gets in an array, and its name there.
@@ -57,7 +59,7 @@ fn variants<const N: usize>(variants: [(isize, &str); N]) -> String {
 }
 
 /// Returns each fact's name and value, in the order of `Primitives.facts`.
-fn facts() -> [(&'static str, String); 14] {
+fn facts() -> [(&'static str, String); 17] {
     let kinds = [
         (Kind::Fulfill as isize, "Fulfill"),
         (Kind::Reject as isize, "Reject"),
@@ -98,6 +100,18 @@ fn facts() -> [(&'static str, String); 14] {
         ("the outcomes of receiving", channel::RECEIVED.to_owned()),
         ("the outcomes of a sender", channel::SETTLED.to_owned()),
         ("the flags of channels", channel::FLAGS.to_owned()),
+        (
+            "the endings of a stream's batch",
+            batch_of_stream::ENDINGS.to_owned(),
+        ),
+        (
+            "the fields of a stream's batch",
+            batch_of_stream::FIELDS.to_owned(),
+        ),
+        (
+            "the field of a stream's domain",
+            read::STREAM_HOME.to_string(),
+        ),
         ("the order of Handle.stats", names(&STATS)),
         ("the order of totals", names(&TOTALS)),
     ]
@@ -167,7 +181,7 @@ mod tests {
         assert!(
             compare(&fewer)
                 .unwrap_err()
-                .contains("OCaml states 13 facts, and Rust 14")
+                .contains("OCaml states 16 facts, and Rust 17")
         );
         let mut more = ours();
         more.push(("a new fact".to_owned(), "1".to_owned()));

@@ -3,7 +3,7 @@
 //! The stream stays in its domain's table of sources. OCaml pulls a batch when an element is needed and none is
 //! buffered, so a stream is polled only while somebody waits for it: see `ocaml/lwt_interop/stream.ml`.
 
-mod on_tokio;
+pub(crate) mod on_tokio;
 
 use crate::base::error::TokenError;
 use crate::base::panic::{catch_and_discard, catch_unwind, drop_each};
@@ -34,8 +34,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-
-pub use on_tokio::{elements_on_tokio, started_on_tokio};
 
 // ---- what the stub's closure makes of the function's result
 

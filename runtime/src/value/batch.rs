@@ -26,10 +26,17 @@ pub(crate) enum Ending {
 /// How many elements Rust asks OCaml for at a time. (OCaml says in each pull how many it wants.)
 pub(crate) const MAX_ELEMENTS: usize = 64;
 
+/// The constructors of `ending`. OCaml has the same: see `entry/facts.rs`.
+pub(crate) const ENDINGS: &str = "More=0 Finished=1 Failed=tag 0";
 const MORE: isize = 0;
 const FINISHED: isize = 1;
 /// The number of a constructor with an argument.
 const FAILED: u8 = 0;
+
+/// The fields of `batch`. OCaml has the same: see `entry/facts.rs`.
+pub(crate) const FIELDS: &str = "elements=0 ending=1";
+const ELEMENTS: usize = 0;
+const ENDING: usize = 1;
 
 // SAFETY: it writes `ending`: the first two constructors are constant, and the third has an exception, which is kept.
 unsafe impl ToOCaml for Ending {
@@ -146,8 +153,8 @@ unsafe impl<T: FromOCaml> FromOCaml for Batch<T> {
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let fields = value.fields(0, 2, "a batch")?;
-        let ending = fields.get::<Ending>(1, Place::Hidden)?;
-        let Elements { elements, refused } = fields.get(0, Place::Hidden)?;
+        let ending = fields.get::<Ending>(ENDING, Place::Hidden)?;
+        let Elements { elements, refused } = fields.get(ELEMENTS, Place::Hidden)?;
         Ok(Batch {
             elements,
             ending: refused.map_or(Ok(ending), Err),

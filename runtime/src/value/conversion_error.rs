@@ -90,7 +90,7 @@ impl ConversionError {
     }
 
     /// Makes the error of a value that converts once OCaml has changed it, which `prepare` does. A type whose values fail
-    /// so has to be known to [`Type::mentions_channel`](crate::value::types::Type::mentions_channel): then the callers of
+    /// so has to be known to [`mentions_channel`](crate::value::types::encode::mentions_channel): then the callers of
     /// conversions [prepare](Self::prepare) the value, and convert again.
     #[cold]
     pub(crate) fn unprepared(value: Root, prepare: Prepare) -> Self {

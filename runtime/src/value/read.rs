@@ -56,6 +56,9 @@ pub unsafe trait FromOCaml: Sized {
 /// hand can pass anything.
 const CHECKS: bool = cfg!(any(debug_assertions, feature = "checks"));
 
+/// The field of a `Stream.t` that has the number of its domain. OCaml has the same: see `entry/facts.rs`.
+pub(crate) const STREAM_HOME: usize = 0;
+
 /// An OCaml value that is being converted: what [`FromOCaml::from_ocaml`] reads from.
 ///
 /// With debug assertions, or the feature `checks`, its methods fail if the value is not of the type that they read. (A
@@ -301,12 +304,14 @@ impl<'a> Source<'a> {
             |v| {
                 // SAFETY: a `Source` is valid, and only a block is looked into, and the field of one that has some.
                 Self::has_tag(v, 0)
-                    && unsafe { ffi::size(v) > 0 && !ffi::is_block(ffi::field(v, 0)) }
+                    && unsafe {
+                        ffi::size(v) > STREAM_HOME && !ffi::is_block(ffi::field(v, STREAM_HOME))
+                    }
             },
             "Lwt_interop.Stream.t",
         )?;
-        // SAFETY: the contract of `new`: it is a stream, a record whose first field is an `int`.
-        Ok(ffi::int_val(unsafe { ffi::field(self.value, 0) }))
+        // SAFETY: the contract of `new`: it is a stream, a record with this field, an `int`.
+        Ok(ffi::int_val(unsafe { ffi::field(self.value, STREAM_HOME) }))
     }
 
     pub(crate) fn check_promise(self) -> Result<(), ConversionError> {

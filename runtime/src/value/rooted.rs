@@ -8,6 +8,7 @@ use crate::value::declare::{from_ocaml, to_ocaml};
 use crate::value::kept::Kept;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::types::Type;
+use crate::value::types::encode::mentions_channel;
 use crate::value::write::{ToOCaml, write_root};
 use std::fmt;
 use std::marker::PhantomData;
@@ -86,7 +87,7 @@ pub(crate) fn read_root<T: FromOCaml>(
         // allocate.
         let converted = T::from_ocaml(unsafe { Source::new(token, root.raw(token)) });
         match converted {
-            Err(e) if const { T::TYPE.mentions_channel() } => e.prepare(token)?,
+            Err(e) if const { mentions_channel(T::TYPE) } => e.prepare(token)?,
             converted => return converted,
         }
     }

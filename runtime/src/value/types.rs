@@ -323,14 +323,6 @@ impl Type {
     }
 }
 
-impl Type {
-    /// Whether the type mentions a channel, so that OCaml may have to prepare a value of it before it is converted:
-    /// see [`ConversionError::unprepared`](crate::value::conversion_error::ConversionError::unprepared).
-    pub(crate) const fn mentions_channel(&self) -> bool {
-        encode::mentions_channel(self)
-    }
-}
-
 /// How strongly a type expression binds, from the weakest.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Level {

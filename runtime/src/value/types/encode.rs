@@ -124,8 +124,10 @@ pub const fn hash_function(function: &Function) -> u64 {
     hash.finish()
 }
 
-/// Returns `true` if a type mentions a channel, or another type that does.
-pub(super) const fn mentions_channel(ty: &Type) -> bool {
+/// Returns `true` if a type mentions a channel, or another type that does, so that OCaml may have to prepare a value of it
+/// before it is converted: see
+/// [`ConversionError::unprepared`](crate::value::conversion_error::ConversionError::unprepared).
+pub(crate) const fn mentions_channel(ty: &Type) -> bool {
     let mut hash = Hash::new();
     hash.ty(ty);
     hash.bodies();
