@@ -145,7 +145,6 @@ let identified r = Obj.obj (Obj.with_tag Obj.object_tag (Obj.repr r))
 let jobs_per_round = 32
 let permits = 256
 let handle_field = 0
-
 let endings = "More=0 Finished=1 Failed=tag 0"
 let batch_fields = "elements=0 ending=1"
 
