@@ -31,7 +31,7 @@ impl Entry {
 
     fn end(self, kind: u8) -> Vec<u8> {
         let length = u32::try_from(self.0.len()).unwrap();
-        let header = Entry::new().bytes(b"OLWI").bytes(&[1, kind]).number(length);
+        let header = Entry::new().bytes(b"OLWI").bytes(&[2, kind]).number(length);
         header.bytes(&self.0).0
     }
 }

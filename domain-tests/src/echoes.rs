@@ -2,10 +2,11 @@
 //! archive.
 
 use crate::Int;
-use futures_lite::future;
+use futures_lite::{Stream, future};
 use ocaml_lwt_interop::{
     Any, Bigarray, Bytes, Channel, Char, Domain, FromOCaml, List, Nativeint, OCamlAsyncFunc,
-    OCamlException, OCamlFunc, Opaque, OpaqueType, Promise, Rooted, ToOCaml, Unchecked, func,
+    OCamlException, OCamlFunc, OCamlStream, Opaque, OpaqueType, Promise, RemoteError, RemoteStream,
+    Rooted, ToOCaml, Unchecked, func,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
@@ -274,6 +275,22 @@ pub fn echo_to_reference(value: List<Bytes>) -> &'static List<Bytes> {
 #[func]
 pub fn echo_exception(promise: Promise<()>) -> Option<OCamlException> {
     promise.await.err()
+}
+
+/// Returns the stream.
+#[func(stream, raise)]
+pub fn echo_stream(
+    stream: OCamlStream<String>,
+) -> impl Stream<Item = Result<String, OCamlException>> {
+    stream
+}
+
+/// Returns the stream, from a task of its own.
+#[func(stream, raise)]
+pub fn echo_remote_stream(
+    stream: RemoteStream<f64>,
+) -> impl Stream<Item = Result<f64, RemoteError>> {
+    stream
 }
 
 /// Returns the channel. `channels/shared.ml` uses it.

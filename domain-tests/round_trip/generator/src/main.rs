@@ -62,7 +62,13 @@ fn test<'a>(function: &'a Function, arbitraries: &mut Arbitraries<'a>) -> Option
             }
             through(arbitraries, &call, parameters, returned, is_promise)
         }
-        (Type::Promise(_) | Type::Channel(_), _) => return None,
+        // The stream returns, whose elements are compared.
+        (Type::Stream(element), result) if argument.ty == *result => {
+            let element = arbitraries.of(element, rust.argument(0));
+            let call = format!("(fun v -> Lwt_interop.Stream.(to_list ({call} (of_list v))))");
+            (format!("(list {element})"), call)
+        }
+        (Type::Promise(_) | Type::Channel(_) | Type::Stream(_), _) => return None,
         (ty, Type::Promise(result)) if *ty == **result => (arbitraries.of(ty, &rust), call),
         (ty, result) if ty == result => {
             let arbitrary = arbitraries.of(ty, &rust);
