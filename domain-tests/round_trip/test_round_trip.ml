@@ -42,7 +42,7 @@ let domains () =
   Lwt.return_unit
 
 let nothing_else () =
-  let tested = [ "echo_domain"; "echo_exception"; "echo_token" ] in
+  let tested = [ "echo_channel"; "echo_domain"; "echo_exception"; "echo_token" ] in
   Alcotest.(check (list string)) "tested by hand" tested Echoes.others
 
 (* ---- *)

@@ -280,8 +280,8 @@ pub fn echo_exception(promise: Promise<()>) -> Option<OCamlException> {
 /// Returns the stream.
 #[func(stream, raise)]
 pub fn echo_stream(
-    stream: OCamlStream<String>,
-) -> impl Stream<Item = Result<String, OCamlException>> {
+    stream: OCamlStream<Bytes>,
+) -> impl Stream<Item = Result<Bytes, OCamlException>> {
     stream
 }
 
