@@ -34,6 +34,7 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("spawn_on_1000", Metric, AtMost(500.0)),
     ("sync_call_from_tokio", Metric, AtMost(10_000.0)),
     ("awaited_call_from_tokio", Metric, AtMost(10_000.0)),
+    ("channel_batch_64", Metric, AtMost(20.0)),
     ("stream_to_ocaml", Metric, AtMost(60.0)),
     ("stream_from_tokio", Metric, AtMost(100.0)),
     ("waiting_stream_bytes", Metric, AtMost(1_024.0)),
