@@ -65,7 +65,7 @@ pub struct Attributes {
     pub positional: Option<Span>,
 }
 
-/// Whether an attribute is `#[ocaml(...)]`.
+/// Returns `true` if an attribute is `#[ocaml(...)]`.
 pub fn is_ours(attribute: &Attribute) -> bool {
     attribute.path().is_ident("ocaml")
 }

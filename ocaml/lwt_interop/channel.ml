@@ -6,7 +6,7 @@ exception Closed
 (* A channel is made of OCaml values, until it is first passed to Rust. From then on [ring] is a ring
    of Rust's, and [local] is moved. A channel that Rust has made never had a [local].
 
-   What follows is about a [local]. An element stays in it until its receiver takes it, on the receiver's own
+   The rest of this comment is about a [local]. An element stays in it until its receiver takes it, on the receiver's own
    domain. When there is an element for a receiver that waits, the receiver is notified by a job for its
    domain, and the element is reserved: other receivers do not get it. If the receiver has been
    cancelled or its domain has terminated, the reservation passes to the next receiver. So
@@ -41,7 +41,7 @@ type receiver_state =
 
 type 'a receiver = {
   mutable state : receiver_state;
-  (* What it takes at most. *)
+  (* The largest number of elements that it takes. *)
   max : int;
   mutable taken : 'a option array;
   mutable count : int;
@@ -625,7 +625,7 @@ let finish_receiver c l (receiver : 'a receiver) =
 type ('a, 'x, 'r) result_of = {
   at_most : int;
   of_taken : 'a option array -> int -> 'r;
-  (* What [Rust_ring.receive] is given, and what becomes of its result. *)
+  (* The limit for [Rust_ring.receive], and the function of its result. *)
   ring_max : int;
   of_ring : 'x -> 'r;
   ended : 'r;

@@ -104,7 +104,7 @@ let filter_map f s =
 
 (* ---- constructors *)
 
-(* What a user's function raises is reported once, although a step may call this again. *)
+(* An exception of the user's function is reported once, although a step may call this again. *)
 type closing = { close : unit -> unit; mutable is_called : bool; mutable raised : exn }
 
 exception Nothing

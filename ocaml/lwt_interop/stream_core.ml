@@ -28,13 +28,13 @@ type 'a source =
    that neither allocate nor poll. All else is a step of [Uninterrupted.run], which continues where
    it was interrupted.
 
-   What the promise of a pull calls when it is resolved refers to the core, and not to the stream. The
+   The callbacks of a pull's promise refer to the core, and not to the stream. The
    core refers to its stream only through waiters. So a stream that nobody waits for is collected
    although a pull is pending, and with it its guard, whose finaliser closes the source. *)
 type state = Idle | Pulling | Over of ending | Closed
 type guard = No_guard | Of_rust of Obj.t | Finalised of unit ref
 
-(* What a waiter gets for elements, and at the end. Both functions may be called more than once. *)
+(* The result of a waiter: for elements, and at the end. Both functions may be called more than once. *)
 type ('a, 'r) shape = {
   max : int;
   of_elements : 'a array -> 'r;

@@ -1,4 +1,4 @@
-(** What streams are made of: a buffer between a source and those who wait for elements.
+(** The core of streams: a buffer between a source and the calls that wait for elements.
 
     {!Stream} has the functions for users. Any source of batches can be a stream:
 

@@ -1,6 +1,5 @@
 //! Code that needs neither OCaml nor domains.
 
-#[allow(dead_code)] // Streams are made of it.
 pub(crate) mod channel;
 pub(crate) mod counters;
 pub(crate) mod error;

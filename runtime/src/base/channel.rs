@@ -8,7 +8,7 @@
 //! polled. Dropped before that, it has taken nothing: the next receiver is notified instead. The element of a sender
 //! that waits moves into the channel as soon as there is room. Dropped before that, the sender has not sent it.
 //!
-//! A channel is closed by a sender, by a receiver, or when the last of either kind is dropped. Then it accepts no more
+//! A channel is closed by a sender, or when the last of either kind is dropped. Then it accepts no more
 //! elements. Those that are in it can still be received, unless no receiver is left: then they are dropped. A sender
 //! can also fail the channel with an error, which receivers get after the last element.
 //!
@@ -843,7 +843,11 @@ impl<T, E> Receiver<T, E> {
     pub(crate) fn stop_waiting(&mut self) {
         self.shared.leave(&mut self.slot);
     }
+}
 
+/// For tests: elsewhere each receiver has a sender beside it, which closes and counts.
+#[cfg(all(test, not(loom_model)))]
+impl<T, E> Receiver<T, E> {
     /// Closes the channel. The elements that are in it can still be received. Returns `false` if it is closed already.
     pub(crate) fn close(&self) -> bool {
         self.shared.end(Phase::Closed)

@@ -2,13 +2,14 @@
 
 use crate::base::not_send::NotSend;
 use crate::base::panic::drop_each;
+use crate::base::pipe::BATCH;
 use crate::bridge::apply::{applied, apply};
 use crate::bridge::promise::PromiseFuture;
 use crate::domain::context;
 use crate::domain::dispatch::post;
 use crate::domain::shared::Shared;
 use crate::ffi::callbacks::Callbacks;
-use crate::value::batch::{Batch, Ending, MAX_ELEMENTS};
+use crate::value::batch::{Batch, Ending};
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{Stored, from_ocaml};
 use crate::value::exception::OCamlException;
@@ -87,7 +88,7 @@ impl<T: FromOCaml + 'static> OCamlStream<T> {
     fn pull(stream: &Kept) -> PromiseFuture<Batch<T>> {
         let pulled = context::with_entered(|core, token| {
             let pull = Callbacks::registered(token).stream_pull(token);
-            match applied(token, &pull, &(Stored(stream.root()), MAX_ELEMENTS)) {
+            match applied(token, &pull, &(Stored(stream.root()), BATCH)) {
                 Ok(application) => apply(token, core, &application),
                 Err(exn) => PromiseFuture::failed(exn),
             }

@@ -23,9 +23,6 @@ pub(crate) enum Ending {
     Failed(Root<Exn>),
 }
 
-/// How many elements Rust asks OCaml for at a time. (OCaml says in each pull how many it wants.)
-pub(crate) const MAX_ELEMENTS: usize = 64;
-
 /// The constructors of `ending`. OCaml has the same: see `entry/facts.rs`.
 pub(crate) const ENDINGS: &str = "More=0 Finished=1 Failed=tag 0";
 const MORE: isize = 0;
