@@ -18,6 +18,7 @@ use crate::value::types::Type;
 use crate::value::write::ToOCaml;
 use futures_lite::Stream;
 use std::any::type_name;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -78,7 +79,7 @@ use thiserror::Error;
 /// A channel has elements of one Rust type. Passing it as a `Channel` of another one is `Invalid_argument` in OCaml, and so
 /// is passing a channel that has elements which do not convert. An element that does not convert when OCaml sends it is
 /// `Invalid_argument` there, and is not sent. One that does not convert when OCaml receives it is dropped, and
-/// `Invalid_argument` there.
+/// `Invalid_argument` there. Channels that are elements of a channel are passed to Rust with it, up to 16 levels deep.
 pub struct Channel<T> {
     both: Arc<Both<T>>,
 }
@@ -172,7 +173,7 @@ impl<T: Send + 'static> Channel<T> {
         }
     }
 
-    /// Returns a stream of the elements.
+    /// Returns a stream of the elements, which ends when the channel is closed and empty.
     #[must_use]
     pub fn stream(&self) -> ChannelStream<T> {
         ChannelStream {
@@ -281,11 +282,41 @@ from_ocaml!([] Head, &Type::Any, |source| {
     })
 });
 
+/// How many channels that are elements of each other are passed to Rust at once.
+const MAX_DEPTH: u32 = 16;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// One channel deeper, until it is dropped.
+struct Level(());
+
+impl Level {
+    fn enter() -> Result<Self, ConversionError> {
+        if DEPTH.get() == MAX_DEPTH {
+            return Err(ConversionError::new(format!(
+                "a channel is an element of itself, or channels are elements of each other, more than {MAX_DEPTH} levels \
+                 deep: pass the inner ones to Rust first"
+            )));
+        }
+        DEPTH.set(DEPTH.get() + 1);
+        Ok(Level(()))
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
 /// Gives a channel of OCaml's a ring of `T`s, with its elements.
 fn share<T: FromOCaml + ToOCaml + Send + 'static>(
     token: &RuntimeToken<'_>,
     channel: &Root,
 ) -> Result<(), ConversionError> {
+    let _level = Level::enter()?;
     let Head { capacity, .. } = read_root(token, channel)?;
     if capacity == 0 {
         return Err(ConversionError::new(
