@@ -107,6 +107,7 @@ pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::call_queue::{CallQueue, QueueEnded, WhenFull};
+pub use bridge::channel::sink::ChannelSink;
 pub use bridge::channel::{Channel, ChannelStream, TryRecvError};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::ocaml_stream::OCamlStream;

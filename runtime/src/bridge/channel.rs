@@ -2,10 +2,12 @@
 
 pub(crate) mod both;
 pub(crate) mod for_ocaml;
+pub(crate) mod sink;
 
 use crate::base::channel::{Closed, SendError, TryRecvError as BaseError, TrySendError};
 use crate::bridge::channel::both::Both;
 use crate::bridge::channel::for_ocaml::{AnyChannel, RING};
+use crate::bridge::channel::sink::ChannelSink;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
@@ -180,6 +182,12 @@ impl<T: Send + 'static> Channel<T> {
             receiver: self.both.rx.clone(),
             channel: self.clone(),
         }
+    }
+
+    /// Returns a sink that sends elements.
+    #[must_use]
+    pub fn sink(&self) -> ChannelSink<T> {
+        ChannelSink::new(self.both.clone())
     }
 
     /// Closes the channel: it accepts no more elements. Senders that wait fail. The elements in the channel can still be
@@ -365,3 +373,6 @@ to_ocaml!([T: FromOCaml + ToOCaml + Send + 'static] Channel<T>, &Type::Channel(<
     writer.field(&mut block, Place::Hidden, &())?;
     writer.end(block)
 });
+
+#[cfg(all(test, not(loom_model)))]
+mod tests;
