@@ -6,6 +6,7 @@ let received = Single_domain.received
 let contents = Single_domain.contents
 let run_loop = Single_domain.run_loop
 let share c = ignore (Rust.channel_share c : int)
+let share_channels c = ignore (Rust.channel_share_channels c : int)
 
 let invalid what parts = function
   | Invalid_argument text -> List.iter (fun part -> Expect.contains what ~part text) parts
@@ -155,6 +156,142 @@ let nested () =
   Expect.that "elements" (List.map contents cs = [ [ 1 ]; [ 1; 2 ]; [ 1; 2; 3 ] ]);
   Lwt.return_unit
 
+(* ---- channels in channels *)
+
+let channel_of elements =
+  let c = Channel.create ~capacity:10 in
+  List.iter (fun x -> Expect.that "sent" (Channel.try_send c x = `Sent)) elements;
+  c
+
+let in_channels () =
+  let c = Channel.create ~capacity:10 in
+  let inner = List.init 8 (fun i -> channel_of [ 10 * i ]) in
+  let nth = List.nth inner in
+  let* () = Channel.send c (nth 0) in
+  let* () = Channel.send c (nth 1) in
+  Expect.int "two" 2 (Rust.channel_share_channels c);
+  (* Each is new to Rust. *)
+  let* () = Channel.send c (nth 2) in
+  let* () = Channel.send_all c [| nth 3; nth 4; nth 3 |] in
+  Expect.that "not full" (Channel.try_send c (nth 5) = `Sent);
+  (* Two that wait. *)
+  let* () = Channel.send_all c (Array.of_list (List.map nth [ 0; 1; 2 ])) in
+  let waiting = Channel.send c (nth 6) and all = Channel.send_all c [| nth 7; nth 0 |] in
+  let* back = Channel.recv c in
+  Channel.close (nth 1);
+  let numbered = Rust.channel_number_channels c in
+  let* () = waiting and* () = all in
+  Channel.close c;
+  let* () = numbered in
+  Expect.that "the same channel" (contents (Option.get back) = [ 0; 6; 11 ]);
+  Expect.that "closed" (contents (nth 1) = [ 10 ]);
+  Expect.that "in their order"
+    (List.map (fun i -> contents (nth i)) [ 2; 3; 4; 5; 6; 7 ]
+    = [ [ 20; 1; 8 ]; [ 30; 2; 4 ]; [ 40; 3 ]; [ 50; 5 ]; [ 60; 9 ]; [ 70; 10 ] ]);
+  Lwt.return_unit
+
+let refused_in_channels () =
+  let bytes = Channel.create ~capacity:1 in
+  share bytes;
+  let c : int Channel.t Channel.t = Channel.create ~capacity:2 in
+  let other : int Channel.t = Channel.create ~capacity:1 in
+  Expect.int "of another type" 0 (Rust.channel_share_bytes other);
+  let* () = Channel.send c bytes in
+  let* () = Channel.send c other in
+  let e = Expect.raised "shared" (fun () -> Rust.channel_share_channels c) in
+  invalid "shared" [ "channel_share_channels: argument 1"; "element 1"; "Channel<u8>" ] e;
+  let* first = Channel.recv c and* second = Channel.recv c in
+  Expect.that "the channel stays" (Option.get first == bytes && Option.get second == other);
+  share_channels c;
+  let* e = Expect.rejected "sent" (Channel.send c other) in
+  invalid "sent" [ "Channel<ocaml_lwt_interop"; "Channel<u8>" ] e;
+  let* () = Channel.send c bytes in
+  received "the good one" (Some true)
+    (Lwt.map (Option.map (fun found -> Channel.capacity found = 1)) (Channel.recv c))
+
+let within_itself () =
+  let make inner =
+    let c = Channel.create ~capacity:2 in
+    Option.iter (fun inner -> assert (Channel.try_send c { Rust.inner } = `Sent)) inner;
+    c
+  in
+  let self = make None in
+  Expect.that "sent to itself" (Channel.try_send self { inner = self } = `Sent);
+  let refused c =
+    invalid "within itself"
+      [ "channel_share_ouroboros: argument 1"; "element of itself"; "16 levels" ]
+      (Expect.raised "within itself" (fun () -> Rust.channel_share_ouroboros c))
+  in
+  refused self;
+  Expect.that "there is room" (Channel.try_send self { inner = make None } = `Sent);
+  refused self;
+  let* first = Channel.recv self in
+  Expect.that "it is OCaml's still" ((Option.get first).inner == self);
+  Expect.int "not any more" 1 (Rust.channel_share_ouroboros self);
+  (* As deep as that. *)
+  let rec deep n = if n = 1 then make None else make (Some (deep (n - 1))) in
+  Expect.int "16 levels" 1 (Rust.channel_share_ouroboros (deep 16));
+  let rec innermost n c =
+    if n = 0 then Lwt.return c
+    else
+      let* next = Channel.recv c in
+      let next = (Option.get next).Rust.inner in
+      let* () = Channel.send c { inner = next } in
+      innermost (n - 1) next
+  in
+  let outer = deep 17 in
+  refused outer;
+  let* inner = innermost 8 outer in
+  Expect.int "the inner ones" 1 (Rust.channel_share_ouroboros inner);
+  Expect.int "then the outer ones" 1 (Rust.channel_share_ouroboros outer);
+  Lwt.return_unit
+
+(* ---- sinks *)
+
+let forwarded () =
+  let n = 1_000 in
+  let one (what, forward) =
+    let c = Channel.create ~capacity:3 in
+    let sent = forward c n in
+    let rec go expected =
+      Expect.that "no more than its capacity" (Channel.length c <= 3);
+      let* x = Channel.recv c in
+      match x with
+      | Some x ->
+          Expect.int what expected x;
+          go (expected + 1)
+      | None -> Lwt.return expected
+    in
+    let* count = go 0 in
+    Expect.int "all, and the end" n count;
+    let* sent = sent in
+    Expect.that "nothing was refused" sent;
+    (* OCaml closes the channel. *)
+    let c = Channel.create ~capacity:3 in
+    let sent = forward c max_int in
+    let* () = received "the first" (Some 0) (Channel.recv c) in
+    Channel.close c;
+    let* sent = sent in
+    Expect.that "refused" (not sent);
+    Lwt.return_unit
+  in
+  Lwt_list.iter_s one
+    [ ("tokio", Rust.channel_forward); ("the domain", Rust.channel_forward_here) ]
+
+(* The sink of a task that is cancelled withdraws its element. *)
+let forward_is_cancelled () =
+  let c = Channel.create ~capacity:2 in
+  let sent = Rust.channel_forward_here c 100 in
+  let* () = Expect.eventually (fun () -> Channel.length c = 2) in
+  let behind = Channel.send c 200 in
+  Lwt.cancel sent;
+  let* () = Expect.cancelled "forward" sent in
+  Expect.that "open" (not (Channel.is_closed c));
+  let* () = received "the first" (Some 0) (Channel.recv c) in
+  let* () = behind in
+  Expect.that "in order" (contents c = [ 1; 200 ]);
+  Lwt.return_unit
+
 let with_tasks () =
   let n = 2_000 in
   let sum = n * (n - 1) / 2 in
@@ -247,6 +384,11 @@ let suites =
       case "elements that do not convert to OCaml" elements_that_do_not_convert_back;
       case "floats" floats;
       case "within other values" nested;
+      case "channels within channels" in_channels;
+      case "channels within channels that are refused" refused_in_channels;
+      case "a channel within itself" within_itself;
+      case "a stream that is forwarded to a sink" forwarded;
+      case "forward is cancelled" forward_is_cancelled;
       case "with tasks of Rust's" with_tasks;
     ]
   |> List.map (fun (place, tests) -> ("Rust and OCaml, " ^ place, tests))

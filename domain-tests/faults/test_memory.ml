@@ -56,6 +56,56 @@ let without_major_heap make check () =
   done;
   Lwt.return_unit
 
+(* ---- a channel that is passed to Rust *)
+
+module Channel = Lwt_interop.Channel
+
+(* An array of so many words takes more than what may be left, and than malloc keeps of what was freed. *)
+let many = 5_000_000
+
+let share_fails what c =
+  (* The minor heap is empty, so that no collection needs memory. *)
+  Gc.full_major ();
+  Rust.memory_limited ();
+  let e = try Ok (Rust.channel_share c) with e -> Error e in
+  Rust.memory_unlimited ();
+  match e with
+  | Ok _ -> Expect.failf "%s: there was memory" what
+  | Error e -> Expect.contains what ~part:"Out of memory" (Printexc.to_string e)
+
+(* It stays OCaml's, and has room again. *)
+let share_of_many () =
+  let c = Channel.create ~capacity:(many + 1) in
+  for i = 1 to many do
+    if Channel.try_send c i <> `Sent then Expect.failf "element %d" i
+  done;
+  share_fails "many elements" c;
+  Expect.that "there is room" (Channel.try_send c 0 = `Sent);
+  Expect.that "the first" (Channel.try_recv c = `Received 1);
+  Expect.int "with memory" many (Rust.channel_share c);
+  Lwt.return_unit
+
+(* It is Rust's, and goes on. *)
+let share_of_a_large_sender () =
+  let c = Channel.create ~capacity:1 in
+  let* () = Channel.send c 1 in
+  let small = Channel.send c 2 in
+  let large = Channel.send_all c (Array.make many 3) in
+  let behind = Channel.send c 4 in
+  share_fails "a large sender" c;
+  let* () = small in
+  let* refused = Expect.rejected "large" large in
+  let* refused' = Expect.rejected "behind" behind in
+  List.iter
+    (fun e -> Expect.contains "what to do" ~part:"Send it again" (Printexc.to_string e))
+    [ refused; refused' ];
+  Expect.that "no room yet" (Channel.try_send c 5 = `Full);
+  let* () = Lwt.map (fun x -> Expect.that "1" (x = Some 1)) (Channel.recv c) in
+  let* () = Lwt.map (fun x -> Expect.that "2" (x = Some 2)) (Channel.recv c) in
+  let* () = Channel.send c 5 in
+  Expect.int "with memory" 1 (Rust.channel_share c);
+  Lwt.return_unit
+
 let cases =
   [
     alone "a synchronous function" (raises Rust.memory_sync);
@@ -73,6 +123,8 @@ let cases =
     alone "the block of a heavy array"
       (without_major_heap Rust.memory_heavy_bytes (fun value ->
            Expect.int "an element" 7 value.{1000}));
+    alone "a channel of many elements that is passed to Rust" share_of_many;
+    alone "a channel with a large sender that is passed to Rust" share_of_a_large_sender;
     alone "a promise that Rust makes" (rejects Rust.memory_promise);
     alone "the arguments of a function"
       (not_called (fun called -> Rust.memory_callback (fun _ _ -> called := true)));

@@ -1,5 +1,6 @@
 open Lwt.Syntax
 open Everywhere
+module Channel = Lwt_interop.Channel
 module Stream = Lwt_interop.Stream
 module Handle = Lwt_interop.Handle
 
@@ -418,6 +419,170 @@ let on_tokio () =
       Lwt.return_unit
   | _ -> Expect.failf "the reader on tokio was not told that the domain has terminated"
 
+(* ---- the size of batches *)
+
+let megabyte = 1 lsl 20
+
+let batches () =
+  let check what sizes element n =
+    let s = Stream.of_list (List.init n (fun _ -> Obj.repr element)) in
+    let* found = Rust.stream_batches s in
+    Expect.that
+      (Printf.sprintf "%s: %s" what
+         (String.concat " " (List.map string_of_int (Array.to_list found))))
+      (found = sizes);
+    Lwt.return_unit
+  in
+  let large = String.make megabyte 'x' and medium = String.make 100_000 'x' in
+  let* () = check "small strings" [| 64; 36 |] "x" 100 in
+  let* () = check "numbers" [| 64; 36 |] 1 100 in
+  let* () = check "strings" [| 3; 3; 1 |] medium 7 in
+  let* () = check "large strings" [| 1; 1; 1 |] large 3 in
+  let* () = check "bytes" [| 1; 1 |] (Bytes.of_string large) 2 in
+  let* () = check "floats" [| 1; 1 |] (Array.make 100_000 0.5) 2 in
+  let* () = check "an array" [| 1; 1 |] (Array.make 100_000 1) 2 in
+  let* () = check "strings of an array" [| 1; 1 |] (Array.make 4 medium) 2 in
+  let* () = check "a tuple" [| 3; 1 |] (1, medium) 4 in
+  let* () = check "options" [| 3; 1 |] (Some medium) 4 in
+  let bigarray = Bigarray.(Array2.create int32 c_layout 256 256) in
+  let* () = check "a Bigarray" [| 1; 1 |] bigarray 2 in
+  let* () = check "a Bigarray in a tuple" [| 1; 1 |] (bigarray, 1) 2 in
+  (* What lies deeper is not known; nor what a closure, an object or a suspension has. *)
+  let* () = check "deep" [| 64; 6 |] (Some (1, large)) 70 in
+  let* () = check "a closure" [| 64; 6 |] (fun () -> large) 70 in
+  let* () = check "a suspension" [| 64; 6 |] (lazy (large ^ "y")) 70 in
+  let o =
+    object
+      method text = large
+    end
+  in
+  let* () = check "an object" [| 64; 6 |] o 70 in
+  let* () = check "a weak array" [| 64; 6 |] (Weak.create 1) 70 in
+  let rec cyclic = medium :: cyclic in
+  let* () = check "a cyclic list" [| 3; 1 |] cyclic 4 in
+  Lwt.return_unit
+
+(* At most so many elements are ahead of the reader, if one is a batch: see [RemoteStream]. *)
+let batches_ahead = 4
+
+let in_flight what make =
+  let produced = ref 0 and received = ref 0 in
+  let block () =
+    incr produced;
+    if !produced - !received > batches_ahead then
+      Expect.failf "%s: %d blocks, and %d were read" what !produced !received;
+    String.make megabyte 'x'
+  in
+  let blocks = Rust.Blocks.read (make block) in
+  let rec read n =
+    if n = 0 then Lwt.return_unit
+    else
+      let rec turns n =
+        if n = 0 then Lwt.return_unit
+        else
+          let* () = Lwt.pause () in
+          turns (n - 1)
+      in
+      let* () = turns 50 in
+      let* size = Rust.Blocks.next blocks in
+      Expect.that (what ^ ": a block") (size = Some megabyte);
+      incr received;
+      read (n - 1)
+  in
+  let* () = read 10 in
+  Expect.that (what ^ ": the reader is held up by nothing") (!produced >= 10);
+  Lwt.return_unit
+
+let bounded_to_tokio () =
+  let* () =
+    in_flight "one at a time" (fun block ->
+        Stream.from (fun () -> Lwt.return (Some (block ()))))
+  in
+  in_flight "later" (fun block ->
+      Stream.from (fun () -> Lwt.map (fun () -> Some (block ())) (Lwt.pause ())))
+
+(* ---- streams and channels *)
+
+let channel elements =
+  let c = Channel.create ~capacity:10 in
+  List.iter (fun x -> Expect.that "sent" (Channel.try_send c x = `Sent)) elements;
+  c
+
+let of_channels () =
+  let one (what, f) =
+    let last = channel [ 5 ] in
+    let* contents, error =
+      f (Stream.of_list [ channel [ 1; 2 ]; channel []; channel [ 3 ]; last ])
+    in
+    Expect.that what (contents = [| [| 1; 2 |]; [||]; [| 3 |]; [| 5 |] |]);
+    Expect.that (what ^ ": no error") (error = None);
+    Expect.that (what ^ ": it is Rust's") (Channel.try_send last 6 = `Sent);
+    let closed = ref 0 in
+    let elements = ref [ channel [ 1 ]; channel [ 2; 300 ]; channel [ 3 ] ] in
+    let s =
+      Stream.from
+        ~close:(fun () -> incr closed)
+        (fun () ->
+          match !elements with
+          | [] -> Lwt.return_none
+          | c :: rest ->
+              elements := rest;
+              Lwt.return (Some c))
+    in
+    let* contents, error = f s in
+    Expect.that (what ^ ": those before") (contents = [| [| 1 |] |]);
+    Expect.contains what ~part:"element 1: 300 does not fit u8" (Option.get error);
+    let* () = Expect.eventually (fun () -> !closed = 1) in
+    (* In one batch. *)
+    let refused = channel [ 300 ] in
+    let* contents, error = f (Stream.of_list [ channel [ 1 ]; refused; channel [] ]) in
+    Expect.that (what ^ ": those before, of the batch") (contents = [| [| 1 |] |]);
+    Expect.contains what ~part:"300 does not fit u8" (Option.get error);
+    Expect.that (what ^ ": it stays") (Channel.try_recv refused = `Received 300);
+    Lwt.return_unit
+  in
+  Lwt_list.iter_s one
+    [
+      ("on the domain", Rust.stream_of_channels);
+      ("on tokio", Rust.stream_of_channels_on_tokio);
+    ]
+
+(* A stream that is converted again, because the channel beside it is new to Rust, stays open. *)
+let beside_channels () =
+  let closed = ref 0 in
+  let pair () =
+    let n = ref 0 in
+    let s =
+      Stream.from
+        ~close:(fun () -> incr closed)
+        (fun () ->
+          let* () = Lwt.pause () in
+          incr n;
+          Lwt.return (if !n > 5 then None else Some !n))
+    in
+    (s, Channel.create ~capacity:10)
+  in
+  let is_sent what (_, c) =
+    let* all = Channel.recv_many c in
+    Expect.that what (all = [| 1; 2; 3; 4; 5 |]);
+    Lwt.return_unit
+  in
+  let one = pair () in
+  let* () = Rust.stream_to_channel one in
+  let* () = is_sent "an argument" one in
+  let two = [ pair (); pair () ] in
+  let* () = Rust.stream_to_channels (Stream.of_list two) in
+  let* () = Lwt_list.iter_s (is_sent "elements of a stream") two in
+  Expect.int "closed once each" 3 !closed;
+  (* A channel that is refused: the stream beside it is closed. *)
+  let s, _ = pair () and c = channel [ 1 ] in
+  Expect.int "of bytes" 1 (Rust.channel_share_bytes c);
+  let* e = Expect.rejected "a channel of bytes" (Rust.stream_to_channel (s, c)) in
+  (match e with
+  | Invalid_argument text -> Expect.contains "the channel" ~part:"Channel<u8>" text
+  | e -> raise e);
+  Expect.eventually (fun () -> !closed = 4)
+
 let rust_is_gone () =
   let closed = ref 0 in
   let endless () =
@@ -462,4 +627,8 @@ let cases ~scale =
     case "streams: OCaml's streams that fail" to_rust_fails;
     case "streams: OCaml's streams on tokio" on_tokio;
     case "streams: Rust stops reading" rust_is_gone;
+    case "streams: the size of batches" batches;
+    case "streams: large elements on their way to tokio" bounded_to_tokio;
+    case "streams: of channels" of_channels;
+    case "streams: beside channels" beside_channels;
   ]

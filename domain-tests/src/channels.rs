@@ -121,3 +121,50 @@ pub async fn channel_recv(channel: Channel<Int>) -> Option<Int> {
 pub async fn channel_send(channel: Channel<Int>, n: Int) -> bool {
     channel.send(n).await.is_ok()
 }
+
+/// Sends the numbers below `count` with `forward`, on tokio, which closes the channel. Returns `false` if OCaml has closed it.
+#[func(tokio)]
+pub async fn channel_forward(channel: Channel<Int>, count: Int) -> bool {
+    let numbers = futures_util::stream::iter(0..count).map(Ok);
+    futures_util::StreamExt::forward(numbers, channel.sink())
+        .await
+        .is_ok()
+}
+
+/// The same as a task of the domain.
+#[func]
+pub async fn channel_forward_here(channel: Channel<Int>, count: Int) -> bool {
+    let numbers = futures_util::stream::iter(0..count).map(Ok);
+    futures_util::StreamExt::forward(numbers, channel.sink())
+        .await
+        .is_ok()
+}
+
+/// Uses a channel of channels from now on.
+#[func(sync)]
+pub fn channel_share_channels(channels: Channel<Channel<Int>>) -> usize {
+    channels.len()
+}
+
+/// Receives channels until there are no more, and sends the number of each to it.
+#[func]
+pub async fn channel_number_channels(channels: Channel<Channel<Int>>) {
+    let mut n = 0;
+    while let Some(channel) = channels.recv().await {
+        let _ = channel.send(n).await;
+        n += 1;
+    }
+}
+
+/// A channel that may be within itself.
+#[derive(FromOCaml, ToOCaml)]
+pub struct Ouroboros {
+    /// Perhaps itself.
+    pub inner: Channel<Ouroboros>,
+}
+
+/// Uses the channel, and those in it.
+#[func(sync)]
+pub fn channel_share_ouroboros(channel: Channel<Ouroboros>) -> usize {
+    channel.len()
+}

@@ -66,6 +66,12 @@ fn big() -> Bytes {
     with_little_left(|| Bytes(vec![0; BIG]))
 }
 
+/// Leaves little memory from now on.
+#[func(sync)]
+pub fn memory_limited() {
+    with_little_left(|| ());
+}
+
 /// Ends the limit that the functions of this module have set.
 #[func(sync)]
 pub fn memory_unlimited() {

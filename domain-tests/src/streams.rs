@@ -3,7 +3,10 @@
 use crate::failures::Counted;
 use crate::{Error, Int};
 use futures_lite::{Stream, StreamExt, future, stream};
-use ocaml_lwt_interop::{OCamlException, OCamlStream, OpaqueType, func};
+use ocaml_lwt_interop::{
+    Any, Bytes, Channel, OCamlException, OCamlStream, OpaqueType, RemoteError, RemoteStream,
+    Rooted, func,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -286,4 +289,102 @@ pub fn stream_count_of(tag: Int) -> Option<Result<Int, String>> {
 #[func(sync)]
 pub fn stream_dropped(numbers: OCamlStream<Int>) {
     drop(numbers);
+}
+
+/// Returns the sizes of the batches that OCaml gives.
+#[func(raise)]
+pub async fn stream_batches(
+    mut stream: OCamlStream<Rooted<Any>>,
+) -> Result<Vec<usize>, OCamlException> {
+    let mut sizes = Vec::new();
+    while let Some(first) = stream.next().await {
+        first?;
+        let (arrived, _) = stream.size_hint();
+        sizes.push(1 + arrived);
+        for _ in 0..arrived {
+            stream.next().await.expect("it has arrived")?;
+        }
+    }
+    Ok(sizes)
+}
+
+/// Blocks that tokio reads when OCaml says so.
+#[derive(OpaqueType)]
+pub struct Blocks(tokio::sync::Mutex<RemoteStream<Bytes>>);
+
+#[func]
+impl Blocks {
+    /// Begins to read.
+    pub fn read(blocks: RemoteStream<Bytes>) -> Self {
+        Blocks(tokio::sync::Mutex::new(blocks))
+    }
+
+    /// Returns the size of the next block.
+    #[func(tokio, raise)]
+    pub async fn next(self: Arc<Self>) -> Result<Option<usize>, RemoteError> {
+        let block = self.0.lock().await.next().await.transpose()?;
+        Ok(block.map(|block| block.0.len()))
+    }
+}
+
+/// Returns the contents of the channels of a stream, and the error that ends it.
+#[func]
+pub async fn stream_of_channels(
+    mut channels: OCamlStream<Channel<u8>>,
+) -> (Vec<Vec<Int>>, Option<String>) {
+    let mut contents = Vec::new();
+    while let Some(channel) = channels.next().await {
+        match channel {
+            Ok(channel) => contents.push(content(&channel)),
+            Err(e) => return (contents, Some(e.message().to_owned())),
+        }
+    }
+    (contents, None)
+}
+
+fn content(channel: &Channel<u8>) -> Vec<Int> {
+    std::iter::from_fn(|| channel.try_recv().ok())
+        .map(Int::from)
+        .collect()
+}
+
+/// The same on tokio.
+#[func(tokio)]
+pub async fn stream_of_channels_on_tokio(
+    mut channels: RemoteStream<Channel<u8>>,
+) -> (Vec<Vec<Int>>, Option<String>) {
+    let mut contents = Vec::new();
+    while let Some(channel) = channels.next().await {
+        match channel {
+            Ok(channel) => contents.push(content(&channel)),
+            Err(e) => return (contents, Some(e.to_string())),
+        }
+    }
+    (contents, None)
+}
+
+/// Sends the elements of the stream of each pair to its channel, and closes the channel.
+#[func(raise)]
+pub async fn stream_to_channels(
+    mut pairs: OCamlStream<(OCamlStream<Int>, Channel<Int>)>,
+) -> Result<(), OCamlException> {
+    while let Some(pair) = pairs.next().await {
+        stream_to_channel(pair?).await?;
+    }
+    Ok(())
+}
+
+/// Sends the elements of a stream to a channel, and closes the channel.
+#[func(raise)]
+pub async fn stream_to_channel(
+    pair: (OCamlStream<Int>, Channel<Int>),
+) -> Result<(), OCamlException> {
+    let (mut stream, channel) = pair;
+    while let Some(n) = stream.next().await {
+        if channel.send(n?).await.is_err() {
+            break;
+        }
+    }
+    channel.close();
+    Ok(())
 }

@@ -5,14 +5,14 @@
 #![allow(dead_code, missing_docs)]
 
 use crate::{Error, Int};
-use futures_lite::future;
+use futures_lite::{StreamExt, future};
 use ocaml_lwt_interop::convert::{
     ConversionError, FromOCaml as From, Source, ToOCaml as To, Writer, types,
 };
 use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
-    Any, Bigarray, Bytes, Char, FromOCaml, List, OCamlAsyncFunc, OCamlFunc, Opaque, OpaqueType,
-    Promise, Rooted, RuntimeToken, ToOCaml, func,
+    Any, Bigarray, Bytes, Channel, Char, FromOCaml, List, OCamlAsyncFunc, OCamlFunc, OCamlStream,
+    Opaque, OpaqueType, Promise, Rooted, RuntimeToken, ToOCaml, func,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList};
 use std::path::PathBuf;
@@ -299,6 +299,78 @@ pub fn types_remote(f: OCamlFunc<(), Value>) -> Result<Int, Error> {
 #[func(raise)]
 pub fn types_promise(value: Promise<Value>) -> Result<Int, Error> {
     drop(value.await?);
+    Ok(ran())
+}
+
+/// A value that OCaml may have to prepare.
+#[derive(FromOCaml)]
+pub enum Prepared {
+    Mailbox(Channel<u8>),
+    Beside(Bytes, Option<Channel<u8>>, u8),
+}
+
+/// Takes a value, within the call.
+#[func(sync)]
+pub fn types_prepared_sync(value: Prepared) -> Int {
+    drop(value);
+    ran()
+}
+
+/// Takes a value on tokio.
+#[func(tokio)]
+pub fn types_prepared_tokio(value: Prepared) -> Int {
+    drop(value);
+    ran()
+}
+
+/// Keeps a value, and converts it only after a yield.
+#[func(raise)]
+pub fn types_prepared_root(value: Rooted<Prepared>) -> Result<Int, Error> {
+    future::yield_now().await;
+    drop(with_token(|token| value.get(token))??);
+    Ok(ran())
+}
+
+/// Takes the result of an OCaml function.
+#[func(sync, raise)]
+pub fn types_prepared_callback(
+    token: &RuntimeToken<'_>,
+    f: OCamlFunc<(), Prepared>,
+) -> Result<Int, Error> {
+    drop(f.call(token, ())?);
+    Ok(ran())
+}
+
+/// Takes the outcome of a promise that an OCaml function returns.
+#[func(raise)]
+pub fn types_prepared_async_callback(f: OCamlAsyncFunc<(), Prepared>) -> Result<Int, Error> {
+    drop(f.call(())?.await?);
+    Ok(ran())
+}
+
+/// Takes the result of an OCaml function on tokio.
+#[func(raise)]
+pub fn types_prepared_remote(f: OCamlFunc<(), Prepared>) -> Result<Int, Error> {
+    let remote = f.remote()?;
+    let call = tokio::spawn(async move {
+        let call = remote.call(()).expect("the domain waits");
+        call.await.map(drop)
+    });
+    call.await??;
+    Ok(ran())
+}
+
+/// Takes the outcome of a promise.
+#[func(raise)]
+pub fn types_prepared_promise(value: Promise<Prepared>) -> Result<Int, Error> {
+    drop(value.await?);
+    Ok(ran())
+}
+
+/// Takes the element of a stream.
+#[func(raise)]
+pub fn types_prepared_stream(mut value: OCamlStream<Prepared>) -> Result<Int, Error> {
+    drop(value.next().await.expect("there is one")?);
     Ok(ran())
 }
 

@@ -124,6 +124,32 @@ let elements () =
   in
   Expect.that "buffered elements go along" (list = [ Some 2; Some 3 ])
 
+(* A domain that asks for elements gets no more than 256 KiB, with the last of them. *)
+let batches () =
+  let producer, s = Producer.make () in
+  let elements = List.init 7 (fun i -> String.make (100_000 + i) 'x') in
+  let delivered = ref Lwt.return_unit in
+  let deliver () =
+    let+ () = Expect.eventually (fun () -> Producer.is_asked producer) in
+    Producer.deliver producer elements ~ending:Finished
+  in
+  Lwt.async (fun () ->
+      delivered := deliver ();
+      !delivered);
+  let found =
+    over_there s (fun s ->
+        let rec go found =
+          let* batch = Stream.next_batch s in
+          match Array.to_list batch with
+          | [] -> Lwt.return (List.rev found)
+          | batch -> go (batch :: found)
+        in
+        go [])
+  in
+  Expect.that "in order" (List.concat found = elements);
+  Expect.that "in batches" (List.map List.length found = [ 3; 3; 1 ]);
+  Expect.int "the source was asked once" 1 (Producer.pulls producer)
+
 let failure () =
   let s = Stream.from (fun () -> Lwt.bind (Lwt.pause ()) (fun () -> raise Broken)) in
   let e = over_there s (fun s -> Expect.rejected "fails" (Stream.next s)) in
@@ -249,6 +275,7 @@ let suites =
         plain "a stream that was moved is refused" moved_away;
         plain "a stream is accepted once" accept_twice;
         plain "every element arrives, in order" elements;
+        plain "elements arrive in batches" batches;
         plain "a failure arrives" failure;
         plain "a consumer that is gone closes the source, on its domain" closed;
         plain "the producer's domain terminates" producer_terminates;

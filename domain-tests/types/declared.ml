@@ -71,3 +71,31 @@ external async_callback : (unit -> value Lwt.t) -> int Lwt.t = "types_async_call
 
 external remote : (unit -> value) -> int Lwt.t = "types_remote" [@@ocaml_lwt.unchecked]
 external promise : value Lwt.t -> int Lwt.t = "types_promise" [@@ocaml_lwt.unchecked]
+
+(* [Rust.prepared] has the types. *)
+type prepared = Mailbox of Obj.t | Beside of Obj.t * Obj.t * Obj.t
+
+external prepared_sync : prepared -> int = "types_prepared_sync" [@@ocaml_lwt.unchecked]
+
+external prepared_tokio : prepared -> int Lwt.t = "types_prepared_tokio"
+[@@ocaml_lwt.unchecked]
+
+external prepared_root : prepared -> int Lwt.t = "types_prepared_root"
+[@@ocaml_lwt.unchecked]
+
+external prepared_callback : (unit -> prepared) -> int = "types_prepared_callback"
+[@@ocaml_lwt.unchecked]
+
+external prepared_async_callback : (unit -> prepared Lwt.t) -> int Lwt.t
+  = "types_prepared_async_callback"
+[@@ocaml_lwt.unchecked]
+
+external prepared_remote : (unit -> prepared) -> int Lwt.t = "types_prepared_remote"
+[@@ocaml_lwt.unchecked]
+
+external prepared_promise : prepared Lwt.t -> int Lwt.t = "types_prepared_promise"
+[@@ocaml_lwt.unchecked]
+
+external prepared_stream : prepared Lwt_interop.Stream.t -> int Lwt.t
+  = "types_prepared_stream"
+[@@ocaml_lwt.unchecked]

@@ -226,6 +226,83 @@ let refuse ~before ways values =
 let before_the_body values () = refuse ~before:Rust.types_bodies to_rust values
 let in_the_body values () = refuse ~before:Rust.types_bodies within_the_body values
 
+(* ---- values that OCaml may have to prepare *)
+
+module Channel = Lwt_interop.Channel
+module Stream = Lwt_interop.Stream
+
+let prepared_to_rust =
+  let done_ p = Lwt.map (ignore : int -> unit) p in
+  [
+    ( "types_prepared_sync: argument 1 (value), ",
+      Raises (fun v -> ignore (prepared_sync v : int)) );
+    ( "types_prepared_tokio: argument 1 (value), ",
+      Rejected_at_once (fun v -> done_ (prepared_tokio v)) );
+  ]
+
+let prepared_within_the_body =
+  let done_ p = Lwt.map (ignore : int -> unit) p in
+  [
+    ("", Rejects (fun v -> done_ (prepared_root v)));
+    ("", Raises (fun v -> ignore (prepared_callback (fun () -> v) : int)));
+    ("", Rejects (fun v -> done_ (prepared_async_callback (fun () -> Lwt.return v))));
+    ("", Rejects (fun v -> done_ (prepared_remote (fun () -> v))));
+    ("", Rejects (fun v -> done_ (prepared_promise (Lwt.return v))));
+    ("", Rejects (fun v -> done_ (prepared_stream (Stream.of_list [ v ]))));
+  ]
+
+let channel elements =
+  let c = Channel.create ~capacity:3 in
+  List.iter (fun x -> Expect.that "sent" (Channel.try_send c x = `Sent)) elements;
+  c
+
+let of_numbers () =
+  let c = channel [] in
+  Expect.int "numbers" 0 (Rust.channel_share c);
+  c
+
+let refused_element = "an element of a Channel<u8>: element 1: 300 does not fit u8"
+
+let found_numbers =
+  "expected a Channel<u8>, found a Channel<isize>: a channel has elements of the Rust \
+   type that it was first passed as"
+
+let unprepared () =
+  let r = Obj.repr in
+  let beside name c n = Beside (r name, r (Some c), r n) in
+  let values =
+    [
+      is (Mailbox (r (channel [ 1; 300 ]))) "Mailbox" refused_element;
+      is (Mailbox (r (of_numbers ()))) "Mailbox" found_numbers;
+      ( beside "" (channel [ 1; 300 ]) 1,
+        Exactly ("the content of Some of argument 2 of Beside: " ^ refused_element) );
+      ( beside "" (of_numbers ()) 1,
+        Exactly ("the content of Some of argument 2 of Beside: " ^ found_numbers) );
+      (* The channel is Rust's by then. *)
+      ( beside "" (channel [ 1; 2 ]) 300,
+        Exactly "argument 3 of Beside: 300 does not fit u8" );
+    ]
+  in
+  let checked = [ is (Mailbox (r 1)) "Mailbox" "expected a Lwt_interop.Channel.t" ] in
+  let ways = prepared_to_rust @ prepared_within_the_body in
+  let* () = refuse ~before:Rust.types_bodies ways (values @ checked) in
+  let good () =
+    [
+      Mailbox (r (channel [ 1; 255 ]));
+      beside "\xFF" (channel []) 1;
+      beside "" (channel [ 0 ]) 2;
+    ]
+  in
+  let before = Rust.types_bodies () in
+  let again = good () in
+  let* () =
+    Lwt_list.iter_s (fun (_, way) -> Lwt_list.iter_s (accept way) (good () @ again)) ways
+  in
+  Expect.int "bodies that have run"
+    (before + (6 * List.length ways))
+    (Rust.types_bodies ());
+  Lwt.return_unit
+
 let panics () =
   let all =
     Lwt_list.iter_s (fun (place, way) ->
@@ -450,6 +527,8 @@ let () =
           (before_the_body checked);
         case "a value of another type is refused within the function"
           (in_the_body checked);
+        case "channels, which OCaml prepares, are refused and accepted in every way"
+          unprepared;
         case "a conversion that panics is Rust_panic" panics;
         case "a value that does not convert to OCaml is refused" does_not_convert;
         alone "a value that converts is accepted in every way"

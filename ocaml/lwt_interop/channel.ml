@@ -829,6 +829,8 @@ let rec move_receivers failure l =
 
 type 'a share = {
   mutable has_begun : bool;
+  (* An exception has ended the step: what is left of it converts nothing. *)
+  mutable gives_up : bool;
   mutable why_not : string option;
   mutable has_ended : bool;
   (* This call has moved the channel. *)
@@ -837,7 +839,13 @@ type 'a share = {
   mutable node : 'a sender Waiters.node;
   mutable is_kept : bool;
   mutable sender_why_not : string;
+  mutable is_done : bool;
 }
+
+let given_up =
+  "Lwt_interop.Channel: an element was not sent, because an exception such as \
+   Out_of_memory came while its channel was passed to Rust for the first time. Send it \
+   again"
 
 let rest (sender : _ sender) =
   let n = Array.length sender.items - sender.sent in
@@ -862,11 +870,16 @@ let rec move_senders failure l ring s =
   match s.node with
   | Nil -> ()
   | Node { value = sender; _ } as node ->
-      let rest = rest sender in
-      (* Nothing interrupts these two. *)
+      let length = Array.length sender.items - sender.sent in
       if not s.is_kept then (
-        s.sender_why_not <- Rust_ring.keep ring rest;
-        s.is_kept <- true);
+        if s.gives_up then (
+          s.sender_why_not <- given_up;
+          s.is_kept <- true)
+        else
+          let rest = rest sender in
+          (* Nothing interrupts these two. *)
+          s.sender_why_not <- Rust_ring.keep ring rest;
+          s.is_kept <- true);
       let why_not = s.sender_why_not in
       let failed = Failed (Invalid_argument why_not) in
       Mutex.lock l.lock;
@@ -876,20 +889,21 @@ let rec move_senders failure l ring s =
       let is_withdrawn = sender.state = Withdrawn in
       Mutex.unlock l.lock;
       (* Nothing interrupts this and the next line. *)
-      if is_withdrawn && why_not = "" then Rust_ring.unkeep ring (Array.length rest);
+      if is_withdrawn && why_not = "" then Rust_ring.unkeep ring length;
       s.node <- Waiters.nil;
       wake_sender failure node;
       move_senders failure l ring s
 
 (* Gives the channel this ring, with its elements. They are converted without the lock; meanwhile there is no room
-   for others, so that those that have to be converted only become fewer. A step of [Uninterrupted.run]. *)
+   for others, so that those that have to be converted only become fewer. A step of [Uninterrupted.run]. If it is
+   given up, the channel stays as it was or, once it has the ring, goes on with it. *)
 let share_once failure c l ring s =
   if not s.has_begun then (
     Mutex.lock l.lock;
     s.has_begun <- true;
     l.shares <- l.shares + 1;
     Mutex.unlock l.lock);
-  if s.why_not = None then (
+  if s.why_not = None && not s.gives_up then (
     Rust_ring.forget ring;
     let copy = Array.make (Ring.length l.items) None in
     let nothing = Ring.create 1 in
@@ -920,7 +934,10 @@ let share_once failure c l ring s =
     move_receivers failure l;
     move_senders failure l ring s;
     Rust_ring.resume ring)
-  else serve failure l
+  else (
+    Rust_ring.forget ring;
+    serve failure l);
+  s.is_done <- true
 
 let share c ring =
   match c.local with
@@ -929,16 +946,25 @@ let share c ring =
       let s =
         {
           has_begun = false;
+          gives_up = false;
           why_not = None;
           has_ended = false;
           has_moved = false;
           node = Waiters.nil;
           is_kept = false;
           sender_why_not = "";
+          is_done = false;
         }
       in
-      let failure = Executor.failure () in
-      Uninterrupted.run failure (share_once failure c l ring) s;
+      let failure = Uninterrupted.failure () and failure_of_loop = Executor.failure () in
+      let step = share_once failure c l ring in
+      Uninterrupted.run failure step s;
+      if not s.is_done then (
+        s.gives_up <- true;
+        Uninterrupted.run failure step s;
+        (* The call fails with the exception. *)
+        Uninterrupted.raise_any failure);
+      Uninterrupted.move failure failure_of_loop;
       Option.value s.why_not ~default:""
 
 let () = Callback.register "lwt_interop.share_channel" share

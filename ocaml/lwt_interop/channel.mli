@@ -60,14 +60,16 @@
     follow, even if there is no room for them, and these senders are fulfilled, or
     rejected if their elements do not convert. Receivers that wait go on waiting, in an
     order that is not specified. If an element in the channel does not convert, the
-    function that was called gets [Invalid_argument], and the channel stays as it was.
-    Meanwhile the channel is full for others. From then on each element is converted to a
-    Rust value when it is sent, and to an OCaml value when it is received; so what OCaml
-    sends to OCaml over such a channel is converted twice, and is a copy. An element that
-    does not convert is an [Invalid_argument] that names the channel's type: if OCaml
-    sends it, the sender gets the exception and the element is not sent; if Rust sends it,
-    a receiver gets the exception and the element is dropped. The channel remains usable.
-*)
+    function that was called gets [Invalid_argument], and the channel stays as it was. So
+    it does if there is no memory for the elements; if there is none for those of a sender
+    that waits, that sender is rejected and the channel is Rust's. Channels that are
+    elements are passed to Rust as well, up to 16 levels deep. Meanwhile the channel is
+    full for others. From then on each element is converted to a Rust value when it is
+    sent, and to an OCaml value when it is received; so what OCaml sends to OCaml over
+    such a channel is converted twice, and is a copy. An element that does not convert is
+    an [Invalid_argument] that names the channel's type: if OCaml sends it, the sender
+    gets the exception and the element is not sent; if Rust sends it, a receiver gets the
+    exception and the element is dropped. The channel remains usable. *)
 
 type 'a t
 (** A channel for elements of type ['a]. *)

@@ -36,6 +36,9 @@ type 'a batch = { elements : 'a array; ending : ending }
 external stream_pull : int -> int -> 'a batch Lwt.t = "lwt_interop_stream_pull"
 external stream_close : int -> unit = "lwt_interop_stream_close"
 
+external stream_fitting : 'a array -> int -> int -> int = "lwt_interop_stream_fitting"
+[@@noalloc]
+
 let forget (elements : 'a array) i =
   if Obj.tag (Obj.repr elements) <> Obj.double_array_tag then
     (* At this type the access does not test whether the array is one of floats. *)

@@ -162,6 +162,13 @@ val stream_close : int -> unit
 
 (** {1 Functions for any thread} *)
 
+external stream_fitting : 'a array -> int -> int -> int = "lwt_interop_stream_fitting"
+[@@noalloc]
+(** [stream_fitting elements i max] is the number of elements, from the index [i] on, that
+    a batch holds: at least 1 and at most [max], of which there are as many. It ends with
+    the element with which it takes 256 KiB, as far as the sizes are known: see
+    [runtime/src/ffi/footprint.rs]. *)
+
 val forget : 'a array -> int -> unit
 (** [forget elements i] removes the element at the index [i], so that the array does not
     keep it alive; it must never be read again. Does nothing if the elements are floats.

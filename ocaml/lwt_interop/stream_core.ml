@@ -37,6 +37,9 @@ type guard = No_guard | Of_rust of Obj.t | Finalised of unit ref
 (* The result of a waiter: for elements, and at the end. Both functions may be called more than once. *)
 type ('a, 'r) shape = {
   max : int;
+  (* The elements cross to Rust or to another domain: they also end where they take so many bytes that
+     a batch ends. *)
+  is_weighed : bool;
   of_elements : 'a array -> 'r;
   of_ending : ending -> ('r, exn) result;
 }
@@ -141,9 +144,10 @@ let advance core n =
     core.position <- i + n;
     if n = 1 then Primitives.forget elements i)
 
-let slice elements i max =
+let slice shape elements i =
   let length = Array.length elements in
-  let n = Int.min max (length - i) in
+  let n = Int.min shape.max (length - i) in
+  let n = if shape.is_weighed then Primitives.stream_fitting elements i n else n in
   if n = length then elements else Array.sub elements i n
 
 let rest core =
@@ -300,7 +304,7 @@ and assign core =
         assign core)
       else if is_buffered core then (
         let elements = core.elements and i = core.position in
-        let taken = slice elements i w.shape.max in
+        let taken = slice w.shape elements i in
         let result = Ok (w.shape.of_elements taken) in
         if w.waiter_state = Queued && is_unchanged core elements i then (
           Waiters.remove core.waiters node;
@@ -423,7 +427,7 @@ let rec request : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
   let core = s.core in
   if is_buffered core then
     let elements = core.elements and i = core.position in
-    let taken = slice elements i shape.max in
+    let taken = slice shape elements i in
     let p = Lwt.return (shape.of_elements taken) in
     if is_unchanged core elements i then (
       advance core (Array.length taken);
@@ -480,6 +484,7 @@ and wait : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
 let one =
   {
     max = 1;
+    is_weighed = false;
     of_elements = (fun elements -> Some (Array.unsafe_get elements 0));
     of_ending = (function Failed e -> Error e | More | Finished -> Ok None);
   }
@@ -487,6 +492,7 @@ let one =
 let array max =
   {
     max;
+    is_weighed = false;
     of_elements = Fun.id;
     of_ending = (function Failed e -> Error e | More | Finished -> Ok [||]);
   }
@@ -494,6 +500,7 @@ let array max =
 let batch max =
   {
     max;
+    is_weighed = true;
     of_elements = (fun elements -> { elements; ending = More });
     of_ending = (fun ending -> Ok { elements = [||]; ending });
   }

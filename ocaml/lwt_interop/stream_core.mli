@@ -110,9 +110,10 @@ val next_array : string -> 'a t -> int -> 'a array Lwt.t
     errors. *)
 
 val pull : 'a t -> int -> 'a batch Lwt.t
-(** [pull s max] is a batch of what is buffered, at most [max] elements. If nothing is, it
-    waits for at least one element or the end, in turn with others that wait. Cancelling
-    the promise loses nothing. It is rejected only if it is cancelled or the domain
+(** [pull s max] is a batch of what is buffered, at most [max] elements, and 256 KiB with
+    the last of them: see {!Primitives.stream_fitting}. If nothing is buffered, it waits
+    for at least one element or the end, in turn with others that wait. Cancelling the
+    promise loses nothing. It is rejected only if it is cancelled or the domain
     terminates. *)
 
 val repeatable_pull : 'a t -> int -> 'a batch Lwt.t

@@ -7,6 +7,7 @@ pub(crate) mod bigarray;
 pub(crate) mod callbacks;
 pub(crate) mod converted;
 pub(crate) mod custom;
+pub(crate) mod footprint;
 pub(crate) mod heap;
 pub(crate) mod hooks;
 pub(crate) mod root;

@@ -29,6 +29,7 @@
 //! | call an OCaml function on any thread | [`RemoteFunc`] |
 //! | call an OCaml function again and again, without waiting for it | [`CallQueue`] |
 //! | send values between tasks, threads and domains, of either language | [`Channel`] |
+//! | write a stream to OCaml code, and wait while it is behind | [`Channel::sink`] |
 //! | call the least loaded of several domains | [`Workers`] |
 //! | return many values, one after the other | [`func`] with the option `stream` |
 //! | read an OCaml stream | [`OCamlStream`], or [`RemoteStream`] on any thread |
@@ -51,7 +52,7 @@
 //!
 //! | error | returned if |
 //! |---|---|
-//! | [`OCamlException`] | OCaml code raised an exception, or a promise was rejected; `?` in a `#[func(raise)]` raises the same exception again |
+//! | [`struct@OCamlException`] | OCaml code raised an exception, or a promise was rejected; `?` in a `#[func(raise)]` raises the same exception again |
 //! | [`StandardException`], [`UnixError`] | errors of yours that are `Not_found`, `Unix.Unix_error` and the like in OCaml |
 //! | [`macro@OCamlException`] | makes an error of yours exceptions that OCaml code defines |
 //! | [`ConversionError`] | a value does not convert; it is `Invalid_argument` in OCaml |
@@ -107,6 +108,7 @@ pub use base::error::{CallError, DomainTerminated, JoinError, TokenError};
 pub use base::panic::Panic;
 pub use base::tokio_rt::tokio_handle;
 pub use bridge::call_queue::{CallQueue, QueueEnded, WhenFull};
+pub use bridge::channel::sink::ChannelSink;
 pub use bridge::channel::{Channel, ChannelStream, TryRecvError};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
 pub use bridge::ocaml_stream::OCamlStream;

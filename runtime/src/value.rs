@@ -14,6 +14,7 @@ pub(crate) mod impls;
 pub(crate) mod kept;
 pub(crate) mod nesting;
 pub(crate) mod opaque_type;
+pub(crate) mod probe;
 pub(crate) mod raises;
 pub(crate) mod read;
 pub(crate) mod rooted;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// The number of elements that are sent, and received, at a time.
 pub(crate) const BATCH: usize = 64;
 /// A batch ends when its elements weigh so many bytes.
-const BATCH_BYTES: usize = 256 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// A batch ends when the stream has been polled for so long.
 const BATCH_TIME: Duration = Duration::from_micros(200);
 /// The number of elements between two readings of the clock.

@@ -2,10 +2,12 @@
 
 pub(crate) mod both;
 pub(crate) mod for_ocaml;
+pub(crate) mod sink;
 
 use crate::base::channel::{Closed, SendError, TryRecvError as BaseError, TrySendError};
 use crate::bridge::channel::both::Both;
 use crate::bridge::channel::for_ocaml::{AnyChannel, RING};
+use crate::bridge::channel::sink::ChannelSink;
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
@@ -18,6 +20,7 @@ use crate::value::types::Type;
 use crate::value::write::ToOCaml;
 use futures_lite::Stream;
 use std::any::type_name;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -78,7 +81,7 @@ use thiserror::Error;
 /// A channel has elements of one Rust type. Passing it as a `Channel` of another one is `Invalid_argument` in OCaml, and so
 /// is passing a channel that has elements which do not convert. An element that does not convert when OCaml sends it is
 /// `Invalid_argument` there, and is not sent. One that does not convert when OCaml receives it is dropped, and
-/// `Invalid_argument` there.
+/// `Invalid_argument` there. Channels that are elements of a channel are passed to Rust with it, up to 16 levels deep.
 pub struct Channel<T> {
     both: Arc<Both<T>>,
 }
@@ -172,13 +175,19 @@ impl<T: Send + 'static> Channel<T> {
         }
     }
 
-    /// Returns a stream of the elements.
+    /// Returns a stream of the elements, which ends when the channel is closed and empty.
     #[must_use]
     pub fn stream(&self) -> ChannelStream<T> {
         ChannelStream {
             receiver: self.both.rx.clone(),
             channel: self.clone(),
         }
+    }
+
+    /// Returns a sink that sends elements.
+    #[must_use]
+    pub fn sink(&self) -> ChannelSink<T> {
+        ChannelSink::new(self.both.clone())
     }
 
     /// Closes the channel: it accepts no more elements. Senders that wait fail. The elements in the channel can still be
@@ -281,11 +290,41 @@ from_ocaml!([] Head, &Type::Any, |source| {
     })
 });
 
+/// How many channels that are elements of each other are passed to Rust at once.
+const MAX_DEPTH: u32 = 16;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// One channel deeper, until it is dropped.
+struct Level(());
+
+impl Level {
+    fn enter() -> Result<Self, ConversionError> {
+        if DEPTH.get() == MAX_DEPTH {
+            return Err(ConversionError::new(format!(
+                "a channel is an element of itself, or channels are elements of each other, more than {MAX_DEPTH} levels \
+                 deep: pass the inner ones to Rust first"
+            )));
+        }
+        DEPTH.set(DEPTH.get() + 1);
+        Ok(Level(()))
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
 /// Gives a channel of OCaml's a ring of `T`s, with its elements.
 fn share<T: FromOCaml + ToOCaml + Send + 'static>(
     token: &RuntimeToken<'_>,
     channel: &Root,
 ) -> Result<(), ConversionError> {
+    let _level = Level::enter()?;
     let Head { capacity, .. } = read_root(token, channel)?;
     if capacity == 0 {
         return Err(ConversionError::new(
@@ -334,3 +373,6 @@ to_ocaml!([T: FromOCaml + ToOCaml + Send + 'static] Channel<T>, &Type::Channel(<
     writer.field(&mut block, Place::Hidden, &())?;
     writer.end(block)
 });
+
+#[cfg(all(test, not(loom_model)))]
+mod tests;

@@ -9,11 +9,12 @@ use crate::domain::context;
 use crate::domain::dispatch::post;
 use crate::domain::shared::Shared;
 use crate::ffi::callbacks::Callbacks;
-use crate::value::batch::{Batch, Ending};
+use crate::value::batch::{Batch, Element, Ending};
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{Stored, from_ocaml};
 use crate::value::exception::OCamlException;
 use crate::value::kept::Kept;
+use crate::value::probe::is_probing;
 use crate::value::read::FromOCaml;
 use crate::value::types::Type;
 use futures_core::Stream;
@@ -48,9 +49,11 @@ use std::task::{Context, Poll, ready};
 /// An element is `Err` if the stream failed, with the exception, or if the element does not convert, with
 /// `Invalid_argument`. Then the stream has ended.
 ///
-/// Rust asks for elements when it is polled, and gets as many as there are, up to 64 at a time, whatever their size. Dropping it
-/// closes the OCaml stream and its source, in the next turn of the loop; also if the call is refused because of a later
-/// argument.
+/// Rust asks for elements when it is polled, and gets as many as there are: at most 64 at a time, and 256 KiB with the last
+/// of them, as far as their size is known. [`RemoteStream`](crate::RemoteStream) says when it is.
+///
+/// Dropping it closes the OCaml stream and its source, in the next turn of the loop; also if the call is refused because of
+/// a later argument.
 ///
 /// It is not `Send`: it belongs to the domain that it came from. Other threads read it as a
 /// [`RemoteStream`](crate::RemoteStream). An argument that belongs to another domain is refused.
@@ -61,7 +64,7 @@ pub struct OCamlStream<T> {
     home: Arc<Shared>,
     state: State<T>,
     /// Those that have arrived.
-    elements: std::vec::IntoIter<T>,
+    elements: std::vec::IntoIter<Element<T>>,
     _type: NotSend<T>,
 }
 
@@ -105,20 +108,21 @@ impl<T: FromOCaml + 'static> OCamlStream<T> {
                 return State::Last(exn);
             }
         };
-        self.elements = batch.elements.into_iter();
-        let exn = match batch.ending {
-            Ok(Ending::More) => return State::Open(stream),
-            Ok(Ending::Finished) => return State::Ended,
-            Ok(Ending::Failed(exn)) => {
-                context::with_entered(|_, token| OCamlException::from_root(token, exn))
+        let taken_over = context::with_entered(|_, token| {
+            let (elements, ending) = batch.finish(token);
+            self.elements = elements.into_iter();
+            match ending {
+                Ok(Ending::More) => State::Open(stream),
+                Ok(Ending::Finished) => State::Ended,
+                Ok(Ending::Failed(exn)) => State::Last(OCamlException::from_root(token, exn)),
+                Err(refused) => {
+                    close(&self.home, stream);
+                    State::Last(OCamlException::from_conversion(token, refused))
+                }
             }
-            Err(refused) => {
-                close(&self.home, stream);
-                context::with_entered(|_, token| OCamlException::from_conversion(token, refused))
-            }
-        };
+        });
         // It was polled just now, so there is a token.
-        exn.map_or(State::Ended, State::Last)
+        taken_over.unwrap_or(State::Ended)
     }
 }
 
@@ -153,11 +157,13 @@ fn close(home: &Shared, stream: Kept) {
     });
 }
 
-impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
-    type Item = Result<T, OCamlException>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
+impl<T: FromOCaml + 'static> OCamlStream<T> {
+    /// Polls for the next element, which comes with its size.
+    fn poll_element(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Element<T>, OCamlException>>> {
+        let this = self;
         loop {
             if let Some(element) = this.elements.next() {
                 return Poll::Ready(Some(Ok(element)));
@@ -184,6 +190,15 @@ impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
             }
         }
     }
+}
+
+impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
+    type Item = Result<T, OCamlException>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = self.poll_element(cx);
+        polled.map(|next| next.map(|element| element.map(|element| element.value)))
+    }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let arrived = self.elements.len();
@@ -192,6 +207,17 @@ impl<T: FromOCaml + 'static> Stream for OCamlStream<T> {
             State::Last(_) => (arrived + 1, Some(arrived + 1)),
             State::Open(_) | State::Pulling(..) => (arrived, None),
         }
+    }
+}
+
+/// The same elements with their sizes.
+pub(crate) struct Weighed<T>(pub(crate) OCamlStream<T>);
+
+impl<T: FromOCaml + 'static> Stream for Weighed<T> {
+    type Item = Result<Element<T>, OCamlException>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_element(cx)
     }
 }
 
@@ -231,9 +257,13 @@ from_ocaml!([T: FromOCaml] OCamlStream<T>, &Type::Stream(T::TYPE), |source| {
             ),
         }));
     }
+    let state = match is_probing() {
+        true => State::Ended,
+        false => State::Open(Kept::new(source.root()?)),
+    };
     Ok(OCamlStream {
         home: here,
-        state: State::Open(Kept::new(source.root()?)),
+        state,
         elements: Vec::new().into_iter(),
         _type: PhantomData,
     })

@@ -2,9 +2,10 @@
 
 use crate::base::error::JoinError;
 use crate::base::pipe::{Interrupted, Received, pipe};
-use crate::bridge::ocaml_stream::OCamlStream;
+use crate::bridge::ocaml_stream::{OCamlStream, Weighed};
 use crate::domain::Domain;
 use crate::domain::context;
+use crate::value::batch::Element;
 use crate::value::declare::from_ocaml;
 use crate::value::exception::{OCamlException, RemoteError};
 use crate::value::read::FromOCaml;
@@ -30,20 +31,28 @@ use std::task::{Context, Poll};
 /// }
 /// ```
 ///
-/// A task of the stream's domain reads the OCaml stream, up to 192 elements ahead whatever their size, and sends them in batches. An element is `Err` if
-/// the stream failed or an element does not convert, with the exception, or if the domain has terminated. Then the stream has ended.
+/// A task of the stream's domain reads the OCaml stream and sends its elements in batches. It is ahead of the reader by four
+/// batches at most: one that OCaml has just given, one that is being made, one on its way, and one that is being read. A batch
+/// has up to 64 elements, and ends with the element with which it takes 256 KiB. Known is the size of strings, arrays of
+/// floats, Bigarrays and boxed numbers, of records, tuples, options and arrays of these, and of their own block; what lies
+/// deeper counts as nothing.
+///
+/// An element is `Err` if the stream failed or an element does not convert, with the exception, or if the domain has
+/// terminated. Then the stream has ended.
 ///
 /// Dropping it, on any thread, ends that task and closes the OCaml stream.
 pub struct RemoteStream<T> {
     home: Domain,
-    received: Received<Result<T, OCamlException>>,
+    received: Received<Result<Element<T>, OCamlException>>,
 }
 
 impl<T: FromOCaml + Send + 'static> OCamlStream<T> {
     /// Returns the stream for a reader on another thread, such as a task on tokio.
     pub fn remote(self) -> RemoteStream<T> {
         let home = Domain::from_shared(self.home().clone());
-        let (producer, received) = pipe(self, |_| 0);
+        let (producer, received) = pipe(Weighed(self), |element| {
+            element.as_ref().map_or(0, |element| element.bytes)
+        });
         // Where there is no executor any more, the task is dropped, and the reader gets an error.
         context::with_current(move |core| core.executor.spawn(producer));
         RemoteStream { home, received }
@@ -70,7 +79,8 @@ impl<T> Stream for RemoteStream<T> {
         let received = Pin::new(&mut self.received).poll_next(cx);
         received.map(|element| {
             element.map(|element| match element {
-                Ok(element) => element.map_err(RemoteError::Exception),
+                Ok(Ok(element)) => Ok(element.value),
+                Ok(Err(exn)) => Err(RemoteError::Exception(exn)),
                 Err(Interrupted::Panicked(panic)) => Err(JoinError::Panicked(panic).into()),
                 Err(Interrupted::Dropped) => Err(JoinError::DomainTerminated { domain }.into()),
             })

@@ -175,7 +175,7 @@ unsafe extern "C" fn lwt_interop_channel_keep(ring: RawValue, items: RawValue) -
         // SAFETY: OCaml passed a ring and an array of elements, and nothing has allocated on the OCaml heap since.
         let (ring, items) = unsafe { (RING.get(ring), Source::new(token, items)) };
         let ring = ring.expect("OCaml declares it");
-        let why = match catch_unwind(|| ring.keep(items)) {
+        let why = match catch_unwind(|| ring.keep(token, items)) {
             Ok(Ok(())) => String::new(),
             Ok(Err(e)) => e.to_string(),
             Err(panic) => panic.to_string(),

@@ -21,6 +21,7 @@ use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
+use crate::value::batch;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -346,6 +347,19 @@ unsafe extern "C" fn lwt_interop_stream_close(source: RawValue) -> RawValue {
     // SAFETY: OCaml called.
     unsafe { enter_with(|core, _| core.close_source(key(source))) };
     UNIT
+}
+
+/// `stream_fitting : 'a array -> int -> int -> int` (noalloc): how many elements of an array, from one on and at most so many,
+/// are a batch.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_stream_fitting(
+    elements: RawValue,
+    first: RawValue,
+    max: RawValue,
+) -> RawValue {
+    let (first, max) = (ffi::int_val(first) as usize, ffi::int_val(max) as usize);
+    // SAFETY: OCaml called, with an array that has so many elements from `first` on.
+    ffi::int(unsafe { batch::fitting(elements, first, max) } as isize)
 }
 
 // ---- handles, from any thread that OCaml knows

@@ -85,6 +85,7 @@ unsafe extern "C" {
     fn caml_ba_hash(array: RawValue) -> isize;
     fn caml_ba_serialize(array: RawValue, size_32: *mut usize, size_64: *mut usize);
     fn caml_ba_deserialize(array: *mut std::ffi::c_void) -> usize;
+    fn caml_ba_byte_size(array: *mut Array) -> usize;
 }
 
 /// The identifier of OCaml's own arrays: code of others knows an array by it, and data that was marshalled.
@@ -263,18 +264,9 @@ pub(crate) struct View {
 /// # Safety
 /// A domain's lock is held and `value` is valid.
 pub(crate) unsafe fn view(value: RawValue) -> Option<View> {
-    // SAFETY: by this function's contract `value` is valid. A custom block begins with a pointer to its operations,
-    // which have an identifier. That of Bigarrays says what follows.
+    // SAFETY: by this function's contract `value` is valid.
     unsafe {
-        if !(ffi::is_block(value) && ffi::tag(value) == CUSTOM) {
-            return None;
-        }
-        let operations = ffi::field(value, 0) as *const custom_operations;
-        if (*operations).identifier.is_null() {
-            return None;
-        }
-        let identifier = CStr::from_ptr((*operations).identifier.cast());
-        if identifier != IDENTIFIER && identifier != IDENTIFIER_OF_MAPPED {
+        if !is_bigarray(value) {
             return None;
         }
         let array = array(value);
@@ -290,6 +282,40 @@ pub(crate) unsafe fn view(value: RawValue) -> Option<View> {
                 _ => 0,
             },
         })
+    }
+}
+
+/// Returns `true` if the value is a Bigarray.
+///
+/// # Safety
+/// A domain's lock is held and `value` is valid.
+unsafe fn is_bigarray(value: RawValue) -> bool {
+    // SAFETY: by this function's contract `value` is valid. A custom block begins with a pointer to its operations,
+    // which have an identifier. That of Bigarrays says what follows.
+    unsafe {
+        if !(ffi::is_block(value) && ffi::tag(value) == CUSTOM) {
+            return false;
+        }
+        let operations = ffi::field(value, 0) as *const custom_operations;
+        if (*operations).identifier.is_null() {
+            return false;
+        }
+        let identifier = CStr::from_ptr((*operations).identifier.cast());
+        identifier == IDENTIFIER || identifier == IDENTIFIER_OF_MAPPED
+    }
+}
+
+/// Returns the number of bytes of the elements of a Bigarray, and 0 if the value is none.
+///
+/// # Safety
+/// A domain's lock is held and `value` is valid.
+pub(crate) unsafe fn bytes(value: RawValue) -> usize {
+    // SAFETY: by this function's contract `value` is valid. OCaml's function looks into the array and nothing else.
+    unsafe {
+        match is_bigarray(value) {
+            true => caml_ba_byte_size(array(value)),
+            false => 0,
+        }
     }
 }
 

@@ -14,6 +14,10 @@ pub(crate) use ocaml_sys::{CLOSURE, CUSTOM, DOUBLE, DOUBLE_ARRAY, INFIX, STRING}
 /// The first tag of blocks whose content the collector does not look at.
 const NO_SCAN: Tag = ocaml_sys::NO_SCAN;
 
+/// The largest tag of a constructor with arguments: `Obj.last_non_constant_constructor_tag`. Tuples, records and arrays have
+/// tag 0.
+pub(crate) const LAST_CONSTRUCTOR: Tag = 243;
+
 /// The fields of the largest block that is allocated in the minor heap (`Max_young_wosize`).
 pub(crate) const MAX_YOUNG: usize = 256;
 

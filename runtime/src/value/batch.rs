@@ -6,13 +6,19 @@
 //! ```
 
 use crate::base::panic::catch_unwind;
+use crate::base::pipe::BATCH_BYTES;
+use crate::ffi::footprint::footprint;
+use crate::ffi::heap::DOUBLE_ARRAY;
 use crate::ffi::root::{Exn, Root};
+use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::declare::Stored;
 use crate::value::exception::Failure;
 use crate::value::read::{FromOCaml, Source};
+use crate::value::rooted::read_root;
 use crate::value::types::Type;
+use crate::value::types::encode::mentions_channel;
 use crate::value::write::{ToOCaml, Writer, write_root};
 
 /// What follows the elements of a batch.
@@ -136,53 +142,127 @@ unsafe impl<T: ToOCaml> ToOCaml for Array<'_, T> {
 
 // ---- from OCaml
 
-/// A batch that OCaml gave: the elements that convert, and what follows them.
-pub(crate) struct Batch<T> {
-    pub(crate) elements: Vec<T>,
-    /// `Err` if an element does not convert.
-    pub(crate) ending: Result<Ending, ConversionError>,
+/// Returns how many elements of an array a batch has, from the element `first` on, at most `max`: it ends with the element
+/// with which it reaches [`BATCH_BYTES`].
+///
+/// # Safety
+/// A domain's lock is held, and `elements` is a valid array, which has so many elements after `first`.
+pub(crate) unsafe fn fitting(elements: RawValue, first: usize, max: usize) -> usize {
+    // SAFETY: this function's contract. Nothing here allocates.
+    unsafe {
+        if ffi::tag(elements) == DOUBLE_ARRAY {
+            return max;
+        }
+        let mut bytes = 0;
+        for n in 0..max {
+            bytes += footprint(ffi::field(elements, first + n), BATCH_BYTES);
+            if bytes >= BATCH_BYTES {
+                return n + 1;
+            }
+        }
+    }
+    max
 }
 
-// SAFETY: it reads the record `batch` with the conversions of its fields. After an element that does not convert nothing
-// is read.
+/// An element, and the number of bytes that it takes in OCaml, as far as that is known.
+pub(crate) struct Element<T> {
+    pub(crate) value: T,
+    pub(crate) bytes: usize,
+}
+
+// SAFETY: it is read by its own conversion.
+unsafe impl<T: FromOCaml> FromOCaml for Element<T> {
+    const TYPE: &'static Type = T::TYPE;
+
+    fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
+        // First: nothing is read after a conversion has failed.
+        let bytes = value.bytes(BATCH_BYTES);
+        let value = T::from_ocaml(value)?;
+        Ok(Element { value, bytes })
+    }
+}
+
+/// A batch that OCaml gave.
+pub(crate) struct Batch<T> {
+    elements: Elements<T>,
+    ending: Ending,
+}
+
+enum Elements<T> {
+    /// Those that convert, up to the first that does not, and its error.
+    Read(Vec<Element<T>>, Option<ConversionError>),
+    /// The array, if OCaml may have to prepare the elements.
+    Unread(Root),
+}
+
+impl<T: FromOCaml> Batch<T> {
+    /// Returns the elements that convert, and what follows them: `Err` if it is an element that does not.
+    pub(crate) fn finish(
+        self,
+        token: &RuntimeToken<'_>,
+    ) -> (Vec<Element<T>>, Result<Ending, ConversionError>) {
+        let (elements, refused) = match self.elements {
+            Elements::Read(elements, refused) => (elements, refused),
+            Elements::Unread(array) => read_each(token, &array),
+        };
+        (elements, refused.map_or(Ok(self.ending), Err))
+    }
+}
+
+/// Reads the elements of an array, each of which OCaml may have to prepare, up to the first that does not convert.
+fn read_each<T: FromOCaml>(
+    token: &RuntimeToken<'_>,
+    array: &Root,
+) -> (Vec<Element<T>>, Option<ConversionError>) {
+    // SAFETY: the token proves the lock, and the value was just read from its root. It is an array.
+    let (size, is_flat) = unsafe {
+        let array = array.raw(token);
+        (ffi::size(array), ffi::tag(array) == DOUBLE_ARRAY)
+    };
+    if is_flat {
+        let refused = ConversionError::new("expected elements with channels, found floats");
+        return (Vec::new(), Some(refused));
+    }
+    let mut elements = Vec::with_capacity(size);
+    for i in 0..size {
+        // SAFETY: as above. The array has the field, and is not one of floats.
+        let element: Root = unsafe { Root::new(ffi::field(array.raw(token), i)) };
+        match read_root(token, &element) {
+            Ok(element) => elements.push(element),
+            Err(refused) => return (elements, Some(refused)),
+        }
+    }
+    (elements, None)
+}
+
+// SAFETY: it reads the record `batch` with the conversions of its fields.
 unsafe impl<T: FromOCaml> FromOCaml for Batch<T> {
     const TYPE: &'static Type = &Type::Any;
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let fields = value.fields(0, 2, "a batch")?;
-        let ending = fields.get::<Ending>(ENDING, Place::Hidden)?;
-        let Elements { elements, refused } = fields.get(ELEMENTS, Place::Hidden)?;
-        Ok(Batch {
-            elements,
-            ending: refused.map_or(Ok(ending), Err),
-        })
+        let ending = fields.get(ENDING, Place::Hidden)?;
+        let elements = fields.get(ELEMENTS, Place::Hidden)?;
+        Ok(Batch { elements, ending })
     }
 }
 
-struct Elements<T> {
-    elements: Vec<T>,
-    refused: Option<ConversionError>,
-}
-
-// SAFETY: it reads an array, up to the first element that does not convert.
+// SAFETY: it keeps an array, or reads it up to the first element that does not convert, after which nothing is read.
 unsafe impl<T: FromOCaml> FromOCaml for Elements<T> {
     const TYPE: &'static Type = &Type::Any;
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         let (size, fields) = value.array()?;
+        if const { mentions_channel(T::TYPE) } && size > 0 {
+            return value.root().map(Elements::Unread);
+        }
         let mut elements = Vec::with_capacity(size);
         for i in 0..size {
             match fields.get(i, Place::Hidden) {
                 Ok(element) => elements.push(element),
-                Err(refused) => {
-                    let refused = Some(refused);
-                    return Ok(Elements { elements, refused });
-                }
+                Err(refused) => return Ok(Elements::Read(elements, Some(refused))),
             }
         }
-        Ok(Elements {
-            elements,
-            refused: None,
-        })
+        Ok(Elements::Read(elements, None))
     }
 }

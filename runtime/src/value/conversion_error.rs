@@ -100,16 +100,15 @@ impl ConversionError {
     /// Prepares the value that this error is about.
     ///
     /// # Errors
-    /// This error, or the one that it becomes.
+    /// This error, or the one that it becomes, at the same place.
     #[cold]
     pub(crate) fn prepare(self, token: &RuntimeToken<'_>) -> Result<(), Self> {
-        match &self.0 {
-            Some(details) => match &details.problem {
-                Problem::Unprepared(value, prepare) => prepare(token, value.root()),
-                _ => Err(self),
-            },
-            None => Err(self),
-        }
+        let Some(Problem::Unprepared(value, prepare)) = self.0.as_ref().map(|d| &d.problem) else {
+            return Err(self);
+        };
+        let prepared = prepare(token, value.root());
+        let path = self.0.map(|details| details.path).unwrap_or_default();
+        prepared.map_err(|e| path.into_iter().fold(e, Self::at))
     }
 
     fn from_problem(problem: Problem) -> Self {

@@ -4,7 +4,7 @@ use crate::value::conversion_error::ConversionError;
 use std::cell::Cell;
 
 /// How many boxes, arrays, lists and maps may be inside each other. It is fewer for types so large that their
-/// conversion would need more than [`MAX_STACK`].
+/// conversion would need more than 1 MiB of stack.
 pub const MAX_NESTING: u32 = 1_000;
 
 /// How many bytes of stack a conversion may use. Threads have 2 MiB or more.

@@ -4,6 +4,7 @@
 
 use crate::ffi::bigarray;
 use crate::ffi::custom::Custom;
+use crate::ffi::footprint::footprint;
 use crate::ffi::heap::{self, Boxed, FakeFloat};
 use crate::ffi::root::{Any, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
@@ -274,6 +275,13 @@ impl<'a> Source<'a> {
     pub(crate) unsafe fn root_as<K>(self) -> Root<K> {
         // SAFETY: the contract of `new`: it is valid, and the lock is held. That it is a `K` is this function's.
         unsafe { Root::new(self.value) }
+    }
+
+    /// Returns the number of bytes that the value takes, as far as that is known: see [`footprint`]. It is exact up to
+    /// `enough`.
+    pub(crate) fn bytes(self, enough: usize) -> usize {
+        // SAFETY: a `Source` is valid, and the lock is held. A number that looks like a float has a header like one.
+        unsafe { footprint(self.value, enough) }
     }
 
     /// Returns the content of a custom block, or `None` if it is none of this kind.

@@ -6,9 +6,10 @@ use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{from_ocaml, to_ocaml};
 use crate::value::kept::Kept;
+use crate::value::probe::probe;
 use crate::value::read::{FromOCaml, Source};
 use crate::value::types::Type;
-use crate::value::types::encode::mentions_channel;
+use crate::value::types::encode::{mentions_channel, mentions_stream};
 use crate::value::write::{ToOCaml, write_root};
 use std::fmt;
 use std::marker::PhantomData;
@@ -81,15 +82,35 @@ pub(crate) fn read_root<T: FromOCaml>(
     token: &RuntimeToken<'_>,
     root: &Root<AnyKind>,
 ) -> Result<T, ConversionError> {
+    // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a `Rooted<T>`,
+    // or returned to who expects a `T`, is declared in OCaml to be what `T` converts from. A conversion does not
+    // allocate.
+    let convert = || T::from_ocaml(unsafe { Source::new(token, root.raw(token)) });
+    if const { mentions_channel(T::TYPE) && mentions_stream(T::TYPE) } {
+        while let Err(e) = probe(convert) {
+            if e.prepare(token).is_err() {
+                // The conversion below has the same error, and closes the streams before it.
+                break;
+            }
+        }
+    }
     loop {
-        // SAFETY: the token proves the lock, and the value was just read from its root. What is kept as a `Rooted<T>`,
-        // or returned to who expects a `T`, is declared in OCaml to be what `T` converts from. A conversion does not
-        // allocate.
-        let converted = T::from_ocaml(unsafe { Source::new(token, root.raw(token)) });
-        match converted {
+        match convert() {
             Err(e) if const { mentions_channel(T::TYPE) } => e.prepare(token)?,
             converted => return converted,
         }
+    }
+}
+
+/// Converts a value, after OCaml has prepared it if it has to.
+#[inline]
+pub(crate) fn read_prepared<T: FromOCaml>(
+    token: &RuntimeToken<'_>,
+    source: Source<'_>,
+) -> Result<T, ConversionError> {
+    match const { mentions_channel(T::TYPE) } {
+        true => read_root(token, &source.root()?),
+        false => T::from_ocaml(source),
     }
 }
 

@@ -18,9 +18,10 @@ use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::convert::{Nested, to_ocaml};
-use crate::value::declare::to_ocaml as impl_to_ocaml;
+use crate::value::declare::{from_ocaml as impl_from_ocaml, to_ocaml as impl_to_ocaml};
 use crate::value::exception::{Failure, OCamlException};
 use crate::value::read::{FromOCaml, Source};
+use crate::value::rooted::read_prepared;
 use crate::value::types::Type;
 use crate::value::write::{ToOCaml, write_root};
 use std::any::{Any, type_name};
@@ -117,7 +118,7 @@ pub(crate) trait AnyChannel: Send + Sync {
     fn len(&self) -> usize;
 
     /// Converts elements of OCaml's channel, of which all have to convert, and keeps them.
-    fn keep(&self, items: Source<'_>) -> Result<(), ConversionError>;
+    fn keep(&self, token: &RuntimeToken<'_>, items: Source<'_>) -> Result<(), ConversionError>;
 
     /// Drops the last `n` elements that are kept.
     fn unkeep(&self, n: usize);
@@ -224,13 +225,14 @@ struct Batch<T>(Vec<T>);
 
 impl_to_ocaml!([T: ToOCaml] Batch<T>, &Type::Any, |batch, writer| writer.array(batch.0.iter()));
 
-/// Reads the elements of an array.
-fn read_all<T: FromOCaml>(items: Source<'_>) -> Result<VecDeque<T>, ConversionError> {
+/// The elements of an array.
+struct Items<T>(VecDeque<T>);
+
+impl_from_ocaml!([T: FromOCaml] Items<T>, &Type::Array(T::TYPE), |items| {
     let (len, elements) = items.array()?;
-    (0..len)
-        .map(|i| elements.get(i, Place::Element(i)))
-        .collect()
-}
+    let read = (0..len).map(|i| elements.get(i, Place::Element(i)));
+    read.collect::<Result<_, _>>().map(Items)
+});
 
 fn in_channel<T>(error: ConversionError) -> ConversionError {
     if error.is_out_of_memory() {
@@ -318,8 +320,8 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> AnyChannel for Both<T> {
         wait: bool,
     ) -> Result<Sent, Failure> {
         let read = match is_array {
-            true => read_all(items),
-            false => T::from_ocaml(items).map(|item| VecDeque::from([item])),
+            true => read_prepared(token, items).map(|Items(items)| items),
+            false => read_prepared(token, items).map(|item| VecDeque::from([item])),
         };
         let mut items = read.map_err(in_channel::<T>)?;
         if !is_array {
@@ -398,8 +400,9 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> AnyChannel for Both<T> {
         self.tx.len()
     }
 
-    fn keep(&self, items: Source<'_>) -> Result<(), ConversionError> {
-        self.keep(read_all(items).map_err(in_channel::<T>)?);
+    fn keep(&self, token: &RuntimeToken<'_>, items: Source<'_>) -> Result<(), ConversionError> {
+        let Items(items) = read_prepared(token, items).map_err(in_channel::<T>)?;
+        self.keep(items);
         Ok(())
     }
 

@@ -134,6 +134,14 @@ pub(crate) const fn mentions_channel(ty: &Type) -> bool {
     hash.has_channel
 }
 
+/// Returns `true` if a type mentions a stream, or another type that does.
+pub(crate) const fn mentions_stream(ty: &Type) -> bool {
+    let mut hash = Hash::new();
+    hash.ty(ty);
+    hash.bodies();
+    hash.has_stream
+}
+
 /// Returns the hash of an exception: of its name and the types of its arguments.
 pub const fn hash_exception(constructor: &Constructor) -> u64 {
     let mut hash = Hash::new();
@@ -226,6 +234,8 @@ struct Hash {
     definitions: [Option<DefinitionRef>; MAX_DEFINITIONS + 1],
     /// A channel was mentioned.
     has_channel: bool,
+    /// A stream was mentioned.
+    has_stream: bool,
 }
 
 impl Hash {
@@ -234,6 +244,7 @@ impl Hash {
             state: 0xcbf2_9ce4_8422_2325,
             definitions: [None; MAX_DEFINITIONS + 1],
             has_channel: false,
+            has_stream: false,
         }
     }
 
@@ -344,11 +355,11 @@ impl Hash {
     const fn ty(&mut self, ty: &Type) {
         self.byte(type_tag(ty));
         match ty {
-            Type::Array(t)
-            | Type::List(t)
-            | Type::Option(t)
-            | Type::Promise(t)
-            | Type::Stream(t) => self.ty(t),
+            Type::Array(t) | Type::List(t) | Type::Option(t) | Type::Promise(t) => self.ty(t),
+            Type::Stream(t) => {
+                self.has_stream = true;
+                self.ty(t);
+            }
             Type::Channel(t) => {
                 self.has_channel = true;
                 self.ty(t);
