@@ -4,7 +4,7 @@ val bytes :
   ?baseline:Benches_harness.Bench.t ->
   ?count:int ->
   string ->
-  (unit -> unit Lwt.t) ->
+  (unit -> 'a Lwt.t) ->
   Benches_harness.Bench.t
 (** [bytes name pending] measures the bytes of one of [count] promises that [pending]
     returns. *)

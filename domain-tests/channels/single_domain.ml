@@ -310,6 +310,10 @@ module Make (C : Representation.S) = struct
     let body () =
       refused "send" (fun () -> ignore (Channel.send c 1 : unit Lwt.t));
       refused "recv" (fun () -> ignore (Channel.recv c : int option Lwt.t));
+      refused "send_all" (fun () -> ignore (Channel.send_all c [| 1 |] : unit Lwt.t));
+      refused "recv_many" (fun () -> ignore (Channel.recv_many c : int array Lwt.t));
+      refused "iter" (fun () ->
+          ignore (Channel.iter (fun _ -> Lwt.return_unit) c : unit Lwt.t));
       refused "recv at once" (fun () -> ignore (Channel.recv filled : int option Lwt.t));
       refused "send at once" (fun () -> ignore (Channel.send filled 2 : unit Lwt.t));
       if Channel.try_send c 2 <> `Sent then failures := "try_send" :: !failures;

@@ -8,8 +8,6 @@ let () =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
   Alcotest.run "channels"
-    (all (module Representation.Ocaml)
-    @ all (module Representation.Shared)
-    @ all (module Representation.Rust_made)
+    (List.concat_map all Representation.all
     @ Shared.suites
     @ [ ("at the end", [ Everywhere.nothing_left () ]) ])

@@ -204,7 +204,7 @@ let stream_length = 20
 (* Small batches, some of them at once. *)
 let source i =
   let next = ref 0 in
-  let pull _ =
+  let pull () _ =
     let first = !next in
     let n = min (1 + ((first + i) mod 4)) (stream_length - first) in
     next := first + n;
@@ -213,16 +213,18 @@ let source i =
     (* No tail call: see [channels]. *)
     Sys.opaque_identity (pause_or_return (first + i) { Core.elements; ending })
   in
-  Core.make
-    (Source
-       {
-         pull;
-         convert = Fun.id;
-         is_exact = false;
-         is_cancellable = false;
-         is_repeatable = false;
-         close = ignore;
-       })
+  let kind =
+    {
+      Core.pull;
+      convert = Fun.id;
+      close = ignore;
+      is_exact = false;
+      is_cancellable = false;
+      is_repeatable = false;
+      ends_with_domain = false;
+    }
+  in
+  Core.make (Source ((), kind))
 
 let numbers i =
   let next = ref (-1) in
@@ -306,6 +308,13 @@ let streams h i =
     i;
   receive_all "Stream.of_seq"
     (fun () -> Stream.of_seq (Seq.take stream_length (Seq.ints 0)))
+    i;
+  receive_all "Stream.of_lwt_stream"
+    (fun () -> Stream.of_lwt_stream (Lwt_stream.of_list (List.init stream_length Fun.id)))
+    i;
+  receive_all "Stream.map_s"
+    (fun () ->
+      Stream.map_s (fun x -> Sys.opaque_identity (pause_or_return x x)) (source i))
     i;
   receive_all "Stream.of_channel" (fun () -> of_channel i) i;
   start "Stream.iter" (fun () -> Stream.iter (fun _ -> Lwt.pause ()) (source i));

@@ -167,6 +167,22 @@ let closed_at_once () =
   alive tag "streams" 0;
   Lwt.return_unit
 
+let closed_on_a_thread () =
+  let tag = tag () in
+  let s = Rust.stream_never tag 0 in
+  let raised = ref false in
+  let close () =
+    match Stream.close s with
+    | () -> ()
+    | exception Lwt_interop.Wrong_thread _ -> raised := true
+  in
+  Thread.join (Thread.create close ());
+  Expect.that "Wrong_thread" !raised;
+  Expect.that "it is open" (Rust.futures_alive tag > 0);
+  Stream.close s;
+  alive tag "closed" 0;
+  Lwt.return_unit
+
 let cancelled_next () =
   Lwt_list.iter_s
     (fun (what, make) ->
@@ -292,17 +308,73 @@ let bounded () =
 (* ---- domains *)
 
 let ended_domain () =
-  let tag = tag () in
-  let* () =
-    with_other (fun { handle; _ } ->
+  let tag = tag () and rejected = Atomic.make [] in
+  let reject p =
+    Lwt.on_failure p (fun e -> Atomic.set rejected (e :: Atomic.get rejected))
+  in
+  let* id =
+    with_other (fun { handle; id; _ } ->
         Handle.spawn handle (fun () ->
             let s = Rust.stream_never tag 1 in
             let* (_ : int option) = Stream.next s in
-            ignore (Stream.next s : int option Lwt.t);
+            reject (Stream.next s);
+            reject (Stream.next_batch s);
             ignore (Rust.stream_never_tokio tag 1 : int Stream.t);
-            Lwt.return_unit))
+            Lwt.return id))
   in
+  let terminated = Lwt_interop.Domain_terminated id in
+  Expect.that "the waits" (Atomic.get rejected = [ terminated; terminated ]);
   gone tag
+
+(* However a stream ends, its destructor runs on its own domain. *)
+let dropped_at_home () =
+  let dropped_on tag =
+    let found = ref None in
+    let+ () =
+      Expect.eventually (fun () ->
+          Gc.full_major ();
+          found := Rust.stream_dropped_on tag;
+          !found <> None)
+    in
+    Option.get !found
+  in
+  let cancelled s =
+    let next = Stream.next s in
+    let* () = Lwt.pause () in
+    Lwt.cancel next;
+    Lwt.return_unit
+  in
+  (* [there] is called on the stream's domain, and [here] with its result on this one. *)
+  let at_home what there here =
+    with_other (fun { handle; id; _ } ->
+        let tag = tag () in
+        let* result =
+          Handle.spawn handle (fun () -> there (Rust.stream_records_drop tag))
+        in
+        here result;
+        let+ found = dropped_on tag in
+        Expect.int what id found)
+  in
+  let close s = Lwt.return (Stream.close s) in
+  let* () = at_home "closed" close ignore in
+  let* () =
+    at_home "its consumer ends" (fun s -> Stream.with_stream s cancelled) ignore
+  in
+  let* () = at_home "collected, by another domain's collection" cancelled ignore in
+  let* () =
+    at_home "closed by another domain"
+      (fun s -> Lwt.return (Stream.move s))
+      (fun moved -> Stream.close (Stream.accept moved))
+  in
+  let tag = tag () in
+  let* id =
+    with_other (fun { handle; id; _ } ->
+        Handle.spawn handle (fun () ->
+            ignore (Stream.next (Rust.stream_records_drop tag) : int option Lwt.t);
+            Lwt.return id))
+  in
+  let+ found = dropped_on tag in
+  Expect.int "its domain terminates" id found
 
 let moved () =
   let tag = tag () in
@@ -615,6 +687,7 @@ let cases ~scale =
     case "streams: a function that returns no stream" refused;
     case "streams: close" closed;
     case "streams: close drops the stream at once" closed_at_once;
+    case "streams: close on a thread that is not the loop's" closed_on_a_thread;
     case "streams: a cancelled next loses nothing" cancelled_next;
     case "streams: a cancelled consumer" cancelled_consumer;
     alone "streams: collected streams" dropped;
@@ -622,6 +695,7 @@ let cases ~scale =
     case "streams: a stream that is always ready" fairness;
     alone "streams: a slow consumer" bounded;
     case "streams: a domain that ends" ended_domain;
+    alone "streams: the destructor runs on the stream's domain" dropped_at_home;
     case "streams: a stream that is moved" moved;
     case "streams: OCaml's streams in Rust" to_rust;
     case "streams: OCaml's streams that fail" to_rust_fails;

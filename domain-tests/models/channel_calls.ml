@@ -1,8 +1,10 @@
 module Channel = Lwt_interop.Channel
 
-module Spec (Size : sig
-  val capacity : int
-end) =
+module Spec
+    (C : Representation.S)
+    (Size : sig
+      val capacity : int
+    end) =
 struct
   type cmd = Try_send of int | Try_recv | Close | Is_closed | Length
 
@@ -30,7 +32,7 @@ struct
           ])
 
   let init_state = { items = []; closed = false }
-  let init_sut () = Channel.create ~capacity:Size.capacity
+  let init_sut () = C.create ~capacity:Size.capacity
   let cleanup _ = ()
   let precond _ _ = true
 
@@ -83,13 +85,19 @@ struct
     | _ -> false
 end
 
-let of_capacity capacity =
-  let module Spec = Spec (struct
-    let capacity = capacity
-  end) in
+let of_capacity (module C : Representation.S) capacity =
+  let module Spec =
+    Spec
+      (C)
+      (struct
+        let capacity = capacity
+      end)
+  in
   let module Sequential = STM_sequential.Make (Spec) in
   let module Parallel = STM_domain.Make (Spec) in
-  let name where = Printf.sprintf "Channel: calls %s, capacity %d" where capacity in
+  let name where =
+    Printf.sprintf "Channel %s: calls %s, capacity %d" C.name where capacity
+  in
   [
     Sequential.agree_test ~count:(Model.count 300) ~name:(name "in one domain");
     QCheck.Test.make ~retries:10 ~count:(Model.count 20) ~name:(name "in two domains")
@@ -97,4 +105,7 @@ let of_capacity capacity =
       (Model.repeated 10 Parallel.agree_prop_par);
   ]
 
-let tests = List.concat_map of_capacity [ 1; 3 ]
+let tests =
+  List.concat_map
+    (fun channel -> List.concat_map (of_capacity channel) [ 1; 3 ])
+    Representation.all

@@ -129,9 +129,11 @@ let view result length promises =
 
 (* ---- the implementation *)
 
-module Spec (Size : sig
-  val capacity : int
-end) =
+module Spec
+    (C : Representation.S)
+    (Size : sig
+      val capacity : int
+    end) =
 struct
   type nonrec cmd = cmd
 
@@ -158,7 +160,7 @@ struct
           ])
 
   let init_state = { capacity = Size.capacity; items = []; closed = false; promises = [] }
-  let init_sut () = { channel = Channel.create ~capacity:Size.capacity; promises = [] }
+  let init_sut () = { channel = C.create ~capacity:Size.capacity; promises = [] }
   let cancel = function Unit p -> Lwt.cancel p | Item p -> Lwt.cancel p
   let cleanup sut = List.iter cancel sut.promises
   let precond _ _ = true
@@ -179,12 +181,12 @@ struct
     | Item p -> show show_item p
 
   (* A receiver that finishes may notify the next one, whose message is behind those that are in the
-     mailbox already. *)
+     mailbox already. Those of Rust's have a mailbox of their own, and are followed by a request to the loop. *)
   let run_loop sut =
     let me = Handle.current () in
+    let round () = Lwt.bind (Handle.spawn me Lwt.return) Lwt.pause in
     let rec go n =
-      if n = 0 then Lwt.return_unit
-      else Lwt.bind (Handle.spawn me Lwt.return) (fun () -> go (n - 1))
+      if n = 0 then Lwt.return_unit else Lwt.bind (round ()) (fun () -> go (n - 1))
     in
     Lwt_main.run (go (2 + List.length sut.promises))
 
@@ -233,12 +235,19 @@ struct
     match res with STM.Res ((STM.String, _), found) -> found = expected | _ -> false
 end
 
-let of_capacity capacity =
-  let module Spec = Spec (struct
-    let capacity = capacity
-  end) in
+let of_capacity (module C : Representation.S) capacity =
+  let module Spec =
+    Spec
+      (C)
+      (struct
+        let capacity = capacity
+      end)
+  in
   let module Sequential = STM_sequential.Make (Spec) in
-  let name = Printf.sprintf "Channel: waiters, capacity %d" capacity in
+  let name = Printf.sprintf "Channel %s: waiters, capacity %d" C.name capacity in
   Sequential.agree_test ~count:(Model.count 4000) ~name
 
-let tests = List.map of_capacity [ 1; 2; 5 ]
+let tests =
+  List.concat_map
+    (fun channel -> List.map (of_capacity channel) [ 1; 2; 5 ])
+    Representation.all

@@ -123,16 +123,18 @@ let rec answer source =
 
 let make source =
   let closed () = if Atomic.get source.closed = 0 then Atomic.incr source.closed in
-  Core.make_closing
-    (Source
-       {
-         pull = (fun _ -> answer source);
-         convert = Fun.id;
-         is_exact = false;
-         is_cancellable = false;
-         is_repeatable = false;
-         close = closed;
-       })
+  let kind =
+    {
+      Core.pull = (fun () _ -> answer source);
+      convert = Fun.id;
+      close = closed;
+      is_exact = false;
+      is_cancellable = false;
+      is_repeatable = false;
+      ends_with_domain = false;
+    }
+  in
+  Core.make_closing (Source ((), kind))
 
 (* ---- the consumer *)
 

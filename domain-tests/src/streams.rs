@@ -3,6 +3,7 @@
 use crate::failures::Counted;
 use crate::{Error, Int};
 use futures_lite::{Stream, StreamExt, future, stream};
+use ocaml_lwt_interop::domain::with_token;
 use ocaml_lwt_interop::{
     Any, Bytes, Channel, OCamlException, OCamlStream, OpaqueType, RemoteError, RemoteStream,
     Rooted, func,
@@ -65,6 +66,33 @@ fn never(tag: Int) -> impl Stream<Item = Int> {
 #[func(stream, tokio)]
 pub fn stream_never_tokio(tag: Int, n: Int) -> impl Stream<Item = Int> {
     numbers(tag, n, false).chain(never(tag))
+}
+
+/// Never has an element. [`stream_dropped_on`] has the domain that drops it.
+#[func(stream)]
+pub fn stream_records_drop(tag: Int) -> impl Stream<Item = Int> {
+    let recorder = RecordsDrop(tag);
+    stream::pending().map(move |n| {
+        let _recorder = &recorder;
+        n
+    })
+}
+
+struct RecordsDrop(Int);
+
+impl Drop for RecordsDrop {
+    fn drop(&mut self) {
+        let here = with_token(|token| token.domain_id() as Int).unwrap_or(-1);
+        DROPPED_ON.lock().unwrap().insert(self.0, here);
+    }
+}
+
+static DROPPED_ON: Mutex<BTreeMap<Int, Int>> = Mutex::new(BTreeMap::new());
+
+/// Returns the domain that has dropped a stream, or -1 if that was a thread without a token.
+#[func(sync)]
+pub fn stream_dropped_on(tag: Int) -> Option<Int> {
+    DROPPED_ON.lock().unwrap().remove(&tag)
 }
 
 /// Returns numbers without end.

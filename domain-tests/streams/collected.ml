@@ -2,6 +2,7 @@ open Lwt.Syntax
 open Everywhere
 open Producer
 module Stream = Lwt_interop.Stream
+module Handle = Lwt_interop.Handle
 
 (* Collects until the condition holds. *)
 let collected condition =
@@ -128,6 +129,31 @@ let closes () =
   Lwt.cancel (waiting : int option Lwt.t);
   collected (fun () -> Atomic.get closed_on >= 0)
 
+(* Nothing else wakes the domain that the stream belongs to. *)
+let sleeping () =
+  let collected_there make is_closed =
+    with_other (fun other ->
+        let make () =
+          make ();
+          Lwt.return_unit
+        in
+        let* () = Handle.spawn other.handle make in
+        (* It has nothing else to do, and sleeps. *)
+        let* () = Lwt_unix.sleep 0.02 in
+        collected is_closed)
+  in
+  let closed = Atomic.make 0 and tag = tag () in
+  let close () = Atomic.incr closed in
+  let* () =
+    collected_there
+      (fun () ->
+        ignore (Stream.from ~close (fun () -> fst (Lwt.wait ())) : int Stream.t))
+      (fun () -> Atomic.get closed = 1)
+  in
+  collected_there
+    (fun () -> ignore (Rust.stream_never tag 0 : int Stream.t))
+    (fun () -> Rust.futures_alive tag = 0)
+
 let elements () =
   let count = Atomic.make 0 in
   let element i =
@@ -152,5 +178,6 @@ let cases =
     alone "a derived stream keeps its source only while somebody waits" derived;
     alone "a view keeps its stream" views;
     alone "the collector closes a source on its domain" closes;
+    alone "the collector wakes a domain that sleeps, which closes its sources" sleeping;
     alone "an element that was received is collected" elements;
   ]

@@ -253,6 +253,107 @@ let filter_map () =
   Expect.that "the first that is left" (x = Some "7");
   Lwt.return_unit
 
+(* A stream, and a function whose promises are resolved by [answer]. *)
+let mapping () =
+  let producer, s = make ~is_cancellable:true () in
+  let calls = ref [] and running = ref None in
+  let f x =
+    calls := x :: !calls;
+    Expect.that "one at a time" (!running = None);
+    let p, u = Lwt.task () in
+    running := Some u;
+    Lwt.on_cancel p (fun () -> running := None);
+    p
+  in
+  let answer how =
+    let u = Option.get !running in
+    running := None;
+    how u
+  in
+  let is_running () = !running <> None in
+  (producer, Stream.map_s f s, calls, is_running, answer)
+
+let fulfill x u = Lwt.wakeup_later u x
+
+let map_s () =
+  let producer, mapped, calls, is_running, answer = mapping () in
+  Expect.int "on demand" 0 (pulls producer);
+  let first = Stream.next mapped and second = Stream.next mapped in
+  deliver producer [ 1; 2; 3 ];
+  Expect.that "one call" (!calls = [ 1 ]);
+  answer (fulfill "a");
+  Expect.that "the first" (Lwt.state first = Return (Some "a"));
+  Expect.that "then the next" (!calls = [ 2; 1 ]);
+  answer (fulfill "b");
+  Expect.that "the second" (Lwt.state second = Return (Some "b"));
+  Expect.that "nobody waits" (not (is_running ()));
+  (* The value of a call comes with the next wait. *)
+  let third = Stream.next mapped in
+  Lwt.cancel third;
+  let* () = Expect.cancelled "the third" third in
+  Expect.that "the call goes on" (is_running ());
+  let third = Stream.next mapped in
+  Lwt.cancel third;
+  answer (fulfill "c");
+  Expect.that "kept" (Lwt.state (Stream.next mapped) = Return (Some "c"));
+  Expect.that "each element once" (!calls = [ 3; 2; 1 ]);
+  (* A wait for the element takes nothing. *)
+  let fourth = Stream.next mapped in
+  Expect.that "asked" (is_asked producer);
+  Lwt.cancel fourth;
+  Expect.that "no longer" (not (is_asked producer));
+  let fourth = Stream.next mapped in
+  deliver producer [ 4 ] ~ending:Finished;
+  answer (fulfill "d");
+  Expect.that "the fourth" (Lwt.state fourth = Return (Some "d"));
+  let* x = Stream.next mapped in
+  Expect.that "the end" (x = None);
+  let later x = Lwt.map (fun () -> x + 1) (Lwt.pause ()) in
+  let* all =
+    Stream.to_list (Stream.map_s later (Stream.of_list (List.init 200 Fun.id)))
+  in
+  Expect.that "all, in order" (all = List.init 200 succ);
+  let endless = Stream.map_s Lwt.return (Stream.of_seq (Seq.repeat ())) in
+  let seen = ref 0 in
+  let* () = Stream.iter (fun () -> Lwt.return (incr seen)) endless
+  and* () = Lwt.map (fun () -> Stream.close endless) (Lwt.pause ()) in
+  Expect.that "it yields to the loop" (!seen <= 4 * 64);
+  Lwt.return_unit
+
+let map_s_ends () =
+  let fails how =
+    let producer, mapped, _, _, answer = mapping () in
+    let first = Stream.next mapped and second = Stream.next mapped in
+    deliver producer [ 1; 2; 3 ];
+    answer (fulfill 1);
+    answer how;
+    let* x = first in
+    Expect.that "the one before" (x = Some 1);
+    let* e = Expect.rejected "the failure" second in
+    let* again = Expect.rejected "it stays" (Stream.next mapped) in
+    Expect.that "its exception" (e == again);
+    Expect.int "the source is closed" 1 producer.closed;
+    Lwt.return e
+  in
+  let* e = fails (fun u -> Lwt.wakeup_later_exn u Broken) in
+  Expect.that "rejected" (e = Broken);
+  let* e = fails (fun u -> Lwt.wakeup_later_exn u Lwt.Canceled) in
+  Expect.that "cancelled" (e = Lwt.Canceled);
+  let raises = Stream.map_s (fun _ -> raise Broken) (Stream.of_list [ 1 ]) in
+  let* e = Expect.rejected "raises" (Stream.next raises : int option Lwt.t) in
+  Expect.that "its exception" (e = Broken);
+  (* Closed while the function's promise is pending. *)
+  let producer, mapped, _, is_running, _ = mapping () in
+  let first : int option Lwt.t = Stream.next mapped in
+  deliver producer [ 1; 2 ];
+  Expect.that "called" (is_running ());
+  Stream.close mapped;
+  Expect.that "cancelled" (not (is_running ()));
+  let* x = first in
+  Expect.that "the end" (x = None);
+  Expect.int "the source is closed" 1 producer.closed;
+  Lwt.return_unit
+
 let cases =
   [
     case "iter closes the stream however it ends" iter;
@@ -264,4 +365,6 @@ let cases =
     case "a function of map that raises ends the stream" map_fails;
     case "a cancelled next of a derived stream takes nothing" map_cancelled;
     case "filter_map" filter_map;
+    case "map_s calls its function on demand, for one element at a time" map_s;
+    case "map_s fails with its function, and closing cancels that" map_s_ends;
   ]

@@ -302,18 +302,42 @@ let many_cancelled () =
   at_once "the element" (Some 1) (Stream.next s);
   Lwt.return_unit
 
+(* Every function that waits, or closes. *)
 let systhreads () =
   ignore (Lwt_interop.Handle.current () : Lwt_interop.Handle.t);
   let producer, s = make () in
-  let result = ref "" in
-  let body () =
-    match Stream.next s with
-    | _ -> result := "no exception"
+  let moved = Stream.move (Stream.of_list [ 1 ]) in
+  let closed = ref 0 in
+  let close () = incr closed and none () = Lwt.return (None : int option) in
+  let uses =
+    [
+      ("next", fun () -> ignore (Stream.next s : int option Lwt.t));
+      ("next_batch", fun () -> ignore (Stream.next_batch s : int array Lwt.t));
+      ("iter", fun () -> ignore (Stream.iter (fun _ -> Lwt.return_unit) s : unit Lwt.t));
+      ( "fold",
+        fun () -> ignore (Stream.fold (fun () _ -> Lwt.return_unit) () s : unit Lwt.t) );
+      ("to_list", fun () -> ignore (Stream.to_list s : int list Lwt.t));
+      ( "with_stream",
+        fun () -> ignore (Stream.with_stream s (fun _ -> Lwt.return_unit) : unit Lwt.t) );
+      ("close", fun () -> Stream.close s);
+      ("move", fun () -> ignore (Stream.move s : int Stream.moved));
+      ("accept", fun () -> ignore (Stream.accept moved : int Stream.t));
+      ("from ~close", fun () -> ignore (Stream.from ~close none : int Stream.t));
+    ]
+  in
+  let accepted = ref [] in
+  let try_ (name, use) =
+    match use () with
+    | () -> accepted := name :: !accepted
     | exception Lwt_interop.Wrong_thread _ -> ()
   in
-  Thread.join (Thread.create body ());
-  Expect.string "on the thread" "" !result;
+  Thread.join (Thread.create (List.iter try_) uses);
+  Expect.string "accepted on the thread" "" (String.concat " " !accepted);
   Expect.int "pulls" 0 (pulls producer);
+  Expect.int "closed" 0 (producer.closed + !closed);
+  let first = Stream.next s in
+  deliver producer [ 1 ];
+  at_once "the stream is open" (Some 1) first;
   Lwt.return_unit
 
 (* Finalisers run at allocations, also in the middle of the stream's functions. *)
@@ -374,6 +398,6 @@ let cases =
     case "pick between streams" pick;
     case "callbacks use the stream" reentrant;
     alone "a cancelled next leaves nothing behind" many_cancelled;
-    case "from a thread that is not the loop's" systhreads;
+    case "a thread that is not the loop's can neither wait nor close" systhreads;
     alone "in a finaliser, at any time" finalisers;
   ]

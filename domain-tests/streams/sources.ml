@@ -44,10 +44,15 @@ let seqs () =
   let* (_ : int option) = Stream.next s in
   let* (_ : int option) = Stream.next s in
   Expect.int "evaluated on demand" 2 !forced;
-  let raises = Seq.append (List.to_seq [ 1 ]) (fun () -> raise Broken) in
+  let* batch = Stream.next_batch ~max:5 s in
+  Expect.that "a batch" (batch = [| 2; 3; 4; 5; 6 |]);
+  Expect.int "no more than that" 7 !forced;
+  let raises = Seq.append (List.to_seq [ 1; 2; 3 ]) (fun () -> raise Broken) in
   let s = Stream.of_seq raises in
   let* x = Stream.next s in
   Expect.that "the element before" (x = Some 1);
+  let* batch = Stream.next_batch s in
+  Expect.that "the elements before" (batch = [| 2; 3 |]);
   let* () = broken "raises" s in
   let lwt_seq n =
     Lwt_seq.map_s
@@ -84,6 +89,54 @@ let lwt_streams () =
     all "of a list" [ 1; 2 ] (Stream.of_lwt_stream (Lwt_stream.of_list [ 1; 2 ]))
   in
   broken "fails" (Stream.of_lwt_stream (Lwt_stream.from (fun () -> Lwt.fail Broken)))
+
+(* Elements that are there are taken at once, but no more than somebody waits for. *)
+let lwt_stream_batches () =
+  let stream, push = Lwt_stream.create () in
+  let s = Stream.of_lwt_stream stream in
+  List.iter (fun x -> push (Some x)) [ 1; 2; 3; 4; 5 ];
+  let at_once what expected p = Expect.that what (Lwt.state p = Return expected) in
+  at_once "three" [| 1; 2; 3 |] (Stream.next_batch ~max:3 s);
+  Expect.that "it has the others" (Lwt_stream.get_available stream = [ 4; 5 ]);
+  let waiting = Stream.next_batch ~max:3 s in
+  push (Some 6);
+  let* six = waiting in
+  Expect.that "the first that comes" (six = [| 6 |]);
+  List.iter (fun x -> push (Some x)) [ 7; 8 ];
+  push None;
+  at_once "the last" [| 7; 8 |] (Stream.next_batch s);
+  at_once "the end" [||] (Stream.next_batch s);
+  (* What comes before a failure is not lost. *)
+  let failing () =
+    let n = ref 0 in
+    fun () ->
+      incr n;
+      if !n > 2 then raise Broken else Some !n
+  in
+  let fails what stream =
+    let s = Stream.of_lwt_stream stream in
+    at_once what [| 1; 2 |] (Stream.next_batch s);
+    let* e = Expect.rejected what (Stream.next_batch s) in
+    Expect.that "its exception" (e = Broken);
+    Lwt.return_unit
+  in
+  let* () = fails "direct" (Lwt_stream.from_direct (failing ())) in
+  let next = failing () in
+  let* () = fails "of promises" (Lwt_stream.from (fun () -> Lwt.return (next ()))) in
+  (* The senders of a bounded one go on. *)
+  let stream, push = Lwt_stream.create_bounded 2 in
+  let sent = Lwt_list.iter_s push#push (List.init 100 Fun.id) in
+  let s = Stream.of_lwt_stream stream in
+  let* list =
+    Stream.fold
+      (fun list x ->
+        if x = 99 then push#close;
+        Lwt.return (x :: list))
+      [] s
+  in
+  let* () = sent in
+  Expect.that "all" (List.rev list = List.init 100 Fun.id);
+  Lwt.return_unit
 
 let functions () =
   let calls = ref 0 in
@@ -223,6 +276,12 @@ let channels () =
   let* () = Channel.send c 7 in
   let* () = Lwt_interop.Handle.spawn (Lwt_interop.Handle.current ()) Lwt.return in
   Expect.that "the wait has left the channel" (contents c = [ 7 ]);
+  let* () = Channel.send_all c (Array.init 10 Fun.id) in
+  let s = Stream.of_channel c in
+  let three = Stream.next_batch ~max:3 s in
+  Expect.that "three at once" (Lwt.state three = Return [| 0; 1; 2 |]);
+  Stream.close s;
+  Expect.that "the others stay" (contents c = List.init 7 (( + ) 3));
   let s = Stream.of_channel c in
   let list = Stream.to_list s in
   let* () = Lwt_list.iter_s (Channel.send c) (List.init 100 Fun.id) in
@@ -289,6 +348,8 @@ let cases =
     case "streams of lists" lists;
     case "streams of sequences" seqs;
     case "streams of Lwt_streams" lwt_streams;
+    case "a stream of a Lwt_stream takes no more than somebody waits for"
+      lwt_stream_batches;
     case "streams of functions" functions;
     case "another domain's promise fails the stream" foreign;
     case "the function that closes a source is called once" closes;

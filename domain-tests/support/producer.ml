@@ -10,7 +10,7 @@ let pending what p = Expect.that what (Lwt.is_sleeping p)
 
 let make ?(is_exact = false) ?(is_cancellable = false) () =
   let producer = { sizes = []; pending = None; closed = 0 } in
-  let pull n =
+  let pull () n =
     Expect.that "one pull at a time" (producer.pending = None);
     producer.sizes <- n :: producer.sizes;
     let p, u = Lwt.task () in
@@ -19,11 +19,18 @@ let make ?(is_exact = false) ?(is_cancellable = false) () =
     p
   in
   let close () = producer.closed <- producer.closed + 1 in
-  let source =
-    Core.Source
-      { pull; convert = Fun.id; is_exact; is_cancellable; is_repeatable = false; close }
+  let kind =
+    {
+      Core.pull;
+      convert = Fun.id;
+      close;
+      is_exact;
+      is_cancellable;
+      is_repeatable = false;
+      ends_with_domain = false;
+    }
   in
-  (producer, Core.make source)
+  (producer, Core.make (Source ((), kind)))
 
 let is_asked producer = Option.is_some producer.pending
 let pulls producer = List.length producer.sizes

@@ -377,6 +377,12 @@ let executor ?(in_loop = false) () =
 
 let current () = (executor ()).handle
 
+let check_thread () =
+  if Dlwt_rt.is_ready () then
+    match (Dlwt_rt.get_eager key).state with
+    | Running t as state when t.thread <> Thread.id (Thread.self ()) -> wrong_thread state
+    | Running _ | Absent | Terminated _ -> ()
+
 let post handle job =
   Mpsc.push handle.mailbox job
   &&
@@ -425,6 +431,7 @@ let raise_if_no_round failure =
 module Exit_hook = struct
   type t = Exit_hooks.hook
 
+  let none = Exit_hooks.hook ()
   let create () = Exit_hooks.hook ()
   let register hook f = Exit_hooks.add (own_executor ()).exit_hooks hook f
 

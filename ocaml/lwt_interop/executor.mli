@@ -40,6 +40,12 @@ val current : unit -> handle
     @raise Errors.Domain_terminated if the domain is terminating.
     @raise Failure if the operating system has no descriptors or threads left. *)
 
+val check_thread : unit -> unit
+(** [check_thread ()] does nothing, unless the domain has an executor that belongs to
+    another thread.
+
+    @raise Errors.Wrong_thread in that case. *)
+
 val post : handle -> job -> bool
 (** [post handle job] sends [job] to the domain. It is [false] if the domain has
     terminated; then [job] is never called. If it raises, because a signal handler or
@@ -61,6 +67,9 @@ val raise_if_no_round : Uninterrupted.failure -> unit
 module Exit_hook : sig
   type t
   (** A hook. *)
+
+  val none : t
+  (** A hook that is never registered. *)
 
   val create : unit -> t
   (** [create ()] is a hook that is not registered. *)

@@ -36,15 +36,17 @@ let remote_source moved is_mine =
         Sys.opaque_identity (Uninterrupted.get (Executor.failure ()) pull_origin n))
   in
   Stream_core.Source
-    {
-      pull = Stream_core.or_rejected pull;
-      convert = Fun.id;
-      is_exact = moved.is_exact;
-      (* An answer may be on its way. *)
-      is_cancellable = false;
-      is_repeatable = true;
-      close = (fun () -> if !is_mine then close_origin moved);
-    }
+    ( (),
+      {
+        pull = (fun () n -> Stream_core.or_rejected pull n);
+        convert = Fun.id;
+        close = (fun () -> if !is_mine then close_origin moved);
+        is_exact = moved.is_exact;
+        (* An answer may be on its way. *)
+        is_cancellable = false;
+        is_repeatable = true;
+        ends_with_domain = true;
+      } )
 
 let accept_elsewhere moved =
   let is_mine = ref false in

@@ -39,6 +39,12 @@ external stream_close : int -> unit = "lwt_interop_stream_close"
 external stream_fitting : 'a array -> int -> int -> int = "lwt_interop_stream_fitting"
 [@@noalloc]
 
+type guard = Obj.t
+
+let no_guard = Obj.repr 0
+
+external guard : (unit -> unit Lwt.t) -> guard = "lwt_interop_guard"
+
 let forget (elements : 'a array) i =
   if Obj.tag (Obj.repr elements) <> Obj.double_array_tag then
     (* At this type the access does not test whether the array is one of floats. *)

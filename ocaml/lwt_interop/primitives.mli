@@ -160,6 +160,17 @@ val stream_pull : int -> int -> 'a batch Lwt.t
 val stream_close : int -> unit
 (** [stream_close key] drops the Rust stream [key] now. Does nothing if there is none. *)
 
+type guard
+(** A block that is collected with a stream. Then the stream's source is closed. *)
+
+val no_guard : guard
+(** No block. *)
+
+val guard : (unit -> unit Lwt.t) -> guard
+(** [guard close] has the loop of the calling domain call [close] once the guard has been
+    collected, which wakes the loop; unless the domain has terminated. [close] must not
+    refer to the guard. To be called on the thread of the loop. *)
+
 (** {1 Functions for any thread} *)
 
 external stream_fitting : 'a array -> int -> int -> int = "lwt_interop_stream_fitting"

@@ -6,6 +6,12 @@ let finished = { Stream_core.elements = [||]; ending = Finished }
 let single x = { Stream_core.elements = [| x |]; ending = More }
 let of_option = function None -> finished | Some x -> single x
 
+exception Nothing
+
+(* Promises that are not there yet. *)
+let unread = Lwt.fail Lwt.Canceled
+let no_value = Lwt.fail Nothing
+
 (* ---- receiving *)
 
 let next = Stream_core.next
@@ -28,7 +34,7 @@ let finally_closed s f =
       Lwt.return_unit)
 
 let with_stream s f =
-  Stream_core.check "with_stream" s;
+  Stream_core.check_in_loop "with_stream" s;
   finally_closed s (fun () -> f s)
 
 (* ---- consumers *)
@@ -48,15 +54,43 @@ let consume name f init s =
           let* () = Lwt.pause () in
           go elements_per_yield acc
   in
-  Stream_core.check name s;
+  Stream_core.check_in_loop name s;
   finally_closed s (fun () -> go elements_per_yield init)
 
 let fold f init s = consume "fold" f init s
 let iter f s = consume "iter" (fun () x -> f x) () s
 
+(* It takes all that there is, so it can take batches from every source. *)
 let to_list s =
-  let add list x = Lwt.return (x :: list) in
-  Lwt.map List.rev (consume "to_list" add [] s)
+  let rec go n batches =
+    let* batch = Stream_core.next_array "to_list" s elements_per_yield in
+    let length = Array.length batch in
+    if length = 0 then
+      let add list batch = Array.fold_right List.cons batch list in
+      Lwt.return (List.fold_left add [] batches)
+    else if n > length then go (n - length) (batch :: batches)
+    else
+      let* () = Lwt.pause () in
+      go elements_per_yield (batch :: batches)
+  in
+  Stream_core.check_in_loop "to_list" s;
+  finally_closed s (fun () -> go elements_per_yield [])
+
+(* ---- sources of the elements that somebody waits for *)
+
+let exact ?(is_cancellable = false) ?(is_repeatable = false) ?(close = ignore) pull
+    convert =
+  Stream_core.Source
+    ( (),
+      {
+        pull = (fun () n -> Sys.opaque_identity (pull n));
+        convert;
+        close;
+        is_exact = true;
+        is_cancellable;
+        is_repeatable;
+        ends_with_domain = false;
+      } )
 
 (* ---- derived streams *)
 
@@ -87,14 +121,16 @@ let derive name f keep s =
   in
   Stream_core.make
     (Source
-       {
-         pull = (fun n -> if !was_empty then pull_after_pause n else pull n);
-         convert;
-         is_exact = Stream_core.is_exact s;
-         is_cancellable = true;
-         is_repeatable = true;
-         close = (fun () -> Stream_core.shut s);
-       })
+       ( (),
+         {
+           pull = (fun () n -> if !was_empty then pull_after_pause n else pull n);
+           convert;
+           close = (fun () -> Stream_core.shut s);
+           is_exact = Stream_core.is_exact s;
+           is_cancellable = true;
+           is_repeatable = true;
+           ends_with_domain = false;
+         } ))
 
 let map f s = derive "map" f List.cons s
 
@@ -102,12 +138,48 @@ let filter_map f s =
   let keep y list = match y with None -> list | Some y -> y :: list in
   derive "filter_map" f keep s
 
+(* The element, and then the promise of [f], are kept until the stream has the value. So a pull that is cancelled
+   leaves them to the next one, and one that is interrupted goes on. *)
+let map_s f s =
+  Stream_core.check "map_s" s;
+  let item = ref unread and is_called = ref false in
+  let promise = ref no_value and raised = ref Nothing in
+  let call = function
+    | None -> Lwt.return_none
+    | Some x -> (
+        if not !is_called then (
+          is_called := true;
+          match f x with p -> promise := p | exception e -> raised := e);
+        if !raised != Nothing then Lwt.fail !raised
+        else
+          try Lwt.protected (Lwt.map Option.some !promise)
+          with Invalid_argument _ as e -> (* Another domain's promise. *) Lwt.fail e)
+  in
+  let pull _ =
+    (match Lwt.state !item with
+    (* A wait that was cancelled has taken nothing. *)
+    | Fail _ -> item := next s
+    | Return _ | Sleep -> ());
+    (* Nothing interrupts the callback before it calls [get]. *)
+    Lwt.bind !item (fun item ->
+        Sys.opaque_identity (Uninterrupted.get (Executor.failure ()) call item))
+  in
+  let convert value =
+    item := unread;
+    is_called := false;
+    of_option value
+  in
+  let close () =
+    if !is_called then Lwt.cancel !promise;
+    Stream_core.shut s
+  in
+  let pull = Stream_core.or_rejected pull in
+  Stream_core.make (exact ~is_cancellable:true ~is_repeatable:true ~close pull convert)
+
 (* ---- constructors *)
 
 (* An exception of the user's function is reported once, although a step may call this again. *)
 type closing = { close : unit -> unit; mutable is_called : bool; mutable raised : exn }
-
-exception Nothing
 
 let close_once c () =
   if not c.is_called then (
@@ -119,11 +191,6 @@ let close_once c () =
       let report () = Lwt.fail e in
       c.raised <- Nothing;
       Lwt.async report
-
-let exact ?(is_cancellable = false) ?(is_repeatable = false) ?(close = ignore) pull
-    convert =
-  Stream_core.Source
-    { pull; convert; is_exact = true; is_cancellable; is_repeatable; close }
 
 (* A [pull] that is not repeatable makes no tail call, so that nothing interrupts it before the user's
    function is called: see [Uninterrupted]. *)
@@ -138,20 +205,57 @@ let from ?close f =
 
 let of_list list = Stream_core.of_array (Array.of_list list)
 
+(* A source of the elements that are there, at most as many as somebody waits for. [take ()] is a node with one of
+   them, or [none]. If there are no elements, the promise of [wait] has the next one. [take] and the other
+   functions do not allocate, so that what [take] raises comes from the user's code. Everything else may be
+   interrupted, and goes on when [pull] is called again. *)
+let available ~is_cancellable ~none ~element take wait =
+  let is_pulling = ref false and nodes = ref [||] and count = ref 0 in
+  let raised = ref Nothing and batch = ref finished in
+  let rec take_up_to n =
+    if !count < n && !raised == Nothing then
+      match take () with
+      | node when node == none -> ()
+      | node ->
+          Array.unsafe_set !nodes !count node;
+          incr count;
+          take_up_to n
+      | exception e -> raised := e
+  in
+  let is_empty () = !count = 0 && !raised == Nothing in
+  let pull n =
+    if not !is_pulling then (
+      let room = Array.make n none in
+      nodes := room;
+      count := 0;
+      batch := finished;
+      is_pulling := true);
+    take_up_to n;
+    let promise = if is_empty () then wait () else Lwt.return_none in
+    is_pulling := false;
+    promise
+  in
+  let convert item =
+    if !batch != finished then !batch
+    else if is_empty () then of_option item
+    else
+      let elements = Array.init !count (fun i -> element !nodes.(i)) in
+      let ending = if !raised == Nothing then Stream_core.More else Failed !raised in
+      let made = { Stream_core.elements; ending } in
+      batch := made;
+      nodes := [||];
+      made
+  in
+  Stream_core.make (exact ~is_cancellable ~is_repeatable:true pull convert)
+
 let of_seq seq =
-  let rest = ref seq and node = ref Seq.Nil in
-  let pull _ =
-    node := !rest ();
-    Lwt.return_unit
-  in
-  let convert () =
-    match !node with
-    | Seq.Nil -> finished
-    | Cons (x, seq) ->
-        rest := seq;
-        single x
-  in
-  Stream_core.make (exact pull convert)
+  let rest = ref seq in
+  let take () =
+    let node = !rest () in
+    (match node with Seq.Nil -> rest := Seq.empty | Cons (_, seq) -> rest := seq);
+    node
+  and element = function Seq.Cons (x, _) -> x | Nil -> assert false in
+  available ~is_cancellable:false ~none:Seq.Nil ~element take (fun () -> Lwt.return_none)
 
 let of_lwt_seq seq =
   let rest = ref seq in
@@ -164,13 +268,19 @@ let of_lwt_seq seq =
   in
   Stream_core.make (exact pull convert)
 
+(* One element at a time: [get_available_up_to] drops those that it has found if its stream fails then. *)
 let of_lwt_stream stream =
-  let pull _ = Sys.opaque_identity (Lwt_stream.get stream) in
-  Stream_core.make (exact ~is_cancellable:true pull of_option)
+  let take () = Sys.opaque_identity (Lwt_stream.get_available_up_to 1 stream) in
+  available ~is_cancellable:true ~none:[] ~element:List.hd take (fun () ->
+      Lwt_stream.get stream)
 
 let of_channel channel =
-  let pull = Stream_core.or_rejected (fun _ -> Channel.recv channel) in
-  Stream_core.make (exact ~is_cancellable:true ~is_repeatable:true pull of_option)
+  let pull = Stream_core.or_rejected (fun max -> Channel.recv_many ~max channel) in
+  let convert = function
+    | [||] -> finished
+    | elements -> { Stream_core.elements; ending = More }
+  in
+  Stream_core.make (exact ~is_cancellable:true ~is_repeatable:true pull convert)
 
 (* ---- views *)
 
@@ -181,8 +291,6 @@ let to_lwt_stream s =
 (* A node of a sequence. The promise is stored as soon as it may have taken an element, so that nothing is
    lost, and every traversal finds the same element. *)
 type 'a node = { mutable item : 'a option Lwt.t; mutable rest : 'a Lwt_seq.t option }
-
-let unread = Lwt.fail Lwt.Canceled
 
 let rec seq_of s =
   let node = { item = unread; rest = None } in

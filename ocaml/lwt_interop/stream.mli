@@ -53,14 +53,15 @@
     - It is closed, by {!close}, {!with_stream} or a consumer such as {!iter}: {!next} is
       [None], and the elements that are left are dropped.
     - The collector finds that nobody refers to the stream and nobody waits for an
-      element, or the stream's domain terminates. (A domain whose loop sleeps may notice
-      the former only when it wakes.)
+      element, or the stream's domain terminates.
 
     {1 Domains}
 
     A stream belongs to the domain that made it, and can be used there, in the loop. On
     another domain every function raises [Invalid_argument], with a text that names both
-    domains. {!move} and {!accept} pass a stream on to another domain. *)
+    domains. On a thread of the domain that does not run its loop, every function that
+    waits or closes raises [Wrong_thread]. {!move} and {!accept} pass a stream on to
+    another domain. *)
 
 type 'a t = 'a Stream_core.t
 (** A stream of elements of type ['a]. *)
@@ -98,7 +99,8 @@ val next_batch : ?max:int -> 'a t -> 'a array Lwt.t
     their promise cancels what they wait for, {!next} or the function's promise.
 
     They yield to the loop at least once every 64 elements. They raise [Invalid_argument]
-    if the stream belongs to another domain, or was moved. *)
+    if the stream belongs to another domain, or was moved, and [Wrong_thread] if another
+    thread runs the domain's loop. *)
 
 val iter : ('a -> unit Lwt.t) -> 'a t -> unit Lwt.t
 (** [iter f s] calls [f] with each element, and waits for its promise before it receives
@@ -118,13 +120,18 @@ val close : 'a t -> unit
     are left are dropped, and calls of {!next} that wait return [None]. Does nothing if
     [s] is closed, or was moved. It does not raise what closes the source raises.
 
-    @raise Invalid_argument if [s] belongs to another domain. *)
+    @raise Invalid_argument if [s] belongs to another domain.
+    @raise Wrong_thread
+      if the calling thread is not the one that runs the domain's loop. The stream stays
+      open. *)
 
 val with_stream : 'a t -> ('a t -> 'b Lwt.t) -> 'b Lwt.t
 (** [with_stream s f] is [f s], and closes [s] when that promise is resolved: fulfilled,
     rejected or cancelled; also if [f] raises.
 
-    @raise Invalid_argument if [s] belongs to another domain, or was moved. *)
+    @raise Invalid_argument if [s] belongs to another domain, or was moved.
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+*)
 
 (** {1 Derived streams}
 
@@ -142,6 +149,17 @@ val map : ('a -> 'b) -> 'a t -> 'b t
 val filter_map : ('a -> 'b option) -> 'a t -> 'b t
 (** [filter_map f s] is like {!map}, without the elements for which [f] is [None]. It
     yields to the loop after each batch of which nothing is left. *)
+
+val map_s : ('a -> 'b Lwt.t) -> 'a t -> 'b t
+(** [map_s f s] is the stream of the values of [f x] for each element [x] of [s], in their
+    order. [f] is called when somebody waits for the element, for one element at a time:
+    its last promise is resolved before it is called again. If [f] raises or its promise
+    is rejected, the stream fails with that exception.
+
+    Cancelling a call of {!next} does not cancel the promise of [f]: its value comes with
+    the next call. Closing the stream does.
+
+    @raise Invalid_argument if [s] belongs to another domain, or was moved. *)
 
 (** {1:make Making streams}
 
@@ -169,21 +187,25 @@ val of_list : 'a list -> 'a t
 
 val of_seq : 'a Seq.t -> 'a t
 (** [of_seq seq] is the stream of the elements of [seq], which is evaluated when somebody
-    waits for an element, each node once. If it raises, the stream fails. *)
+    waits for an element: each node once, and no more nodes than the call waits for. If it
+    raises, the stream fails, after the elements that came before. *)
 
 val of_lwt_seq : 'a Lwt_seq.t -> 'a t
 (** [of_lwt_seq seq] is like {!of_seq}. *)
 
 val of_lwt_stream : 'a Lwt_stream.t -> 'a t
-(** [of_lwt_stream stream] is the stream of the elements that [Lwt_stream.get stream]
-    returns. Closing it leaves [stream] as it is, with the elements that nobody has
-    received from the result. *)
+(** [of_lwt_stream stream] is the stream of the elements of [stream]. It takes those that
+    are there, at most as many as a call of {!next} or {!next_batch} waits for, and
+    otherwise waits for one. So closing it leaves [stream] as it is, with the elements
+    that nobody has received from the result. *)
 
 val of_channel : 'a Channel.t -> 'a t
 (** [of_channel channel] is the stream of the elements that it receives from [channel],
     until that is closed. There may be other receivers. Closing the stream leaves
-    [channel] open: an element is received from it only when a call of {!next} waits for
-    the element, and one that nobody waits for any more stays in [channel]. *)
+    [channel] open: elements are received from it only when a call waits for them, one for
+    {!next} and at most [max] for [next_batch ~max], and those that nobody waits for any
+    more stay in [channel]. Consumers that take batches, {!to_list} and Rust among them,
+    receive up to 64 at a time, which costs less. *)
 
 (** {1 Views}
 

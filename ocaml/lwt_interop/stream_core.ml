@@ -1,16 +1,17 @@
 type ending = Primitives.ending = More | Finished | Failed of exn
 type 'a batch = 'a Primitives.batch = { elements : 'a array; ending : ending }
 
-type 'a source =
-  | Source : {
-      pull : int -> 'r Lwt.t;
-      convert : 'r -> 'a batch;
-      is_exact : bool;
-      is_cancellable : bool;
-      is_repeatable : bool;
-      close : unit -> unit;
-    }
-      -> 'a source
+type ('s, 'a, 'r) kind = {
+  pull : 's -> int -> 'r Lwt.t;
+  convert : 'r -> 'a batch;
+  close : 's -> unit;
+  is_exact : bool;
+  is_cancellable : bool;
+  is_repeatable : bool;
+  ends_with_domain : bool;
+}
+
+type 'a source = Source : 's * ('s, 'a, 'r) kind -> 'a source
 
 (* Between a source and its stream there is at most one pull:
 
@@ -30,9 +31,9 @@ type 'a source =
 
    The callbacks of a pull's promise refer to the core, and not to the stream. The
    core refers to its stream only through waiters. So a stream that nobody waits for is collected
-   although a pull is pending, and with it its guard, whose finaliser closes the source. *)
+   although a pull is pending, and with it its guard, a block of Rust's whose finaliser has the loop
+   close the source. *)
 type state = Idle | Pulling | Over of ending | Closed
-type guard = No_guard | Of_rust of Obj.t | Finalised of unit ref
 
 (* The result of a waiter: for elements, and at the end. Both functions may be called more than once. *)
 type ('a, 'r) shape = {
@@ -44,21 +45,19 @@ type ('a, 'r) shape = {
   of_ending : ending -> ('r, exn) result;
 }
 
-type call = Not_called | Calling | Called
+type call = Not_called | Calling | Called | Watched
 
 type 'a pull =
   | No_pull
   | Pull : {
-      source_pull : int -> 'r Lwt.t;
-      convert : 'r -> 'a batch;
+      source : 's;
+      kind : ('s, 'a, 'r) kind;
       size : int;
-      is_cancellable : bool;
       mutable attempts : int;
       mutable call : call;
       mutable promise : 'r Lwt.t;
       (* Why there is no promise. *)
       mutable raised : exn;
-      mutable is_watched : bool;
       mutable is_cancelled : bool;
     }
       -> 'a pull
@@ -72,7 +71,7 @@ type waiter_state =
 type 'a t = {
   (* Rust reads this field. Negative once the stream was moved: see [moved_home]. *)
   mutable home : int;
-  mutable guard : guard;
+  mutable guard : Primitives.guard;
   mutable core : 'a core;
 }
 
@@ -159,7 +158,7 @@ let is_over core =
   match core.state with Over _ | Closed -> true | Idle | Pulling -> false
 
 let cancel_pull = function
-  | Pull p when p.is_cancellable ->
+  | Pull p when p.kind.is_cancellable ->
       p.is_cancelled <- true;
       Lwt.cancel p.promise
   | Pull _ | No_pull -> ()
@@ -168,20 +167,22 @@ let finished = { elements = [||]; ending = Finished }
 
 let no_source =
   Source
-    {
-      pull = (fun _ -> Lwt.return_unit);
-      convert = (fun () -> finished);
-      is_exact = false;
-      is_cancellable = false;
-      is_repeatable = true;
-      close = ignore;
-    }
+    ( (),
+      {
+        pull = (fun () _ -> Lwt.return_unit);
+        convert = (fun () -> finished);
+        close = ignore;
+        is_exact = false;
+        is_cancellable = false;
+        is_repeatable = true;
+        ends_with_domain = true;
+      } )
 
 (* A part of a step. The source's [close] may be called again. *)
 let release core =
   if is_over core && core.source != no_source then (
     cancel_pull core.pull;
-    (match core.source with Source { close; _ } -> close ());
+    (match core.source with Source (source, kind) -> kind.close source);
     Option.iter Executor.Exit_hook.unregister core.exit_hook;
     core.pull <- No_pull;
     core.source <- no_source)
@@ -192,18 +193,16 @@ let no_promise = Lwt.fail Not_found
 
 let new_pull core max =
   match core.source with
-  | Source { pull; convert; is_exact; is_cancellable; is_repeatable; close = _ } ->
+  | Source (source, kind) ->
       Pull
         {
-          source_pull = pull;
-          convert;
-          size = (if is_exact then Int.min max batch_size else batch_size);
-          is_cancellable;
-          attempts = (if is_repeatable then Uninterrupted.attempts / 10 else 1);
+          source;
+          kind;
+          size = (if kind.is_exact then Int.min max batch_size else batch_size);
+          attempts = (if kind.is_repeatable then Uninterrupted.attempts / 10 else 1);
           call = Not_called;
           promise = no_promise;
           raised = Not_found;
-          is_watched = false;
           is_cancelled = false;
         }
 
@@ -215,7 +214,7 @@ let outcome = function
       if p.promise == no_promise then failed p.raised
       else
         match Lwt.state p.promise with
-        | Return r -> p.convert r
+        | Return r -> p.kind.convert r
         | Fail Lwt.Canceled when p.is_cancelled -> { elements = [||]; ending = More }
         | Fail e -> failed e
         | Sleep -> assert false)
@@ -259,7 +258,7 @@ and proceed core pull =
         let is_last = p.attempts <= 1 in
         p.attempts <- p.attempts - 1;
         p.call <- Calling;
-        match p.source_pull p.size with
+        match p.kind.pull p.source p.size with
         | promise ->
             p.promise <- promise;
             p.call <- Called
@@ -274,14 +273,14 @@ and proceed core pull =
         cancel_pull pull
       else if p.promise == no_promise || not (Lwt.is_sleeping p.promise) then
         install core pull
-      else if not p.is_watched then (
-        (try Lwt.on_any p.promise (fun _ -> settle core pull) (fun _ -> settle core pull)
+      else if p.call <> Watched then (
+        (try Lwt.on_termination p.promise (fun () -> settle core pull)
          with Invalid_argument _ as e ->
            (* The promise belongs to another domain. *)
            p.raised <- e;
            p.promise <- no_promise;
            install core pull);
-        p.is_watched <- true)
+        p.call <- Watched)
 
 and start core max =
   (if core.state == Idle then
@@ -388,35 +387,43 @@ let end_core core state =
 
 let shut s = end_core s.core Closed
 
+let check_in_loop name s =
+  check name s;
+  Executor.check_thread ()
+
 let close s =
   (* A stream that was moved has ended here. *)
   if s.home >= 0 then (
-    check "close" s;
+    check_in_loop "close" s;
     shut s)
 
 (* ---- waiting *)
 
-let leave_once core node =
-  (match node with
+let leave_once node =
+  match node with
   | Waiters.Nil -> ()
-  | Node { value = Waiter w; _ } ->
+  | Node { value = Waiter w; _ } -> (
+      (* The same as when it was queued: a stream with waiters is not moved. *)
+      let core = w.stream.core in
       Executor.Exit_hook.unregister w.exit_hook;
       if w.waiter_state = Queued then (
         Waiters.remove core.waiters node;
-        w.waiter_state <- Done));
-  match Waiters.first core.waiters with
-  | Nil when core.state == Pulling -> cancel_pull core.pull
-  | Nil | Node _ -> ()
+        w.waiter_state <- Done);
+      match Waiters.first core.waiters with
+      | Nil when core.state == Pulling -> cancel_pull core.pull
+      | Nil | Node _ -> ())
 
 (* The waiter was cancelled, or its domain terminates. *)
-let leave core node =
-  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) leave_once core node)
+let leave node =
+  Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) leave_once node)
 
 (* Neither allocates nor polls once it has found that the waiter has to wait. *)
 let enqueue core node =
   match node with
   | Waiters.Node { value = Waiter w; _ }
-    when core.state == Pulling && (not (is_buffered core)) && w.waiter_state = New ->
+    when core.state == Pulling
+         && (not (is_buffered core))
+         && w.waiter_state = New && w.stream.core == core ->
       Waiters.add core.waiters node;
       w.waiter_state <- Queued;
       true
@@ -444,10 +451,19 @@ let rec request : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
         | Pulling -> wait s shape
         | Idle | Over _ | Closed -> request s shape)
 
+(* Then a pull that is pending ends with the domain, and with it the waits. Otherwise each has an exit hook. *)
+and ends_with_domain : 'a. 'a core -> bool =
+ fun core ->
+  Option.is_some core.exit_hook
+  || match core.source with Source (_, kind) -> kind.ends_with_domain
+
 and wait : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
  fun s shape ->
   let core = s.core in
-  let promise, resolver = Lwt.task () and exit_hook = Executor.Exit_hook.create () in
+  let promise, resolver = Lwt.task () and has_hook = not (ends_with_domain core) in
+  let exit_hook =
+    if has_hook then Executor.Exit_hook.create () else Executor.Exit_hook.none
+  in
   let node =
     Waiters.node
       (Waiter
@@ -463,10 +479,11 @@ and wait : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
          })
   in
   match
-    Lwt.on_cancel promise (fun () -> leave core node);
-    Executor.Exit_hook.register exit_hook (fun terminated ->
-        leave core node;
-        if Lwt.is_sleeping promise then Lwt.wakeup_later_exn resolver terminated);
+    Lwt.on_cancel promise (fun () -> leave node);
+    if has_hook then
+      Executor.Exit_hook.register exit_hook (fun terminated ->
+          leave node;
+          if Lwt.is_sleeping promise then Lwt.wakeup_later_exn resolver terminated);
     enqueue core node
   with
   | true -> promise
@@ -476,7 +493,7 @@ and wait : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
   | exception e ->
       (* It is in no queue. *)
       let bt = Printexc.get_raw_backtrace () in
-      leave core node;
+      leave node;
       Printexc.raise_with_backtrace e bt
 
 (* ---- receiving *)
@@ -548,30 +565,26 @@ let new_core ?exit_hook ?(state = Idle) ?(elements = [||]) source =
     exit_hook;
   }
 
-let make ?(guard = No_guard) source = { home = self (); guard; core = new_core source }
-let is_exact s = match s.core.source with Source { is_exact; _ } -> is_exact
+let make ?(guard = Primitives.no_guard) source =
+  { home = self (); guard; core = new_core source }
+
+let is_exact s = match s.core.source with Source (_, kind) -> kind.is_exact
 
 let of_array elements =
   let core = new_core ~state:(Over Finished) ~elements no_source in
-  { home = self (); guard = No_guard; core }
+  { home = self (); guard = Primitives.no_guard; core }
 
 (* ---- streams whose sources have to be closed *)
-
-let post_close handle core =
-  let job = function Executor.Run -> end_core core Closed | Cancel -> () in
-  ignore (Executor.post handle job : bool)
-
-(* A finaliser, on any domain and thread. *)
-let collected handle core () =
-  Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) post_close handle core)
 
 let make_closing ?elements source =
   let handle = Executor.current () in
   let exit_hook = Executor.Exit_hook.create () in
   let core = new_core ~exit_hook ?elements source in
-  let guarded = ref () in
-  let s = { home = handle.id; guard = Finalised guarded; core } in
-  Gc.finalise_last (collected handle core) guarded;
+  let close () =
+    end_core core Closed;
+    Lwt.return_unit
+  in
+  let s = { home = handle.id; guard = Primitives.guard close; core } in
   Executor.Exit_hook.register exit_hook (fun terminated ->
       end_core core (Over (Failed terminated)));
   s
@@ -589,7 +602,7 @@ let rec hand_over s make =
   | Nil, Nil ->
       if is_unchanged core elements i && s.core == core then (
         s.home <- moved_home s.home;
-        s.guard <- No_guard;
+        s.guard <- Primitives.no_guard;
         s.core <- here;
         core.elements <- [||];
         core.position <- 0;
@@ -616,17 +629,18 @@ let rec take_back s elements claim =
 
 (* ---- functions that Rust calls *)
 
-let of_rust key guard =
-  make ~guard:(Of_rust guard)
-    (Source
-       {
-         pull = or_rejected (Primitives.stream_pull key);
-         convert = Fun.id;
-         is_exact = false;
-         is_cancellable = false;
-         is_repeatable = true;
-         close = (fun () -> Primitives.stream_close key);
-       })
+let rust =
+  {
+    pull = (fun key n -> or_rejected (Primitives.stream_pull key) n);
+    convert = Fun.id;
+    close = Primitives.stream_close;
+    is_exact = false;
+    is_cancellable = false;
+    is_repeatable = true;
+    ends_with_domain = true;
+  }
+
+let of_rust key guard = make ~guard (Source (key, rust))
 
 let () =
   Callback.register "lwt_interop.stream_of_rust" (fun key guard : Obj.t t ->

@@ -14,19 +14,19 @@
         Lwt.return { Stream_core.elements; ending = More }
 
       let source =
-        Stream_core.Source
-          {
-            pull;
-            convert = Fun.id;
-            is_exact = false;
-            is_cancellable = false;
-            is_repeatable = true;
-            close = (fun () -> print_endline "closed");
-          }
+        {
+          Stream_core.pull = (fun () max -> pull max);
+          convert = Fun.id;
+          close = (fun () -> print_endline "closed");
+          is_exact = false;
+          is_cancellable = false;
+          is_repeatable = true;
+          ends_with_domain = false;
+        }
 
       let () =
         Lwt_main.run
-          (let stream = Stream_core.make source in
+          (let stream = Stream_core.make (Source ((), source)) in
            let* first = Stream_core.next stream in
            let* second = Stream_core.next stream in
            assert ((first, second) = (Some 0, Some 1));
@@ -43,44 +43,47 @@ type ending = Primitives.ending =
 type 'a batch = 'a Primitives.batch = { elements : 'a array; ending : ending }
 (** An answer of a source. The array belongs to the stream from now on. *)
 
-(** Where elements come from. *)
+type ('s, 'a, 'r) kind = {
+  pull : 's -> int -> 'r Lwt.t;
+      (** [pull s max] asks for at most [max] elements, which is at least 1. It is called
+          only if somebody waits for an element, and not before the previous pull is
+          resolved. If its promise is rejected, the stream fails. *)
+  convert : 'r -> 'a batch;
+      (** Makes a batch of what [pull] has found: with at least one element, unless the
+          source has ended. It may be called more than once for the same pull. *)
+  close : 's -> unit;
+      (** Called on the domain of the stream, when the source has ended or the stream is
+          closed. It must neither raise nor mind being called again. *)
+  is_exact : bool;
+      (** Only as many elements are pulled as one call waits for. Otherwise the stream
+          pulls 64 elements, and keeps those that nobody has asked for. *)
+  is_cancellable : bool;
+      (** A pull is cancelled when nobody waits for an element any more. A pull that is
+          cancelled must have taken nothing. *)
+  is_repeatable : bool;
+      (** [pull] has taken nothing if it raises, so it is called again: the exception may
+          be that of a signal handler. Otherwise it is called once, and the stream fails
+          with whatever it raises. *)
+  ends_with_domain : bool;
+      (** A pull that is pending when the domain terminates is rejected with
+          [Domain_terminated]. *)
+}
+(** Where elements of type ['a] come from: the functions of all sources that differ in an
+    ['s] only. *)
+
 type 'a source =
-  | Source : {
-      pull : int -> 'r Lwt.t;
-          (** [pull max] asks for at most [max] elements, which is at least 1. It is
-              called only if somebody waits for an element, and not before the previous
-              pull is resolved. If its promise is rejected, the stream fails. *)
-      convert : 'r -> 'a batch;
-          (** Makes a batch of what [pull] has found: with at least one element, unless
-              the source has ended. It may be called more than once for the same pull. *)
-      is_exact : bool;
-          (** Only as many elements are pulled as one [next] asks for. Otherwise the
-              stream pulls 64 elements, and keeps those that nobody has asked for. *)
-      is_cancellable : bool;
-          (** A pull is cancelled when nobody waits for an element any more. A pull that
-              is cancelled must have taken nothing. *)
-      is_repeatable : bool;
-          (** [pull] has taken nothing if it raises, so it is called again: the exception
-              may be that of a signal handler. Otherwise it is called once, and the stream
-              fails with whatever it raises. *)
-      close : unit -> unit;
-          (** Called on the domain of the stream, when the source has ended or the stream
-              is closed. It must neither raise nor mind being called again. *)
-    }
-      -> 'a source
+  | Source : 's * ('s, 'a, 'r) kind -> 'a source
+      (** A source: what its functions are called with, and these. *)
 
 type 'a t
 (** See {!Stream.t}. *)
-
-type guard
-(** What is collected with a stream. *)
 
 val or_rejected : (int -> 'r Lwt.t) -> int -> 'r Lwt.t
 (** [or_rejected f] is [f], but rejects its promise with the exceptions of this library,
     which a second call would raise as well. For a [pull] that is repeatable. *)
 
-val make : ?guard:guard -> 'a source -> 'a t
-(** [make source] is a stream of the calling domain. *)
+val make : ?guard:Primitives.guard -> 'a source -> 'a t
+(** [make source] is a stream of the calling domain. [guard] is collected with it. *)
 
 val make_closing : ?elements:'a array -> 'a source -> 'a t
 (** [make_closing source] is a stream of the calling domain that begins with [elements],
@@ -101,6 +104,13 @@ val check : string -> 'a t -> unit
 
     @raise Invalid_argument
       otherwise. The text has the [name] of the function, both domains, and what to do. *)
+
+val check_in_loop : string -> 'a t -> unit
+(** [check_in_loop name s] is {!check}, for functions that close [s]: what closes a source
+    is used in the loop.
+
+    @raise Errors.Wrong_thread
+      if another thread than the calling one runs the domain's loop. *)
 
 val next : 'a t -> 'a option Lwt.t
 (** See {!Stream.next}. *)

@@ -5,5 +5,6 @@ pub(crate) mod channel;
 pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod primitives;
+mod source_guard;
 pub(crate) mod stream;
 pub(crate) mod unboxed;

@@ -13,10 +13,11 @@ use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::entry::call::{Raise, finish};
 use crate::entry::facts;
+use crate::entry::source_guard;
 use crate::entry::stream;
 use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
-use crate::ffi::root::{LwtPromise, Root};
+use crate::ffi::root::{Closure, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
@@ -360,6 +361,21 @@ unsafe extern "C" fn lwt_interop_stream_fitting(
     let (first, max) = (ffi::int_val(first) as usize, ffi::int_val(max) as usize);
     // SAFETY: OCaml called, with an array that has so many elements from `first` on.
     ffi::int(unsafe { batch::fitting(elements, first, max) } as isize)
+}
+
+/// `guard : (unit -> unit Lwt.t) -> guard`: see [`source_guard`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_guard(close: RawValue) -> RawValue {
+    // SAFETY: OCaml called with a closure, and nothing has allocated on the OCaml heap since.
+    let close: Root<Closure> = unsafe { Root::new(close) };
+    let body =
+        |core: &Core, token: &RuntimeToken<'_>| source_guard::new(core, token, close).raw(token);
+    // SAFETY: OCaml called, and the frame has nothing to drop. The value was made last.
+    unsafe {
+        finish(enter_with(body).ok_or(Raise::Failure(
+            c"a guard was made on a thread without an executor",
+        )))
+    }
 }
 
 // ---- handles, from any thread that OCaml knows

@@ -28,7 +28,7 @@ use crate::value::types::Function;
 use crate::value::write::ToOCaml;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -187,7 +187,7 @@ where
             key,
             function,
             state: RefCell::new(State::Idle(stream)),
-            pulling: RefCell::new(None),
+            pulling: Cell::new(None),
         })
     });
     let guard = Guard {
@@ -195,7 +195,7 @@ where
         key: source.key,
     };
     // The stream is what OCaml keeps alive.
-    let guard = GUARD.alloc(token, Arc::new(guard), size_of::<S>());
+    let guard = GUARD.alloc(token, guard, size_of::<S>());
     callbacks
         .stream_of_rust(token, source.key.to_int(), &guard)
         .map_err(|exn| {
@@ -215,7 +215,7 @@ struct RustStream<S> {
     function: &'static Function,
     state: RefCell<State<S>>,
     /// Of the pull that is pending.
-    pulling: RefCell<Option<Waker>>,
+    pulling: Cell<Option<Waker>>,
 }
 
 /// ```text
@@ -314,7 +314,7 @@ where
             Last::More => {
                 if batch.elements.is_empty() {
                     // Before the stream is given back: then a close wakes it.
-                    *self.pulling.borrow_mut() = Some(cx.waker().clone());
+                    self.pulling.set(Some(cx.waker().clone()));
                 }
                 match (self.put_back(stream), batch.elements.is_empty()) {
                     (true, true) => return Poll::Pending,
@@ -439,24 +439,21 @@ impl<T: ToOCaml> Pulled<T> {
 
 // ---- when OCaml has collected a stream
 
-/// What a `Stream.t` keeps: dropping it closes the source.
+/// What a `Stream.t` keeps: its source is closed when it is collected.
+#[derive(Clone)]
 struct Guard {
     home: Arc<Shared>,
     key: Key,
 }
 
-/// A guard may be dropped within a collection: that only sends a message.
-static GUARD: Custom<Arc<Guard>> = Custom::new(c"ocaml-lwt-interop.stream", drop);
+static GUARD: Custom<Guard> = Custom::new(c"ocaml-lwt-interop.stream", collected);
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let key = self.key;
-        // A message also on the domain itself, because the stream's destructor is code of the user's. A domain that has
-        // terminated has closed its sources.
-        let _ = post(&self.home, move |token| {
-            let _ = context::with_core(token, |core| core.close_source(key));
-        });
-    }
+fn collected(Guard { home, key }: Guard) {
+    // A message also on the domain itself, because the stream's destructor is code of the user's. A domain that has
+    // terminated has closed its sources.
+    let _ = post(&home, move |token| {
+        let _ = context::with_core(token, |core| core.close_source(key));
+    });
 }
 
 // ---- primitives

@@ -14,3 +14,6 @@ module Shared : S
 
 module Rust_made : S
 (** Channels that Rust made; those of pairs are {!Shared}. *)
+
+val all : (module S) list
+(** [all] is the three of them. *)

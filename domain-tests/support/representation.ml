@@ -35,3 +35,5 @@ module Rust_made = struct
 
   let create_pairs = Shared.create_pairs
 end
+
+let all : (module S) list = [ (module Ocaml); (module Shared); (module Rust_made) ]
