@@ -40,6 +40,9 @@ val current : unit -> handle
     @raise Errors.Domain_terminated if the domain is terminating.
     @raise Failure if the operating system has no descriptors or threads left. *)
 
+val own_tokio : unit -> unit
+(** See {!Lwt_interop.own_tokio}. *)
+
 val post : handle -> job -> bool
 (** [post handle job] sends [job] to the domain. It is [false] if the domain has
     terminated; then [job] is never called. If it raises, because a signal handler or
