@@ -9,7 +9,7 @@ let own f =
   f ()
 
 (* On a new domain. *)
-let on_own name body =
+let test name body =
   Everywhere.plain name (fun () -> Everywhere.on_domain (fun () -> own body))
 
 let check_bool = Alcotest.(check bool)
@@ -29,7 +29,9 @@ let shared_is_the_default () =
       check_bool "after a poll" true stays)
 
 let pools () =
-  let is_own pool = Pool.spawn_on pool 0 (fun () -> Lwt.return (Rust.reactor_is_own ())) in
+  let is_own pool =
+    Pool.spawn_on pool 0 (fun () -> Lwt.return (Rust.reactor_is_own ()))
+  in
   Lwt_main.run
     (let shared = Pool.create ~domains:1 () in
      let own = Pool.create ~domains:1 ~tokio:`Own () in
@@ -123,7 +125,9 @@ let lwt_beside_tokio () =
   let* () = Lwt_unix.close output in
   let* () = Rust.reactor_sleep 0.005 in
   Lwt.cancel sleeping;
-  Lwt.catch (fun () -> sleeping) (function Lwt.Canceled -> Lwt.return_unit | e -> Lwt.fail e)
+  Lwt.catch
+    (fun () -> sleeping)
+    (function Lwt.Canceled -> Lwt.return_unit | e -> Lwt.fail e)
 
 (* A loop that is never idle serves tokio as well. *)
 let a_busy_loop () =
@@ -142,7 +146,10 @@ let a_busy_loop () =
 (* A task that is always ready keeps neither the loop nor timers from running. *)
 let a_busy_task () =
   let busy = Rust.reactor_beside_busy_task 0.05 in
-  let rec turns n = if n = 0 then Lwt.return_unit else Lwt.bind (Lwt_unix.sleep 0.001) (fun () -> turns (n - 1)) in
+  let rec turns n =
+    if n = 0 then Lwt.return_unit
+    else Lwt.bind (Lwt_unix.sleep 0.001) (fun () -> turns (n - 1))
+  in
   let* () = turns 10 in
   let+ aborted = busy in
   check_int "aborted" 1 aborted
@@ -206,7 +213,9 @@ let many_domains () =
   in
   one ();
   let before = descriptors () in
-  for _ = 1 to Everywhere.scaled ~scale:(if Expect.under_sanitizer then 100 else 1) 2000 do
+  for
+    _ = 1 to Everywhere.scaled ~scale:(if Expect.under_sanitizer then 100 else 1) 2000
+  do
     one ()
   done;
   check_int "descriptors" before (descriptors ())
@@ -260,7 +269,8 @@ let a_wrong_thread () =
   Everywhere.on_domain (fun () ->
       let* refused =
         Lwt_preemptive.detach
-          (fun () -> match own_tokio () with () -> false | exception Wrong_thread _ -> true)
+          (fun () ->
+            match own_tokio () with () -> false | exception Wrong_thread _ -> true)
           ()
       in
       check_bool "refused" true refused;
@@ -323,19 +333,19 @@ let () =
         ] );
       ( "what tokio offers",
         [
-          on_own "connections" echo;
-          on_own "many connections" many_echos;
-          on_own "tasks of tokio's" spawned;
-          on_own "a LocalSet" local_set;
-          on_own "files" files;
-          on_own "processes" processes;
-          on_own "signals" signals;
+          test "connections" echo;
+          test "many connections" many_echos;
+          test "tasks of tokio's" spawned;
+          test "a LocalSet" local_set;
+          test "files" files;
+          test "processes" processes;
+          test "signals" signals;
         ] );
       ( "the loop",
         [
-          on_own "Lwt's timers and descriptors" lwt_beside_tokio;
-          on_own "a busy loop" a_busy_loop;
-          on_own "a busy task" a_busy_task;
+          test "Lwt's timers and descriptors" lwt_beside_tokio;
+          test "a busy loop" a_busy_loop;
+          test "a busy task" a_busy_task;
           plain "messages" woken_by_others;
           plain "OCaml's signal handlers" signal_handlers;
           plain "collections go on" collections_go_on;

@@ -83,7 +83,10 @@ pub async fn reactor_spawned_where() -> Result<(bool, String), Error> {
         (thread::current().id(), with_token(|_| ()).err())
     });
     let (there, refused): (ThreadId, _) = task.await?;
-    Ok((here == there, refused.map_or(String::new(), |e| e.to_string())))
+    Ok((
+        here == there,
+        refused.map_or(String::new(), |e| e.to_string()),
+    ))
 }
 
 /// Returns the sum of tasks of a `LocalSet`, which sleep, and have a token.
@@ -190,11 +193,7 @@ impl Drop for CountDrop {
 /// Spawns tasks on tokio that wait for ever, half of them for a socket or timer, and a blocking one that takes as long as
 /// this.
 #[func(raise)]
-pub async fn reactor_leave_behind(
-    tag: Int,
-    tasks: Int,
-    blocking: Duration,
-) -> Result<(), Error> {
+pub async fn reactor_leave_behind(tag: Int, tasks: Int, blocking: Duration) -> Result<(), Error> {
     for i in 0..tasks {
         let counted = CountDrop(tag);
         tokio::spawn(async move {
@@ -254,10 +253,8 @@ impl std::task::Wake for PanickingWaker {
 pub async fn reactor_panicking_waker() {
     let waker = std::sync::Arc::new(PanickingWaker).into();
     let mut timer = Box::pin(tokio::time::sleep(Duration::from_millis(1)));
-    let pending = std::future::Future::poll(
-        timer.as_mut(),
-        &mut std::task::Context::from_waker(&waker),
-    );
+    let pending =
+        std::future::Future::poll(timer.as_mut(), &mut std::task::Context::from_waker(&waker));
     assert!(pending.is_pending());
     // The domain keeps it while it goes on.
     std::mem::forget(timer);

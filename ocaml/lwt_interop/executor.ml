@@ -214,9 +214,9 @@ let check_engine t =
     t.has_tokio <- false;
     failwith
       (Printf.sprintf
-         "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that was \
-          set with Lwt_engine.set does not drive. Keep the engine that a domain starts \
-          with"
+         "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that \
+          was set with Lwt_engine.set does not drive. Keep the engine that a domain \
+          starts with"
          t.handle.id))
 
 let before_wait t () =

@@ -22,8 +22,8 @@ exception Shut_down
 (** The pool has been shut down and accepts no more work. *)
 
 type tokio = [ `Shared | `Own ]
-(** The tokio runtime of a domain: the one that all domains share, or one of its own on its
-    thread. See {!Lwt_interop.own_tokio}. *)
+(** The tokio runtime of a domain: the one that all domains share, or one of its own on
+    its thread. See {!Lwt_interop.own_tokio}. *)
 
 val create : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> unit -> t
 (** [create ~domains ()] starts [domains] domains, by default
@@ -122,8 +122,8 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 val run : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] creates a pool like {!create}, runs [main ()] in the calling
     domain's Lwt loop, shuts the pool down, and returns the result of [main ()] or raises
-    its exception. Meanwhile the pool is {!default}. [~tokio:`Own] is for the calling domain
-    as well as for those of the pool.
+    its exception. Meanwhile the pool is {!default}. [~tokio:`Own] is for the calling
+    domain as well as for those of the pool.
 
     @raise Invalid_argument like {!create}, or if another [run] has not returned.
     @raise Failure like {!create}. *)

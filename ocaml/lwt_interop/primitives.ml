@@ -10,8 +10,7 @@ external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noall
 external executor_close_step : unit -> bool = "lwt_interop_executor_close"
 external reactor_open : unit -> string = "lwt_interop_reactor_open"
 
-external reactor_wait :
-  epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.waited
+external reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.waited
   = "lwt_interop_reactor_wait"
 
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]

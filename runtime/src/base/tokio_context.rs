@@ -19,8 +19,8 @@
 //! `block_on`, which would not remember a waker that a budget leaves with it.
 
 use std::cell::{Cell, RefCell};
-use std::mem;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use tokio::runtime::{Handle, Id};

@@ -221,7 +221,12 @@ impl Reactor {
 
     /// Ends the runtime: drops its tasks, and does not wait for its blocking ones.
     pub(crate) fn shut_down(self) {
-        let Reactor { epoll, timer, runtime, .. } = self;
+        let Reactor {
+            epoll,
+            timer,
+            runtime,
+            ..
+        } = self;
         drop((epoll, timer));
         catch_and_discard(|| runtime.shutdown_background());
     }
