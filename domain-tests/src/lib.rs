@@ -20,6 +20,7 @@ mod numbers;
 mod opaques;
 mod promises;
 mod queues;
+mod reactor;
 mod streams;
 mod stress;
 mod threads;

@@ -1,5 +1,12 @@
 type case = { name : string; alone : bool; body : unit -> unit Lwt.t }
 
+(* TOKIO=own: each domain has a tokio runtime of its own. A loop that runs on another thread than the domain's
+   first has none. *)
+let () =
+  if Sys.getenv_opt "TOKIO" = Some "own" then
+    Dlwt_rt.each_domain (fun () ->
+        try Lwt_interop.own_tokio () with Lwt_interop.Wrong_thread _ -> ())
+
 let case name body = { name; alone = false; body }
 let alone name body = { name; alone = true; body }
 

@@ -33,6 +33,8 @@ type t = {
   (* From the moment in which OCaml and Rust both have the executor until it terminates. What
      [join_loop] has added to the loop does nothing before and after. *)
   mutable is_open : bool;
+  (* It waits in a tokio runtime of its own. *)
+  mutable has_tokio : bool;
   (* Undo [join_loop]. *)
   mutable leave_loop : (unit -> unit) list;
 }
@@ -206,7 +208,19 @@ let after_wait t () =
     Primitives.refill_budget ();
     drain t)
 
+(* The program may have replaced it. *)
+let check_engine t =
+  if t.has_tokio && not (Dlwt_epoll.is_used ()) then (
+    t.has_tokio <- false;
+    failwith
+      (Printf.sprintf
+         "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that \
+          was set with Lwt_engine.set does not drive. Keep the engine that a domain \
+          starts with"
+         t.handle.id))
+
 let before_wait t () =
+  check_engine t;
   (* Of callbacks and functions that have run since the last round. *)
   Uninterrupted.raise_any t.failure;
   (* The order matters: [park] notices a job that is posted after [has_jobs] has found none. *)
@@ -320,6 +334,7 @@ let attach own =
         exit_hooks = Exit_hooks.create ();
         failure;
         is_open = false;
+        has_tokio = false;
         leave_loop = [];
       }
     in
@@ -382,6 +397,18 @@ let check_thread () =
     match (Dlwt_rt.get_eager key).state with
     | Running t as state when t.thread <> Thread.id (Thread.self ()) -> wrong_thread state
     | Running _ | Absent | Terminated _ -> ()
+
+let own_tokio () =
+  let t = executor () in
+  match Primitives.reactor_open () with
+  | "" ->
+      t.has_tokio <- true;
+      Dlwt_epoll.set_waiter (Some { wait = Primitives.reactor_wait })
+  | why ->
+      failwith
+        (Printf.sprintf
+           "Lwt_interop: domain %d cannot have a tokio runtime of its own: %s" t.handle.id
+           why)
 
 let post handle job =
   Mpsc.push handle.mailbox job

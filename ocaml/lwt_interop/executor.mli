@@ -46,6 +46,9 @@ val check_thread : unit -> unit
 
     @raise Errors.Wrong_thread in that case. *)
 
+val own_tokio : unit -> unit
+(** See {!Lwt_interop.own_tokio}. *)
+
 val post : handle -> job -> bool
 (** [post handle job] sends [job] to the domain. It is [false] if the domain has
     terminated; then [job] is never called. If it raises, because a signal handler or

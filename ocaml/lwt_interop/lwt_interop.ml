@@ -16,6 +16,7 @@ exception Domain_terminated = Errors.Domain_terminated
 exception Wrong_thread = Errors.Wrong_thread
 
 let run = Pool.run
+let own_tokio = Executor.own_tokio
 
 type totals = {
   calls_started : int;

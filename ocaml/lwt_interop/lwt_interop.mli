@@ -32,9 +32,34 @@ module Channel = Channel
 module Stream = Stream
 module Blocking = Blocking
 
-val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
+val run : ?domains:int -> ?minor_heap:int -> ?tokio:Pool.tokio -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] is [Pool.run ~domains main]: it runs [main] in the calling
     domain's Lwt loop, next to a pool of [domains] domains, {!Pool.default}. *)
+
+val own_tokio : unit -> unit
+(** [own_tokio ()] gives the calling domain a tokio runtime of its own, on its thread,
+    whose sockets and timers the domain's loop waits for. To be called before the domain
+    first calls a Rust function; [Pool.create ~tokio:`Own] and {!run} do that. Does
+    nothing if the domain has one.
+
+    Domains share one tokio runtime otherwise, whose threads wait for sockets and wake the
+    domain whose task needs one. With a runtime of its own a domain does that itself,
+    without a switch of threads. From then on the runtime is the current one of tokio in
+    the domain's [#[func]]s, tasks and callbacks, so their sockets, timers, processes and
+    files are served by the domain's loop, and what they pass to [tokio::spawn] runs on
+    the domain's thread, between the loop's turns: without OCaml's lock, and so without
+    access to OCaml, as on any thread of tokio's. [#[func(tokio)]] and [#[func(blocking)]]
+    remain on the shared runtime, and so does what was made before.
+
+    The loop sleeps in the runtime, so it must not be entered by [Handle::block_on]. When
+    the domain terminates, the runtime drops its tasks, and does not wait for its blocking
+    ones.
+
+    @raise Failure
+      if the operating system has no descriptor left: a runtime has five. Later, the loop
+      raises it if [Lwt_engine.set] has replaced the engine that the domain started with.
+    @raise Wrong_thread if the calling thread is not the one that runs the domain's loop.
+    @raise Domain_terminated if the domain is terminating. *)
 
 (** {1 Exceptions} *)
 

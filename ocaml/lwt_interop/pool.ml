@@ -2,6 +2,8 @@ open Lwt.Syntax
 
 exception Shut_down
 
+type tokio = [ `Shared | `Own ]
+
 (* ---- in a domain of the pool *)
 
 (* The functions that a domain runs. Only that domain uses it, apart from [load]. *)
@@ -99,9 +101,12 @@ type worker = {
   terminated : unit Lwt.t;
 }
 
+(* What each domain of a pool has. *)
+type settings = { minor_heap : int option; tokio : tokio }
+
 type t = {
   workers : worker Atomic.t array;
-  minor_heap : int option;
+  settings : settings;
   is_shut : bool Atomic.t;
   (* Workers that have been replaced and have not terminated. Only the domain that created the pool
      uses it. *)
@@ -170,7 +175,7 @@ let finish_start s =
 
 (* Starts a domain, and calls the step [keep worker] when it runs. An exception that arrives once the
    domain may serve does not leave [start]: no one could terminate that domain. The loop raises it. *)
-let start minor_heap keep =
+let start settings keep =
   let creator = Handle.current () in
   let failure = Executor.failure () in
   let terminated, resolver = Lwt.wait () in
@@ -185,7 +190,8 @@ let start minor_heap keep =
   let wake () = if Lwt.is_sleeping terminated then Lwt.wakeup_later resolver () in
   let post_end () = post creator wake () in
   let serve () =
-    Option.iter set_minor_heap minor_heap;
+    Option.iter set_minor_heap settings.minor_heap;
+    if settings.tokio = `Own then Executor.own_tokio ();
     let handle = Handle.current () in
     Dlwt_rt.at_domain_exit ~priority:last (fun () ->
         Sys.opaque_identity (Uninterrupted.run start_failure post_end ()));
@@ -244,7 +250,7 @@ let stop_all workers =
   List.iter (fun w -> post w.handle drain w.service) workers;
   List.iter (fun w -> Domain.join w.domain) workers
 
-let create ?domains ?minor_heap () =
+let create ?domains ?minor_heap ?(tokio = `Shared) () =
   let n = match domains with Some n -> n | None -> Domain.recommended_domain_count () in
   let at_least_one what n =
     if n < 1 then
@@ -253,15 +259,16 @@ let create ?domains ?minor_heap () =
   in
   at_least_one "domains" n;
   Option.iter (at_least_one "minor_heap") minor_heap;
+  let settings = { minor_heap; tokio } in
   let started = ref [] and failure = Uninterrupted.failure () in
   try
     for _ = 1 to n do
       (* It may be called again, with another record. *)
       let others = !started in
-      start minor_heap (fun worker -> started := worker :: others)
+      start settings (fun worker -> started := worker :: others)
     done;
     let workers = Array.map Atomic.make (Array.of_list (List.rev !started)) in
-    { workers; minor_heap; is_shut = Atomic.make false; retiring = []; shutdown = None }
+    { workers; settings; is_shut = Atomic.make false; retiring = []; shutdown = None }
   with e ->
     let bt = Printexc.get_raw_backtrace () in
     Uninterrupted.run failure stop_all !started;
@@ -342,7 +349,7 @@ let replace t i hand_over =
         t.retiring <- old :: t.retiring;
         Atomic.set slot fresh)
     in
-    match start t.minor_heap keep with
+    match start t.settings keep with
     | exception e -> Lwt.fail e
     | () ->
         Lwt.no_cancel
@@ -403,14 +410,15 @@ let abandon pool =
   Atomic.set pool.is_shut true;
   post_all pool drain
 
-let run ?domains ?minor_heap main =
+let run ?domains ?minor_heap ?(tokio = `Shared) main =
   let busy () =
     invalid_arg
       "Lwt_interop.run: another Lwt_interop.run has not returned. Use its pool, \
        Lwt_interop.Pool.default, or create another one"
   in
   if Option.is_some (Atomic.get current) then busy ();
-  let pool = create ?domains ?minor_heap () in
+  if tokio = `Own then Executor.own_tokio ();
+  let pool = create ?domains ?minor_heap ~tokio () in
   try
     if not (Atomic.compare_and_set current None (Some pool)) then (
       (* Another domain has called [run] since. *)

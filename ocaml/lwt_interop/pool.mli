@@ -21,7 +21,11 @@ type t
 exception Shut_down
 (** The pool has been shut down and accepts no more work. *)
 
-val create : ?domains:int -> ?minor_heap:int -> unit -> t
+type tokio = [ `Shared | `Own ]
+(** The tokio runtime of a domain: the one that all domains share, or one of its own on
+    its thread. See {!Lwt_interop.own_tokio}. *)
+
+val create : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> unit -> t
 (** [create ~domains ()] starts [domains] domains, by default
     [Domain.recommended_domain_count ()], and returns when all of them accept work. The
     calling domain is not one of them. It blocks the calling domain's loop for that time:
@@ -31,6 +35,8 @@ val create : ?domains:int -> ?minor_heap:int -> unit -> t
     256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain stops all
     domains, so domains that allocate much should collect rarely: give them a few million
     words each, and the calling domain as many, with [Gc.set].
+
+    [tokio] is [`Shared] by default.
 
     @raise Invalid_argument if [domains] or [minor_heap] is less than 1.
     @raise Failure
@@ -113,10 +119,11 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 
 (** {1 The program's pool} *)
 
-val run : ?domains:int -> ?minor_heap:int -> (unit -> 'a Lwt.t) -> 'a
+val run : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] creates a pool like {!create}, runs [main ()] in the calling
     domain's Lwt loop, shuts the pool down, and returns the result of [main ()] or raises
-    its exception. Meanwhile the pool is {!default}.
+    its exception. Meanwhile the pool is {!default}. [~tokio:`Own] is for the calling
+    domain as well as for those of the pool.
 
     @raise Invalid_argument like {!create}, or if another [run] has not returned.
     @raise Failure like {!create}. *)

@@ -8,6 +8,11 @@ external initialize : (string * string) array -> string = "lwt_interop_initializ
 external sigpipe_is_default : unit -> bool = "lwt_interop_sigpipe_is_default" [@@noalloc]
 external is_first_thread : unit -> bool = "lwt_interop_is_first_thread" [@@noalloc]
 external executor_close_step : unit -> bool = "lwt_interop_executor_close"
+external reactor_open : unit -> string = "lwt_interop_reactor_open"
+
+external reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.waited
+  = "lwt_interop_reactor_wait"
+
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
 
 external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"

@@ -84,6 +84,15 @@ val executor_close : unit -> unit
 (** [executor_close ()] terminates the executor: drops the domain's tasks and futures, in
     steps between which other domains may collect. *)
 
+val reactor_open : unit -> string
+(** [reactor_open ()] gives the calling domain a tokio runtime of its own, if it has none.
+    It is empty, or the reason why that failed, with the remedy. *)
+
+val reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.waited
+(** [reactor_wait] is the {!Dlwt_epoll.type-waiter} of a domain that has a tokio runtime
+    of its own: it runs the tasks of that runtime, and waits in it. Any thread may call
+    it: on one that does not own an executor it is [Elsewhere]. *)
+
 val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their
     turn. See [runtime/src/wake/budget.rs]. *)

@@ -9,6 +9,7 @@ pub(crate) mod garbage;
 pub(crate) mod handle;
 pub(crate) mod join;
 pub(crate) mod message;
+pub(crate) mod reactor;
 pub(crate) mod registry;
 pub(crate) mod shared;
 pub(crate) mod sources;

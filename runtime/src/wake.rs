@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod eventfd;
 pub(crate) mod mailbox;
+pub(crate) mod notifier;
 pub(crate) mod parker;
 mod queue;
 pub(crate) mod spin;

@@ -27,6 +27,9 @@ and registration = {
 
 type t = {
   mutable epfd : int;  (** the descriptor of the epoll instance *)
+  mutable instance : int;  (** the number of the epoll instance *)
+  mutable unsettled : bool;
+      (** the instance may have events that the waiter does not report: see {!waiter} *)
   mutable descriptors : descriptor option array;  (** by number *)
   mutable changes : descriptor list;  (** registered since the last wait *)
   mutable ready : descriptor list;  (** those that are not [Polled], and perhaps others *)
@@ -58,11 +61,32 @@ let bits_of event = event land 3
 let number_of event = (event lsr 2) land 0xffff_ffff
 let generation_of event = event lsr 34
 
+(* -------------------------------------------------------------- other waiters *)
+
+type waited = Quiet | Events | Elsewhere
+type waiter = { wait : epfd:int -> instance:int -> milliseconds:int -> waited }
+type own = { mutable waiter : waiter option; mutable used : int }
+
+let own = Dlwt_rt.eager_key (fun () -> { waiter = None; used = 0 })
+let set_waiter waiter = (Dlwt_rt.get_eager own).waiter <- waiter
+let is_used () = (Dlwt_rt.get_eager own).used > 0
+
+let add_used n =
+  let own = Dlwt_rt.get_eager own in
+  own.used <- own.used + n
+
+let instances = Atomic.make 0
+let new_instance () = Atomic.fetch_and_add instances 1
+
 (* ------------------------------------------------------------ registrations *)
 
 let create () =
+  let epfd = epoll_create () in
+  add_used 1;
   {
-    epfd = epoll_create ();
+    epfd;
+    instance = new_instance ();
+    unsettled = true;
     descriptors = [||];
     changes = [];
     ready = [];
@@ -73,10 +97,14 @@ let create () =
     timers = Dlwt_timers.create ();
   }
 
-let close t =
+let close_instance t =
   let epfd = t.epfd in
   t.epfd <- -1;
   if epfd <> -1 then epoll_close epfd
+
+let close t =
+  if t.epfd <> -1 then add_used (-1);
+  close_instance t
 
 let timers t = t.timers
 
@@ -209,8 +237,10 @@ let replace_instance t =
     | _ -> ()
   in
   Array.iter migrate t.descriptors;
-  if t.epfd <> -1 then close t;
+  close_instance t;
   t.epfd <- epoll_create ();
+  t.instance <- new_instance ();
+  t.unsettled <- true;
   t.stale <- false;
   t.forks <- forks ()
 
@@ -273,6 +303,26 @@ let remove_idle t =
   in
   t.ready <- List.filter is_waited_for t.ready
 
+(* The instance is asked first if it had events the last time: the waiter reports only what has become
+   ready since. An exception may arrive at any point: then the instance is asked again. *)
+let wait_with waiter t timeout =
+  let n = if t.unsettled then wait t.epfd t.events 0 else 0 in
+  t.unsettled <- true;
+  let milliseconds = if n > 0 then 0 else timeout in
+  let n =
+    match waiter.wait ~epfd:t.epfd ~instance:t.instance ~milliseconds with
+    | Quiet -> n
+    | Events -> if n > 0 then n else wait t.epfd t.events 0
+    | Elsewhere -> if n > 0 then n else wait t.epfd t.events timeout
+  in
+  t.unsettled <- n > 0;
+  n
+
+let wait_for_events t timeout =
+  match (Dlwt_rt.get_eager own).waiter with
+  | None -> wait t.epfd t.events timeout
+  | Some waiter -> wait_with waiter t timeout
+
 (* A wait that does not block keeps the domain's lock, which is expensive to release. A loop
    that never blocks therefore yields to the domain's other threads once in 16 rounds. *)
 let iter t ~block =
@@ -285,7 +335,7 @@ let iter t ~block =
     if block && List.is_empty t.ready then Dlwt_timers.milliseconds t.timers else 0
   in
   if timeout = 0 && round land 15 = 0 then Thread.yield ();
-  let n = wait t.epfd t.events timeout in
+  let n = wait_for_events t timeout in
   Dlwt_timers.run t.timers;
   if not (is_over t round) then run_ready t t.ready round;
   run_events t 0 n round

@@ -58,3 +58,26 @@ val iter : t -> block:bool -> unit
     its parent.
 
     @raise Unix.Unix_error if the kernel has no memory to watch a descriptor. *)
+
+(** {1 Other waiters}
+
+    A domain whose loop waits for more than an epoll instance has a waiter, which each
+    {!iter} on that domain calls. *)
+
+type waited =
+  | Quiet  (** The epoll instance has no new events. *)
+  | Events  (** It may have some. *)
+  | Elsewhere  (** The waiter cannot wait now: {!iter} waits for the instance itself. *)
+
+type waiter = { wait : epfd:int -> instance:int -> milliseconds:int -> waited }
+(** [wait ~epfd ~instance ~milliseconds] waits until something in the epoll instance
+    becomes ready, or for another reason of the waiter's, at most [milliseconds] if that
+    is not negative. It may wait for [epfd] edge-triggered. [instance] is another number
+    for each epoll instance of the process, whereas [epfd] is used again. *)
+
+val set_waiter : waiter option -> unit
+(** [set_waiter waiter] sets the waiter of the calling domain. *)
+
+val is_used : unit -> bool
+(** [is_used ()] is [true] if the calling domain has a {!t} that is not closed. [false] if
+    the program has replaced the domain's engine: then no waiter is called. *)

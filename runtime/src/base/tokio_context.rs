@@ -1,9 +1,9 @@
 //! tokio's state on the thread of a domain: the runtime that is entered, and the cooperative budget of
 //! tasks.
 //!
-//! **Runtime.** The shared runtime is entered once, when the executor is made. A future may hold an
-//! `EnterGuard` of another runtime across an await, which nothing forbids: after each poll that is
-//! pending, and before the loop sleeps, the shared runtime is entered again if it is not current. The
+//! **Runtime.** A domain's runtime, the shared one or its own, is entered when the executor is made or gets the runtime. A
+//! future may hold an `EnterGuard` of another runtime across an await, which nothing forbids: after each poll that is
+//! pending, and before the loop sleeps, the domain's runtime is entered again if it is not current. The
 //! only way to ask is to clone the current handle, which costs two atomic operations on a counter that
 //! all domains share: that is why polls that are ready do not ask.
 //!
@@ -20,46 +20,52 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use tokio::runtime::{EnterGuard, Handle, Runtime};
+use tokio::runtime::{Handle, Id};
 use tokio::task::coop::{RestoreOnPending, poll_proceed, unconstrained};
 
 /// See the module's documentation. It belongs to the thread that makes it.
 pub(crate) struct TokioContext {
-    runtime: &'static Runtime,
-    /// Never dropped: a guard has to be dropped before those that were there when it was made, but one of
-    /// the user's may be among them. The thread ends soon after its domain.
-    guards: RefCell<Vec<std::mem::ManuallyDrop<EnterGuard<'static>>>>,
+    runtime: RefCell<Handle>,
+    id: Cell<Id>,
     /// Sets a whole budget when it is dropped. `None` if there was no way to get one.
     whole_budget: Cell<Option<RestoreOnPending>>,
 }
 
 impl TokioContext {
     /// Enters the runtime on the calling thread.
-    pub(crate) fn enter(runtime: &'static Runtime) -> Self {
-        let context = TokioContext {
-            runtime,
-            guards: RefCell::default(),
-            whole_budget: Cell::new(None),
-        };
+    pub(crate) fn enter(runtime: &Handle) -> Self {
         // The future of a `block_on` has a whole budget. Where the calling thread runs such a future
         // already, `block_on` panics: then tasks have no budget.
         let budget = super::panic::catch_unwind(|| runtime.block_on(poll_fn(poll_proceed)));
-        context.whole_budget.set(budget.ok());
+        let context = TokioContext {
+            runtime: RefCell::new(runtime.clone()),
+            id: Cell::new(runtime.id()),
+            whole_budget: Cell::new(budget.ok()),
+        };
         context.push();
         context
     }
 
+    /// Enters another runtime, which is the domain's from now on.
+    pub(crate) fn switch_to(&self, runtime: &Handle) {
+        *self.runtime.borrow_mut() = runtime.clone();
+        self.id.set(runtime.id());
+        self.push();
+    }
+
+    /// Enters the runtime for good. A guard has to be dropped before those that were there when it was made, but one of
+    /// the user's may be among them. The thread ends soon after its domain.
     fn push(&self) {
-        let guard = std::mem::ManuallyDrop::new(self.runtime.enter());
-        self.guards.borrow_mut().push(guard);
+        mem::forget(self.runtime.borrow().enter());
     }
 
     /// Enters the runtime again if it is not the current one.
     pub(crate) fn restore(&self) {
         let current = Handle::try_current().map(|handle| handle.id());
-        if current.ok() != Some(self.runtime.handle().id()) {
+        if current.ok() != Some(self.id.get()) {
             self.push();
         }
     }
@@ -80,7 +86,7 @@ impl TokioContext {
         drop(self.whole_budget.take());
         if let Poll::Ready(next) = poll_proceed(&mut Context::from_waker(Waker::noop())) {
             // There is none now, whose destructor would have to run.
-            std::mem::forget(self.whole_budget.replace(Some(next)));
+            mem::forget(self.whole_budget.replace(Some(next)));
         }
         let polled = poll();
         if polled.is_pending() {
@@ -123,7 +129,7 @@ mod tests {
     /// Runs the test on a thread of its own, whose state of tokio's it may change.
     fn on_a_thread(test: impl FnOnce(&TokioContext) + Send + 'static) {
         let runtime = tokio_rt::runtime().expect("tokio starts");
-        std::thread::spawn(move || test(&TokioContext::enter(runtime)))
+        std::thread::spawn(move || test(&TokioContext::enter(runtime.handle())))
             .join()
             .expect("the test passes");
     }
@@ -199,7 +205,7 @@ mod tests {
             assert_eq!(Handle::current().id(), shared);
             let next = context.poll(false, || Poll::Ready(Handle::current().id()));
             assert_eq!(next, Poll::Ready(shared));
-            std::mem::forget(kept);
+            mem::forget(kept);
         });
     }
 
@@ -229,7 +235,7 @@ mod tests {
     fn a_context_leaves_no_budget_behind() {
         on_a_thread(|context| {
             for _ in 0..2 {
-                drop(TokioContext::enter(context.runtime));
+                drop(TokioContext::enter(&context.runtime.borrow()));
                 assert_no_budget();
             }
         });

@@ -6,6 +6,7 @@ use crate::base::tokio_context::TokioContext;
 use crate::base::tokio_rt;
 use crate::domain::core::Core;
 use crate::domain::executor::Executor;
+use crate::domain::reactor::Reactor;
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
@@ -141,7 +142,7 @@ pub(crate) fn open(
     let tokio = tokio_rt::runtime()?;
     let executor = Executor::new(Shared::new(id)?);
     let shared = executor.shared().clone();
-    let core = Core::new(executor, batch(), TokioContext::enter(tokio));
+    let core = Core::new(executor, batch(), TokioContext::enter(tokio.handle()));
     name_thread(id);
     registry::insert(shared.clone());
     CURRENT.with(|current| current.set(Box::new(core)));
@@ -159,12 +160,12 @@ fn name_thread(id: u64) {
 }
 
 /// What a call of [`close`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Close {
     /// A step, after which more is to be done.
     Step,
-    /// The last step, or it freed an executor that earlier calls had closed.
-    Finished,
+    /// The last step, or it freed an executor that earlier calls had closed. The caller drops tokio runtimes of the
+    /// domain's own, and with them their tasks.
+    Finished(Vec<Reactor>),
     /// Nothing: the calling thread has no executor to close or free.
     Nothing,
 }
@@ -193,8 +194,11 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
     if more.is_none() && cores.is_empty() {
         return Close::Nothing;
     }
-    catch_and_discard(|| drop(cores));
-    Close::Finished
+    let mut reactors = Vec::new();
+    for core in cores {
+        catch_and_discard(|| reactors.extend(core.into_reactor()));
+    }
+    Close::Finished(reactors)
 }
 
 /// In the child of a fork: the executor remains the parent's, and the child has a copy of its memory

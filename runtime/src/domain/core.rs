@@ -6,6 +6,7 @@ use crate::base::tokio_context::{TokioContext, without_budget};
 use crate::domain::calls::Calls;
 use crate::domain::executor::Executor;
 use crate::domain::garbage;
+use crate::domain::reactor::Reactor;
 use crate::domain::shared::Shared;
 use crate::domain::sources::{Source, Sources};
 use crate::domain::waits::{FollowUp, Waits};
@@ -16,7 +17,8 @@ use crate::ffi::token::RuntimeToken;
 use crate::task::Task;
 use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -53,6 +55,8 @@ pub(crate) struct Core {
     pub(crate) budget: Budget,
     idle: Idle,
     pub(crate) tokio: TokioContext,
+    /// The tokio runtime of the domain's own, if it has one.
+    reactor: OnceCell<Reactor>,
     closing: Cell<Option<Closing>>,
 }
 
@@ -83,8 +87,32 @@ impl Core {
             budget: Budget::new(),
             idle: Idle::new(),
             tokio,
+            reactor: OnceCell::new(),
             closing: Cell::new(None),
         }
+    }
+
+    /// Gives the domain a tokio runtime of its own. Does nothing if it has one.
+    ///
+    /// # Errors
+    /// There is no descriptor left. Nothing has changed.
+    pub(crate) fn open_reactor(&self) -> io::Result<()> {
+        if self.reactor.get().is_none() {
+            let own = Reactor::new(self.shared.id)?;
+            self.tokio.switch_to(own.handle());
+            let _ = self.reactor.set(own);
+        }
+        Ok(())
+    }
+
+    /// Returns the tokio runtime of the domain's own.
+    pub(crate) fn reactor(&self) -> Option<&Reactor> {
+        self.reactor.get()
+    }
+
+    /// Frees everything but the tokio runtime of the domain's own, which it returns.
+    pub(crate) fn into_reactor(self) -> Option<Reactor> {
+        self.reactor.into_inner()
     }
 
     /// Begins to close the domain: messages go back to their senders, and nothing is polled any more.

@@ -4,17 +4,18 @@ use crate::base::counters::DomainCounters;
 use crate::base::panic::catch_and_discard;
 use crate::domain::message::Message;
 use crate::task::InjectQueue;
-use crate::wake::eventfd::Eventfd;
 use crate::wake::mailbox::Mailbox;
+use crate::wake::notifier::LoopNotifier;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 
 /// The part of a domain that other threads hold a reference to.
 pub(crate) struct Shared {
     pub(crate) id: u64,
-    mailbox: Mailbox<Box<dyn Message>, Eventfd>,
+    mailbox: Mailbox<Box<dyn Message>, LoopNotifier>,
     /// Tasks that other threads have woken.
     pub(crate) inject: InjectQueue,
     pub(crate) counters: DomainCounters,
@@ -25,7 +26,7 @@ impl Shared {
     pub(crate) fn new(id: u64) -> io::Result<Self> {
         Ok(Shared {
             id,
-            mailbox: Mailbox::new(Eventfd::new()?),
+            mailbox: Mailbox::new(LoopNotifier::new()?),
             inject: InjectQueue::new(),
             counters: DomainCounters::new(),
         })
@@ -34,6 +35,21 @@ impl Shared {
     /// Returns the descriptor that becomes readable when a sleeping loop is woken.
     pub(crate) fn raw_fd(&self) -> Option<i32> {
         self.mailbox.with_notifier(AsRawFd::as_raw_fd)
+    }
+
+    /// Sets what wakes the loop: the waker, or the descriptor. The owner.
+    pub(crate) fn wake_through(&self, waker: Option<Waker>) {
+        self.mailbox.with_notifier_mut(|n| n.set_waker(waker));
+    }
+
+    /// Returns `true` if a waker wakes the loop. The owner.
+    pub(crate) fn wakes_through_waker(&self) -> bool {
+        self.mailbox.with_notifier(LoopNotifier::has_waker) == Some(true)
+    }
+
+    /// Returns `true` if the loop has announced that it sleeps, and was not notified since. The owner.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.mailbox.is_parked()
     }
 
     /// Returns `true` if the domain takes messages. Any thread.

@@ -9,6 +9,7 @@ use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::garbage;
 use crate::domain::handle::{HANDLE, new_handle};
+use crate::domain::reactor::{Epoll, Reactor, Timeout, Waited};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::entry::call::{Raise, finish};
@@ -19,12 +20,14 @@ use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
 use crate::ffi::root::{Closure, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
+use crate::ffi::thread::{self, Place};
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
 use crate::value::batch;
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::sync::Arc;
 
@@ -123,10 +126,15 @@ fn with_remedy(e: &io::Error) -> String {
     match context::has_current() {
         // The executor is being created.
         true => e.to_string(),
-        false => format!(
-            "{e}. Raise the limits of descriptors and threads (ulimit -n, -u), or run fewer domains"
-        ),
+        false => operating_system_refused(e),
     }
+}
+
+/// Returns the text of an error of the operating system's, with the remedy.
+fn operating_system_refused(e: &io::Error) -> String {
+    format!(
+        "{e}. Raise the limits of descriptors and threads (ulimit -n, -u), or run fewer domains"
+    )
 }
 
 /// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: makes the executor of
@@ -176,17 +184,89 @@ unsafe extern "C" fn lwt_interop_executor_open(
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
         let closed = context::close(token);
-        if closed == Close::Finished {
+        if let Close::Finished(_) = closed {
             hooks::free_roots(token);
             // Values that were collected meanwhile are for another loop.
             if garbage::any_collected() {
                 dispatch::wake_one_or_all();
             }
         }
-        ffi::bool(closed == Close::Step)
+        closed
     };
     // SAFETY: OCaml called.
-    unsafe { enter(body) }
+    let closed = unsafe { enter(body) };
+    let more = matches!(closed, Close::Step);
+    if let Close::Finished(reactors) = closed {
+        // SAFETY: OCaml called, and no value is used afterwards.
+        unsafe { without_lock(|| reactors.into_iter().for_each(Reactor::shut_down)) };
+    }
+    ffi::bool(more)
+}
+
+/// Runs `f`, which may take long, without the domain's lock. If Rust code has called the OCaml code that calls, it has a token,
+/// and keeps the lock.
+///
+/// # Safety
+/// OCaml called the primitive that calls this, and the primitive uses no value afterwards.
+unsafe fn without_lock<R>(f: impl FnOnce() -> R) -> R {
+    match CURRENT.with(Place::has_stub) {
+        true => f(),
+        // SAFETY: this function's contract, and there is no stub.
+        false => unsafe { thread::blocking_section(f) },
+    }
+}
+
+/// `reactor_open : unit -> string`: gives the domain a tokio runtime of its own, unless it has one. The result is empty, or
+/// the reason why there is none, and the remedy.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_reactor_open(_unit: RawValue) -> RawValue {
+    // SAFETY: OCaml called. The string is made last.
+    unsafe {
+        let opened = enter_with(|core, _| core.open_reactor());
+        let refused = match opened {
+            Some(Ok(())) => String::new(),
+            Some(Err(e)) => operating_system_refused(&e),
+            None => context::no_executor().to_string(),
+        };
+        ffi::alloc_string(&refused)
+    }
+}
+
+/// `reactor_wait : int -> int -> int -> waited`: waits in the domain's own tokio runtime, for the epoll instance with this
+/// descriptor and number, among others, and at most this many milliseconds, if that is not negative.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lwt_interop_reactor_wait(
+    fd: RawValue,
+    instance: RawValue,
+    millis: RawValue,
+) -> RawValue {
+    let epoll = Epoll {
+        // SAFETY: the loop owns this descriptor, and closes it only when it does not wait.
+        fd: unsafe { BorrowedFd::borrow_raw(ffi::int_val(fd) as i32) },
+        instance: ffi::int_val(instance),
+    };
+    let timeout = Timeout::from_millis(ffi::int_val(millis));
+    let wait = |core: &Core| {
+        let reactor = core.reactor()?;
+        let wait = || reactor.wait(&core.shared, epoll, timeout);
+        // The lock is expensive to release where there are other domains.
+        if timeout == Timeout::Now && !reactor.has_tasks() {
+            return Some(wait());
+        }
+        // SAFETY: OCaml called, no value is used afterwards, and no stub is on the stack.
+        Some(unsafe { thread::blocking_section(wait) })
+    };
+    // Within a stub, tasks would have a token: OCaml code that Rust has called runs the loop while the process exits.
+    let waited = CURRENT.with(|current| match current.has_stub() {
+        true => None,
+        // For tokio's tasks and wakers, this thread is one of tokio's, and not a domain's.
+        false => current.hide(wait).flatten(),
+    });
+    ffi::int(match waited {
+        Some(Waited::Quiet) => 0,
+        Some(Waited::Events) => 1,
+        Some(Waited::Elsewhere) | None => 2,
+    })
 }
 
 /// `refill_budget : unit -> unit` (noalloc): the loop has returned from its wait, and has a new budget.

@@ -11,8 +11,35 @@ unsafe extern "C" {
     /// Releases the domain's lock without running signal handlers or finalisers first, so that it
     /// cannot raise.
     fn caml_enter_blocking_section_no_pending();
+    fn caml_check_pending_signals() -> libc::c_int;
     fn caml_c_thread_register() -> libc::c_int;
     fn caml_c_thread_unregister() -> libc::c_int;
+}
+
+/// Returns `true` if there is a signal that OCaml has not handled. Any thread.
+pub(crate) fn has_pending_signals() -> bool {
+    // SAFETY: it reads global atomics and the thread's signal mask. OCaml's own waits call it without a lock.
+    unsafe { caml_check_pending_signals() != 0 }
+}
+
+/// Runs `f`, which waits, without the domain's lock.
+///
+/// # Safety
+/// OCaml called the primitive that calls this, on this thread, and the primitive uses no OCaml value afterwards. No stub is on
+/// the thread's stack: so within `f` there is no token on this thread.
+pub(crate) unsafe fn blocking_section<R>(f: impl FnOnce() -> R) -> R {
+    /// Takes the lock, also if `f` panics.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            // SAFETY: the lock was released below, on this thread.
+            unsafe { ocaml_sys::caml_leave_blocking_section() };
+        }
+    }
+    // SAFETY: by this function's contract the thread holds the lock, and nothing on it uses OCaml before `Leave`.
+    unsafe { caml_enter_blocking_section_no_pending() };
+    let _leave = Leave;
+    f()
 }
 
 /// A place of a thread: the `T` that the thread owns, and the calls on its stack that use it or have a
@@ -106,6 +133,21 @@ impl<T> Place<T> {
         Some(f(unsafe { &*value }))
     }
 
+    /// Runs `f` with the value, if there is one. Within `f` the place seems to be empty.
+    pub(crate) fn hide<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        /// Puts the value back, also if `f` panics.
+        struct Back<'a, T>(&'a Place<T>, *const T);
+        impl<T> Drop for Back<'_, T> {
+            fn drop(&mut self) {
+                self.0.value.set(self.1);
+            }
+        }
+        self.with(|value| {
+            let _back = Back(self, self.value.replace(ptr::null()));
+            f(value)
+        })
+    }
+
     /// Returns the value, if there is one. Costs less than [`with`](Self::with).
     ///
     /// # Safety
@@ -131,6 +173,11 @@ impl<T> Place<T> {
     #[inline]
     pub(crate) fn is_outermost(&self) -> bool {
         self.uses.get() < 2 * STUB
+    }
+
+    /// Returns `true` if OCaml has called a stub on this thread.
+    pub(crate) fn has_stub(&self) -> bool {
+        self.uses.get() >= STUB
     }
 
     /// Returns `true` if there is a value.
@@ -322,6 +369,20 @@ mod tests {
             });
         });
         assert_eq!(place.take(), [Box::new(1), Box::new(2)]);
+    }
+
+    #[test]
+    fn a_hidden_value_is_put_back() {
+        let place = Place::new();
+        assert_eq!(place.hide(|n: &i32| *n), None);
+        place.set(Box::new(7));
+        let hidden = place.hide(|n| (*n, place.is_some(), place.take().len()));
+        assert_eq!(hidden, Some((7, false, 0)));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            place.hide(|_| panic!("in the closure"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(place.take(), [Box::new(7)]);
     }
 
     #[test]

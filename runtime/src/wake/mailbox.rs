@@ -44,6 +44,12 @@ impl<M, N: Notifier> Mailbox<M, N> {
         self.notifier().as_ref().map(f)
     }
 
+    /// Calls `f` with the notifier, to change it. Returns `None` if the mailbox is closed. A notification that finds the
+    /// notifier as it was before has been noted in the parker before that.
+    pub(crate) fn with_notifier_mut<R>(&self, f: impl FnOnce(&mut N) -> R) -> Option<R> {
+        self.notifier().as_mut().map(f)
+    }
+
     /// Clears the notifications so far. Returns `false` if another thread notifies just now: then the
     /// descriptor stays readable, and the loop comes back. Never waits. The owner.
     pub(crate) fn clear_notifier(&self) -> bool {

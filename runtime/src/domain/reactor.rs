@@ -1,0 +1,233 @@
+//! A tokio runtime of a domain's own, on the domain's thread.
+//!
+//! The domain's loop waits in [`Reactor::wait`], a `block_on` of a current-thread runtime. It ends when the loop has something to
+//! do: the loop was notified, its epoll instance has events, a timer of Lwt's is due, or OCaml has to handle a signal.
+//!
+//! **Tasks.** What the domain's executor polls (calls, `spawn_local`) is polled in the loop's turns, with the runtime
+//! entered, and is woken by tokio's driver here. What is spawned on tokio is polled here, between the turns, without
+//! a token, and without the domain's lock: so it keeps no collection of another domain waiting.
+//!
+//! **Epoll.** The loop's epoll instance is registered with tokio's driver, whose events are edge-triggered: an event says that
+//! something has become ready since the loop last asked the instance. So the loop asks it again after each answer
+//! that was not empty, before it waits here.
+
+use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::domain::shared::Shared;
+use crate::ffi::thread::has_pending_signals;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// The epoll instance that the loop waits for, and a number that no other instance has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Epoll<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) instance: isize,
+}
+
+/// An epoll instance that is registered with tokio's driver.
+struct Watched {
+    fd: AsyncFd<OwnedFd>,
+    instance: isize,
+}
+
+impl Watched {
+    /// Registers a copy of the descriptor, which the loop may close at any time.
+    ///
+    /// # Errors
+    /// There is no descriptor or no memory left.
+    fn new(epoll: Epoll<'_>) -> io::Result<Self> {
+        let fd = epoll.fd.try_clone_to_owned()?;
+        #[allow(deprecated)] // It is unsound for types that do not own their descriptor.
+        let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+        Ok(Watched {
+            fd,
+            instance: epoll.instance,
+        })
+    }
+}
+
+/// What a wait has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// The epoll instance has no new events.
+    Quiet,
+    /// The epoll instance may have events.
+    Events,
+    /// Nothing: the loop has to wait for its epoll instance itself, which has its eventfd.
+    Elsewhere,
+}
+
+/// When a wait ends although the loop has nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    /// At once, after tasks that are ready, a limited number of them.
+    Now,
+    After(Duration),
+    Never,
+}
+
+impl Timeout {
+    /// Returns the timeout of this many milliseconds, as `epoll_wait` takes it.
+    pub(crate) fn from_millis(millis: isize) -> Self {
+        match u64::try_from(millis) {
+            Ok(0) => Timeout::Now,
+            Ok(millis) => Timeout::After(Duration::from_millis(millis)),
+            Err(_) => Timeout::Never,
+        }
+    }
+}
+
+/// See the module's documentation. It belongs to the thread of the domain.
+pub(crate) struct Reactor {
+    /// `None` before the first wait. Without one, the loop asks its instance in each turn.
+    epoll: RefCell<Option<Watched>>,
+    timer: RefCell<Option<Pin<Box<Sleep>>>>,
+    /// A waker of the user's has panicked in tokio's driver, which is lost.
+    is_broken: Cell<bool>,
+    runtime: Runtime,
+}
+
+thread_local! {
+    /// The waker of the wait that is running.
+    static WAITING: RefCell<Option<Waker>> = const { RefCell::new(None) };
+}
+
+/// Ends the wait of the calling thread if OCaml has to handle a signal. tokio's loop calls it before its driver sleeps and
+/// after that: the signal has perhaps ended the sleep.
+fn interrupt_for_signals() {
+    if has_pending_signals() {
+        WAITING.with_borrow(|root| root.as_ref().map_or((), Waker::wake_by_ref));
+    }
+}
+
+impl Reactor {
+    /// Creates the runtime of domain `id`, whose thread this is.
+    pub(crate) fn new(id: u64) -> io::Result<Self> {
+        let build = || {
+            Builder::new_current_thread()
+                .enable_all()
+                .thread_name(format!("tokio-of-{id}"))
+                .on_thread_park(interrupt_for_signals)
+                .on_thread_unpark(interrupt_for_signals)
+                .build()
+        };
+        let built = catch_unwind(build);
+        Ok(Reactor {
+            epoll: RefCell::new(None),
+            timer: RefCell::new(None),
+            is_broken: Cell::new(false),
+            runtime: built.unwrap_or_else(|panic| Err(io::Error::other(panic.message)))?,
+        })
+    }
+
+    /// Returns the runtime's handle.
+    pub(crate) fn handle(&self) -> &Handle {
+        self.runtime.handle()
+    }
+
+    /// Returns `true` if there are tasks on the runtime.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.handle().metrics().num_alive_tasks() > 0
+    }
+
+    /// Runs tokio's tasks and driver until the loop, which has parked, has something to do.
+    pub(crate) fn wait(&self, shared: &Shared, epoll: Epoll<'_>, timeout: Timeout) -> Waited {
+        if self.is_broken.get() {
+            return Waited::Elsewhere;
+        }
+        let mut is_first = true;
+        let root = poll_fn(|cx| {
+            if is_first {
+                is_first = false;
+                self.begin(shared, epoll, timeout, cx);
+                if timeout == Timeout::Now {
+                    // The driver and the tasks run before the next poll.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            let events = self.poll_epoll(cx);
+            let ends = events == Waited::Events
+                || timeout == Timeout::Now
+                || !shared.is_parked()
+                || has_pending_signals()
+                || (timeout != Timeout::Never && self.poll_timer(cx));
+            if ends {
+                Poll::Ready(events)
+            } else {
+                Poll::Pending
+            }
+        });
+        let waited = catch_unwind(|| self.runtime.block_on(root));
+        WAITING.take();
+        waited.unwrap_or_else(|panic| {
+            self.is_broken.set(true);
+            shared.wake_through(None);
+            eprintln!(
+                "domain {}: its tokio runtime has stopped: a waker panicked: {}",
+                shared.id, panic.message
+            );
+            Waited::Elsewhere
+        })
+    }
+
+    /// The first poll of a wait: registers what ends it.
+    fn begin(&self, shared: &Shared, epoll: Epoll<'_>, timeout: Timeout, cx: &Context<'_>) {
+        // All waits have the same waker. It stays valid between them.
+        if !shared.wakes_through_waker() {
+            shared.wake_through(Some(cx.waker().clone()));
+        }
+        WAITING.set(Some(cx.waker().clone()));
+        let mut watched = self.epoll.borrow_mut();
+        if watched.as_ref().map(|watched| watched.instance) != Some(epoll.instance) {
+            *watched = Watched::new(epoll).ok();
+        }
+        if let Timeout::After(length) = timeout {
+            let mut timer = self.timer.borrow_mut();
+            match &mut *timer {
+                Some(timer) => timer.as_mut().reset(Instant::now() + length),
+                None => *timer = Some(Box::pin(sleep(length))),
+            }
+        }
+    }
+
+    fn poll_epoll(&self, cx: &mut Context<'_>) -> Waited {
+        match &*self.epoll.borrow() {
+            None => Waited::Events,
+            Some(watched) => match watched.fd.poll_read_ready(cx) {
+                Poll::Pending => Waited::Quiet,
+                Poll::Ready(ready) => {
+                    let _ = ready.map(|mut ready| ready.clear_ready());
+                    Waited::Events
+                }
+            },
+        }
+    }
+
+    fn poll_timer(&self, cx: &mut Context<'_>) -> bool {
+        let mut timer = self.timer.borrow_mut();
+        let timer = timer.as_mut().expect("`begin` has set it");
+        timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Ends the runtime: drops its tasks, and does not wait for its blocking ones.
+    pub(crate) fn shut_down(self) {
+        let Reactor {
+            epoll,
+            timer,
+            runtime,
+            ..
+        } = self;
+        drop((epoll, timer));
+        catch_and_discard(|| runtime.shutdown_background());
+    }
+}
