@@ -39,6 +39,8 @@ type receiver_state =
   | Moved  (** It waits for a ring of Rust's, or will. *)
   | Done
 
+type refused = Not_refused | Came_late  (** It is closed and empty. *) | Came_to_ring
+
 type 'a receiver = {
   mutable state : receiver_state;
   (* The largest number of elements that it takes. *)
@@ -46,9 +48,9 @@ type 'a receiver = {
   mutable taken : 'a option array;
   mutable count : int;
   mutable node : 'a receiver Waiters.node;
-  (* [take] found the channel closed and empty. Only the receiver's own domain uses this: once the receiver
-     is in the queue, others change [state], which may be read with the lock only. *)
-  mutable came_late : bool;
+  (* Why [take] has not queued it. Only the receiver's own domain uses this: once the receiver is in the
+     queue, others change [state], which may be read with the lock only. *)
+  mutable refused : refused;
   domain : Executor.handle;
   wake : Executor.job;
   exit_hook : Executor.Exit_hook.t;
@@ -129,7 +131,7 @@ let capacity c = c.capacity
 type 'a place = Local of 'a local | Rust of Rust_ring.t
 
 let place c =
-  let ring = c.ring in
+  let ring = Rust_ring.published c in
   if not (Rust_ring.is_none ring) then Rust ring
   else match c.local with From_ocaml local -> Local local | From_rust -> Rust c.ring
 [@@inline]
@@ -187,6 +189,13 @@ let accept_next_sender l =
           sender.state <- Sent;
           node))
   | Waiters.Nil -> Waiters.nil
+
+(* The number of elements: it may have changed when the caller learns of it. *)
+let recent_length l =
+  Mutex.lock l.lock;
+  let n = Ring.length l.items in
+  Mutex.unlock l.lock;
+  n
 
 (* The number of elements for a receiver that has just come. *)
 let[@inline] available l =
@@ -506,8 +515,8 @@ let take failure l (node : 'a receiver Waiters.node) =
   else (
     (match node with
     | Node { value = receiver; _ } ->
-        if l.moved then receiver.state <- Moved
-        else if is_exhausted l then receiver.came_late <- true
+        if l.moved then receiver.refused <- Came_to_ring
+        else if is_exhausted l then receiver.refused <- Came_late
         else (
           receiver.state <- Waiting;
           Waiters.add l.receivers node)
@@ -581,8 +590,7 @@ let abandon c receiver =
 
 (* Takes the elements for a receiver for which one is reserved. *)
 let take_reserved failure l (receiver : 'a receiver) =
-  (* The length is a guess. *)
-  let room = if receiver.max = 1 then 1 else smaller receiver.max (Ring.length l.items) in
+  let room = if receiver.max = 1 then 1 else smaller receiver.max (recent_length l) in
   let target = Array.make (if room < 1 then 1 else room) None in
   Mutex.lock l.lock;
   match receiver.state with
@@ -651,7 +659,7 @@ let wait_to_receive failure c domain result =
       taken = [||];
       count = 0;
       node = Waiters.nil;
-      came_late = false;
+      refused = Not_refused;
       domain;
       wake;
       exit_hook;
@@ -722,12 +730,13 @@ let wait_to_receive failure c domain result =
           Executor.Exit_hook.unregister exit_hook;
           let result item = Lwt.return (result.of_taken [| item |] 1) in
           Uninterrupted.get failure result item
-      | None ->
-          if receiver.came_late then (
-            Executor.Exit_hook.unregister exit_hook;
-            Lwt.return result.ended)
-          else if l.moved && receiver.state = Moved then move_now ()
-          else promise
+      | None -> (
+          match receiver.refused with
+          | Not_refused -> promise
+          | Came_to_ring -> move_now ()
+          | Came_late ->
+              Executor.Exit_hook.unregister exit_hook;
+              Lwt.return result.ended)
       | exception e ->
           (* It is in no queue. *)
           Executor.Exit_hook.unregister exit_hook;
@@ -789,8 +798,7 @@ let recv_many ?(max = 64) c =
       | Not_received e -> Lwt.fail e
       | Empty | Receiver _ -> wait ())
   | Local l ->
-      (* The length is a guess. *)
-      let taken = Array.make (smaller max (Ring.length l.items)) None in
+      let taken = Array.make (smaller max (recent_length l)) None in
       let all n = Lwt.return (elements taken n) in
       let n = take_many failure l taken in
       if n > 0 then Uninterrupted.get failure all n else wait ()
@@ -905,7 +913,7 @@ let share_once failure c l ring s =
     Mutex.unlock l.lock);
   if s.why_not = None && not s.gives_up then (
     Rust_ring.forget ring;
-    let copy = Array.make (Ring.length l.items) None in
+    let copy = Array.make (recent_length l) None in
     let nothing = Ring.create 1 in
     Mutex.lock l.lock;
     let n = smaller (Ring.length l.items) (Array.length copy) and first = l.received in
@@ -917,7 +925,7 @@ let share_once failure c l ring s =
     if why_not = "" && not l.moved then (
       Rust_ring.put ring (l.received - first);
       if l.closed then Rust_ring.close ring;
-      c.ring <- ring;
+      Rust_ring.publish c ring;
       l.moved <- true;
       l.reserved <- 0;
       l.items <- nothing;

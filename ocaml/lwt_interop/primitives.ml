@@ -97,6 +97,10 @@ module Ring = struct
   let none = Obj.repr 0
   let is_none = Obj.is_int
 
+  (* [Atomic.get] and [set] access the first field of a block. *)
+  let published c = Atomic.get (Obj.magic c : t Atomic.t)
+  let publish c ring = Atomic.set (Obj.magic c : t Atomic.t) ring
+
   type sent = Sent | Refused | Full | Sender of unit Lwt.t * sender | Not_sent of exn
 
   type 'a received =

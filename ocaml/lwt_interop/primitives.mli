@@ -258,6 +258,13 @@ module Ring : sig
   val is_none : t -> bool
   (** [is_none ring] is [true] if [ring] is {!none}. *)
 
+  val published : 'channel -> t
+  (** [published channel] is the first field of the record [channel], a ring. What the
+      domain that called {!publish} did before is visible afterwards. *)
+
+  val publish : 'channel -> t -> unit
+  (** [publish channel ring] sets the first field of the record [channel]. *)
+
   type sender
   (** A sender that waits. If it is collected, it is withdrawn some time later. *)
 
