@@ -4,6 +4,8 @@ pub(crate) mod call;
 pub(crate) mod channel;
 pub(crate) mod export;
 pub(crate) mod facts;
+#[cfg(feature = "tracing")]
+pub(crate) mod logs;
 pub(crate) mod primitives;
 pub(crate) mod stream;
 pub(crate) mod unboxed;
