@@ -205,14 +205,14 @@ let in_time t answer =
     Lwt.pick [ answer; too_late () ]
 
 (* Bodies have a time limit of their own. *)
-let run t (request : Rust.request) = function
+let run t request = function
   | Answer f -> in_time t (f ())
   | Whole f -> (
-      let* body = Rust.Body.whole request.body in
+      let* body = whole request in
       match body with Ok body -> in_time t (f body) | Error why -> ok (unreadable why))
   | Parts f ->
       Lwt.catch
-        (fun () -> f (Rust.Body.parts request.body))
+        (fun () -> f (parts request))
         (function Rust.Body_failed why -> ok (unreadable why) | e -> Lwt.fail e)
 
 let handle t (request : Rust.request) =

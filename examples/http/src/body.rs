@@ -111,14 +111,19 @@ impl Body {
 }
 
 impl Body {
-    pub fn new(incoming: Incoming, head: &http::request::Parts, limits: &Limits) -> Body {
+    /// Returns the body of a request, if it has any.
+    pub fn of(
+        incoming: Incoming,
+        head: &http::request::Parts,
+        limits: &Limits,
+    ) -> Option<Arc<Body>> {
+        if incoming.is_end_stream() {
+            return None;
+        }
         let expect = head.headers.get(EXPECT);
-        Body {
+        Some(Arc::new(Body {
             state: Mutex::new(State {
-                content: match incoming.is_end_stream() {
-                    true => Content::Complete,
-                    false => Content::Arriving(incoming),
-                },
+                content: Content::Arriving(incoming),
                 is_wanted: false,
                 reader: ReaderState::NotYet,
             }),
@@ -126,7 +131,7 @@ impl Body {
             read_timeout: limits.read_timeout,
             expects_continue: head.version > Version::HTTP_10
                 && expect.is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue")),
-        }
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -219,16 +224,11 @@ impl Drop for Reader {
     }
 }
 
-/// What nobody has read of a body when its request is answered, if there was any. When it is dropped, the reader fails,
-/// and the rest of the body is discarded.
-pub struct Rest(Option<Arc<Body>>);
+/// What nobody has read of a request's body, if it has any, when it is answered. When it is dropped, the reader fails, and
+/// the rest of the body is discarded.
+pub struct Rest(pub Option<Arc<Body>>);
 
 impl Rest {
-    pub fn of(body: &Arc<Body>) -> Rest {
-        let is_complete = matches!(body.lock().content, Content::Complete);
-        Rest((!is_complete).then(|| body.clone()))
-    }
-
     /// Returns whether nothing will read the body to its end, so that the next request cannot be found. While parts of
     /// a response are sent, a reader of the body may go on.
     pub fn is_left(&self, sends_parts: bool) -> bool {

@@ -23,18 +23,18 @@ pub struct Request {
     query: String,
     /// With names in lower case.
     headers: Headers,
-    /// Empty if the request has none.
-    body: Opaque<Body>,
+    /// `None` if it is empty.
+    body: Option<Opaque<Body>>,
 }
 
 impl Request {
-    pub fn new(head: &http::request::Parts, body: Arc<Body>) -> Request {
+    pub fn new(head: &http::request::Parts, body: Option<Arc<Body>>) -> Request {
         Request {
             meth: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or("").to_owned(),
             headers: headers(&head.headers),
-            body: body.into(),
+            body: body.map(Opaque::from),
         }
     }
 }

@@ -185,8 +185,8 @@ async fn serve(
 /// the handler's promise.
 async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
     let (head, incoming) = request.into_parts();
-    let body = Arc::new(Body::new(incoming, &head, limits));
-    let rest = Rest::of(&body);
+    let body = Body::of(incoming, &head, limits);
+    let rest = Rest(body.clone());
     if !host::is_valid(head.version, &head.headers) {
         return conclude(plain(StatusCode::BAD_REQUEST), rest);
     }

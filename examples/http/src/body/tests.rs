@@ -11,10 +11,8 @@ use std::pin::pin;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
-const HALF: &str = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc";
-
 /// Returns the body of a request that a client sends, and the client.
-async fn request(text: &str) -> (Arc<Body>, DuplexStream) {
+async fn request(text: &str) -> (Option<Arc<Body>>, DuplexStream) {
     let limits = Limits {
         connections: 1,
         body_bytes: 5,
@@ -26,7 +24,7 @@ async fn request(text: &str) -> (Arc<Body>, DuplexStream) {
     tokio::spawn(async move {
         let service = service_fn(|request: Request<Incoming>| {
             let (head, incoming) = request.into_parts();
-            let body = Arc::new(Body::new(incoming, &head, &limits));
+            let body = Body::of(incoming, &head, &limits);
             sender.send(body).expect("the test waits");
             pending::<Result<Response<Empty<Bytes>>, Infallible>>()
         });
@@ -38,29 +36,44 @@ async fn request(text: &str) -> (Arc<Body>, DuplexStream) {
     (bodies.recv().await.expect("a request"), client)
 }
 
+/// Returns the body of a request of which half has arrived, and the client.
+async fn half() -> (Arc<Body>, DuplexStream) {
+    let (body, client) =
+        request("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc").await;
+    (body.expect("it has one"), client)
+}
+
 #[tokio::test]
-async fn a_body_is_taken_once() {
-    for text in [HALF, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
-        let (body, _client) = request(text).await;
-        let parts = body.clone().parts().expect("it was not taken");
-        for _ in 0..2 {
-            let again = body.clone().parts().map(drop);
-            let whole = body.clone().whole().await.map(drop);
-            for (function, refused) in [("parts", again), ("whole", whole)] {
-                let why = refused.expect_err("it was taken").to_string();
-                assert!(why.contains(&format!("Body.{function}: ")), "{why}");
-                assert!(why.contains("taken before"), "{why}");
-            }
-        }
-        drop(parts);
-        assert!(body.whole().await.is_err());
+async fn an_empty_body_is_none() {
+    for headers in ["", "content-length: 0\r\n"] {
+        let text = format!("POST / HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        let (body, _client) = request(&text).await;
+        assert!(!Rest(body.clone()).is_left(false));
+        assert!(body.is_none());
     }
 }
 
 #[tokio::test]
+async fn a_body_is_taken_once() {
+    let (body, _client) = half().await;
+    let parts = body.clone().parts().expect("it was not taken");
+    for _ in 0..2 {
+        let again = body.clone().parts().map(drop);
+        let whole = body.clone().whole().await.map(drop);
+        for (function, refused) in [("parts", again), ("whole", whole)] {
+            let why = refused.expect_err("it was taken").to_string();
+            assert!(why.contains(&format!("Body.{function}: ")), "{why}");
+            assert!(why.contains("taken before"), "{why}");
+        }
+    }
+    drop(parts);
+    assert!(body.whole().await.is_err());
+}
+
+#[tokio::test]
 async fn a_reader_fails_when_the_request_is_answered() {
-    let (body, _client) = request(HALF).await;
-    let rest = Rest::of(&body);
+    let (body, _client) = half().await;
+    let rest = Rest(Some(body.clone()));
     let mut parts = pin!(body.clone().parts().expect("it was not taken"));
     assert!(matches!(parts.next().await, Some(Ok(part)) if part == "abc"));
     let answered = async {
@@ -78,8 +91,8 @@ async fn a_reader_fails_when_the_request_is_answered() {
 
 #[tokio::test]
 async fn what_is_left_of_a_body() {
-    let (body, mut client) = request(HALF).await;
-    let rest = Rest::of(&body);
+    let (body, mut client) = half().await;
+    let rest = Rest(Some(body.clone()));
     assert!(rest.is_left(false) && rest.is_left(true), "nobody reads it");
     let mut parts = Box::pin(body.clone().parts().expect("it was not taken"));
     assert!(rest.is_left(false) && !rest.is_left(true), "somebody does");
@@ -88,11 +101,8 @@ async fn what_is_left_of_a_body() {
     assert!(parts.next().await.is_some());
     assert!(!rest.is_left(false) && !rest.is_left(true), "it has ended");
 
-    let (body, _client) = request(HALF).await;
-    let rest = Rest::of(&body);
+    let (body, _client) = half().await;
+    let rest = Rest(Some(body.clone()));
     drop(body.parts());
     assert!(rest.is_left(false) && rest.is_left(true), "nobody reads on");
-
-    let (body, _client) = request("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    assert!(!Rest::of(&body).is_left(false), "there is none");
 }
