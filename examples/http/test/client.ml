@@ -12,10 +12,7 @@ let connect server =
 
 let close t = close_in t.input
 let shutdown t = Unix.shutdown t.socket SHUTDOWN_SEND
-
-let send t text =
-  try ignore (Unix.write_substring t.socket text 0 (String.length text) : int)
-  with Unix.Unix_error ((EPIPE | ECONNRESET), _, _) -> ()
+let send t text = ignore (Unix.write_substring t.socket text 0 (String.length text) : int)
 
 let head ?(headers = []) what =
   String.concat "\r\n" (((what ^ " HTTP/1.1") :: "host: x" :: headers) @ [ ""; "" ])

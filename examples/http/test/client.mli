@@ -14,8 +14,8 @@ val close : t -> unit
 (** [close client] closes the connection, in the middle of a request too. *)
 
 val send : t -> string -> unit
-(** [send client text] sends [text]. An error is ignored: the server may have answered and
-    closed the connection before it has read all. *)
+(** [send client text] sends [text]. Fails with [Unix_error] if the server has closed the
+    connection. *)
 
 val shutdown : t -> unit
 (** [shutdown client] sends no more. The reply may still arrive. *)

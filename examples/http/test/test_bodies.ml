@@ -184,14 +184,17 @@ let too_long () =
           check_string "a stream has no limit" (counted 5_000_000 78_125)
             (Client.reply client).body))
 
+(* More than sockets hold. A server that closed the connection at once would fail the client. *)
+let long = 20_000_000
+
 (* The reply reaches a client that sends all before it reads. *)
 let not_read () =
   Server.run (fun server ->
       let answers what status body =
         with_client server (fun client ->
-            let headers = [ content_length 5_000_000 ] in
+            let headers = [ content_length long ] in
             Client.send client (Client.head ~headers what);
-            send_body client 5_000_000;
+            send_body client long;
             let reply = Client.reply client in
             check_int what status reply.status;
             Option.iter (fun body -> check_string what body reply.body) body;
