@@ -3,6 +3,7 @@
 
 local sent = '{ "numbers": [1, 2, 3], "text": "a b" }'
 local compact = '{"numbers":[1,2,3],"text":"a b"}'
+local count = '{"bytes":' .. #sent .. ',"lines":0}'
 local kept = "kept in a session"
 
 local function get(path)
@@ -16,6 +17,8 @@ local routes = {
   function() return get("/") end,
   function() return get("/compute?us=50") end,
   function() return post("/echo", sent) end,
+  function() return post("/count", sent) end,
+  function() return post("/upper", sent) end,
   function() return get("/sleep?ms=5") end,
 }
 
@@ -36,6 +39,8 @@ local known = {
   ["Hello, world!"] = true,
   ["slept for 5 ms"] = true,
   [compact] = true,
+  [count] = true,
+  [sent:upper()] = true,
   ["set"] = "get",
   [kept] = "finish",
   ["finished"] = "start",

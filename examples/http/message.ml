@@ -8,6 +8,19 @@ let json ?status document = respond ?status "application/json" (Rust.Whole docum
 let lines parts = respond "text/plain; charset=utf-8" (Rust.Parts parts)
 let events parts = respond "text/event-stream" (Rust.Parts parts)
 
+let whole (request : Rust.request) =
+  match request.body with None -> Lwt.return_ok "" | Some body -> Rust.Body.whole body
+
+let parts (request : Rust.request) =
+  match request.body with
+  | None -> Lwt_interop.Stream.of_list []
+  | Some body -> Rust.Body.parts body
+
+let unreadable = function
+  | Rust.Too_long -> text ~status:413 "413 Payload Too Large"
+  | Too_slow -> text ~status:408 "408 Request Timeout"
+  | Broken why -> text ~status:400 ("400 Bad Request: " ^ why)
+
 (* Escapes are not decoded: all parameters are numbers. *)
 let parameter (request : Rust.request) name =
   let find pair =

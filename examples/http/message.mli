@@ -12,5 +12,15 @@ val lines : string Lwt_interop.Stream.t -> Rust.response
 val events : string Lwt_interop.Stream.t -> Rust.response
 (** [events parts] is a response with server-sent events: texts like ["data: 1\n\n"]. *)
 
+val whole : Rust.request -> (string, Rust.unreadable) result Lwt.t
+(** [whole request] is the whole body of [request]: see {!Rust.Body.whole}. *)
+
+val parts : Rust.request -> string Lwt_interop.Stream.t
+(** [parts request] is the body of [request] as it arrives: see {!Rust.Body.parts}. *)
+
+val unreadable : Rust.unreadable -> Rust.response
+(** [unreadable why] is the response to a request whose body cannot be read: 413, 408 or
+    400. *)
+
 val parameter : Rust.request -> string -> string option
 (** [parameter request "ms"] is [Some "5"] if the request is for [/sleep?ms=5]. *)

@@ -47,10 +47,12 @@ let limits =
   let+ connections =
     option count 10_000 "max-connections" "N" "Serve $(docv) connections at a time."
   and+ body_bytes =
-    option count 1_048_576 "max-body" "BYTES" "Reject a longer body (413)."
+    option count 1_048_576 "max-body" "BYTES"
+      "Reject a longer body (413), except on the routes that stream it."
   and+ read_timeout =
     option positive 30. "read-timeout" "SECONDS"
-      "Reject a request that takes longer to arrive (408)."
+      "Reject a request whose headers, body, or next part of a body that is streamed \
+       take longer to arrive (408)."
   and+ write_timeout =
     option positive 60. "write-timeout" "SECONDS"
       "Disconnect a client that reads nothing of its response for $(docv) seconds."
@@ -138,6 +140,9 @@ let command =
       `I ("GET /compute?us=N", "computes for N microseconds, up to a second");
       `I ("GET /sleep?ms=N", "waits for N milliseconds");
       `I ("POST /echo", "returns the JSON document without blanks");
+      `I ("POST /count", "counts the bytes and lines of a body of any length");
+      `I ("POST /upper", "returns a body of any length in upper case, as it arrives");
+      `I ("POST /first-line", "returns the first line of a body of any length");
       `I ("GET /raise, GET /panic", "fail, in OCaml and in Rust: 500");
       `I ("GET /proxy/PATH", "forwards to another server, see $(b,--upstream)");
       `I ("POST /sessions", "starts a session and returns its name");

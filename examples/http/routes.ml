@@ -35,8 +35,8 @@ let sleep ms =
   let+ () = Rust.sleep (float_of_int ms /. 1000.) in
   text (Printf.sprintf "slept for %d ms" ms)
 
-let echo (request : Rust.request) =
-  match Rust.compact_json request.body with
+let echo body =
+  match Rust.compact_json body with
   | Ok compact -> ok (json compact)
   | Error why -> bad_request ("the body is not JSON: " ^ why)
 
@@ -86,6 +86,33 @@ let ticks ~ms n =
   in
   ok (events (counted next))
 
+let newlines part = String.fold_left (fun n c -> if c = '\n' then n + 1 else n) 0 part
+
+(* The body, however long, is never in memory as a whole. *)
+let count parts =
+  let add (bytes, lines) part =
+    Lwt.return (bytes + String.length part, lines + newlines part)
+  in
+  let+ bytes, lines = Stream.fold add (0, 0) parts in
+  json (Printf.sprintf {|{"bytes":%d,"lines":%d}|} bytes lines)
+
+(* The response begins before the request has ended. A client that does not read it is not read
+   either. *)
+let upper parts = ok (lines (Stream.map String.uppercase_ascii parts))
+let most_of_a_line = 1000
+
+(* [with_stream] closes the stream, and the rest of the body is not read. *)
+let first_line parts =
+  let rec read line parts =
+    let* part = Stream.next parts in
+    let line = line ^ Option.value part ~default:"\n" in
+    match String.index_opt line '\n' with
+    | Some length -> ok (text (String.sub line 0 length))
+    | None when String.length line > most_of_a_line -> bad_request "the line is too long"
+    | None -> read line parts
+  in
+  Stream.with_stream parts (read "")
+
 let panic () =
   let+ () = Rust.panic "Rust has a bug" in
   text "no panic"
@@ -118,38 +145,47 @@ let stats () =
   ok
     (json
        (Printf.sprintf
-          {|{"sleepers":%d,"calls":%d,"domains":%d,"domain":%d,"streams":%d,"lines":%d}|}
-          (Rust.sleepers ()) counts.calls_resolved counts.domains
+          {|{"sleepers":%d,"readers":%d,"calls":%d,"domains":%d,"domain":%d,"streams":%d,"lines":%d}|}
+          (Rust.sleepers ()) (Rust.Body.readers ()) counts.calls_resolved counts.domains
           (Domain.self () :> int)
           (Atomic.get open_streams) (Atomic.get lines_produced)))
 
 let segments path = List.filter (( <> ) "") (String.split_on_char '/' path)
 
+type handler =
+  | Answer of (unit -> Rust.response Lwt.t)
+  (* Gets the whole body. *)
+  | Whole of (string -> Rust.response Lwt.t)
+  (* Gets the body part by part. *)
+  | Parts of (string Stream.t -> Rust.response Lwt.t)
+
 (* The methods of a path, each with its handler. *)
 let methods t (request : Rust.request) =
+  let get f = [ ("GET", Answer f) ] in
   match segments request.path with
-  | [] -> [ ("GET", fun () -> hello) ]
+  | [] -> get (fun () -> hello)
   | [ "compute" ] ->
-      [ ("GET", fun () -> with_number request "us" ~most:longest_compute (compute t)) ]
-  | [ "sleep" ] ->
-      [ ("GET", fun () -> with_number request "ms" ~most:longest_sleep sleep) ]
-  | [ "lines" ] ->
-      [ ("GET", fun () -> with_number request "n" ~most:most_lines count_to) ]
+      get (fun () -> with_number request "us" ~most:longest_compute (compute t))
+  | [ "sleep" ] -> get (fun () -> with_number request "ms" ~most:longest_sleep sleep)
+  | [ "lines" ] -> get (fun () -> with_number request "n" ~most:most_lines count_to)
   | [ "events" ] ->
       let every ms = with_number request "n" ~most:most_lines (ticks ~ms) in
-      [ ("GET", fun () -> with_number request "ms" ~most:longest_sleep every) ]
-  | [ "raise" ] -> [ ("GET", fun () -> failwith "a handler has a bug") ]
-  | [ "panic" ] -> [ ("GET", panic) ]
-  | [ "echo" ] -> [ ("POST", fun () -> echo request) ]
-  | "proxy" :: path -> [ ("GET", fun () -> proxy t path request) ]
-  | [ "sessions" ] -> [ ("POST", fun () -> start_session t) ]
-  | [ "sessions"; session ] -> [ ("DELETE", fun () -> finish_session t session) ]
+      get (fun () -> with_number request "ms" ~most:longest_sleep every)
+  | [ "raise" ] -> get (fun () -> failwith "a handler has a bug")
+  | [ "panic" ] -> get panic
+  | [ "echo" ] -> [ ("POST", Whole echo) ]
+  | [ "count" ] -> [ ("POST", Parts count) ]
+  | [ "upper" ] -> [ ("POST", Parts upper) ]
+  | [ "first-line" ] -> [ ("POST", Parts first_line) ]
+  | "proxy" :: path -> get (fun () -> proxy t path request)
+  | [ "sessions" ] -> [ ("POST", Answer (fun () -> start_session t)) ]
+  | [ "sessions"; session ] -> [ ("DELETE", Answer (fun () -> finish_session t session)) ]
   | [ "sessions"; session; key ] ->
       [
-        ("GET", fun () -> get_value t session key);
-        ("PUT", fun () -> set_value t session key request.body);
+        ("GET", Answer (fun () -> get_value t session key));
+        ("PUT", Whole (set_value t session key));
       ]
-  | [ "stats" ] -> [ ("GET", stats) ]
+  | [ "stats" ] -> get stats
   | _ -> []
 
 let wrong_method methods =
@@ -158,19 +194,8 @@ let wrong_method methods =
   let allow = ("allow", String.concat ", " (List.map name methods)) in
   ok { response with headers = Array.append response.headers [| allow |] }
 
-let route t (request : Rust.request) =
-  (* hyper omits the body. *)
-  let meth = if request.meth = "HEAD" then "GET" else request.meth in
-  match methods t request with
-  | [] -> not_found
-  | methods -> (
-      match List.assoc_opt meth methods with
-      | Some handler -> handler ()
-      | None -> wrong_method methods)
-
 (* [Lwt.pick] cancels the promise that is still pending, and so drops its Rust future. *)
-let handle t request =
-  let answer = route t request in
+let in_time t answer =
   if not (Lwt.is_sleeping answer) then answer
   else
     let too_late () =
@@ -178,3 +203,24 @@ let handle t request =
       text ~status:504 (Printf.sprintf "no answer within %g s" t.timeout)
     in
     Lwt.pick [ answer; too_late () ]
+
+(* Bodies have a time limit of their own. *)
+let run t request = function
+  | Answer f -> in_time t (f ())
+  | Whole f -> (
+      let* body = whole request in
+      match body with Ok body -> in_time t (f body) | Error why -> ok (unreadable why))
+  | Parts f ->
+      Lwt.catch
+        (fun () -> f (parts request))
+        (function Rust.Body_failed why -> ok (unreadable why) | e -> Lwt.fail e)
+
+let handle t (request : Rust.request) =
+  (* hyper omits the body. *)
+  let meth = if request.meth = "HEAD" then "GET" else request.meth in
+  match methods t request with
+  | [] -> not_found
+  | methods -> (
+      match List.assoc_opt meth methods with
+      | Some handler -> run t request handler
+      | None -> wrong_method methods)

@@ -10,4 +10,5 @@ type t = {
 
 val handle : t -> Rust.request -> Rust.response Lwt.t
 (** [handle routes request] is the response to [request]. A handler that takes longer than
-    [timeout] is cancelled, and the response is 504. Any domain may call it. *)
+    [timeout] is cancelled, and the response is 504; the time in which the body arrives
+    does not count. Any domain may call it. *)

@@ -4,6 +4,8 @@ pub(crate) mod apply;
 pub(crate) mod call_queue;
 pub(crate) mod channel;
 pub(crate) mod function;
+#[cfg(feature = "tracing")]
+pub(crate) mod logs;
 pub(crate) mod ocaml_stream;
 pub(crate) mod opaque;
 pub(crate) mod promise;

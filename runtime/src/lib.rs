@@ -111,6 +111,8 @@ pub use bridge::call_queue::{CallQueue, QueueEnded, WhenFull};
 pub use bridge::channel::sink::ChannelSink;
 pub use bridge::channel::{Channel, ChannelStream, TryRecvError};
 pub use bridge::function::{OCamlAsyncFunc, OCamlFunc};
+#[cfg(feature = "tracing")]
+pub use bridge::logs::logs_layer;
 pub use bridge::ocaml_stream::OCamlStream;
 pub use bridge::opaque::Opaque;
 pub use bridge::promise::{Promise, PromiseFuture, Resolver};

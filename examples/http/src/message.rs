@@ -1,13 +1,15 @@
 //! Requests and responses, as OCaml sees them.
 
-use bytes::Bytes as Body;
-use futures_core::Stream;
+use crate::body::{Body, Rest};
+use bytes::Bytes as Part;
+use futures_lite::Stream;
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, http};
-use ocaml_lwt_interop::{Bytes, FromOCaml, RemoteError, RemoteStream, ToOCaml};
+use ocaml_lwt_interop::{Bytes, FromOCaml, Opaque, RemoteError, RemoteStream, ToOCaml};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub type Headers = Vec<(String, Bytes)>;
@@ -21,17 +23,18 @@ pub struct Request {
     query: String,
     /// With names in lower case.
     headers: Headers,
-    body: Bytes,
+    /// `None` if it is empty.
+    body: Option<Opaque<Body>>,
 }
 
 impl Request {
-    pub fn new(head: &http::request::Parts, body: Body) -> Request {
+    pub fn new(head: &http::request::Parts, body: Option<Arc<Body>>) -> Request {
         Request {
             meth: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or("").to_owned(),
             headers: headers(&head.headers),
-            body: Bytes(body.into()),
+            body: body.map(Opaque::from),
         }
     }
 }
@@ -63,7 +66,7 @@ impl Response {
         let status = u16::try_from(self.status).unwrap_or(0);
         let mut response = hyper::Response::new(match self.body {
             Content::Whole(body) => ReplyBody::Whole(Full::new(body.0.into())),
-            Content::Parts(parts) => ReplyBody::Parts(parts),
+            Content::Parts(parts) => ReplyBody::Parts(parts, None),
         });
         *response.status_mut() = StatusCode::from_u16(status)?;
         *response.headers_mut() = header_map(self.headers)?;
@@ -83,24 +86,25 @@ pub fn header_map(headers: Headers) -> Result<HeaderMap, http::Error> {
 
 /// The body of a response, for hyper.
 pub enum ReplyBody {
-    Whole(Full<Body>),
-    Parts(RemoteStream<Bytes>),
+    Whole(Full<Part>),
+    /// The parts, and what is left of the request's body meanwhile.
+    Parts(RemoteStream<Bytes>, Option<Rest>),
 }
 
 impl hyper::body::Body for ReplyBody {
-    type Data = Body;
+    type Data = Part;
     type Error = RemoteError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Body>, RemoteError>>> {
+    ) -> Poll<Option<Result<Frame<Part>, RemoteError>>> {
         match self.get_mut() {
             ReplyBody::Whole(body) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 frame.map_err(|never| match never {})
             }
-            ReplyBody::Parts(parts) => {
+            ReplyBody::Parts(parts, _) => {
                 let part = Pin::new(parts).poll_next(cx);
                 part.map_ok(|part| Frame::data(part.0.into())).map_err(|e| {
                     eprintln!("http: the stream of a response failed: {e}");
@@ -113,7 +117,7 @@ impl hyper::body::Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(body) => body.size_hint(),
-            ReplyBody::Parts(_) => SizeHint::default(),
+            ReplyBody::Parts(..) => SizeHint::default(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Connections: hyper reads the requests, and the worker domains answer them.
 
 use crate::Error;
+use crate::body::{Body, Rest};
 use crate::host;
 use crate::message::{ReplyBody, Request, Response};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,22 +30,22 @@ type Reply = hyper::Response<ReplyBody>;
 #[derive(Clone, FromOCaml)]
 pub struct Limits {
     /// At a time; more wait in the system's queue.
-    connections: usize,
-    /// Of a request; longer bodies get 413.
-    body_bytes: usize,
-    /// A request has to arrive within this time.
-    read_timeout: Duration,
+    pub connections: usize,
+    /// Of a body that a handler reads as a whole; longer ones get 413.
+    pub body_bytes: usize,
+    /// The headers of a request have to arrive within this time, and so has a body that a handler reads as a whole, or
+    /// each part of others.
+    pub read_timeout: Duration,
     /// A client that reads nothing of its response for so long is disconnected.
-    write_timeout: Duration,
+    pub write_timeout: Duration,
 }
 
 /// Limits of the headers of a request.
 const MOST_HEADERS: usize = 100;
 const HEADER_BYTES: usize = 32 << 10;
 
-/// How much is read, and for how long, of a body that was refused.
-const DISCARDED_BYTES: usize = 64 << 20;
-const DISCARDING: Duration = Duration::from_secs(5);
+/// The most that is read at a time, and so of a part of a body.
+const READ_BYTES: usize = 64 << 10;
 
 /// The server's connections, which hyper serves.
 #[derive(OpaqueType)]
@@ -175,6 +175,7 @@ async fn serve(
         .header_read_timeout(limits.read_timeout)
         .max_headers(MOST_HEADERS)
         .max_header_size(HEADER_BYTES)
+        .max_buf_size(READ_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     // On a protocol error hyper has answered 400, on one in the headers' size 431.
     let _ = watcher.watch(connection).await;
@@ -183,63 +184,34 @@ async fn serve(
 /// Has a worker answer the request. If the client disconnects, hyper drops this future, which cancels
 /// the handler's promise.
 async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
-    let (head, mut body) = request.into_parts();
-    let read = if host::is_valid(head.version, &head.headers) {
-        read(&mut body, limits).await
-    } else {
-        Err(StatusCode::BAD_REQUEST)
-    };
-    let body = match read {
-        Ok(body) => body,
-        Err(status) => {
-            tokio::spawn(timeout(DISCARDING, discard(body)));
-            return refusal(status);
-        }
-    };
-    let request = Request::new(&head, body);
-    let Ok(call) = workers.call((request,)) else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE);
+    let (head, incoming) = request.into_parts();
+    let body = Body::of(incoming, &head, limits);
+    let rest = Rest(body.clone());
+    if !host::is_valid(head.version, &head.headers) {
+        return conclude(plain(StatusCode::BAD_REQUEST), rest);
+    }
+    let Ok(call) = workers.call((Request::new(&head, body),)) else {
+        return conclude(plain(StatusCode::SERVICE_UNAVAILABLE), rest);
     };
     let reply = match call.await {
         Ok(response) => response.into_http().map_err(|e| e.to_string()),
         Err(e) => Err(e.to_string()),
     };
-    reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why))
+    let reply = reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why));
+    conclude(reply, rest)
 }
 
-async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, StatusCode> {
-    // Reject early if `Content-Length` exceeds the limit.
-    if body.size_hint().lower() > limits.body_bytes as u64 {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+/// Closes the connection after a reply to a request whose body nobody reads to its end: the rest of the body would be
+/// taken for the next request.
+fn conclude(mut reply: Reply, rest: Rest) -> Reply {
+    let sends_parts = matches!(reply.body(), ReplyBody::Parts(..));
+    if rest.is_left(sends_parts) {
+        let close = HeaderValue::from_static("close");
+        reply.headers_mut().insert(CONNECTION, close);
     }
-    let body = Limited::new(body, limits.body_bytes).collect();
-    match timeout(limits.read_timeout, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    if let ReplyBody::Parts(_, kept) = reply.body_mut() {
+        *kept = Some(rest);
     }
-}
-
-/// Reads on, so that the reply reaches a client that is still sending: closing a socket that has unread bytes
-/// resets the connection. hyper closes it when the body has ended or is dropped.
-async fn discard(mut body: Incoming) {
-    let mut discarded = 0;
-    while discarded < DISCARDED_BYTES {
-        match body.frame().await {
-            Some(Ok(frame)) => discarded += frame.data_ref().map_or(0, Bytes::len),
-            _ => return,
-        }
-    }
-}
-
-/// The reply to a request that was not read to its end. It closes the connection, since the rest of the
-/// request would be taken for the next one.
-fn refusal(status: StatusCode) -> Reply {
-    let mut reply = plain(status);
-    reply
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 

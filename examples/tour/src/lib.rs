@@ -2,7 +2,9 @@
 
 mod callback;
 mod cancel;
+mod log_lines;
 mod opaque;
+mod progress;
 mod promise;
 mod spawn;
 mod stream;

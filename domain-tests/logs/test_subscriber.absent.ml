@@ -1,0 +1,1 @@
+(* The library logs is not installed. *)

@@ -1,0 +1,1 @@
+char rust_archive_for_lwt_interop__see_doc_building_md;

@@ -1,0 +1,1 @@
+let () = Lwt_interop_logs.install ()
