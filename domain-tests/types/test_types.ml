@@ -527,7 +527,7 @@ let () =
           (before_the_body checked);
         case "a value of another type is refused within the function"
           (in_the_body checked);
-        case "channels, which OCaml prepares, are refused and accepted in every way"
+        alone "channels, which OCaml prepares, are refused and accepted in every way"
           unprepared;
         case "a conversion that panics is Rust_panic" panics;
         case "a value that does not convert to OCaml is refused" does_not_convert;
