@@ -33,8 +33,8 @@ type t = {
   (* From the moment in which OCaml and Rust both have the executor until it terminates. What
      [join_loop] has added to the loop does nothing before and after. *)
   mutable is_open : bool;
-  (* It waits in a tokio runtime of its own. *)
-  mutable has_tokio : bool;
+  (* The engine that waits in the domain's own tokio runtime, if it has one. *)
+  mutable engine : Lwt_engine.t option;
   (* Undo [join_loop]. *)
   mutable leave_loop : (unit -> unit) list;
 }
@@ -208,16 +208,19 @@ let after_wait t () =
     Primitives.refill_budget ();
     drain t)
 
-(* The program may have replaced it. *)
+(* The program may have replaced the engine that waits in the domain's own tokio runtime. *)
 let check_engine t =
-  if t.has_tokio && not (Dlwt_epoll.is_used ()) then (
-    t.has_tokio <- false;
-    failwith
-      (Printf.sprintf
-         "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that \
-          was set with Lwt_engine.set does not drive. Keep the engine that a domain \
-          starts with"
-         t.handle.id))
+  match t.engine with
+  | Some engine when engine != Lwt_engine.get () ->
+      t.engine <- None;
+      Primitives.reactor_leave ();
+      failwith
+        (Printf.sprintf
+           "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that \
+            was set with Lwt_engine.set does not serve: keep the one that a domain starts \
+            with"
+           t.handle.id)
+  | Some _ | None -> ()
 
 let before_wait t () =
   check_engine t;
@@ -334,7 +337,7 @@ let attach own =
         exit_hooks = Exit_hooks.create ();
         failure;
         is_open = false;
-        has_tokio = false;
+        engine = None;
         leave_loop = [];
       }
     in
@@ -400,15 +403,27 @@ let check_thread () =
 
 let own_tokio () =
   let t = executor () in
+  let refuse why =
+    failwith
+      (Printf.sprintf
+         "Lwt_interop: domain %d cannot have a tokio runtime of its own: %s" t.handle.id why)
+  in
+  if not (Primitives.is_first_thread ()) then
+    raise
+      (Errors.Wrong_thread
+         (Printf.sprintf
+            "domain %d: the loop of a domain that has a tokio runtime of its own must run \
+             on the domain's first thread, and this one runs on thread %d"
+            t.handle.id t.thread));
+  if not (Dlwt_epoll.is_used ()) then
+    refuse
+      "the engine that was set with Lwt_engine.set does not serve it. Keep the one that a \
+       domain starts with";
+  (* Without a runtime it has no effect. *)
+  Dlwt_epoll.set_waiter (Some { wait = Primitives.reactor_wait });
   match Primitives.reactor_open () with
-  | "" ->
-      t.has_tokio <- true;
-      Dlwt_epoll.set_waiter (Some { wait = Primitives.reactor_wait })
-  | why ->
-      failwith
-        (Printf.sprintf
-           "Lwt_interop: domain %d cannot have a tokio runtime of its own: %s" t.handle.id
-           why)
+  | "" -> t.engine <- Some (Lwt_engine.get ())
+  | why -> refuse why
 
 let post handle job =
   Mpsc.push handle.mailbox job

@@ -13,6 +13,7 @@ external reactor_open : unit -> string = "lwt_interop_reactor_open"
 external reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.waited
   = "lwt_interop_reactor_wait"
 
+external reactor_leave : unit -> unit = "lwt_interop_reactor_leave" [@@noalloc]
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
 
 external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"
@@ -182,6 +183,8 @@ let facts =
     ("the capacity of a batch", string_of_int Batch.capacity);
     ("the fields of a batch's entry", string_of_int Batch.fields);
     ("the kinds of a batch's entries", Batch.kinds);
+    (* In the order of the constructors of [Dlwt_epoll.waited]. *)
+    ("the outcomes of a wait", "Quiet Events Elsewhere");
     ("the jobs of a round", string_of_int jobs_per_round);
     ("the permits of the blocking pool", string_of_int permits);
     ("the kinds of exceptions", Errors.kinds);

@@ -93,6 +93,10 @@ val reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epoll.wa
     of its own: it runs the tasks of that runtime, and waits in it. Any thread may call
     it: on one that does not own an executor it is [Elsewhere]. *)
 
+val reactor_leave : unit -> unit
+(** [reactor_leave ()] says that the loop does not wait in the domain's own tokio runtime
+    any more: notifications make the descriptor readable. *)
+
 val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their
     turn. See [runtime/src/wake/budget.rs]. *)

@@ -161,7 +161,7 @@ impl Domain {
         F: FnOnce(&RuntimeToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        if let Some(domain) = context::with_current(|core| core.shared.id) {
+        if let Some(domain) = context::loop_of() {
             return Err(CallError::WouldBlockDomain { domain, work: f });
         }
         let handle = self.call(f).map_err(CallError::DomainTerminated)?;

@@ -32,6 +32,8 @@ enum NoExecutor {
 thread_local! {
     /// The executor of a thread that runs a domain's loop, and the stubs on the thread's stack.
     pub(crate) static CURRENT: Place<Core> = const { Place::new() };
+    /// The domain whose executor [`hide`] hides.
+    static HIDDEN: Cell<Option<u64>> = const { Cell::new(None) };
     /// The reason why there is none.
     static NO_EXECUTOR: Cell<NoExecutor> = const { Cell::new(NoExecutor::OtherThread) };
 }
@@ -41,6 +43,30 @@ thread_local! {
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     CURRENT.with(|current| current.with(f))
+}
+
+/// Runs `f` with the executor that the calling thread owns. For code that `f` calls, the thread owns none, and has no token:
+/// it is like any thread of tokio's, but must not block.
+pub(crate) fn hide<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    /// Ends it, also if `f` panics.
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            HIDDEN.set(None);
+        }
+    }
+    CURRENT.with(|current| {
+        current.hide(|core| {
+            HIDDEN.set(Some(core.shared.id));
+            let _end = End;
+            f(core)
+        })
+    })
+}
+
+/// Returns the domain whose loop the calling thread runs, also while its executor is hidden.
+pub(crate) fn loop_of() -> Option<u64> {
+    with_current(|core| core.shared.id).or_else(|| HIDDEN.get())
 }
 
 /// Whether the stub that is running was called by code that no other stub has called.

@@ -12,11 +12,12 @@
 //! that was not empty, before it waits here.
 
 use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::tokio_rt;
 use crate::domain::shared::Shared;
 use crate::ffi::thread::has_pending_signals;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -55,7 +56,7 @@ impl Watched {
     }
 }
 
-/// What a wait has found.
+/// What a wait has found. OCaml has the same: see `entry/facts.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// The epoll instance has no new events.
@@ -88,24 +89,55 @@ impl Timeout {
 
 /// See the module's documentation. It belongs to the thread of the domain.
 pub(crate) struct Reactor {
+    domain: u64,
     /// `None` before the first wait. Without one, the loop asks its instance in each turn.
     epoll: RefCell<Option<Watched>>,
-    timer: RefCell<Option<Pin<Box<Sleep>>>>,
+    timeout: Timer,
+    /// Looks for signals, since tokio's loop does so only when its driver sleeps.
+    busy: Timer,
+    is_busy_set: Cell<bool>,
     /// A waker of the user's has panicked in tokio's driver, which is lost.
     is_broken: Cell<bool>,
     runtime: Runtime,
 }
 
+/// How long tasks of tokio's that are always ready keep the loop from looking for signals.
+const BUSY_TIME: Duration = Duration::from_millis(50);
+
 thread_local! {
     /// The waker of the wait that is running.
     static WAITING: RefCell<Option<Waker>> = const { RefCell::new(None) };
+    /// tokio's driver has slept since this was last set to `false`.
+    static HAS_SLEPT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Ends the wait of the calling thread if OCaml has to handle a signal. tokio's loop calls it before its driver sleeps and
 /// after that: the signal has perhaps ended the sleep.
 fn interrupt_for_signals() {
+    HAS_SLEPT.set(true);
     if has_pending_signals() {
         WAITING.with_borrow(|root| root.as_ref().map_or((), Waker::wake_by_ref));
+    }
+}
+
+/// A timer of tokio's, of which there is one for all waits.
+#[derive(Default)]
+struct Timer(RefCell<Option<Pin<Box<Sleep>>>>);
+
+impl Timer {
+    fn set(&self, length: Duration) {
+        match &mut *self.0.borrow_mut() {
+            Some(timer) => timer.as_mut().reset(Instant::now() + length),
+            unset => *unset = Some(Box::pin(sleep(length))),
+        }
+    }
+
+    /// Returns `true` if it was set and is due.
+    fn poll(&self, cx: &mut Context<'_>) -> bool {
+        let mut timer = self.0.borrow_mut();
+        timer
+            .as_mut()
+            .is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
     }
 }
 
@@ -121,11 +153,16 @@ impl Reactor {
                 .build()
         };
         let built = catch_unwind(build);
+        let runtime = built.unwrap_or_else(|panic| Err(io::Error::other(panic.message)))?;
+        tokio_rt::add_own(id, runtime.handle().clone());
         Ok(Reactor {
+            domain: id,
             epoll: RefCell::new(None),
-            timer: RefCell::new(None),
+            timeout: Timer::default(),
+            busy: Timer::default(),
+            is_busy_set: Cell::new(false),
             is_broken: Cell::new(false),
-            runtime: built.unwrap_or_else(|panic| Err(io::Error::other(panic.message)))?,
+            runtime,
         })
     }
 
@@ -139,44 +176,50 @@ impl Reactor {
         self.handle().metrics().num_alive_tasks() > 0
     }
 
-    /// Runs tokio's tasks and driver until the loop, which has parked, has something to do.
+    /// Runs tokio's tasks and driver until the loop, which has parked, has something to do. The driver is asked at least once.
     pub(crate) fn wait(&self, shared: &Shared, epoll: Epoll<'_>, timeout: Timeout) -> Waited {
         if self.is_broken.get() {
-            return Waited::Elsewhere;
+            return leave(shared);
         }
-        let mut is_first = true;
-        let root = poll_fn(|cx| {
-            if is_first {
-                is_first = false;
-                self.begin(shared, epoll, timeout, cx);
-                if timeout == Timeout::Now {
+        let mut polls = 0;
+        let waited = catch_unwind(|| {
+            self.runtime.block_on(poll_fn(|cx| {
+                polls += 1;
+                if polls == 1 {
+                    self.begin(shared, epoll, timeout, cx);
+                }
+                let events = self.poll_epoll(cx);
+                let ends = events == Waited::Events
+                    || timeout == Timeout::Now
+                    || !shared.is_parked()
+                    || has_pending_signals()
+                    || (timeout != Timeout::Never && self.timeout.poll(cx));
+                if polls == 1 && ends && events == Waited::Quiet {
                     // The driver and the tasks run before the next poll.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-            }
-            let events = self.poll_epoll(cx);
-            let ends = events == Waited::Events
-                || timeout == Timeout::Now
-                || !shared.is_parked()
-                || has_pending_signals()
-                || (timeout != Timeout::Never && self.poll_timer(cx));
-            if ends {
-                Poll::Ready(events)
-            } else {
+                if ends {
+                    return Poll::Ready(events);
+                }
+                self.poll_busy(cx);
                 Poll::Pending
-            }
+            }))
         });
-        let waited = catch_unwind(|| self.runtime.block_on(root));
         WAITING.take();
         waited.unwrap_or_else(|panic| {
-            self.is_broken.set(true);
-            shared.wake_through(None);
-            eprintln!(
-                "domain {}: its tokio runtime has stopped: a waker panicked: {}",
-                shared.id, panic.message
-            );
-            Waited::Elsewhere
+            // Otherwise the calling code is in a `block_on` of another runtime, and this one has not begun.
+            if polls > 0 {
+                self.is_broken.set(true);
+                self.epoll.take();
+                let _ = writeln!(
+                    io::stderr(),
+                    "domain {}: its tokio runtime has stopped: {}",
+                    shared.id,
+                    panic.message
+                );
+            }
+            leave(shared)
         })
     }
 
@@ -192,10 +235,25 @@ impl Reactor {
             *watched = Watched::new(epoll).ok();
         }
         if let Timeout::After(length) = timeout {
-            let mut timer = self.timer.borrow_mut();
-            match &mut *timer {
-                Some(timer) => timer.as_mut().reset(Instant::now() + length),
-                None => *timer = Some(Box::pin(sleep(length))),
+            self.timeout.set(length);
+        }
+        if timeout != Timeout::Now && !self.is_busy_set.get() && self.has_tasks() {
+            self.set_busy();
+        }
+    }
+
+    fn set_busy(&self) {
+        self.is_busy_set.set(true);
+        HAS_SLEPT.set(false);
+        self.busy.set(BUSY_TIME);
+    }
+
+    /// Has the wait polled again after a while, unless tokio's driver sleeps meanwhile.
+    fn poll_busy(&self, cx: &mut Context<'_>) {
+        while self.is_busy_set.get() && self.busy.poll(cx) {
+            self.is_busy_set.set(false);
+            if !HAS_SLEPT.get() {
+                self.set_busy();
             }
         }
     }
@@ -213,21 +271,30 @@ impl Reactor {
         }
     }
 
-    fn poll_timer(&self, cx: &mut Context<'_>) -> bool {
-        let mut timer = self.timer.borrow_mut();
-        let timer = timer.as_mut().expect("`begin` has set it");
-        timer.as_mut().poll(cx).is_ready()
-    }
-
     /// Ends the runtime: drops its tasks, and does not wait for its blocking ones.
     pub(crate) fn shut_down(self) {
         let Reactor {
+            domain,
             epoll,
-            timer,
+            timeout,
+            busy,
             runtime,
             ..
         } = self;
-        drop((epoll, timer));
+        tokio_rt::remove_own(domain);
+        drop((epoll, timeout, busy));
         catch_and_discard(|| runtime.shutdown_background());
+    }
+}
+
+/// Has the loop wait for its epoll instance, where the eventfd is. A notification that came before through the waker was noted
+/// in the parker, and ends the wait at once.
+pub(crate) fn leave(shared: &Shared) -> Waited {
+    if shared.wakes_through_waker() {
+        shared.wake_through(None);
+    }
+    match shared.is_notified() {
+        true => Waited::Quiet,
+        false => Waited::Elsewhere,
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::bridge::channel::{FIELDS, for_ocaml as channel};
 use crate::domain::handle;
+use crate::domain::reactor::Waited;
 use crate::ffi::batch::{self, Kind};
 use crate::ffi::callbacks::ExceptionKind;
 use crate::metrics::{DomainStats, Totals};
@@ -59,7 +60,12 @@ fn variants<const N: usize>(variants: [(isize, &str); N]) -> String {
 }
 
 /// Returns each fact's name and value, in the order of `Primitives.facts`.
-fn facts() -> [(&'static str, String); 17] {
+fn facts() -> [(&'static str, String); 18] {
+    let waited = [
+        (Waited::Quiet as isize, "Quiet"),
+        (Waited::Events as isize, "Events"),
+        (Waited::Elsewhere as isize, "Elsewhere"),
+    ];
     let kinds = [
         (Kind::Fulfill as isize, "Fulfill"),
         (Kind::Reject as isize, "Reject"),
@@ -88,6 +94,7 @@ fn facts() -> [(&'static str, String); 17] {
         ("the capacity of a batch", batch::CAPACITY.to_string()),
         ("the fields of a batch's entry", batch::FIELDS.to_string()),
         ("the kinds of a batch's entries", variants(kinds)),
+        ("the outcomes of a wait", variants(waited)),
         ("the jobs of a round", budget::BATCH.to_string()),
         (
             "the permits of the blocking pool",

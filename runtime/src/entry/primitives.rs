@@ -9,7 +9,7 @@ use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::garbage;
 use crate::domain::handle::{HANDLE, new_handle};
-use crate::domain::reactor::{Epoll, Reactor, Timeout, Waited};
+use crate::domain::reactor::{self, Epoll, Reactor, Timeout, Waited};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::entry::call::{Raise, finish};
@@ -20,7 +20,7 @@ use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
 use crate::ffi::root::{Closure, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
-use crate::ffi::thread::{self, Place};
+use crate::ffi::thread;
 use crate::ffi::token::RuntimeToken;
 use crate::metrics;
 use crate::ocaml_blocking;
@@ -182,38 +182,29 @@ unsafe extern "C" fn lwt_interop_executor_open(
 /// an exception arrived afterwards, OCaml calls again, and a collection would let the next one arrive.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
+    // SAFETY: OCaml called.
+    let reactors = match unsafe { enter(context::close) } {
+        Close::Step => return ffi::bool(true),
+        Close::Nothing => return ffi::bool(false),
+        Close::Finished(reactors) => reactors,
+    };
+    if !reactors.is_empty() {
+        // SAFETY: OCaml called, no value is used afterwards, and nothing has a token.
+        let shut_down = || unsafe {
+            thread::blocking_section(|| reactors.into_iter().for_each(Reactor::shut_down));
+        };
+        CURRENT.with(|current| current.without_token(shut_down));
+    }
     let body = |token: &RuntimeToken<'_>| {
-        let closed = context::close(token);
-        if let Close::Finished(_) = closed {
-            hooks::free_roots(token);
-            // Values that were collected meanwhile are for another loop.
-            if garbage::any_collected() {
-                dispatch::wake_one_or_all();
-            }
+        hooks::free_roots(token);
+        // Values that were collected meanwhile are for another loop.
+        if garbage::any_collected() {
+            dispatch::wake_one_or_all();
         }
-        closed
     };
     // SAFETY: OCaml called.
-    let closed = unsafe { enter(body) };
-    let more = matches!(closed, Close::Step);
-    if let Close::Finished(reactors) = closed {
-        // SAFETY: OCaml called, and no value is used afterwards.
-        unsafe { without_lock(|| reactors.into_iter().for_each(Reactor::shut_down)) };
-    }
-    ffi::bool(more)
-}
-
-/// Runs `f`, which may take long, without the domain's lock. If Rust code has called the OCaml code that calls, it has a token,
-/// and keeps the lock.
-///
-/// # Safety
-/// OCaml called the primitive that calls this, and the primitive uses no value afterwards.
-unsafe fn without_lock<R>(f: impl FnOnce() -> R) -> R {
-    match CURRENT.with(Place::has_stub) {
-        true => f(),
-        // SAFETY: this function's contract, and there is no stub.
-        false => unsafe { thread::blocking_section(f) },
-    }
+    unsafe { enter(body) };
+    ffi::bool(false)
 }
 
 /// `reactor_open : unit -> string`: gives the domain a tokio runtime of its own, unless it has one. The result is empty, or
@@ -232,6 +223,13 @@ unsafe extern "C" fn lwt_interop_reactor_open(_unit: RawValue) -> RawValue {
     }
 }
 
+/// `reactor_leave : unit -> unit`: the domain's loop no longer waits in its own tokio runtime.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_reactor_leave(_unit: RawValue) -> RawValue {
+    context::with_current(|core| reactor::leave(&core.shared));
+    UNIT
+}
+
 /// `reactor_wait : int -> int -> int -> waited`: waits in the domain's own tokio runtime, for the epoll instance with this
 /// descriptor and number, among others, and at most this many milliseconds, if that is not negative.
 #[unsafe(no_mangle)]
@@ -240,33 +238,28 @@ unsafe extern "C" fn lwt_interop_reactor_wait(
     instance: RawValue,
     millis: RawValue,
 ) -> RawValue {
-    let epoll = Epoll {
-        // SAFETY: the loop owns this descriptor, and closes it only when it does not wait.
-        fd: unsafe { BorrowedFd::borrow_raw(ffi::int_val(fd) as i32) },
-        instance: ffi::int_val(instance),
-    };
-    let timeout = Timeout::from_millis(ffi::int_val(millis));
+    let (fd, timeout) = (ffi::int_val(fd), Timeout::from_millis(ffi::int_val(millis)));
     let wait = |core: &Core| {
+        // An engine that was closed has none.
+        if fd < 0 {
+            return Some(reactor::leave(&core.shared));
+        }
+        let epoll = Epoll {
+            // SAFETY: the loop owns this descriptor, and closes it only when it does not wait.
+            fd: unsafe { BorrowedFd::borrow_raw(fd as i32) },
+            instance: ffi::int_val(instance),
+        };
         let reactor = core.reactor()?;
         let wait = || reactor.wait(&core.shared, epoll, timeout);
-        // The lock is expensive to release where there are other domains.
+        // The lock is expensive to release where there are other domains. Without tasks only wakers are called.
         if timeout == Timeout::Now && !reactor.has_tasks() {
             return Some(wait());
         }
-        // SAFETY: OCaml called, no value is used afterwards, and no stub is on the stack.
+        // SAFETY: OCaml called, no value is used afterwards, and nothing has a token where the executor is hidden.
         Some(unsafe { thread::blocking_section(wait) })
     };
-    // Within a stub, tasks would have a token: OCaml code that Rust has called runs the loop while the process exits.
-    let waited = CURRENT.with(|current| match current.has_stub() {
-        true => None,
-        // For tokio's tasks and wakers, this thread is one of tokio's, and not a domain's.
-        false => current.hide(wait).flatten(),
-    });
-    ffi::int(match waited {
-        Some(Waited::Quiet) => 0,
-        Some(Waited::Events) => 1,
-        Some(Waited::Elsewhere) | None => 2,
-    })
+    let waited = context::hide(wait).flatten();
+    ffi::int(waited.unwrap_or(Waited::Elsewhere) as isize)
 }
 
 /// `refill_budget : unit -> unit` (noalloc): the loop has returned from its wait, and has a new budget.

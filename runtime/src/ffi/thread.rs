@@ -4,29 +4,48 @@
 use crate::ffi::token::{RuntimeToken, assert_no_conversion, is_in_conversion};
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 unsafe extern "C" {
     /// Releases the domain's lock without running signal handlers or finalisers first, so that it
     /// cannot raise.
     fn caml_enter_blocking_section_no_pending();
-    fn caml_check_pending_signals() -> libc::c_int;
+    /// The first word of the signals that were recorded and not handled.
+    static caml_pending_signals: AtomicUsize;
     fn caml_c_thread_register() -> libc::c_int;
     fn caml_c_thread_unregister() -> libc::c_int;
 }
 
-/// Returns `true` if there is a signal that OCaml has not handled. Any thread.
+/// Returns `true` if there is a signal that OCaml has not handled, and that the calling thread does not block: one that it
+/// blocks is for another thread. Any thread.
 pub(crate) fn has_pending_signals() -> bool {
-    // SAFETY: it reads global atomics and the thread's signal mask. OCaml's own waits call it without a lock.
-    unsafe { caml_check_pending_signals() != 0 }
+    // SAFETY: OCaml defines it as an array of at least one atomic word.
+    let pending = unsafe { &caml_pending_signals }.load(Ordering::Relaxed);
+    pending != 0 && is_unblocked(pending)
+}
+
+/// Returns `true` if the calling thread does not block all of these signals: bit 0 is signal 1.
+#[cold]
+fn is_unblocked(signals: usize) -> bool {
+    let mut blocked = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: a null pointer as the new mask changes nothing; the old one is written to `blocked`, of which all zeros
+    // is a valid value.
+    let blocked = unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), blocked.as_mut_ptr());
+        blocked.assume_init()
+    };
+    // SAFETY: it reads the set.
+    let is_blocked = |signal| unsafe { libc::sigismember(&blocked, signal) == 1 };
+    (0..usize::BITS as libc::c_int).any(|i| signals >> i & 1 == 1 && !is_blocked(i + 1))
 }
 
 /// Runs `f`, which waits, without the domain's lock.
 ///
 /// # Safety
-/// OCaml called the primitive that calls this, on this thread, and the primitive uses no OCaml value afterwards. No stub is on
-/// the thread's stack: so within `f` there is no token on this thread.
+/// OCaml called the primitive that calls this, on this thread, and the primitive uses no OCaml value afterwards. Within `f`
+/// there is no token on this thread.
 pub(crate) unsafe fn blocking_section<R>(f: impl FnOnce() -> R) -> R {
     /// Takes the lock, also if `f` panics.
     struct Leave;
@@ -46,6 +65,8 @@ pub(crate) unsafe fn blocking_section<R>(f: impl FnOnce() -> R) -> R {
 /// token. It is a thread-local that needs no destructor.
 pub(crate) struct Place<T> {
     value: Cell<*const T>,
+    /// The value while `hide` runs.
+    hidden: Cell<*const T>,
     /// The values that `take` removed while they were borrowed.
     retired: Cell<ManuallyDrop<Vec<*const T>>>,
     /// The number of calls on the thread's stack that borrow the value, and, [`STUB`] for each, the
@@ -80,6 +101,7 @@ impl<T> Place<T> {
     pub(crate) const fn new() -> Self {
         Place {
             value: Cell::new(ptr::null()),
+            hidden: Cell::new(ptr::null()),
             retired: Cell::new(ManuallyDrop::new(Vec::new())),
             uses: Cell::new(0),
         }
@@ -133,18 +155,19 @@ impl<T> Place<T> {
         Some(f(unsafe { &*value }))
     }
 
-    /// Runs `f` with the value, if there is one. Within `f` the place seems to be empty.
+    /// Runs `f` with the value, if there is one. Within `f` the place seems to be empty, and there is no token.
     pub(crate) fn hide<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
         /// Puts the value back, also if `f` panics.
-        struct Back<'a, T>(&'a Place<T>, *const T);
+        struct Back<'a, T>(&'a Place<T>);
         impl<T> Drop for Back<'_, T> {
             fn drop(&mut self) {
-                self.0.value.set(self.1);
+                self.0.value.set(self.0.hidden.replace(ptr::null()));
             }
         }
         self.with(|value| {
-            let _back = Back(self, self.value.replace(ptr::null()));
-            f(value)
+            self.hidden.set(self.value.replace(ptr::null()));
+            let _back = Back(self);
+            self.without_token(|| f(value))
         })
     }
 
@@ -175,9 +198,19 @@ impl<T> Place<T> {
         self.uses.get() < 2 * STUB
     }
 
-    /// Returns `true` if OCaml has called a stub on this thread.
-    pub(crate) fn has_stub(&self) -> bool {
-        self.uses.get() >= STUB
+    /// Runs `f`. Within it there is no token.
+    pub(crate) fn without_token<R>(&self, f: impl FnOnce() -> R) -> R {
+        /// Puts back what was hidden, also if `f` panics.
+        struct Back<'a>(&'a Cell<u64>, u64);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + self.1);
+            }
+        }
+        let uses = self.uses.get();
+        self.uses.set(uses % STUB);
+        let _back = Back(&self.uses, uses - uses % STUB);
+        f()
     }
 
     /// Returns `true` if there is a value.
@@ -217,6 +250,7 @@ impl<T> Place<T> {
     /// Empties the place, and never frees what it had.
     pub(crate) fn forget(&self) {
         self.value.set(ptr::null());
+        self.hidden.set(ptr::null());
         self.retired.set(ManuallyDrop::default());
     }
 }
@@ -383,6 +417,14 @@ mod tests {
         }));
         assert!(panicked.is_err());
         assert_eq!(place.take(), [Box::new(7)]);
+    }
+
+    #[test]
+    fn a_hidden_value_that_is_forgotten_is_not_put_back() {
+        let place = Place::new();
+        place.set(Box::new(7));
+        place.hide(|_| place.forget());
+        assert!(!place.is_some());
     }
 
     #[test]
