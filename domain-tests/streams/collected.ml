@@ -146,8 +146,7 @@ let sleeping () =
   let close () = Atomic.incr closed in
   let* () =
     collected_there
-      (fun () ->
-        ignore (Stream.from ~close (fun () -> fst (Lwt.wait ())) : int Stream.t))
+      (fun () -> ignore (Stream.from ~close (fun () -> fst (Lwt.wait ())) : int Stream.t))
       (fun () -> Atomic.get closed = 1)
   in
   collected_there
