@@ -130,6 +130,19 @@ let scenario = function
       Lwt_main.at_exit (fun () ->
           Lwt.map (fun text -> print_string (" " ^ text)) fulfilled);
       Lwt_main.run (forever ())
+  | "exit in a callback from a task, whose hooks wait" ->
+      Lwt_main.at_exit (fun () ->
+          let* () = Rust.reactor_sleep 0.002 in
+          let* _ = Rust.reactor_echo 10 in
+          let* (_ : string) = Rust.ready_tokio "" in
+          print_string " waited";
+          Lwt.return_unit);
+      let exits _ _ = exit 6 in
+      ignore
+        (Lwt_main.run
+           (let* () = Rust.reactor_sleep 0.001 in
+            Rust.call_from_task exits 1)
+          : string)
   | "exit while a function of at_exit raises" ->
       (* On domains of their own, whose executors are closed before the function raises. They are several
          because the memory of the last one is reachable while its thread ends. *)

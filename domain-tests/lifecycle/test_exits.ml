@@ -97,6 +97,8 @@ let () =
           case "exit in a callback from the loop" ~code:6;
           case "exit in a callback from a message" ~code:6
             ~prints:(Some "begun at_exit fulfilled Lwt_main.at_exit");
+          case "exit in a callback from a task, whose hooks wait" ~code:6
+            ~prints:(Some "begun at_exit waited Lwt_main.at_exit");
           case "exit while a function of at_exit raises" ~code:0
             ~prints:
               (Some "begun terminated terminated terminated at_exit Lwt_main.at_exit");

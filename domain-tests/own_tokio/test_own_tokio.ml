@@ -182,22 +182,51 @@ let woken_by_others () =
       check_int "byte" 7 byte)
 
 (* The thread that sleeps in tokio gets the signal, and nothing else wakes it. *)
-let signal_handlers () =
+let interrupted () =
   let on_signal = ref ignore in
   let old = Sys.signal Sys.sigusr1 (Signal_handle (fun _ -> !on_signal ())) in
-  let finish () = Sys.set_signal Sys.sigusr1 old in
-  Fun.protect ~finally:finish (fun () ->
-      Everywhere.on_domain (fun () ->
-          own_tokio ();
-          let rec repeat n =
-            if n = 0 then Lwt.return_unit
-            else
-              let received, resolver = Lwt.wait () in
-              on_signal := Lwt.wakeup_later resolver;
-              let* () = Lwt.pick [ Rust.reactor_interrupt 0.003; received ] in
-              repeat (n - 1)
-          in
-          repeat 20))
+  let rec repeat n =
+    if n = 0 then Lwt.return_unit
+    else
+      let received, resolver = Lwt.wait () in
+      on_signal := Lwt.wakeup_later resolver;
+      let* () = Lwt.pick [ Rust.reactor_interrupt 0.003; received ] in
+      repeat (n - 1)
+  in
+  let+ () = repeat 10 in
+  Sys.set_signal Sys.sigusr1 old
+
+let signal_handlers () = interrupted ()
+
+(* tokio's driver never sleeps. *)
+let signal_handlers_beside_a_busy_task () =
+  let busy = Rust.reactor_beside_busy_task 3600. in
+  let+ () = interrupted () in
+  Lwt.cancel busy
+
+(* The signal is for another thread, which does not handle it. *)
+let a_blocked_signal () =
+  let old = Sys.signal Sys.sigusr2 (Signal_handle ignore) in
+  let mask = Thread.sigmask SIG_BLOCK [ Sys.sigusr2 ] in
+  Unix.kill (Unix.getpid ()) Sys.sigusr2;
+  let* answered = Rust.reactor_echo 20 in
+  check_int "answered" 20 answered;
+  let* answered = Rust.reactor_spawned_echo 20 in
+  check_int "answered by tasks" 20 answered;
+  ignore (Thread.sigmask SIG_SETMASK mask : int list);
+  let+ () = Lwt.pause () in
+  Sys.set_signal Sys.sigusr2 old
+
+(* OCaml code that Rust has called runs a loop. *)
+let a_loop_within_a_stub () =
+  Domain.join
+    (Domain.spawn (fun () ->
+         own_tokio ();
+         Lwt_main.run (Rust.reactor_sleep 0.001);
+         Rust.reactor_calls (fun () ->
+             let answered = Lwt_main.run (Rust.reactor_echo 10) in
+             check_int "answered" 10 answered);
+         check_int "afterwards" 10 (Lwt_main.run (Rust.reactor_echo 10))))
 
 (* ---- the end *)
 
@@ -218,7 +247,8 @@ let many_domains () =
   do
     one ()
   done;
-  check_int "descriptors" before (descriptors ())
+  (* The last thread closes its own a moment after it was joined. *)
+  Lwt_main.run (Expect.eventually (fun () -> descriptors () <= before))
 
 let tasks_are_dropped () =
   let tag = Everywhere.tag () in
@@ -247,23 +277,31 @@ let calls_of_a_domain_that_ends () =
 
 (* ---- errors *)
 
+let failure f =
+  match f () with
+  | () -> Alcotest.fail "it was accepted"
+  | exception Failure why ->
+      check_bool why true (String.starts_with ~prefix:"Lwt_interop: domain " why)
+
+(* After the error, others still wake the loop. *)
 let another_engine () =
-  Everywhere.on_domain (fun () ->
-      own_tokio ();
-      Lwt_engine.set (new Lwt_engine.select);
-      Lwt.return_unit);
-  let failed =
-    Domain.join
-      (Domain.spawn (fun () ->
-           Lwt_main.run
-             (own_tokio ();
-              Lwt.return_unit);
-           Lwt_engine.set (new Lwt_engine.select);
-           match Lwt_main.run (Lwt_unix.sleep 0.001) with
-           | () -> ""
-           | exception Failure why -> why))
+  let set destroy = Lwt_engine.set ~destroy (new Lwt_engine.select) in
+  let before () =
+    set true;
+    failure own_tokio
   in
-  check_bool failed true (String.starts_with ~prefix:"Lwt_interop: domain " failed)
+  let afterwards destroy () =
+    Lwt_main.run
+      (own_tokio ();
+       Rust.reactor_sleep 0.001);
+    set destroy;
+    failure (fun () -> Lwt_main.run (Lwt_unix.sleep 0.001));
+    Lwt_main.run (Rust.my_async_func ());
+    check_string "woken" "text" (Lwt_main.run (Rust.ready_tokio "text"))
+  in
+  List.iter
+    (fun body -> Domain.join (Domain.spawn body))
+    [ before; afterwards true; afterwards false ]
 
 let a_wrong_thread () =
   Everywhere.on_domain (fun () ->
@@ -276,15 +314,25 @@ let a_wrong_thread () =
       check_bool "refused" true refused;
       Lwt.return_unit)
 
+(* The loop goes on, and others wake it. *)
 let a_waker_that_panics () =
   Everywhere.on_domain (fun () ->
       own_tokio ();
       let* () = Rust.reactor_panicking_waker () in
-      (* The loop goes on, without tokio's. *)
-      let* () = Lwt_unix.sleep 0.02 in
-      let* () = Lwt_unix.sleep 0.001 in
+      let here = Handle.current () and woken, resolver = Lwt.wait () in
+      let waking =
+        Domain.spawn (fun () ->
+            Unix.sleepf 0.05;
+            ignore (Handle.post here (Lwt.wakeup_later resolver) : bool))
+      in
+      let* () = woken in
+      Domain.join waking;
       let+ n = Any_value.hold 7 3 in
       check_int "a call" 7 n)
+
+let waiting_for_itself () =
+  let+ refused = Rust.reactor_waits_for_itself () in
+  check_bool refused true (refused <> "")
 
 (* ---- collections *)
 
@@ -347,7 +395,11 @@ let () =
           test "a busy loop" a_busy_loop;
           test "a busy task" a_busy_task;
           plain "messages" woken_by_others;
-          plain "OCaml's signal handlers" signal_handlers;
+          test "OCaml's signal handlers" signal_handlers;
+          test "OCaml's signal handlers beside a busy task"
+            signal_handlers_beside_a_busy_task;
+          test "a signal that the loop's thread blocks" a_blocked_signal;
+          plain "a loop within a stub" a_loop_within_a_stub;
           plain "collections go on" collections_go_on;
         ] );
       ( "the end",
@@ -362,6 +414,7 @@ let () =
           plain "another engine" another_engine;
           plain "a wrong thread" a_wrong_thread;
           plain "a waker that panics" a_waker_that_panics;
+          test "a task that waits for its own loop" waiting_for_itself;
         ] );
       ("totals", [ Everywhere.nothing_left () ]);
     ]

@@ -2,7 +2,7 @@
 
 use crate::{Error, Int};
 use ocaml_lwt_interop::domain::with_token;
-use ocaml_lwt_interop::func;
+use ocaml_lwt_interop::{OCamlFunc, domain, func};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
@@ -271,4 +271,25 @@ pub async fn reactor_interrupt(seconds: Duration) {
         unsafe { libc::pthread_kill(target, libc::SIGUSR1) };
     });
     std::future::pending().await
+}
+
+/// Calls the function in a stub.
+#[func(sync, raise)]
+pub fn reactor_calls(f: OCamlFunc<(), ()>) -> Result<(), Error> {
+    with_token(|token| f.call(token, ()))??;
+    Ok(())
+}
+
+/// Returns on tokio, at once.
+#[func(tokio)]
+pub async fn ready_tokio(text: String) -> String {
+    text
+}
+
+/// Returns the error of a task of tokio's that would wait for the loop of its own thread.
+#[func(raise)]
+pub async fn reactor_waits_for_itself() -> Result<String, Error> {
+    let home = domain::current().ok_or("no domain")?;
+    let refused = tokio::spawn(async move { home.call_blocking(|_| ()).err() }).await?;
+    Ok(refused.map_or(String::new(), |e| e.to_string()))
 }
