@@ -25,6 +25,12 @@ let is_unchecked (v : Typedtree.value_description) =
   in
   List.exists is v.val_attributes
 
+(* From OCaml 5.5 on, the compiler writes [./a.ml] for [a.ml]. *)
+let file (start : Lexing.position) =
+  let name = start.pos_fname in
+  if String.starts_with ~prefix:"./" name then String.sub name 2 (String.length name - 2)
+  else name
+
 let external_ layout ((v : Typedtree.value_description), (p : Primitive.description)) =
   let env = Artifact.environment v.val_desc.ctyp_env in
   let types, result = arguments p.prim_arity v.val_val.val_type in
@@ -39,7 +45,7 @@ let external_ layout ((v : Typedtree.value_description), (p : Primitive.descript
   let start = v.val_loc.loc_start in
   Json.Object
     [
-      ("file", String start.pos_fname);
+      ("file", String (file start));
       ("line", Int start.pos_lnum);
       ("name", String v.val_name.txt);
       ("symbol", String p.prim_name);
@@ -101,7 +107,7 @@ let implementation layout (definition : Scan.definition) =
     Json.Object
       [
         ("name", String definition.full_name);
-        ("file", String start.pos_fname);
+        ("file", String (file start));
         ("line", Int start.pos_lnum);
         is;
       ]
