@@ -36,8 +36,16 @@ let reason = function
   | Lwt_interop.Rust_error { message; _ } -> message
   | e -> Printexc.to_string e
 
+(* Rust's, of either kind: see [Options]. *)
+type server = {
+  address : string;
+  join : (Rust.request -> Rust.response Lwt.t) -> unit;
+  leave : Lwt_interop.Handle.t -> unit Lwt.t;
+  stop : deadline:float -> int Lwt.t;
+}
+
 let stop (config : Options.t) server workers =
-  let* cut_off = Rust.Server.stop server ~deadline:config.deadline in
+  let* cut_off = server.stop ~deadline:config.deadline in
   if cut_off > 0 then
     warn "%s cut off after %g s" (plural cut_off "connection") config.deadline;
   let+ ended = Workers.stop workers ~deadline:clean_up_seconds in
@@ -57,12 +65,11 @@ let serve (config : Options.t) server =
       rounds_per_us = rounds_per_us config;
     }
   in
-  let join () = Rust.Server.join server (Routes.handle routes) in
+  let join () = server.join (Routes.handle routes) in
   let* workers =
-    Workers.start ~domains:config.domains ~join ~leave:(Rust.Server.leave server)
+    Workers.start ~domains:config.domains ~tokio:config.io ~join ~leave:server.leave
   in
-  log "listening on %s with %s" (Rust.Server.address server)
-    (plural config.domains "domain");
+  log "listening on %s with %s" server.address (plural config.domains "domain");
   let recycling =
     match config.recycle with
     | Some seconds ->
@@ -75,12 +82,33 @@ let serve (config : Options.t) server =
   log "stopping";
   stop config server workers
 
+let listen_anyhow (config : Options.t) =
+  match config.io with
+  | `Shared ->
+      let open Rust.Server in
+      let+ server = listen config.address config.limits in
+      {
+        address = address server;
+        join = join server;
+        leave = leave server;
+        stop = stop server;
+      }
+  | `Own ->
+      let open Rust.Sharded in
+      let+ server = listen config.address ~listeners:config.domains config.limits in
+      {
+        address = address server;
+        join = join server;
+        leave = leave server;
+        stop = stop server;
+      }
+
 let listen (config : Options.t) =
   let refused why =
     Printf.ksprintf failwith "cannot listen on %s: %s" config.address why
   in
   Lwt.catch
-    (fun () -> Rust.Server.listen config.address config.limits)
+    (fun () -> listen_anyhow config)
     (function
       | Unix.Unix_error (error, _, _) -> refused (Unix.error_message error)
       | Lwt_interop.Rust_error { message; _ } -> refused message

@@ -2,6 +2,7 @@ open Cmdliner
 
 type t = {
   address : string;
+  io : Lwt_interop.Pool.tokio;
   domains : int;
   limits : Rust.limits;
   timeout : float;
@@ -36,6 +37,13 @@ let option kind default name docv doc =
 let address =
   option Arg.string "127.0.0.1:8080" "listen" "ADDRESS:PORT"
     "Listen on $(docv). With port 0 the system chooses a free one."
+
+let io =
+  option
+    (Arg.enum [ ("shared", `Shared); ("own", `Own) ])
+    `Shared "io" "KIND"
+    "Serve connections on threads of tokio's that all domains share ($(b,shared)), or \
+     each domain its own ones on its thread ($(b,own))."
 
 let domains =
   option count
@@ -96,6 +104,7 @@ let calibrate =
 let arguments =
   let open Term.Syntax in
   let+ address = address
+  and+ io = io
   and+ domains = domains
   and+ limits = limits
   and+ timeout = timeout
@@ -110,6 +119,7 @@ let arguments =
     Serve
       {
         address;
+        io;
         domains;
         limits;
         timeout;
@@ -134,7 +144,8 @@ let command =
       `S Manpage.s_description;
       `P
         "Serves HTTP/1.1. Rust's hyper reads the requests, and each is answered by an \
-         OCaml function on the domain with the fewest under way.";
+         OCaml function: on the domain with the fewest under way or, with \
+         $(b,--io=own), on the domain that has the connection.";
       `S "ROUTES";
       `I ("GET /", "returns a constant");
       `I ("GET /compute?us=N", "computes for N microseconds, up to a second");

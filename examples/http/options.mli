@@ -2,6 +2,7 @@
 
 type t = {
   address : string;
+  io : Lwt_interop.Pool.tokio;  (** Where connections are served. *)
   domains : int;
   limits : Rust.limits;
   timeout : float;

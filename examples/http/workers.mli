@@ -4,10 +4,11 @@ type t
 
 val start :
   domains:int ->
+  tokio:Lwt_interop.Pool.tokio ->
   join:(unit -> unit) ->
   leave:(Lwt_interop.Handle.t -> unit Lwt.t) ->
   t Lwt.t
-(** [start ~domains ~join ~leave] starts [domains] domains, each of which calls [join].
+(** [start ~domains ~tokio ~join ~leave] starts [domains] domains, each of which calls [join].
     [leave domain] is awaited before a domain ends. *)
 
 val replace_every : t -> float -> failed:(exn -> unit) -> 'a Lwt.t

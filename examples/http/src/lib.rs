@@ -7,6 +7,7 @@ mod hop_by_hop;
 mod host;
 mod message;
 mod server;
+mod sharded;
 mod tools;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -26,6 +26,24 @@ use tokio_io_timeout::TimeoutStream;
 type Handlers = Workers<(Request,), Response>;
 type Reply = hyper::Response<ReplyBody>;
 
+/// What answers requests.
+pub trait Handle {
+    /// Returns the future of the response, or of the reason why there is none. `None` if nobody takes the request.
+    fn handle(&self, request: Request) -> Option<impl Future<Output = Result<Response, String>>>;
+
+    /// Returns `true` if the connection is to be closed after the next response.
+    fn closes(&self) -> bool {
+        false
+    }
+}
+
+impl Handle for Handlers {
+    fn handle(&self, request: Request) -> Option<impl Future<Output = Result<Response, String>>> {
+        let call = self.call((request,)).ok()?;
+        Some(async { call.await.map_err(|e| e.to_string()) })
+    }
+}
+
 /// The limits of a server. Times are in seconds.
 #[derive(Clone, FromOCaml)]
 pub struct Limits {
@@ -156,9 +174,10 @@ async fn accept(
     cut_off
 }
 
-async fn serve(
+/// Serves a connection until it ends.
+pub async fn serve(
     stream: TcpStream,
-    (workers, limits): (Handlers, Arc<Limits>),
+    (handler, limits): (impl Handle, Arc<Limits>),
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) {
@@ -168,7 +187,7 @@ async fn serve(
         .as_mut()
         .set_write_timeout_pinned(Some(limits.write_timeout));
     let service = service_fn(|request| async {
-        Ok::<_, Infallible>(answer(&workers, &limits, request).await)
+        Ok::<_, Infallible>(answer(&handler, &limits, request).await)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -181,24 +200,31 @@ async fn serve(
     let _ = watcher.watch(connection).await;
 }
 
-/// Has a worker answer the request. If the client disconnects, hyper drops this future, which cancels
+/// Has the handler answer the request. If the client disconnects, hyper drops this future, which cancels
 /// the handler's promise.
-async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
+async fn answer(handler: &impl Handle, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
     let (head, incoming) = request.into_parts();
     let body = Body::of(incoming, &head, limits);
     let rest = Rest(body.clone());
     if !host::is_valid(head.version, &head.headers) {
         return conclude(plain(StatusCode::BAD_REQUEST), rest);
     }
-    let Ok(call) = workers.call((Request::new(&head, body),)) else {
+    let Some(response) = handler.handle(Request::new(&head, body)) else {
         return conclude(plain(StatusCode::SERVICE_UNAVAILABLE), rest);
     };
-    let reply = match call.await {
-        Ok(response) => response.into_http().map_err(|e| e.to_string()),
-        Err(e) => Err(e.to_string()),
-    };
-    let reply = reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why));
+    let response = response.await;
+    let reply = response.and_then(|response| response.into_http().map_err(|e| e.to_string()));
+    let mut reply = reply.unwrap_or_else(|why| failure(&head.method, &head.uri, &why));
+    if handler.closes() {
+        close(&mut reply);
+    }
     conclude(reply, rest)
+}
+
+/// Has the connection closed after the reply.
+fn close(reply: &mut Reply) {
+    let close = HeaderValue::from_static("close");
+    reply.headers_mut().insert(CONNECTION, close);
 }
 
 /// Closes the connection after a reply to a request whose body nobody reads to its end: the rest of the body would be
@@ -206,8 +232,7 @@ async fn answer(workers: &Handlers, limits: &Limits, request: hyper::Request<Inc
 fn conclude(mut reply: Reply, rest: Rest) -> Reply {
     let sends_parts = matches!(reply.body(), ReplyBody::Parts(..));
     if rest.is_left(sends_parts) {
-        let close = HeaderValue::from_static("close");
-        reply.headers_mut().insert(CONNECTION, close);
+        close(&mut reply);
     }
     if let ReplyBody::Parts(_, kept) = reply.body_mut() {
         *kept = Some(rest);

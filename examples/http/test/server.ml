@@ -4,7 +4,10 @@ let port t = t.port
 
 let run ?(options = []) test =
   let out, write_out = Unix.pipe ~cloexec:true () in
-  let fixed = [ "--listen"; "127.0.0.1:0"; "--domains"; "2"; "--rounds-per-us"; "500" ] in
+  let io = Option.value (Sys.getenv_opt "IO") ~default:"shared" in
+  let fixed =
+    [ "--listen"; "127.0.0.1:0"; "--domains"; "2"; "--rounds-per-us"; "500"; "--io"; io ]
+  in
   let args = Array.of_list (("../http.exe" :: fixed) @ options) in
   let pid = Unix.create_process args.(0) args Unix.stdin write_out Unix.stderr in
   Unix.close write_out;

@@ -3,10 +3,12 @@
 use crate::results::{Results, Row};
 
 /// The names of the servers in the results, and their labels.
-pub const SERVERS: [(&str, &str); 4] = [
+pub const SERVERS: [(&str, &str); 6] = [
     ("plain", "plain Lwt"),
     ("1", "1 domain"),
     ("2", "2 domains"),
+    ("own1", "1 domain, own I/O"),
+    ("own2", "2 domains, own I/O"),
     ("cohttp", "cohttp"),
 ];
 

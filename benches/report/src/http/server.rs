@@ -38,8 +38,12 @@ pub fn all(build: &Path) -> Result<Vec<Server>> {
         let program = match name {
             "plain" => build.join("benches/http/plain.exe"),
             "cohttp" => build.join("benches/http/cohttp_peer.exe"),
-            domains => {
-                arguments.extend(["--domains".to_owned(), domains.to_owned()]);
+            _ => {
+                let (io, domains) = match name.strip_prefix("own") {
+                    Some(domains) => ("own", domains),
+                    None => ("shared", name),
+                };
+                arguments.extend(["--io", io, "--domains", domains].map(str::to_owned));
                 ours.clone()
             }
         };

@@ -1,0 +1,334 @@
+//! A server whose domains serve their own connections: each has a tokio runtime of its own, and a listener.
+//!
+//! There are as many listeners as domains, on one port, and the kernel distributes the connections among them
+//! (`SO_REUSEPORT`). A domain that leaves gives its listener to the next one that joins, with the connections that wait in it:
+//! the kernel would drop these if the listener was closed.
+
+use crate::Error;
+use crate::message::{Request, Response};
+use crate::server::{Handle, Limits, serve};
+use hyper_util::server::graceful::GracefulShutdown;
+use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, OpaqueType, TokenError, domain, func};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::net::{self, SocketAddr};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+/// The length of a listener's queue.
+const BACKLOG: u32 = 1024;
+
+/// How long a domain that leaves waits for the next request of a connection that is idle: the response to it closes the
+/// connection. A connection that is closed without that could cut a request off.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The server of domains that each serve their own connections.
+#[derive(OpaqueType)]
+pub struct Sharded(Arc<Shared>);
+
+struct Shared {
+    address: SocketAddr,
+    limits: Arc<Limits>,
+    permits: Arc<Semaphore>,
+    /// Those that no domain serves, with a permit for each.
+    listeners: Mutex<Vec<net::TcpListener>>,
+    free: Semaphore,
+    shards: Mutex<HashMap<u64, Shard>>,
+}
+
+/// A domain that has joined.
+struct Shard {
+    order: watch::Sender<Order>,
+    /// The number of connections that were cut off, at the end.
+    ended: watch::Receiver<Option<usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Serve,
+    /// Finish what is under way, and give the listener to another domain.
+    Leave,
+    /// Finish what is under way within this time.
+    Stop(Duration),
+}
+
+#[func]
+impl Sharded {
+    /// Listens on an address like `127.0.0.1:8080`, with `listeners` listeners; with port 0 the system chooses a port.
+    /// Connections wait until a domain has joined. Rejected if the address is not available.
+    #[func(raise)]
+    pub async fn listen(
+        address: String,
+        #[ocaml(label)] listeners: usize,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let mut found = lookup_host(&address).await?;
+        let mut address = found.next().ok_or("the address has no meaning")?;
+        let mut all = Vec::new();
+        for _ in 0..listeners {
+            let listener = reusable(address)?;
+            address = listener.local_addr()?;
+            all.push(listener.into_std()?);
+        }
+        Ok(Sharded(Arc::new(Shared {
+            address,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            limits: Arc::new(limits),
+            free: Semaphore::new(all.len()),
+            listeners: Mutex::new(all),
+            shards: Mutex::default(),
+        })))
+    }
+
+    /// Returns the address that the server listens on, with the port.
+    pub fn address(&self) -> String {
+        self.0.address.to_string()
+    }
+
+    /// Makes the calling domain serve connections, and answer their requests with `handler`. It begins as soon as there is a
+    /// listener that no other domain serves.
+    #[func(raise)]
+    pub fn join(&self, handler: OCamlAsyncFunc<(Request,), Response>) -> Result<(), TokenError> {
+        let id = domain::current().map_or(0, |domain| domain.id());
+        let (order, orders) = watch::channel(Order::Serve);
+        let (end, ended) = watch::channel(None);
+        let shared = self.0.clone();
+        let serving = domain::spawn_local(async move {
+            let cut_off = shared.serve(handler, orders).await;
+            shared.shards().remove(&id);
+            end.send_replace(Some(cut_off));
+        })?;
+        serving.detach();
+        self.0.shards().insert(id, Shard { order, ended });
+        Ok(())
+    }
+
+    /// Makes `domain` accept no more connections. Fulfilled when it has finished those that it has.
+    pub async fn leave(&self, domain: Domain) {
+        let ended = self.0.order(domain.id(), Order::Leave);
+        if let Some(ended) = ended {
+            wait(ended).await;
+        }
+    }
+
+    /// Accepts no more connections, and waits up to `deadline` seconds until the open ones have been served. Returns the
+    /// number of connections that were cut off.
+    pub async fn stop(&self, #[ocaml(label)] deadline: Duration) -> usize {
+        let ids: Vec<u64> = self.0.shards().keys().copied().collect();
+        let stop = |id| self.0.order(id, Order::Stop(deadline));
+        let ending: Vec<_> = ids.into_iter().filter_map(stop).collect();
+        let mut cut_off = 0;
+        for ended in ending {
+            cut_off += wait(ended).await;
+        }
+        self.0.listeners().clear();
+        cut_off
+    }
+}
+
+/// Returns a listener on an address that others may have, too.
+fn reusable(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseport(true)?;
+    // As `TcpListener::bind` does.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Waits until a domain has ended. Returns the number of connections that were cut off.
+async fn wait(mut ended: watch::Receiver<Option<usize>>) -> usize {
+    // A domain that terminated without an order has dropped its connections.
+    ended
+        .wait_for(Option::is_some)
+        .await
+        .map_or(0, |cut_off| cut_off.unwrap_or(0))
+}
+
+impl Shared {
+    fn listeners(&self) -> MutexGuard<'_, Vec<net::TcpListener>> {
+        self.listeners.lock().expect("no panic while it is locked")
+    }
+
+    fn shards(&self) -> MutexGuard<'_, HashMap<u64, Shard>> {
+        self.shards.lock().expect("no panic while it is locked")
+    }
+
+    fn order(&self, id: u64, order: Order) -> Option<watch::Receiver<Option<usize>>> {
+        let shards = self.shards();
+        let shard = shards.get(&id)?;
+        shard.order.send_replace(order);
+        Some(shard.ended.clone())
+    }
+
+    /// Serves connections on the calling domain. Returns the number of those that were cut off.
+    async fn serve(
+        self: &Arc<Self>,
+        handler: OCamlAsyncFunc<(Request,), Response>,
+        mut orders: watch::Receiver<Order>,
+    ) -> usize {
+        let connections = Connections::new(handler);
+        tokio::select! {
+            _ = orders.changed() => {}
+            listener = Lent::new(self) => match listener {
+                Ok(listener) => tokio::select! {
+                    _ = orders.changed() => {}
+                    () = connections.accept(self, &listener) => {}
+                },
+                Err(e) => eprintln!("http: a domain has no listener: {e}"),
+            },
+        }
+        // The listener is free again.
+        let order = *orders.borrow();
+        match order {
+            Order::Stop(deadline) => connections.finish(deadline, Duration::ZERO).await,
+            Order::Serve | Order::Leave => connections.finish(Duration::MAX, IDLE).await,
+        }
+    }
+}
+
+/// A listener that the calling domain serves.
+struct Lent {
+    listener: Option<TcpListener>,
+    shared: Arc<Shared>,
+}
+
+impl Lent {
+    /// Waits for a listener that no domain serves.
+    async fn new(shared: &Arc<Shared>) -> io::Result<Self> {
+        let permit = shared.free.acquire().await.expect("never closed");
+        let listener = shared.listeners().pop().expect("there is one for each permit");
+        permit.forget();
+        let mut lent = Lent {
+            listener: None,
+            shared: shared.clone(),
+        };
+        lent.listener = Some(TcpListener::from_std(listener)?);
+        Ok(lent)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let listener = self.listener.take().map(TcpListener::into_std);
+        if let Some(Ok(listener)) = listener {
+            self.shared.listeners().push(listener);
+            self.shared.free.add_permits(1);
+        }
+    }
+}
+
+/// A handler of the calling domain.
+#[derive(Clone)]
+struct Local {
+    handler: OCamlAsyncFunc<(Request,), Response>,
+    /// No connection is to remain.
+    closes: Rc<Cell<bool>>,
+}
+
+impl Handle for Local {
+    fn handle(&self, request: Request) -> Option<impl Future<Output = Result<Response, String>>> {
+        let response = self.handler.call((request,)).ok()?;
+        Some(async { response.await.map_err(|e| e.to_string()) })
+    }
+
+    fn closes(&self) -> bool {
+        self.closes.get()
+    }
+}
+
+/// The connections of the calling domain.
+struct Connections {
+    handler: Local,
+    graceful: RefCell<Option<GracefulShutdown>>,
+    /// Dropping it ends those that are left.
+    cut: watch::Sender<()>,
+    open: watch::Sender<usize>,
+}
+
+/// Counts a connection.
+struct Open(watch::Sender<usize>);
+
+impl Open {
+    fn new(open: &watch::Sender<usize>) -> Self {
+        open.send_modify(|n| *n += 1);
+        Open(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
+}
+
+impl Connections {
+    fn new(handler: OCamlAsyncFunc<(Request,), Response>) -> Self {
+        Connections {
+            handler: Local {
+                handler,
+                closes: Rc::default(),
+            },
+            graceful: RefCell::new(Some(GracefulShutdown::new())),
+            cut: watch::Sender::new(()),
+            open: watch::Sender::new(0),
+        }
+    }
+
+    async fn accept(&self, shared: &Shared, listener: &Lent) {
+        let Some(listener) = &listener.listener else {
+            return;
+        };
+        loop {
+            let permit = shared.permits.clone().acquire_owned().await.expect("never closed");
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let Some(watcher) = self.graceful.borrow().as_ref().map(|all| all.watcher()) else {
+                        return;
+                    };
+                    let server = (self.handler.clone(), shared.limits.clone());
+                    let mut cut = self.cut.subscribe();
+                    let open = Open::new(&self.open);
+                    let serving = domain::spawn_local(async move {
+                        let _open = open;
+                        tokio::select! {
+                            () = serve(stream, server, watcher, permit) => {}
+                            _ = cut.changed() => {}
+                        }
+                    });
+                    serving.expect("it runs on a domain").detach();
+                }
+                Err(e) => {
+                    // No descriptor is left, or the client has disconnected.
+                    eprintln!("http: cannot accept a connection: {e}");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// Finishes the requests that are under way, and closes the connections, those without a request after `idle`. Returns the
+    /// number of connections that are cut off after `deadline`.
+    async fn finish(self, deadline: Duration, idle: Duration) -> usize {
+        self.handler.closes.set(true);
+        let graceful = self.graceful.take().expect("it ends once");
+        let mut open = self.open.subscribe();
+        let finishing = async {
+            let _ = timeout(idle, open.wait_for(|open| *open == 0)).await;
+            graceful.shutdown().await;
+        };
+        let _ = timeout(deadline, finishing).await;
+        // Dropping the connections cancels their handlers.
+        drop(self.cut);
+        let cut_off = *self.open.borrow();
+        cut_off
+    }
+}
