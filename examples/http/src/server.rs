@@ -202,7 +202,11 @@ pub async fn serve(
 
 /// Has the handler answer the request. If the client disconnects, hyper drops this future, which cancels
 /// the handler's promise.
-async fn answer(handler: &impl Handle, limits: &Limits, request: hyper::Request<Incoming>) -> Reply {
+async fn answer(
+    handler: &impl Handle,
+    limits: &Limits,
+    request: hyper::Request<Incoming>,
+) -> Reply {
     let (head, incoming) = request.into_parts();
     let body = Body::of(incoming, &head, limits);
     let rest = Rest(body.clone());

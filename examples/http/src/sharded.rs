@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// The length of a listener's queue.
 const BACKLOG: u32 = 1024;
@@ -26,6 +26,9 @@ const BACKLOG: u32 = 1024;
 /// How long a domain that leaves waits for the next request of a connection that is idle: the response to it closes the
 /// connection. A connection that is closed without that could cut a request off.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How long a domain has to obey an order.
+const OBEYING: Duration = Duration::from_millis(500);
 
 /// The server of domains that each serve their own connections.
 #[derive(OpaqueType)]
@@ -44,8 +47,31 @@ struct Shared {
 /// A domain that has joined.
 struct Shard {
     order: watch::Sender<Order>,
+    ending: Ending,
+}
+
+/// The end of a domain's service.
+#[derive(Clone)]
+struct Ending {
     /// The number of connections that were cut off, at the end.
-    ended: watch::Receiver<Option<usize>>,
+    cut_off: watch::Receiver<Option<usize>>,
+    /// The number of open connections.
+    open: watch::Receiver<usize>,
+}
+
+impl Ending {
+    /// Waits for the end. Returns the number of connections that were cut off.
+    async fn wait(&mut self) -> usize {
+        // A domain that terminated without an order has dropped its connections.
+        let ended = self.cut_off.wait_for(Option::is_some).await;
+        ended.map_or(0, |cut_off| cut_off.unwrap_or(0))
+    }
+
+    /// Waits until then at most: a handler that does not return keeps its domain from ending.
+    async fn wait_until(&mut self, latest: Instant) -> usize {
+        let ended = timeout_at(latest, self.wait()).await;
+        ended.unwrap_or_else(|_| *self.open.borrow())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,23 +122,28 @@ impl Sharded {
     pub fn join(&self, handler: OCamlAsyncFunc<(Request,), Response>) -> Result<(), TokenError> {
         let id = domain::current().map_or(0, |domain| domain.id());
         let (order, orders) = watch::channel(Order::Serve);
-        let (end, ended) = watch::channel(None);
+        let (end, cut_off) = watch::channel(None);
+        let connections = Connections::new(handler);
+        let ending = Ending {
+            cut_off,
+            open: connections.open.subscribe(),
+        };
         let shared = self.0.clone();
         let serving = domain::spawn_local(async move {
-            let cut_off = shared.serve(handler, orders).await;
+            let cut_off = shared.serve(connections, orders).await;
             shared.shards().remove(&id);
             end.send_replace(Some(cut_off));
         })?;
         serving.detach();
-        self.0.shards().insert(id, Shard { order, ended });
+        self.0.shards().insert(id, Shard { order, ending });
         Ok(())
     }
 
     /// Makes `domain` accept no more connections. Fulfilled when it has finished those that it has.
     pub async fn leave(&self, domain: Domain) {
-        let ended = self.0.order(domain.id(), Order::Leave);
-        if let Some(ended) = ended {
-            wait(ended).await;
+        let ending = self.0.order(domain.id(), Order::Leave);
+        if let Some(mut ending) = ending {
+            ending.wait().await;
         }
     }
 
@@ -121,10 +152,11 @@ impl Sharded {
     pub async fn stop(&self, #[ocaml(label)] deadline: Duration) -> usize {
         let ids: Vec<u64> = self.0.shards().keys().copied().collect();
         let stop = |id| self.0.order(id, Order::Stop(deadline));
-        let ending: Vec<_> = ids.into_iter().filter_map(stop).collect();
+        let all: Vec<_> = ids.into_iter().filter_map(stop).collect();
+        let latest = Instant::now() + deadline + OBEYING;
         let mut cut_off = 0;
-        for ended in ending {
-            cut_off += wait(ended).await;
+        for mut ending in all {
+            cut_off += ending.wait_until(latest).await;
         }
         self.0.listeners().clear();
         cut_off
@@ -144,15 +176,6 @@ fn reusable(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Waits until a domain has ended. Returns the number of connections that were cut off.
-async fn wait(mut ended: watch::Receiver<Option<usize>>) -> usize {
-    // A domain that terminated without an order has dropped its connections.
-    ended
-        .wait_for(Option::is_some)
-        .await
-        .map_or(0, |cut_off| cut_off.unwrap_or(0))
-}
-
 impl Shared {
     fn listeners(&self) -> MutexGuard<'_, Vec<net::TcpListener>> {
         self.listeners.lock().expect("no panic while it is locked")
@@ -162,20 +185,19 @@ impl Shared {
         self.shards.lock().expect("no panic while it is locked")
     }
 
-    fn order(&self, id: u64, order: Order) -> Option<watch::Receiver<Option<usize>>> {
+    fn order(&self, id: u64, order: Order) -> Option<Ending> {
         let shards = self.shards();
         let shard = shards.get(&id)?;
         shard.order.send_replace(order);
-        Some(shard.ended.clone())
+        Some(shard.ending.clone())
     }
 
     /// Serves connections on the calling domain. Returns the number of those that were cut off.
     async fn serve(
         self: &Arc<Self>,
-        handler: OCamlAsyncFunc<(Request,), Response>,
+        connections: Connections,
         mut orders: watch::Receiver<Order>,
     ) -> usize {
-        let connections = Connections::new(handler);
         tokio::select! {
             _ = orders.changed() => {}
             listener = Lent::new(self) => match listener {
@@ -205,7 +227,10 @@ impl Lent {
     /// Waits for a listener that no domain serves.
     async fn new(shared: &Arc<Shared>) -> io::Result<Self> {
         let permit = shared.free.acquire().await.expect("never closed");
-        let listener = shared.listeners().pop().expect("there is one for each permit");
+        let listener = shared
+            .listeners()
+            .pop()
+            .expect("there is one for each permit");
         permit.forget();
         let mut lent = Lent {
             listener: None,
@@ -288,10 +313,16 @@ impl Connections {
             return;
         };
         loop {
-            let permit = shared.permits.clone().acquire_owned().await.expect("never closed");
+            let permit = shared
+                .permits
+                .clone()
+                .acquire_owned()
+                .await
+                .expect("never closed");
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let Some(watcher) = self.graceful.borrow().as_ref().map(|all| all.watcher()) else {
+                    let Some(watcher) = self.graceful.borrow().as_ref().map(|all| all.watcher())
+                    else {
                         return;
                     };
                     let server = (self.handler.clone(), shared.limits.clone());
@@ -328,7 +359,6 @@ impl Connections {
         let _ = timeout(deadline, finishing).await;
         // Dropping the connections cancels their handlers.
         drop(self.cut);
-        let cut_off = *self.open.borrow();
-        cut_off
+        *self.open.borrow()
     }
 }
