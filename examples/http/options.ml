@@ -144,8 +144,8 @@ let command =
       `S Manpage.s_description;
       `P
         "Serves HTTP/1.1. Rust's hyper reads the requests, and each is answered by an \
-         OCaml function: on the domain with the fewest under way or, with \
-         $(b,--io=own), on the domain that has the connection.";
+         OCaml function: on the domain with the fewest under way or, with $(b,--io=own), \
+         on the domain that has the connection.";
       `S "ROUTES";
       `I ("GET /", "returns a constant");
       `I ("GET /compute?us=N", "computes for N microseconds, up to a second");

@@ -8,8 +8,8 @@ val start :
   join:(unit -> unit) ->
   leave:(Lwt_interop.Handle.t -> unit Lwt.t) ->
   t Lwt.t
-(** [start ~domains ~tokio ~join ~leave] starts [domains] domains, each of which calls [join].
-    [leave domain] is awaited before a domain ends. *)
+(** [start ~domains ~tokio ~join ~leave] starts [domains] domains, each of which calls
+    [join]. [leave domain] is awaited before a domain ends. *)
 
 val replace_every : t -> float -> failed:(exn -> unit) -> 'a Lwt.t
 (** [replace_every workers seconds ~failed] replaces one domain after the other by a new

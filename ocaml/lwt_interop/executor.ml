@@ -217,8 +217,8 @@ let check_engine t =
       failwith
         (Printf.sprintf
            "Lwt_interop: domain %d has a tokio runtime of its own, which the engine that \
-            was set with Lwt_engine.set does not serve: keep the one that a domain starts \
-            with"
+            was set with Lwt_engine.set does not serve: keep the one that a domain \
+            starts with"
            t.handle.id)
   | Some _ | None -> ()
 
@@ -405,20 +405,20 @@ let own_tokio () =
   let t = executor () in
   let refuse why =
     failwith
-      (Printf.sprintf
-         "Lwt_interop: domain %d cannot have a tokio runtime of its own: %s" t.handle.id why)
+      (Printf.sprintf "Lwt_interop: domain %d cannot have a tokio runtime of its own: %s"
+         t.handle.id why)
   in
   if not (Primitives.is_first_thread ()) then
     raise
       (Errors.Wrong_thread
          (Printf.sprintf
-            "domain %d: the loop of a domain that has a tokio runtime of its own must run \
-             on the domain's first thread, and this one runs on thread %d"
+            "domain %d: the loop of a domain that has a tokio runtime of its own must \
+             run on the domain's first thread, and this one runs on thread %d"
             t.handle.id t.thread));
   if not (Dlwt_epoll.is_used ()) then
     refuse
-      "the engine that was set with Lwt_engine.set does not serve it. Keep the one that a \
-       domain starts with";
+      "the engine that was set with Lwt_engine.set does not serve it. Keep the one that \
+       a domain starts with";
   (* Without a runtime it has no effect. *)
   Dlwt_epoll.set_waiter (Some { wait = Primitives.reactor_wait });
   match Primitives.reactor_open () with

@@ -51,18 +51,18 @@ val own_tokio : unit -> unit
     access to OCaml, as on any thread of tokio's. [#[func(tokio)]] and [#[func(blocking)]]
     remain on the shared runtime, and so does what was made before.
 
-    Code that runs on the domain must not enter the runtime by [Handle::block_on], which would wait for the loop that it
-    stops. The time in [tokio::spawn]'s tasks does not count as busy in {!Handle.stats}. When
-    the domain terminates, the runtime drops its tasks, and does not wait for its blocking
-    ones.
+    Code that runs on the domain must not enter the runtime by [Handle::block_on], which
+    would wait for the loop that it stops. The time in [tokio::spawn]'s tasks does not
+    count as busy in {!Handle.stats}. When the domain terminates, the runtime drops its
+    tasks, and does not wait for its blocking ones.
 
     @raise Failure
       if the operating system has no descriptor left: a runtime takes six. Also if
       [Lwt_engine.set] has replaced the engine that the domain started with; if it does so
       later, the loop raises it once.
     @raise Wrong_thread
-      if the calling thread is not the one that runs the domain's loop, or the domain's first
-      one.
+      if the calling thread is not the one that runs the domain's loop, or the domain's
+      first one.
     @raise Domain_terminated if the domain is terminating. *)
 
 (** {1 Exceptions} *)
