@@ -206,9 +206,9 @@ let from ?close f =
 let of_list list = Stream_core.of_array (Array.of_list list)
 
 (* A source of the elements that are there, at most as many as somebody waits for. [take ()] is a node with one of
-   them, or [none]. If there are no elements, the promise of [wait] has the next one. [take] and the other
-   functions do not allocate, so that what [take] raises comes from the user's code. Everything else may be
-   interrupted, and goes on when [pull] is called again. *)
+   them, or [none]. If there are no elements, the promise of [wait] has the next one. What [take]
+   raises ends the stream after the elements before: it comes from the user's code, apart from an exception of a
+   signal handler or a finaliser. Everything else may be interrupted, and goes on when [pull] is called again. *)
 let available ~is_cancellable ~none ~element take wait =
   let is_pulling = ref false and nodes = ref [||] and count = ref 0 in
   let raised = ref Nothing and batch = ref finished in

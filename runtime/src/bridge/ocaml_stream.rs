@@ -99,30 +99,41 @@ impl<T: FromOCaml + 'static> OCamlStream<T> {
         pulled.unwrap_or_else(|e| panic!("an OCamlStream was polled in the wrong place: {e}"))
     }
 
-    /// Takes over a batch. Returns the state that follows.
-    fn take_over(&mut self, stream: Kept, batch: Result<Batch<T>, OCamlException>) -> State<T> {
+    /// Takes over a batch.
+    fn take_over(&mut self, stream: Kept, batch: Result<Batch<T>, OCamlException>) {
         let batch = match batch {
             Ok(batch) => batch,
             Err(exn) => {
                 close(&self.home, stream);
-                return State::Last(exn);
+                self.state = State::Last(exn);
+                return;
             }
         };
-        let taken_over = context::with_entered(|_, token| {
+        // If the conversion of an element panics, dropping `self` closes the stream.
+        self.state = State::Open(stream);
+        let end = context::with_entered(|_, token| {
             let (elements, ending) = batch.finish(token);
             self.elements = elements.into_iter();
             match ending {
-                Ok(Ending::More) => State::Open(stream),
-                Ok(Ending::Finished) => State::Ended,
-                Ok(Ending::Failed(exn)) => State::Last(OCamlException::from_root(token, exn)),
+                Ok(Ending::More) => None,
+                Ok(Ending::Finished) => Some((State::Ended, false)),
+                Ok(Ending::Failed(exn)) => {
+                    let exn = OCamlException::from_root(token, exn);
+                    Some((State::Last(exn), false))
+                }
                 Err(refused) => {
-                    close(&self.home, stream);
-                    State::Last(OCamlException::from_conversion(token, refused))
+                    let exn = OCamlException::from_conversion(token, refused);
+                    Some((State::Last(exn), true))
                 }
             }
         });
         // It was polled just now, so there is a token.
-        taken_over.unwrap_or(State::Ended)
+        if let Ok(Some((end, closes))) = end {
+            let open = mem::replace(&mut self.state, end);
+            if let (State::Open(stream), true) = (open, closes) {
+                close(&self.home, stream);
+            }
+        }
     }
 }
 
@@ -178,7 +189,7 @@ impl<T: FromOCaml + 'static> OCamlStream<T> {
                 State::Pulling(_, pulling) => {
                     let batch = ready!(Pin::new(pulling).poll(cx));
                     if let State::Pulling(stream, _) = mem::replace(&mut this.state, State::Ended) {
-                        this.state = this.take_over(stream, batch);
+                        this.take_over(stream, batch);
                     }
                 }
                 State::Last(_) => {

@@ -221,8 +221,9 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
         return Close::Nothing;
     }
     let mut reactors = Vec::new();
-    for core in cores {
-        catch_and_discard(|| reactors.extend(core.into_reactor()));
+    for mut core in cores {
+        reactors.extend(core.take_reactor());
+        catch_and_discard(|| drop(core));
     }
     Close::Finished(reactors)
 }

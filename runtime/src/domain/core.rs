@@ -110,9 +110,9 @@ impl Core {
         self.reactor.get()
     }
 
-    /// Frees everything but the tokio runtime of the domain's own, which it returns.
-    pub(crate) fn into_reactor(self) -> Option<Reactor> {
-        self.reactor.into_inner()
+    /// Removes the tokio runtime of the domain's own.
+    pub(crate) fn take_reactor(&mut self) -> Option<Reactor> {
+        self.reactor.take()
     }
 
     /// Begins to close the domain: messages go back to their senders, and nothing is polled any more.

@@ -5,7 +5,8 @@
 //!
 //! **Tasks.** What the domain's executor polls (calls, `spawn_local`) is polled in the loop's turns, with the runtime
 //! entered, and is woken by tokio's driver here. What is spawned on tokio is polled here, between the turns, without
-//! a token, and without the domain's lock: so it keeps no collection of another domain waiting.
+//! a token, and without the domain's lock: so it keeps no collection of another domain waiting. (A turn that does not wait
+//! keeps the lock if there are no tasks when it begins.)
 //!
 //! **Epoll.** The loop's epoll instance is registered with tokio's driver, whose events are edge-triggered: an event says that
 //! something has become ready since the loop last asked the instance. So the loop asks it again after each answer

@@ -188,7 +188,7 @@ mod tests {
         assert!(
             compare(&fewer)
                 .unwrap_err()
-                .contains("OCaml states 16 facts, and Rust 17")
+                .contains("OCaml states 17 facts, and Rust 18")
         );
         let mut more = ours();
         more.push(("a new fact".to_owned(), "1".to_owned()));

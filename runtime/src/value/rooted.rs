@@ -88,11 +88,13 @@ pub(crate) fn read_root<T: FromOCaml>(
     let convert = || T::from_ocaml(unsafe { Source::new(token, root.raw(token)) });
     if const { mentions_channel(T::TYPE) && mentions_stream(T::TYPE) } {
         while let Err(e) = probe(convert) {
-            if e.prepare(token).is_err() {
-                // The conversion below has the same error, and closes the streams before it.
-                break;
+            if let Err(refused) = e.prepare(token) {
+                // Closes the streams that do convert.
+                drop(convert());
+                return Err(refused);
             }
         }
+        return convert();
     }
     loop {
         match convert() {
