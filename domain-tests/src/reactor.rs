@@ -240,6 +240,9 @@ pub async fn reactor_beside_busy_task(seconds: Duration) -> Int {
     Int::from(busy.await.is_err())
 }
 
+/// Timers with wakers that panic.
+static TIMERS: Mutex<Vec<std::pin::Pin<Box<tokio::time::Sleep>>>> = Mutex::new(Vec::new());
+
 struct PanickingWaker;
 
 impl std::task::Wake for PanickingWaker {
@@ -256,8 +259,11 @@ pub async fn reactor_panicking_waker() {
     let pending =
         std::future::Future::poll(timer.as_mut(), &mut std::task::Context::from_waker(&waker));
     assert!(pending.is_pending());
-    // The domain keeps it while it goes on.
-    std::mem::forget(timer);
+    // It is there when the timer is due.
+    TIMERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(timer);
 }
 
 /// Sends the calling thread SIGUSR1 after `seconds`, when it sleeps, and never ends.

@@ -69,6 +69,8 @@ let serve (config : Options.t) server =
   let* workers =
     Workers.start ~domains:config.domains ~tokio:config.io ~join ~leave:server.leave
   in
+  (* Before anybody learns that the server runs. *)
+  let terminated = termination () in
   log "listening on %s with %s" server.address (plural config.domains "domain");
   let recycling =
     match config.recycle with
@@ -78,7 +80,7 @@ let serve (config : Options.t) server =
     | None -> fst (Lwt.task ())
   in
   let expiring = Sessions.expire_idle sessions ~seconds:idle_session_seconds in
-  let* () = Lwt.pick [ termination (); recycling; expiring ] in
+  let* () = Lwt.pick [ terminated; recycling; expiring ] in
   log "stopping";
   stop config server workers
 
