@@ -197,6 +197,9 @@ let recent_length l =
   Mutex.unlock l.lock;
   n
 
+(* The length of an array for up to [max] elements that are received. A short one costs less than the lock. *)
+let room_for l max = if max <= 64 then max else smaller max (recent_length l)
+
 (* The number of elements for a receiver that has just come. *)
 let[@inline] available l =
   if Waiters.first l.receivers != Waiters.nil then 0 else Ring.length l.items - l.reserved
@@ -590,7 +593,7 @@ let abandon c receiver =
 
 (* Takes the elements for a receiver for which one is reserved. *)
 let take_reserved failure l (receiver : 'a receiver) =
-  let room = if receiver.max = 1 then 1 else smaller receiver.max (recent_length l) in
+  let room = room_for l receiver.max in
   let target = Array.make (if room < 1 then 1 else room) None in
   Mutex.lock l.lock;
   match receiver.state with
@@ -798,7 +801,7 @@ let recv_many ?(max = 64) c =
       | Not_received e -> Lwt.fail e
       | Empty | Receiver _ -> wait ())
   | Local l ->
-      let taken = Array.make (smaller max (recent_length l)) None in
+      let taken = Array.make (room_for l max) None in
       let all n = Lwt.return (elements taken n) in
       let n = take_many failure l taken in
       if n > 0 then Uninterrupted.get failure all n else wait ()
