@@ -519,7 +519,7 @@ let batches () =
   let bigarray = Bigarray.(Array2.create int32 c_layout 256 256) in
   let* () = check "a Bigarray" [| 1; 1 |] bigarray 2 in
   let* () = check "a Bigarray in a tuple" [| 1; 1 |] (bigarray, 1) 2 in
-  (* What lies deeper is not known; nor what a closure, an object or a suspension has. *)
+  (* Deeper blocks do not count, nor do the fields of closures, objects and suspensions. *)
   let* () = check "deep" [| 64; 6 |] (Some (1, large)) 70 in
   let* () = check "a closure" [| 64; 6 |] (fun () -> large) 70 in
   let* () = check "a suspension" [| 64; 6 |] (lazy (large ^ "y")) 70 in

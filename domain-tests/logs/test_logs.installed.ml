@@ -5,7 +5,7 @@ open Lwt_interop
 
 type message = { source : string; level : Logs.level; text : string; domain : int }
 
-(* What the reporter got, the newest first. *)
+(* The messages that the reporter got, the newest first. *)
 let messages : message list Atomic.t = Atomic.make []
 
 let rec add message =

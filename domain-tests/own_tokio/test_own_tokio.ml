@@ -154,7 +154,7 @@ let a_busy_task () =
   let+ aborted = busy in
   check_int "aborted" 1 aborted
 
-(* What other domains send wakes a loop that sleeps in tokio. *)
+(* A message from another domain wakes a loop that sleeps in tokio. *)
 let woken_by_others () =
   Everywhere.on_domain (fun () ->
       own_tokio ();

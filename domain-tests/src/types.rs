@@ -286,6 +286,13 @@ pub fn types_async_callback(f: OCamlAsyncFunc<(), Value>) -> Result<Int, Error> 
 /// Takes the result of an OCaml function on tokio.
 #[func(raise)]
 pub fn types_remote(f: OCamlFunc<(), Value>) -> Result<Int, Error> {
+    call_on_tokio(f).await
+}
+
+async fn call_on_tokio<T>(f: OCamlFunc<(), T>) -> Result<Int, Error>
+where
+    T: FromOCaml + Send + 'static,
+{
     let remote = f.remote()?;
     let call = tokio::spawn(async move {
         let call = remote.call(()).expect("the domain waits");
@@ -351,13 +358,7 @@ pub fn types_prepared_async_callback(f: OCamlAsyncFunc<(), Prepared>) -> Result<
 /// Takes the result of an OCaml function on tokio.
 #[func(raise)]
 pub fn types_prepared_remote(f: OCamlFunc<(), Prepared>) -> Result<Int, Error> {
-    let remote = f.remote()?;
-    let call = tokio::spawn(async move {
-        let call = remote.call(()).expect("the domain waits");
-        call.await.map(drop)
-    });
-    call.await??;
-    Ok(ran())
+    call_on_tokio(f).await
 }
 
 /// Takes the outcome of a promise.

@@ -106,7 +106,7 @@ let lwt_stream_batches () =
   push None;
   at_once "the last" [| 7; 8 |] (Stream.next_batch s);
   at_once "the end" [||] (Stream.next_batch s);
-  (* What comes before a failure is not lost. *)
+  (* The elements before a failure are not lost. *)
   let failing () =
     let n = ref 0 in
     fun () ->

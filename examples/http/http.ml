@@ -84,7 +84,7 @@ let serve (config : Options.t) server =
   log "stopping";
   stop config server workers
 
-let listen_anyhow (config : Options.t) =
+let bind (config : Options.t) =
   match config.io with
   | `Shared ->
       let open Rust.Server in
@@ -110,7 +110,7 @@ let listen (config : Options.t) =
     Printf.ksprintf failwith "cannot listen on %s: %s" config.address why
   in
   Lwt.catch
-    (fun () -> listen_anyhow config)
+    (fun () -> bind config)
     (function
       | Unix.Unix_error (error, _, _) -> refused (Unix.error_message error)
       | Lwt_interop.Rust_error { message; _ } -> refused message

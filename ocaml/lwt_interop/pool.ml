@@ -101,7 +101,7 @@ type worker = {
   terminated : unit Lwt.t;
 }
 
-(* What each domain of a pool has. *)
+(* The settings of a pool, which each of its domains gets. *)
 type settings = { minor_heap : int option; tokio : tokio }
 
 type t = {

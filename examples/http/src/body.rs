@@ -224,8 +224,8 @@ impl Drop for Reader {
     }
 }
 
-/// What nobody has read of a request's body, if it has any, when it is answered. When it is dropped, the reader fails, and
-/// the rest of the body is discarded.
+/// The unread rest of a request's body, if it has one. Dropping it, once the request is answered, fails the reader and
+/// discards the rest.
 pub struct Rest(pub Option<Arc<Body>>);
 
 impl Rest {

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use ocaml_lwt_interop::{Domain, FromOCaml, OCamlAsyncFunc, OpaqueType, TokenError, Workers, func};
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use tokio_io_timeout::TimeoutStream;
 type Handlers = Workers<(Request,), Response>;
 type Reply = hyper::Response<ReplyBody>;
 
-/// What answers requests.
+/// A handler of requests.
 pub trait Handle {
     /// Returns the future of the response, or of the reason why there is none. `None` if nobody takes the request.
     fn handle(&self, request: Request) -> Option<impl Future<Output = Result<Response, String>>>;
@@ -156,11 +157,7 @@ async fn accept(
                     let server = (workers.clone(), limits.clone());
                     connections.spawn(serve(stream, server, graceful.watcher(), permit));
                 }
-                Err(e) => {
-                    // No descriptor is left, or the client has disconnected.
-                    eprintln!("http: cannot accept a connection: {e}");
-                    sleep(Duration::from_millis(50)).await;
-                }
+                Err(e) => not_accepted(e).await,
             },
         }
     };
@@ -172,6 +169,13 @@ async fn accept(
     // Dropping a connection cancels its handlers.
     connections.shutdown().await;
     cut_off
+}
+
+/// Reports that no connection was accepted, and waits before the next attempt: no descriptor is left, or the client has
+/// disconnected.
+pub async fn not_accepted(e: io::Error) {
+    eprintln!("http: cannot accept a connection: {e}");
+    sleep(Duration::from_millis(50)).await;
 }
 
 /// Serves a connection until it ends.

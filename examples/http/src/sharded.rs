@@ -6,10 +6,10 @@
 
 use crate::Error;
 use crate::message::{Request, Response};
-use crate::server::{Handle, Limits, serve};
+use crate::server::{Handle, Limits, not_accepted, serve};
 use hyper_util::server::graceful::GracefulShutdown;
 use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, OpaqueType, TokenError, domain, func};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::net::{self, SocketAddr};
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The length of a listener's queue.
 const BACKLOG: u32 = 1024;
@@ -203,7 +203,7 @@ impl Shared {
             listener = Lent::new(self) => match listener {
                 Ok(listener) => tokio::select! {
                     _ = orders.changed() => {}
-                    () = connections.accept(self, &listener) => {}
+                    () = connections.accept(self, listener.listener()) => {}
                 },
                 Err(e) => eprintln!("http: a domain has no listener: {e}"),
             },
@@ -219,6 +219,7 @@ impl Shared {
 
 /// A listener that the calling domain serves.
 struct Lent {
+    /// Taken when this is dropped.
     listener: Option<TcpListener>,
     shared: Arc<Shared>,
 }
@@ -232,12 +233,14 @@ impl Lent {
             .pop()
             .expect("there is one for each permit");
         permit.forget();
-        let mut lent = Lent {
-            listener: None,
+        Ok(Lent {
+            listener: Some(TcpListener::from_std(listener)?),
             shared: shared.clone(),
-        };
-        lent.listener = Some(TcpListener::from_std(listener)?);
-        Ok(lent)
+        })
+    }
+
+    fn listener(&self) -> &TcpListener {
+        self.listener.as_ref().expect("it is there until the end")
     }
 }
 
@@ -273,7 +276,7 @@ impl Handle for Local {
 /// The connections of the calling domain.
 struct Connections {
     handler: Local,
-    graceful: RefCell<Option<GracefulShutdown>>,
+    graceful: GracefulShutdown,
     /// Dropping it ends those that are left.
     cut: watch::Sender<()>,
     open: watch::Sender<usize>,
@@ -302,16 +305,13 @@ impl Connections {
                 handler,
                 closes: Rc::default(),
             },
-            graceful: RefCell::new(Some(GracefulShutdown::new())),
+            graceful: GracefulShutdown::new(),
             cut: watch::Sender::new(()),
             open: watch::Sender::new(0),
         }
     }
 
-    async fn accept(&self, shared: &Shared, listener: &Lent) {
-        let Some(listener) = &listener.listener else {
-            return;
-        };
+    async fn accept(&self, shared: &Shared, listener: &TcpListener) {
         loop {
             let permit = shared
                 .permits
@@ -321,10 +321,7 @@ impl Connections {
                 .expect("never closed");
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let Some(watcher) = self.graceful.borrow().as_ref().map(|all| all.watcher())
-                    else {
-                        return;
-                    };
+                    let watcher = self.graceful.watcher();
                     let server = (self.handler.clone(), shared.limits.clone());
                     let mut cut = self.cut.subscribe();
                     let open = Open::new(&self.open);
@@ -337,11 +334,7 @@ impl Connections {
                     });
                     serving.expect("it runs on a domain").detach();
                 }
-                Err(e) => {
-                    // No descriptor is left, or the client has disconnected.
-                    eprintln!("http: cannot accept a connection: {e}");
-                    sleep(Duration::from_millis(50)).await;
-                }
+                Err(e) => not_accepted(e).await,
             }
         }
     }
@@ -350,11 +343,10 @@ impl Connections {
     /// number of connections that are cut off after `deadline`.
     async fn finish(self, deadline: Duration, idle: Duration) -> usize {
         self.handler.closes.set(true);
-        let graceful = self.graceful.take().expect("it ends once");
         let mut open = self.open.subscribe();
         let finishing = async {
             let _ = timeout(idle, open.wait_for(|open| *open == 0)).await;
-            graceful.shutdown().await;
+            self.graceful.shutdown().await;
         };
         let _ = timeout(deadline, finishing).await;
         // Dropping the connections cancels their handlers.

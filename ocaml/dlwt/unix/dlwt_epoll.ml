@@ -311,9 +311,9 @@ let wait_with waiter t timeout =
   let milliseconds = if n > 0 then 0 else timeout in
   let n =
     match waiter.wait ~epfd:t.epfd ~instance:t.instance ~milliseconds with
-    | Quiet -> n
-    | Events -> if n > 0 then n else wait t.epfd t.events 0
-    | Elsewhere -> if n > 0 then n else wait t.epfd t.events timeout
+    | Events when n = 0 -> wait t.epfd t.events 0
+    | Elsewhere when n = 0 -> wait t.epfd t.events timeout
+    | Quiet | Events | Elsewhere -> n
   in
   t.unsettled <- n > 0;
   n

@@ -57,7 +57,7 @@ impl Watched {
     }
 }
 
-/// What a wait has found. OCaml has the same: see `entry/facts.rs`.
+/// The outcome of a wait. OCaml has the same: see `entry/facts.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// The epoll instance has no new events.
@@ -291,9 +291,7 @@ impl Reactor {
 /// Has the loop wait for its epoll instance, where the eventfd is. A notification that came before through the waker was noted
 /// in the parker, and ends the wait at once.
 pub(crate) fn leave(shared: &Shared) -> Waited {
-    if shared.wakes_through_waker() {
-        shared.wake_through(None);
-    }
+    shared.wake_through(None);
     match shared.is_notified() {
         true => Waited::Quiet,
         false => Waited::Elsewhere,

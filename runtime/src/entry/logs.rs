@@ -12,7 +12,7 @@ use crate::value::read::FromOCaml;
 use crate::value::types::{Argument, Function, Label, Mode, Type};
 use crate::value::write::ToOCaml;
 
-/// What `ocaml/logs/dune` requires of the linker. Nothing reads it: in a program whose archive lacks the feature, its name
+/// The symbol that `ocaml/logs/dune` requires of the linker. Nothing reads it: in a program whose archive lacks the feature, its name
 /// is the linker's error.
 #[unsafe(export_name = "feature_tracing_of_ocaml_lwt_interop__see_doc_building_md")]
 static HAS_FEATURE: u8 = 0;

@@ -66,7 +66,7 @@ fn key(value: RawValue) -> Key {
     Key::from_int(ffi::int_val(value))
 }
 
-/// What `ocaml/lwt_interop/dune` requires of the linker. Nothing reads it: in a program without a Rust archive, its name is
+/// The symbol that `ocaml/lwt_interop/dune` requires of the linker. Nothing reads it: in a program without a Rust archive, its name is
 /// the linker's error.
 #[unsafe(export_name = "rust_archive_for_lwt_interop__see_doc_building_md")]
 static ARCHIVE: u8 = 0;

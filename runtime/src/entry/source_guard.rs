@@ -1,4 +1,4 @@
-//! What closes the source of an OCaml stream when OCaml has collected the stream.
+//! Guards: blocks that close the source of an OCaml stream when OCaml has collected the stream.
 
 use crate::bridge::apply::{applied, apply};
 use crate::domain::context;

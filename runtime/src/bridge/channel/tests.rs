@@ -72,7 +72,7 @@ fn a_closed_channel_refuses_and_gives_the_element_back() {
     assert!(block_on(sink.flush()).is_err());
     assert_eq!((sink.take_refused(), sink.take_refused()), (Some(2), None));
     assert!(block_on(sink.feed(3)).is_err());
-    // What came before the end is there.
+    // The elements before the end are there.
     assert_eq!(block_on(rest(channel.stream())), [1]);
     assert!(block_on(sink.close()).is_ok());
 }
