@@ -619,6 +619,37 @@ let of_channels () =
       ("on tokio", Rust.stream_of_channels_on_tokio);
     ]
 
+(* A panic of a conversion ends the stream, also if the elements are converted twice for their channels. *)
+let conversions_that_panic () =
+  let one (what, count) =
+    let closed = ref 0 and given = ref 0 in
+    let channels = List.init 3 (fun _ -> Channel.create ~capacity:1) in
+    let s =
+      Stream.from
+        ~close:(fun () -> incr closed)
+        (fun () ->
+          incr given;
+          let channel = List.nth channels ((!given - 1) mod 3) in
+          Lwt.return (Some (channel, if !given mod 3 = 0 then Some 1 else None)))
+    in
+    let* e = Expect.rejected what (count s) in
+    Expect.panicked what ~place:"types.rs:" ~message:"a conversion to Rust" e;
+    let* () = Expect.eventually (fun () -> !closed = 1) in
+    (* The channels are as good as before. *)
+    Lwt_list.iter_s
+      (fun channel ->
+        let* () = Channel.send channel 1 in
+        let* x = Channel.recv channel in
+        Expect.that what (x = Some 1);
+        Lwt.return_unit)
+      channels
+  in
+  Lwt_list.iter_s one
+    [
+      ("on the domain", Rust.stream_that_panics);
+      ("on tokio", Rust.stream_that_panics_on_tokio);
+    ]
+
 (* A stream that is converted again, because the channel beside it is new to Rust, stays open. *)
 let beside_channels () =
   let closed = ref 0 in
@@ -704,5 +735,6 @@ let cases ~scale =
     case "streams: the size of batches" batches;
     case "streams: large elements on their way to tokio" bounded_to_tokio;
     case "streams: of channels" of_channels;
+    case "streams: conversions that panic" conversions_that_panic;
     case "streams: beside channels" beside_channels;
   ]

@@ -1,6 +1,7 @@
 //! Streams, in both directions.
 
 use crate::failures::Counted;
+use crate::types::Panics;
 use crate::{Error, Int};
 use futures_lite::{Stream, StreamExt, future, stream};
 use ocaml_lwt_interop::domain::with_token;
@@ -389,6 +390,32 @@ pub async fn stream_of_channels_on_tokio(
         }
     }
     (contents, None)
+}
+
+/// Returns the number of elements: of channels, and of what panics when it is converted.
+#[func(raise)]
+pub async fn stream_that_panics(
+    mut pairs: OCamlStream<(Channel<u8>, Option<Panics>)>,
+) -> Result<Int, OCamlException> {
+    let mut n = 0;
+    while let Some(pair) = pairs.next().await {
+        pair?;
+        n += 1;
+    }
+    Ok(n)
+}
+
+/// The same on tokio.
+#[func(tokio, raise)]
+pub async fn stream_that_panics_on_tokio(
+    mut pairs: RemoteStream<(Channel<u8>, Option<Panics>)>,
+) -> Result<Int, RemoteError> {
+    let mut n = 0;
+    while let Some(pair) = pairs.next().await {
+        pair?;
+        n += 1;
+    }
+    Ok(n)
 }
 
 /// Sends the elements of the stream of each pair to its channel, and closes the channel.

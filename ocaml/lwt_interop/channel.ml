@@ -858,6 +858,9 @@ let given_up =
    Out_of_memory came while its channel was passed to Rust for the first time. Send it \
    again"
 
+(* Made beforehand: there may be no memory. *)
+let failed_given_up : sender_state = Failed (Invalid_argument given_up)
+
 let rest (sender : _ sender) =
   let n = Array.length sender.items - sender.sent in
   elements (Array.sub sender.items sender.sent n) n
@@ -892,7 +895,9 @@ let rec move_senders failure l ring s =
           s.sender_why_not <- Rust_ring.keep ring rest;
           s.is_kept <- true);
       let why_not = s.sender_why_not in
-      let failed = Failed (Invalid_argument why_not) in
+      let failed =
+        if why_not == given_up then failed_given_up else Failed (Invalid_argument why_not)
+      in
       Mutex.lock l.lock;
       (match sender.state with
       | Moving -> sender.state <- (if why_not = "" then Sent else failed)

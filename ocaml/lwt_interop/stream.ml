@@ -205,21 +205,23 @@ let from ?close f =
 
 let of_list list = Stream_core.of_array (Array.of_list list)
 
-(* A source of the elements that are there, at most as many as somebody waits for. [take ()] is a node with one of
-   them, or [none]. If there are no elements, the promise of [wait] has the next one. What [take]
-   raises ends the stream after the elements before: it comes from the user's code, apart from an exception of a
-   signal handler or a finaliser. Everything else may be interrupted, and goes on when [pull] is called again. *)
-let available ~is_cancellable ~none ~element take wait =
+(* A source of the elements that are there, at most as many as somebody waits for. [look ()] is a node with the
+   next one, or [none], and [drop ()] removes that element from where it is. If there are no elements, the promise of
+   [wait] says when there is one, or with [None] that there will be none. What [look] raises ends the stream after the
+   elements before: it comes from the user's code, apart from an exception of a signal handler or a finaliser.
+   Everything else may be interrupted, and goes on when [pull] or [convert] is called again. *)
+let available ~is_cancellable ~none ~element look drop wait =
   let is_pulling = ref false and nodes = ref [||] and count = ref 0 in
   let raised = ref Nothing and batch = ref finished in
-  let rec take_up_to n =
-    if !count < n && !raised == Nothing then
-      match take () with
+  let rec take () =
+    drop ();
+    if !count < Array.length !nodes && !raised == Nothing then
+      match look () with
       | node when node == none -> ()
       | node ->
           Array.unsafe_set !nodes !count node;
           incr count;
-          take_up_to n
+          take ()
       | exception e -> raised := e
   in
   let is_empty () = !count = 0 && !raised == Nothing in
@@ -230,32 +232,36 @@ let available ~is_cancellable ~none ~element take wait =
       count := 0;
       batch := finished;
       is_pulling := true);
-    take_up_to n;
+    take ();
     let promise = if is_empty () then wait () else Lwt.return_none in
     is_pulling := false;
     promise
   in
-  let convert item =
+  let convert awaited =
     if !batch != finished then !batch
-    else if is_empty () then of_option item
-    else
-      let elements = Array.init !count (fun i -> element !nodes.(i)) in
-      let ending = if !raised == Nothing then Stream_core.More else Failed !raised in
-      let made = { Stream_core.elements; ending } in
-      batch := made;
-      nodes := [||];
-      made
+    else (
+      if Option.is_some awaited then take ();
+      if is_empty () && Option.is_none awaited then finished
+      else
+        (* There are none if another one has taken them. *)
+        let elements = Array.init !count (fun i -> element !nodes.(i)) in
+        let ending = if !raised == Nothing then Stream_core.More else Failed !raised in
+        let made = { Stream_core.elements; ending } in
+        batch := made;
+        nodes := [||];
+        made)
   in
   Stream_core.make (exact ~is_cancellable ~is_repeatable:true pull convert)
 
 let of_seq seq =
   let rest = ref seq in
-  let take () =
+  let look () =
     let node = !rest () in
     (match node with Seq.Nil -> rest := Seq.empty | Cons (_, seq) -> rest := seq);
     node
   and element = function Seq.Cons (x, _) -> x | Nil -> assert false in
-  available ~is_cancellable:false ~none:Seq.Nil ~element take (fun () -> Lwt.return_none)
+  available ~is_cancellable:false ~none:Seq.Nil ~element look ignore (fun () ->
+      Lwt.return_none)
 
 let of_lwt_seq seq =
   let rest = ref seq in
@@ -268,11 +274,32 @@ let of_lwt_seq seq =
   in
   Stream_core.make (exact pull convert)
 
-(* One element at a time: [get_available_up_to] drops those that it has found if its stream fails then. *)
+(* [Lwt_stream.peek] returns the block that its stream holds. An element whose removal was interrupted has been
+   removed if that is another one. *)
 let of_lwt_stream stream =
-  let take () = Sys.opaque_identity (Lwt_stream.get_available_up_to 1 stream) in
-  available ~is_cancellable:true ~none:[] ~element:List.hd take (fun () ->
-      Lwt_stream.get stream)
+  let first () =
+    match Lwt.state (Lwt_stream.peek stream) with
+    | Return item -> item
+    | Fail e -> raise e
+    | Sleep -> None
+  in
+  let found = ref None and is_dropping = ref false in
+  let look () =
+    let item = first () in
+    found := item;
+    item
+  and drop () =
+    match !found with
+    | None -> ()
+    | item ->
+        if not (!is_dropping && first () != item) then (
+          is_dropping := true;
+          ignore (Lwt_stream.junk stream : unit Lwt.t));
+        found := None;
+        is_dropping := false
+  in
+  available ~is_cancellable:true ~none:None ~element:Option.get look drop (fun () ->
+      Lwt_stream.peek stream)
 
 let of_channel channel =
   let pull = Stream_core.or_rejected (fun max -> Channel.recv_many ~max channel) in

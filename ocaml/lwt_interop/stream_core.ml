@@ -191,6 +191,10 @@ let release core =
 
 let no_promise = Lwt.fail Not_found
 
+let is_not_called = function
+  | Pull { call = Not_called; _ } -> true
+  | Pull _ | No_pull -> false
+
 let new_pull core max =
   match core.source with
   | Source (source, kind) ->
@@ -448,6 +452,9 @@ let rec request : 'a 'r. 'a t -> ('a, 'r) shape -> 'r Lwt.t =
         ignore (Executor.current () : Executor.handle);
         Uninterrupted.run2 (Executor.failure ()) start_once core shape.max;
         match core.state with
+        | Pulling when is_not_called core.pull ->
+            (* Without memory, for example. Nobody would end the wait. The next call tries again. *)
+            Lwt.fail (Executor.failure ()).first
         | Pulling -> wait s shape
         | Idle | Over _ | Closed -> request s shape)
 

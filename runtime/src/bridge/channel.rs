@@ -336,9 +336,9 @@ fn share<T: FromOCaml + ToOCaml + Send + 'static>(
     match Callbacks::registered(token).share_channel(token, channel, &ring) {
         Ok(None) => Ok(()),
         Ok(Some(why)) => Err(ConversionError::new(why)),
-        Err(exn) => Err(ConversionError::new(
-            OCamlException::from_root(token, exn).to_string(),
-        )),
+        Err(exn) => Err(ConversionError::raised(OCamlException::from_root(
+            token, exn,
+        ))),
     }
 }
 

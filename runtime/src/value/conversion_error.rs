@@ -2,6 +2,7 @@
 
 use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
+use crate::value::exception::OCamlException;
 use crate::value::kept::Kept;
 use crate::value::types::Function;
 use std::borrow::Cow;
@@ -10,7 +11,8 @@ use std::fmt;
 /// The error of a conversion: what does not fit, where it is, and what to do.
 ///
 /// It says `insert: argument 1 (rows), field age of element 17: expected int`. In OCaml it is
-/// `Invalid_argument` with this text, or `Out_of_memory`.
+/// `Invalid_argument` with this text, `Out_of_memory`, or an exception that came while OCaml prepared the value, such as
+/// that of a signal handler.
 pub struct ConversionError(
     /// `None` says that a value is larger than what is being measured: see `value/write.rs`.
     Option<Box<Details>>,
@@ -27,6 +29,8 @@ struct Details {
 enum Problem {
     Message(Cow<'static, str>),
     OutOfMemory,
+    /// OCaml code that prepared the value was interrupted by this exception.
+    Raised(OCamlException),
     /// OCaml has to change the value first.
     Unprepared(Kept, Prepare),
 }
@@ -89,6 +93,11 @@ impl ConversionError {
         ConversionError::from_problem(Problem::OutOfMemory)
     }
 
+    #[cold]
+    pub(crate) fn raised(exception: OCamlException) -> Self {
+        ConversionError::from_problem(Problem::Raised(exception))
+    }
+
     /// Makes the error of a value that converts once OCaml has changed it, which `prepare` does. A type whose values fail
     /// so has to be known to [`mentions_channel`](crate::value::types::encode::mentions_channel): then the callers of
     /// conversions [prepare](Self::prepare) the value, and convert again.
@@ -128,6 +137,14 @@ impl ConversionError {
 
     pub(crate) fn is_out_of_memory(&self) -> bool {
         matches!(&self.0, Some(details) if matches!(details.problem, Problem::OutOfMemory))
+    }
+
+    /// The exception that came from elsewhere.
+    pub(crate) fn exception(&self) -> Option<&OCamlException> {
+        match &self.0.as_ref()?.problem {
+            Problem::Raised(exception) => Some(exception),
+            Problem::Message(_) | Problem::OutOfMemory | Problem::Unprepared(..) => None,
+        }
     }
 
     /// Adds where the value is in the value around it.
@@ -220,6 +237,7 @@ impl fmt::Display for ConversionError {
         match &details.problem {
             Problem::Message(message) => f.write_str(message),
             Problem::OutOfMemory => f.write_str("out of memory"),
+            Problem::Raised(exception) => write!(f, "{exception}"),
             Problem::Unprepared(..) => f.write_str("OCaml has not prepared the value"),
         }
     }

@@ -242,9 +242,10 @@ impl Failure {
             Failure::Conversion(error) if error.is_out_of_memory() => {
                 make(ExceptionKind::OutOfMemory, &[])
             }
-            Failure::Conversion(error) => {
-                make(ExceptionKind::InvalidArgument, &[&error.to_string()])
-            }
+            Failure::Conversion(error) => match error.exception() {
+                Some(e) => e.root().duplicate(token),
+                None => make(ExceptionKind::InvalidArgument, &[&error.to_string()]),
+            },
             Failure::Error {
                 message,
                 sources,

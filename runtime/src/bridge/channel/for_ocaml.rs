@@ -235,7 +235,7 @@ impl_from_ocaml!([T: FromOCaml] Items<T>, &Type::Array(T::TYPE), |items| {
 });
 
 fn in_channel<T>(error: ConversionError) -> ConversionError {
-    if error.is_out_of_memory() {
+    if error.is_out_of_memory() || error.exception().is_some() {
         return error;
     }
     let name = type_name::<T>();
