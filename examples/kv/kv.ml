@@ -42,9 +42,9 @@ let recycle workers ~domains ~every ~stop =
   in
   go 0
 
-let serve server workers ~domains ~recycle_every ~grace =
+let serve (server : Server.t) workers ~domains ~recycle_every ~grace =
   let stop = termination () in
-  Printf.printf "kv: listening on %s with %d %s\n%!" (Rust.Server.address server) domains
+  Printf.printf "kv: listening on %s with %d %s\n%!" server.address domains
     (if domains = 1 then "domain" else "domains");
   let recycling =
     match recycle_every with
@@ -52,27 +52,24 @@ let serve server workers ~domains ~recycle_every ~grace =
     | None -> Lwt.return_unit
   in
   let* () = stop in
-  let* () = Rust.Server.stop server ~grace in
+  let* () = server.stop ~grace in
   recycling
 
-let run ~listen ~limits ~domains ~recycle_every ~grace =
-  let* workers = Workers.start ~domains () in
-  let* server = Rust.Server.listen (Workers.handlers workers) listen limits in
-  let* code =
-    match server with
-    | Ok server ->
-        let+ () = serve server workers ~domains ~recycle_every ~grace in
-        stopped
-    | Error why ->
-        warn "cannot listen on %s: %s" listen why;
-        Lwt.return not_started
-  in
-  let+ () = Workers.stop workers in
-  code
+let run ~listen ~io ~limits ~domains ~recycle_every ~grace =
+  let* server = Server.listen io ~domains listen limits in
+  match server with
+  | Ok server ->
+      let* workers = Workers.start ~domains server in
+      let* () = serve server workers ~domains ~recycle_every ~grace in
+      let+ () = Workers.stop workers in
+      stopped
+  | Error why ->
+      warn "cannot listen on %s: %s" listen why;
+      Lwt.return not_started
 
-let main listen domains recycle_every grace max_clients max_bulk write_timeout =
+let main listen io domains recycle_every grace max_clients max_bulk write_timeout =
   let limits = { Rust.max_clients; max_bulk; write_timeout } in
-  try Lwt_main.run (run ~listen ~limits ~domains ~recycle_every ~grace)
+  try Lwt_main.run (run ~listen ~io ~limits ~domains ~recycle_every ~grace)
   with (Failure _ | Unix.Unix_error _) as e ->
     warn "%d domains cannot be started: %s" domains (reason e);
     not_started
@@ -103,6 +100,14 @@ let option names ~docv ~doc kind default =
 let listen =
   option [ "listen" ] ~docv:"ADDRESS:PORT" Arg.string "127.0.0.1:6380"
     ~doc:"Listen on $(docv). With port 0 the system chooses a free one."
+
+let io =
+  option [ "io" ] ~docv:"KIND"
+    (Arg.enum [ ("shared", `Shared); ("own", `Own) ])
+    `Shared
+    ~doc:
+      "Serve connections on threads of tokio's that all domains share ($(b,shared)), or \
+       each domain its own ones on its thread ($(b,own))."
 
 let domains =
   option [ "domains" ] ~docv:"N" count
@@ -153,7 +158,7 @@ let command =
   Cmd.v
     (Cmd.info "kv" ~doc:"a key-value server on many domains" ~exits ~man)
     Term.(
-      const main $ listen $ domains $ recycle_every $ grace $ max_clients $ max_bulk
+      const main $ listen $ io $ domains $ recycle_every $ grace $ max_clients $ max_bulk
       $ write_timeout)
 
 let () =

@@ -1,9 +1,7 @@
 open Lwt.Syntax
 open Lwt_interop
 
-type t = { handlers : Rust.Handlers.t; keyspace : Keyspace.t; pool : Pool.t }
-
-let handlers t = t.handlers
+type t = { server : Server.t; keyspace : Keyspace.t; pool : Pool.t }
 
 (* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. *)
 let minor_heap = 1 lsl 20
@@ -11,15 +9,15 @@ let minor_heap = 1 lsl 20
 let join t i =
   Pool.spawn_on t.pool i (fun () ->
       Lwt.async (fun () -> Keyspace.expire t.keyspace ~me:(Handle.current ()));
-      Rust.Handlers.join t.handlers (Router.serve (Router.create t.keyspace));
+      t.server.join (Router.serve (Router.create t.keyspace));
       Lwt.return_unit)
 
 let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
 
-let start ?(clock = milliseconds) ~domains () =
-  let pool = Pool.create ~domains ~minor_heap () in
+let start ?(clock = milliseconds) ~domains (server : Server.t) =
+  let pool = Pool.create ~domains ~minor_heap ~tokio:server.tokio () in
   let keyspace = Keyspace.create ~clock (Array.init domains (Pool.handle pool)) in
-  let t = { handlers = Rust.Handlers.create (); keyspace; pool } in
+  let t = { server; keyspace; pool } in
   let+ () = Lwt.join (List.init domains (join t)) in
   t
 
@@ -33,6 +31,6 @@ let replace t i =
         (fun () -> join t i)
         (fun () ->
           let* () = Handle.spawn old (hand_over t old (Pool.handle t.pool i)) in
-          Rust.Handlers.leave t.handlers old))
+          t.server.leave old))
 
 let stop t = Pool.shutdown t.pool

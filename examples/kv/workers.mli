@@ -3,14 +3,12 @@
 
 type t
 
-val start : ?clock:(unit -> int) -> domains:int -> unit -> t Lwt.t
-(** [start ~domains ()] starts [domains] domains with an empty keyspace. [clock ()] is the
-    time in milliseconds, by default since 1970.
+val start : ?clock:(unit -> int) -> domains:int -> Server.t -> t Lwt.t
+(** [start ~domains server] starts [domains] domains with an empty keyspace, which answer
+    the clients of [server]. [clock ()] is the time in milliseconds, by default since
+    1970.
 
     @raise Failure if OCaml refuses a domain. *)
-
-val handlers : t -> Rust.Handlers.t
-(** [handlers workers] is what answers requests. *)
 
 val replace : t -> int -> unit Lwt.t
 (** [replace workers i] replaces domain [i], counted from 0, by a new one, which takes

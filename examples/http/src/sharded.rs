@@ -96,8 +96,10 @@ impl Sharded {
         let mut found = lookup_host(&address).await?;
         let mut address = found.next().ok_or("the address has no meaning")?;
         let mut all = Vec::new();
+        // With `SO_REUSEPORT`, the port of another process of the same user would be shared.
+        bound(address, false)?;
         for _ in 0..listeners {
-            let listener = reusable(address)?;
+            let listener = bound(address, true)?.listen(BACKLOG)?;
             address = listener.local_addr()?;
             all.push(listener.into_std()?);
         }
@@ -163,17 +165,17 @@ impl Sharded {
     }
 }
 
-/// Returns a listener on an address that others may have, too.
-fn reusable(address: SocketAddr) -> io::Result<TcpListener> {
+/// Returns a socket with this address, which others may have too if it is `shared`.
+fn bound(address: SocketAddr, shared: bool) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    socket.set_reuseport(true)?;
+    socket.set_reuseport(shared)?;
     // As `TcpListener::bind` does.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 impl Shared {

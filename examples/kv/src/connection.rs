@@ -1,13 +1,14 @@
-//! The connection of a client: reads commands, has a domain run them in batches, writes the replies.
+//! The connection of a client: reads commands, has OCaml run them in batches, writes the replies.
 
 use crate::frame::{Command, Parser, ProtocolError};
-use crate::handlers::Handlers;
 use crate::kept::{Pending, Queue};
-use ocaml_lwt_interop::{Bytes, FromOCaml, Opaque, Rooted, ToOCaml};
+use ocaml_lwt_interop::{Bytes, FromOCaml, OCamlAsyncFunc, Rooted, ToOCaml, Workers};
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
 use std::mem;
+use std::net;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -43,6 +44,35 @@ pub struct Outcome {
     close: bool,
 }
 
+/// OCaml's function that answers requests.
+pub type Handler = OCamlAsyncFunc<(Session, Request), Outcome>;
+
+/// What answers requests.
+pub trait Answer {
+    /// Returns the answer, or why there is none.
+    fn answer(
+        &self,
+        session: Session,
+        request: Request,
+    ) -> impl Future<Output = Result<Outcome, String>>;
+}
+
+/// A domain of several, from any thread.
+impl Answer for Workers<(Session, Request), Outcome> {
+    async fn answer(&self, session: Session, request: Request) -> Result<Outcome, String> {
+        let call = self.call((session, request)).map_err(|e| e.to_string())?;
+        call.await.map_err(|e| e.to_string())
+    }
+}
+
+/// The calling domain.
+impl Answer for Handler {
+    async fn answer(&self, session: Session, request: Request) -> Result<Outcome, String> {
+        let call = self.call((session, request)).map_err(|e| e.to_string())?;
+        call.await.map_err(|e| e.to_string())
+    }
+}
+
 /// The limits for each client.
 #[derive(Debug, Clone, FromOCaml)]
 pub struct Limits {
@@ -63,78 +93,150 @@ const READ: usize = 16 << 10;
 
 const KEEPALIVE: Duration = Duration::from_secs(300);
 
+/// A connection, on the tokio runtime that serves it.
 pub struct Connection {
     stream: TcpStream,
-    handlers: Opaque<Handlers>,
+    client: Client,
+}
+
+/// A connection that no runtime serves.
+pub struct Parked {
+    stream: net::TcpStream,
+    client: Client,
+}
+
+/// Everything but the socket. It is complete whenever no batch is under way.
+struct Client {
     write_timeout: Duration,
     session: Session,
     parser: Parser,
     /// Bytes that were read and are not parsed yet.
-    buffer: Vec<u8>,
+    input: Vec<u8>,
+    /// Replies, of which so many bytes are written.
+    output: Vec<u8>,
+    written: usize,
+    /// The replies after these.
+    rest: Option<Rooted<Pending>>,
+    /// It is to be closed after the replies.
+    closes: bool,
+}
+
+/// Why a connection is no longer served.
+pub enum Ended {
+    /// It is to be closed.
+    Closed,
+    /// It may go on elsewhere.
+    Leaves,
 }
 
 impl Connection {
-    pub fn new(
-        stream: TcpStream,
-        id: isize,
-        handlers: Opaque<Handlers>,
-        limits: &Limits,
-    ) -> io::Result<Self> {
+    pub fn new(stream: TcpStream, id: isize, limits: &Limits) -> io::Result<Self> {
         // Small replies are sent at once, and clients that vanished are detected.
         stream.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        let session = Session {
-            id,
-            resp: 2,
-            ..Session::default()
-        };
-        Ok(Connection {
-            stream,
-            handlers,
+        let client = Client {
             write_timeout: limits.write_timeout,
-            session,
+            session: Session {
+                id,
+                resp: 2,
+                ..Session::default()
+            },
             parser: Parser::new(limits.max_bulk),
-            buffer: Vec::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            rest: None,
+            closes: false,
+        };
+        Ok(Connection { stream, client })
+    }
+
+    /// Goes on with a connection on the runtime that calls this.
+    pub fn resume(parked: Parked) -> io::Result<Self> {
+        Ok(Connection {
+            stream: TcpStream::from_std(parked.stream)?,
+            client: parked.client,
         })
     }
 
-    /// Serves the client until it disconnects, violates the protocol, or `stopping` resolves while no
-    /// complete command is there. Nothing is read while a batch is under way, so TCP slows down a
-    /// client that sends faster than it reads.
-    pub async fn serve(mut self, stopping: impl Future<Output = ()>) -> io::Result<()> {
-        let mut stopping = std::pin::pin!(stopping);
+    /// Takes the connection off its runtime.
+    pub fn park(self) -> io::Result<Parked> {
+        Ok(Parked {
+            stream: self.stream.into_std()?,
+            client: self.client,
+        })
+    }
+
+    /// Serves the client until it disconnects, violates the protocol, `stopping` resolves while no
+    /// complete command is there, or `leaving` resolves and no batch is under way. Nothing is read while a
+    /// batch is under way, so TCP slows down a client that sends faster than it reads.
+    pub async fn serve(
+        &mut self,
+        handler: &impl Answer,
+        stopping: impl Future<Output = ()>,
+        leaving: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        let (mut stopping, mut leaving) = (pin!(stopping), pin!(leaving));
         loop {
-            match self.batch() {
-                Err(error) => return self.fail(&format!("Protocol error: {error}")).await,
+            tokio::select! {
+                biased;
+                () = &mut leaving => return Ok(Ended::Leaves),
+                written = self.flush() => written?,
+            }
+            let client = &mut self.client;
+            if let Some(rest) = client.rest.take() {
+                client.answer(handler, Request::Rest(rest)).await;
+                continue;
+            }
+            if client.closes {
+                return Ok(Ended::Closed);
+            }
+            match client.batch() {
+                Err(error) => client.fail(&format!("Protocol error: {error}")),
                 Ok(batch) if !batch.is_empty() => {
-                    if !self.answer(batch).await? {
-                        return Ok(());
-                    }
+                    client.answer(handler, Request::Batch(batch)).await;
                 }
                 Ok(_) => tokio::select! {
                     biased;
-                    () = &mut stopping => return Ok(()),
-                    read = self.read() => if read? == 0 { return Ok(()) },
+                    () = &mut leaving => return Ok(Ended::Leaves),
+                    () = &mut stopping => return Ok(Ended::Closed),
+                    read = self.read() => if read? == 0 { return Ok(Ended::Closed) },
                 },
             }
         }
     }
 
+    /// Reads some bytes. Nothing is lost if it is dropped.
     async fn read(&mut self) -> io::Result<usize> {
-        if self.buffer.is_empty() {
-            self.buffer.shrink_to(READ);
+        let input = &mut self.client.input;
+        if input.is_empty() {
+            input.shrink_to(READ);
         }
-        self.buffer.reserve(READ);
-        self.stream.read_buf(&mut self.buffer).await
+        input.reserve(READ);
+        self.stream.read_buf(input).await
     }
 
+    /// Writes the output. If it is dropped, another call goes on.
+    async fn flush(&mut self) -> io::Result<()> {
+        let client = &mut self.client;
+        while client.written < client.output.len() {
+            let some = self.stream.write(&client.output[client.written..]);
+            client.written += tokio::time::timeout(client.write_timeout, some).await??;
+        }
+        client.output = Vec::new();
+        client.written = 0;
+        Ok(())
+    }
+}
+
+impl Client {
     /// Returns the commands that have arrived. An error is returned once the commands before it have
     /// run.
     fn batch(&mut self) -> Result<Vec<Command>, ProtocolError> {
-        let mut input = &self.buffer[..];
+        let mut input = &self.input[..];
         let mut batch = Vec::new();
-        while batch.len() < BATCH_COMMANDS && self.buffer.len() - input.len() < BATCH_BYTES {
+        while batch.len() < BATCH_COMMANDS && self.input.len() - input.len() < BATCH_BYTES {
             match self.parser.next(&mut input) {
                 Ok(Some(command)) => batch.push(command),
                 Ok(None) => break,
@@ -142,51 +244,29 @@ impl Connection {
                 Err(_) => break,
             }
         }
-        let parsed = self.buffer.len() - input.len();
-        self.buffer.drain(..parsed);
+        let parsed = self.input.len() - input.len();
+        self.input.drain(..parsed);
         Ok(batch)
     }
 
-    /// Has a domain run the commands, and writes the replies. Returns `false` if the connection is to
-    /// be closed.
-    async fn answer(&mut self, batch: Vec<Command>) -> io::Result<bool> {
-        let mut request = Request::Batch(batch);
-        let mut keep_open = true;
-        loop {
-            let session = mem::take(&mut self.session);
-            let outcome = match self.handlers.0.call((session, request)) {
-                Ok(call) => call.await.map_err(|error| error.to_string()),
-                Err(no_handlers) => Err(no_handlers.to_string()),
-            };
-            let outcome = match outcome {
-                Ok(outcome) => outcome,
-                Err(error) => {
-                    self.fail(&format!("internal error: {error}")).await?;
-                    return Ok(false);
-                }
-            };
-            self.write(&outcome.reply).await?;
-            self.session = outcome.session;
-            keep_open &= !outcome.close;
-            match outcome.rest {
-                Some(rest) => request = Request::Rest(rest),
-                None => return Ok(keep_open),
+    /// Has OCaml answer a request.
+    async fn answer(&mut self, handler: &impl Answer, request: Request) {
+        let session = mem::take(&mut self.session);
+        match handler.answer(session, request).await {
+            Ok(outcome) => {
+                self.output = outcome.reply.0;
+                self.rest = outcome.rest;
+                self.session = outcome.session;
+                self.closes |= outcome.close;
             }
+            Err(error) => self.fail(&format!("internal error: {error}")),
         }
     }
 
-    async fn fail(&mut self, why: &str) -> io::Result<()> {
+    fn fail(&mut self, why: &str) {
         let line = format!("-ERR {}\r\n", why.replace(['\r', '\n'], " "));
-        self.write(line.as_bytes()).await
-    }
-
-    async fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let some = self.stream.write(bytes);
-            let written = tokio::time::timeout(self.write_timeout, some).await??;
-            bytes = &bytes[written..];
-        }
-        Ok(())
+        self.output = line.into_bytes();
+        self.closes = true;
     }
 }
 
@@ -195,4 +275,10 @@ pub async fn reject(mut stream: TcpStream) {
     let _ = stream
         .write_all(b"-ERR max number of clients reached\r\n")
         .await;
+}
+
+/// Waits after a connection could not be accepted. Usually there is no descriptor left, until a client
+/// disconnects.
+pub async fn not_accepted() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }

@@ -2,6 +2,6 @@
 
 mod connection;
 mod frame;
-mod handlers;
 mod kept;
 mod server;
+mod sharded;

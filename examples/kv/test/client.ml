@@ -1,6 +1,12 @@
 open Lwt.Syntax
 open Example_kv
 
+let io =
+  match Sys.getenv_opt "IO" with
+  | Some "own" -> `Own
+  | Some "shared" | None -> `Shared
+  | Some other -> failwith ("IO=" ^ other ^ " is neither shared nor own")
+
 type t = { input : Lwt_io.input_channel; output : Lwt_io.output_channel }
 
 let address text =

@@ -2,6 +2,9 @@
 
 open Example_kv
 
+val io : Lwt_interop.Pool.tokio
+(** What serves connections in the tests: the variable [IO], [shared] or [own]. *)
+
 type t
 
 val connect : string -> t Lwt.t

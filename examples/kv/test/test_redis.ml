@@ -210,12 +210,10 @@ let rec connect path tries =
 let with_servers path test () =
   Lwt_main.run
     (Lwt_unix.with_timeout 300. (fun () ->
-         let* workers = Workers.start ~domains:3 () in
-         let* server =
-           Rust.Server.listen (Workers.handlers workers) "127.0.0.1:0" limits
-         in
+         let* server = Server.listen Client.io ~domains:3 "127.0.0.1:0" limits in
          let server = Result.get_ok server in
-         let* kv = Client.connect (Rust.Server.address server) in
+         let* workers = Workers.start ~domains:3 server in
+         let* kv = Client.connect server.address in
          let* redis = connect path 400 in
          Lwt.finalize
            (fun () ->
@@ -223,7 +221,7 @@ let with_servers path test () =
              test kv redis)
            (fun () ->
              let* () = Client.close kv and* () = Client.close redis in
-             let* () = Rust.Server.stop server ~grace:10. in
+             let* () = server.stop ~grace:10. in
              Workers.stop workers)))
 
 let random kv redis =

@@ -20,13 +20,13 @@ let time_limit = 120.
 let with_server ?(domains = 3) ?(limits = limits) test () =
   let now = Atomic.make 100 in
   let run () =
-    let* workers = Workers.start ~clock:(fun () -> Atomic.get now) ~domains () in
-    let* server = Rust.Server.listen (Workers.handlers workers) "127.0.0.1:0" limits in
+    let* server = Server.listen Client.io ~domains "127.0.0.1:0" limits in
     let server = match server with Ok server -> server | Error why -> failwith why in
-    let stop () = Rust.Server.stop server ~grace:10. in
+    let* workers = Workers.start ~clock:(fun () -> Atomic.get now) ~domains server in
+    let stop () = server.stop ~grace:10. in
     Lwt.finalize
       (fun () ->
-        let* () = test { address = Rust.Server.address server; workers; now; stop } in
+        let* () = test { address = server.address; workers; now; stop } in
         stop ())
       (fun () -> Workers.stop workers)
   in
@@ -452,6 +452,26 @@ let fuzz server =
     (with_client server (fun client -> check client 0)
     :: List.init senders (fun _ -> send rounds))
 
+(* Replies that a client has not read follow it to another domain. *)
+let unread_replies server =
+  let value = String.make 1_000_000 'v' and n = 40 in
+  with_client server (fun client ->
+      let* () = expect client [ "SET"; "k"; value ] Reply.ok in
+      let* () =
+        Client.write client
+          (String.concat "" (List.init n (fun _ -> Client.encode [ "GET"; "k" ])))
+      in
+      let* () = Lwt_list.iter_s (Workers.replace server.workers) [ 0; 1; 2; 0 ] in
+      let rec read i =
+        if i = n then Lwt.return_unit
+        else
+          let* reply = Client.read client in
+          is "GET" (Bulk value) reply;
+          read (i + 1)
+      in
+      let* () = read 0 in
+      expect client [ "PING" ] (Simple "PONG"))
+
 (* ---- the end *)
 
 let stopping server =
@@ -476,15 +496,12 @@ let stopping server =
     (function Unix.Unix_error (ECONNREFUSED, _, _) -> Lwt.return_unit | e -> Lwt.fail e)
 
 let address_in_use server =
-  let* again =
-    Rust.Server.listen (Workers.handlers server.workers) server.address limits
-  in
+  let listen address = Server.listen Client.io ~domains:3 address limits in
+  let* again = listen server.address in
   match again with
   | Ok _ -> Alcotest.fail "two servers at one address"
   | Error _ ->
-      let* nonsense =
-        Rust.Server.listen (Workers.handlers server.workers) "nonsense" limits
-      in
+      let* nonsense = listen "nonsense" in
       Alcotest.(check bool) "nonsense" true (Result.is_error nonsense);
       works server
 
@@ -511,6 +528,7 @@ let () =
           Alcotest.test_case "messages under way" `Quick (fun () ->
               Lwt_main.run (Lwt_unix.with_timeout time_limit messages_under_way));
           case "handing over" handing_over;
+          case "unread replies" unread_replies;
         ] );
       ( "clients",
         [
