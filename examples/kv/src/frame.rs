@@ -141,7 +141,7 @@ impl Parser {
         let Some((arg, rest)) = input.split_at_checked(length) else {
             return Ok(None);
         };
-        for (i, end) in [b'\r', b'\n'].into_iter().enumerate() {
+        for (i, &end) in b"\r\n".iter().enumerate() {
             match rest.get(i) {
                 None => return Ok(None),
                 Some(&byte) if byte == end => {}

@@ -422,6 +422,7 @@ mod tests {
     use super::*;
     use futures_lite::future;
     use futures_lite::future::poll_once;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn next(calls: &Calls<u32>) -> Option<Option<u32>> {
         future::block_on(poll_once(calls.next()))
@@ -464,21 +465,25 @@ mod tests {
         }
         assert_eq!(lock(&queue.state).senders.len(), 1, "once");
         assert_eq!(next(&calls), Some(Some(1)));
-        assert_eq!(Arc::strong_count(&wakes), 2, "it was woken, and dropped");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "woken once");
+        assert_eq!(Arc::strong_count(&wakes), 2, "and dropped");
         assert!(queue.poll_push(&cx, 2).is_ok());
         assert_eq!(next(&calls), Some(Some(2)));
     }
 
     /// Returns a waker, and what it shares with its clones.
     fn counting() -> (Arc<Wakes>, Waker) {
-        let wakes = Arc::new(Wakes);
+        let wakes = Arc::new(Wakes::default());
         (wakes.clone(), Waker::from(wakes))
     }
 
-    struct Wakes;
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
 
     impl std::task::Wake for Wakes {
-        fn wake(self: Arc<Self>) {}
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[test]
