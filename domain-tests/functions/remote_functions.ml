@@ -124,10 +124,10 @@ let cancelled_early () =
 
 let dropped_anywhere () =
   let dropped where =
-    let tag = tag () and weak = Weak.create 1 in
+    let tag = tag () and collected = ref false in
     let keep () =
       let value = Bytes.make 100 'x' in
-      Weak.set weak 0 (Some value);
+      Gc.finalise (fun _ -> collected := true) value;
       Rust.remote_keep tag (fun i -> Lwt.return (i + Bytes.length value))
     in
     keep ();
@@ -135,7 +135,7 @@ let dropped_anywhere () =
     let* () = Rust.remote_drop tag where in
     Expect.eventually (fun () ->
         Gc.full_major ();
-        not (Weak.check weak 0))
+        !collected)
   in
   Lwt_list.iter_s dropped [ 0; 1; 2 ]
 

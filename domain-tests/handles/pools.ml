@@ -165,6 +165,116 @@ let minor_heap () =
       Lwt.return_unit)
     (fun () -> Pool.shutdown pool)
 
+(* The test with the runtime's parameter s=256 is the suite gc. *)
+let default_minor_heap () =
+  let words () = (Gc.get ()).minor_heap_size in
+  let set words = Gc.set { (Gc.get ()) with minor_heap_size = words } in
+  let before = words () in
+  let sizes what expected pool =
+    let* sizes = Pool.map pool (fun () -> Lwt.return (words ())) [ (); () ] in
+    List.iter (Expect.int what expected) sizes;
+    Lwt.return_unit
+  in
+  let of_pool what expected () =
+    let pool = Pool.create ~domains:2 () in
+    Lwt.finalize
+      (fun () ->
+        let* () = sizes what expected pool in
+        let* () = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+        sizes (what ^ ", replaced") expected pool)
+      (fun () -> Pool.shutdown pool)
+  in
+  let limit = Lwt_interop__.Memory_limit.read () in
+  let expected = max (1 lsl 18) (min (1 lsl 22) (limit.memory / 16 / 2 / 8)) in
+  (* [ulimit -v] is for those who want less. *)
+  let expected = if limit.address_space = max_int then expected else words () in
+  set (1 lsl 18);
+  Lwt.finalize
+    (fun () ->
+      let* () = of_pool "the default" expected () in
+      Expect.int "the creator's" (1 lsl 18) (words ());
+      set (1 lsl 16);
+      let* () = of_pool "what the program has chosen" (1 lsl 16) () in
+      set (1 lsl 18);
+      let* found =
+        Lwt_interop.Blocking.run (fun () ->
+            Domain.join
+              (Domain.spawn (fun () ->
+                   let inside =
+                     Lwt_interop.run ~domains:2 (fun () ->
+                         let* () = sizes "of run" expected (Pool.default ()) in
+                         Lwt.return (words ()))
+                   in
+                   (inside, words ()))))
+      in
+      Expect.int "of the caller of run" expected (fst found);
+      Expect.int "after run" (1 lsl 18) (snd found);
+      Lwt.return_unit)
+    (fun () ->
+      set before;
+      Lwt.return_unit)
+
+(* The files of /proc and /sys, on several kinds of systems. *)
+let memory_limits () =
+  let root = Filename.temp_dir "memory" "" in
+  let rec make directory =
+    if not (Sys.file_exists directory) then (
+      make (Filename.dirname directory);
+      Sys.mkdir directory 0o700)
+  in
+  let write (path, text) =
+    let path = root ^ path in
+    make (Filename.dirname path);
+    Out_channel.with_open_bin path (fun c -> output_string c text)
+  in
+  let is what ?(memory = max_int) ?(address_space = max_int) files =
+    List.iter write files;
+    let found = Lwt_interop__.Memory_limit.read ~root () in
+    Expect.int (what ^ ", memory") memory found.memory;
+    Expect.int (what ^ ", addresses") address_space found.address_space;
+    ignore (Sys.command ("rm -r " ^ Filename.quote root) : int);
+    Sys.mkdir root 0o700
+  in
+  let machine = ("/proc/meminfo", "MemTotal:       24664252 kB\nMemFree: 1 kB\n") in
+  let mib = 1 lsl 20 in
+  is "nothing to read" [];
+  is "a machine" ~memory:(24664252 * 1024) [ machine ];
+  is "a group of version 2" ~memory:(512 * mib)
+    [
+      machine;
+      ("/proc/self/cgroup", "0::/a/b\n");
+      ("/sys/fs/cgroup/a/memory.max", "536870912\n");
+      ("/sys/fs/cgroup/a/b/memory.max", "max\n");
+    ];
+  is "a container whose group has another path outside" ~memory:(256 * mib)
+    [
+      machine;
+      ("/proc/self/cgroup", "0::/../elsewhere\n");
+      ("/sys/fs/cgroup/memory.max", "268435456\n");
+    ];
+  is "a group of version 1" ~memory:(100 * mib)
+    [
+      machine;
+      ("/proc/self/cgroup", "9:name=systemd:/\n4:cpu,memory:/x\n0::/\n");
+      ("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "104857600\n");
+      ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    ];
+  is "ulimit -v" ~memory:(24664252 * 1024) ~address_space:(4096 * mib)
+    [
+      machine;
+      ( "/proc/self/limits",
+        "Limit  Soft Limit  Hard Limit  Units\n\
+         Max address space         4294967296           unlimited            bytes\n" );
+    ];
+  is "nonsense"
+    [
+      ("/proc/meminfo", "MemTotal: many kB\n");
+      ("/proc/self/cgroup", "::\nx\n4:memory\n");
+      ("/proc/self/limits", "Max address space\n");
+    ];
+  Sys.rmdir root;
+  Lwt.return_unit
+
 let suites =
   List.map
     (fun (place, tests) -> ("pool: " ^ place, tests))
@@ -172,6 +282,8 @@ let suites =
        [
          case "create starts distinct domains" create;
          alone "create sets the size of minor heaps" minor_heap;
+         alone "the default size of minor heaps" default_minor_heap;
+         alone "the memory that the process may use" memory_limits;
          case "spawn picks the least loaded domain" least_loaded;
          case "another domain's promise is rejected" foreign_promise;
          case "map keeps the order of the elements" map;

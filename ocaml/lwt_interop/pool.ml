@@ -141,7 +141,55 @@ end
 
 (* Later than dlwt's own exit actions, the end of its engine included: see [Dlwt_rt]. *)
 let last = 1000
+
+(* ---- minor heaps *)
+
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
+
+(* OCaml's own default. *)
+let ocaml_minor_heap = 1 lsl 18
+
+(* A minor collection stops all domains, and wakes those that sleep, so it should be rare: see
+   doc/performance.md, which has the measurements. *)
+let largest_minor_heap = 1 lsl 22
+
+(* The minor heaps of a pool have at most 256 MB together, and a sixteenth of the memory. *)
+let all_minor_heaps = 1 lsl 28
+let part_of_memory = 16
+
+(* OCaml reserves addresses for the minor heaps of as many domains as it allows, and ends the process
+   if there are too few. *)
+let reserved_domains = 128
+let part_of_addresses = 8
+
+(* In words. *)
+let minor_heap_within (limit : Memory_limit.t) ~domains =
+  let bytes_each =
+    Int.min
+      (Int.min all_minor_heaps (limit.memory / part_of_memory) / domains)
+      (limit.address_space / part_of_addresses / reserved_domains)
+  in
+  Int.max ocaml_minor_heap (Int.min largest_minor_heap (bytes_each / 8))
+
+let is_set_by_environment () =
+  let parameters =
+    match Sys.getenv_opt "OCAMLRUNPARAM" with
+    | Some parameters -> parameters
+    | None -> Option.value (Sys.getenv_opt "CAMLRUNPARAM") ~default:""
+  in
+  let is_minor_heap = String.starts_with ~prefix:"s=" in
+  List.exists is_minor_heap (String.split_on_char ',' parameters)
+
+(* [None] is what a new domain has. *)
+let default_minor_heap ~domains =
+  if is_set_by_environment () then None
+  else
+    let here = (Gc.get ()).minor_heap_size in
+    Some
+      (if here = ocaml_minor_heap then minor_heap_within (Memory_limit.read ()) ~domains
+       else here)
+
+(* ---- starting *)
 
 (* The start of a domain, as its creator sees it. *)
 type start = {
@@ -250,16 +298,23 @@ let stop_all workers =
   List.iter (fun w -> post w.handle drain w.service) workers;
   List.iter (fun w -> Domain.join w.domain) workers
 
-let create ?domains ?minor_heap ?(tokio = `Shared) () =
-  let n = match domains with Some n -> n | None -> Domain.recommended_domain_count () in
+let settings ?domains ?minor_heap tokio =
+  let domains =
+    match domains with Some n -> n | None -> Domain.recommended_domain_count ()
+  in
   let at_least_one what n =
     if n < 1 then
       invalid_arg
         (Printf.sprintf "Lwt_interop.Pool.create: %s is %d, and must be at least 1" what n)
   in
-  at_least_one "domains" n;
+  at_least_one "domains" domains;
   Option.iter (at_least_one "minor_heap") minor_heap;
-  let settings = { minor_heap; tokio } in
+  let minor_heap =
+    match minor_heap with Some _ -> minor_heap | None -> default_minor_heap ~domains
+  in
+  (domains, { minor_heap; tokio })
+
+let create_with n settings =
   let started = ref [] and failure = Uninterrupted.failure () in
   try
     for _ = 1 to n do
@@ -273,6 +328,10 @@ let create ?domains ?minor_heap ?(tokio = `Shared) () =
     let bt = Printexc.get_raw_backtrace () in
     Uninterrupted.run failure stop_all !started;
     Printexc.raise_with_backtrace e bt
+
+let create ?domains ?minor_heap ?(tokio = `Shared) () =
+  let n, settings = settings ?domains ?minor_heap tokio in
+  create_with n settings
 
 let size t = Array.length t.workers
 
@@ -410,6 +469,18 @@ let abandon pool =
   Atomic.set pool.is_shut true;
   post_all pool drain
 
+(* Its collections stop the pool's domains, too. *)
+let with_minor_heap settings f =
+  match settings.minor_heap with
+  | None -> f ()
+  | Some words ->
+      let before = (Gc.get ()).minor_heap_size in
+      Fun.protect
+        ~finally:(fun () -> set_minor_heap before)
+        (fun () ->
+          set_minor_heap words;
+          f ())
+
 let run ?domains ?minor_heap ?(tokio = `Shared) main =
   let busy () =
     invalid_arg
@@ -417,8 +488,10 @@ let run ?domains ?minor_heap ?(tokio = `Shared) main =
        Lwt_interop.Pool.default, or create another one"
   in
   if Option.is_some (Atomic.get current) then busy ();
+  let n, settings = settings ?domains ?minor_heap tokio in
   if tokio = `Own then Executor.own_tokio ();
-  let pool = create ?domains ?minor_heap ~tokio () in
+  with_minor_heap settings @@ fun () ->
+  let pool = create_with n settings in
   try
     if not (Atomic.compare_and_set current None (Some pool)) then (
       (* Another domain has called [run] since. *)

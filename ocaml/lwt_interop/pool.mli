@@ -31,10 +31,13 @@ val create : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> unit -> t
     calling domain is not one of them. It blocks the calling domain's loop for that time:
     about 0.2 ms for each domain.
 
-    [minor_heap] is the size of each domain's minor heap in words, by default OCaml's:
-    256k, or what [OCAMLRUNPARAM=s=] says. A minor collection of one domain stops all
-    domains, so domains that allocate much should collect rarely: give them a few million
-    words each, and the calling domain as many, with [Gc.set].
+    [minor_heap] is the size of each domain's minor heap in words. A minor collection of
+    one domain stops all domains, so collections should be rare. By default it is 4M words
+    (32 MB), or less so that the minor heaps of all the pool's domains have at most 256 MB
+    and a sixteenth of the memory of the machine or the process's control group; but at
+    least OCaml's 256k. Memory that a domain has not allocated yet is not used. If
+    [OCAMLRUNPARAM=s=] or the calling domain's [Gc.set] have chosen another size than
+    OCaml's, it is that size.
 
     [tokio] is [`Shared] by default.
 
@@ -122,8 +125,9 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
 val run : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> (unit -> 'a Lwt.t) -> 'a
 (** [run ~domains main] creates a pool like {!create}, runs [main ()] in the calling
     domain's Lwt loop, shuts the pool down, and returns the result of [main ()] or raises
-    its exception. Meanwhile the pool is {!default}. [~tokio:`Own] is for the calling
-    domain as well as for those of the pool.
+    its exception. Meanwhile the pool is {!default}. [~minor_heap], or its default, and
+    [~tokio:`Own] are for the calling domain as well as for those of the pool; at the end
+    the calling domain has the minor heap that it had.
 
     @raise Invalid_argument like {!create}, or if another [run] has not returned.
     @raise Failure like {!create}. *)
