@@ -49,3 +49,6 @@ let c_call_noalloc =
 
 let local_executor =
   Bench.operation "local_executor" ~micro:true (fun () -> Rust.local_executor)
+
+let tokio_current_thread =
+  Bench.operation "tokio_current_thread" ~micro:true (fun () -> Rust.tokio_current_thread)

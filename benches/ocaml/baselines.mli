@@ -22,3 +22,6 @@ val c_call_noalloc : Bench.t
 
 val local_executor : Bench.t
 (** A task of [async_executor::LocalExecutor] that yields once. *)
+
+val tokio_current_thread : Bench.t
+(** A task of a current-thread runtime of tokio's that yields once. *)

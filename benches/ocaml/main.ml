@@ -3,7 +3,14 @@ open Benches_harness
 let baselines =
   Baselines.
     [
-      lwt_bind; lwt_wakeup; lwt_pause; lwt_cancel; c_call; c_call_noalloc; local_executor;
+      lwt_bind;
+      lwt_wakeup;
+      lwt_pause;
+      lwt_cancel;
+      c_call;
+      c_call_noalloc;
+      local_executor;
+      tokio_current_thread;
     ]
   @ Native.[ condvar_ping_pong; domain_spawn_join; memcpy ]
 

@@ -25,13 +25,9 @@ let handle () =
 
 let in_flight = 16
 
-(* Collections stop all domains, so a program that allocates much needs few. See
-   [Pool.create]. *)
-let minor_heap = 8 * 1024 * 1024
-
 let handlers domains ~quick () =
   let n = count ~quick in
-  let pool = Pool.create ~domains ~minor_heap () in
+  let pool = Pool.create ~domains () in
   let serve () =
     Lwt.join (List.map (Chains.chain handle) (Bench.shares n ~ways:in_flight))
   in
@@ -44,6 +40,9 @@ let handlers domains ~quick () =
   rate
 
 (* ---- plain OCaml domains, and plain threads *)
+
+(* What [Pool.create] chooses for two domains. *)
+let minor_heap = 1 lsl 21
 
 let plain domains ~quick () =
   let n = count ~quick in

@@ -79,6 +79,19 @@ pub fn local_executor(times: isize) {
     future::block_on(executor.run(all));
 }
 
+/// Does the same with a current-thread runtime of tokio's.
+#[func(sync, raise)]
+pub fn tokio_current_thread(times: isize) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let all = runtime.spawn(async move {
+        for _ in 0..times {
+            tokio::spawn(future::yield_now()).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    runtime.block_on(all)?
+}
+
 /// Yields once on a thread of tokio.
 #[func(tokio)]
 pub async fn tokio() {

@@ -158,8 +158,7 @@ let channels h i =
   for k = 0 to n - 1 do
     sent.(k) <- unless_interrupted (fun () -> Channel.send c k);
     (* Its elements and those who wait move to Rust's half. *)
-    if k = n / 2 && i mod 2 = 0 then
-      ignore (again (fun () -> Rust.channel_share c) : int);
+    if k = n / 2 && i mod 2 = 0 then ignore (again (fun () -> Rust.channel_share c) : int);
     start "Channel.recv" (fun () ->
         let p = Channel.recv c in
         Lwt.on_any p receive ignore;

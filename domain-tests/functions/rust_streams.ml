@@ -530,9 +530,7 @@ let batches () =
   in
   let* () = check "an object" [| 64; 6 |] o 70 in
   (* Like a weak array: the tests make none on domains that terminate, because of OCaml's issue 14349. *)
-  let* () =
-    check "an abstract block" [| 64; 6 |] (Obj.new_block Obj.abstract_tag 1) 70
-  in
+  let* () = check "an abstract block" [| 64; 6 |] (Obj.new_block Obj.abstract_tag 1) 70 in
   let rec cyclic = medium :: cyclic in
   let* () = check "a cyclic list" [| 3; 1 |] cyclic 4 in
   Lwt.return_unit

@@ -185,7 +185,7 @@ let default_minor_heap () =
       (fun () -> Pool.shutdown pool)
   in
   let limit = Lwt_interop__.Memory_limit.read () in
-  let expected = max (1 lsl 18) (min (1 lsl 22) (limit.memory / 16 / 2 / 8)) in
+  let expected = max (1 lsl 18) (min (1 lsl 21) (limit.memory / 16 / 2 / 8)) in
   (* [ulimit -v] is for those who want less. *)
   let expected = if limit.address_space = max_int then expected else words () in
   set (1 lsl 18);

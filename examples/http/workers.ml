@@ -8,13 +8,11 @@ type t = {
   mutable replacing : unit Lwt.t;
 }
 
-(* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. *)
-let minor_heap = 1 lsl 20
 let join t i = Pool.spawn_on t.pool i (fun () -> Lwt.return (t.join ()))
 let indices t = List.init (Pool.size t.pool) Fun.id
 
 let start ~domains ~tokio ~join:on_each ~leave =
-  let pool = Pool.create ~domains ~minor_heap ~tokio () in
+  let pool = Pool.create ~domains ~tokio () in
   let t = { pool; join = on_each; leave; replacing = Lwt.return_unit } in
   let+ () = Lwt.join (List.map (join t) (indices t)) in
   t

@@ -3,9 +3,6 @@ open Lwt_interop
 
 type t = { server : Server.t; keyspace : Keyspace.t; pool : Pool.t }
 
-(* A minor collection stops all domains. A minor heap of 8 MB makes collections rare. *)
-let minor_heap = 1 lsl 20
-
 let join t i =
   Pool.spawn_on t.pool i (fun () ->
       Lwt.async (fun () -> Keyspace.expire t.keyspace ~me:(Handle.current ()));
@@ -15,7 +12,7 @@ let join t i =
 let milliseconds () = int_of_float (Unix.gettimeofday () *. 1000.)
 
 let start ?(clock = milliseconds) ~domains (server : Server.t) =
-  let pool = Pool.create ~domains ~minor_heap ~tokio:server.tokio () in
+  let pool = Pool.create ~domains ~tokio:server.tokio () in
   let keyspace = Keyspace.create ~clock (Array.init domains (Pool.handle pool)) in
   let t = { server; keyspace; pool } in
   let+ () = Lwt.join (List.init domains (join t)) in

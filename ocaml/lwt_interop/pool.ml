@@ -151,7 +151,7 @@ let ocaml_minor_heap = 1 lsl 18
 
 (* A minor collection stops all domains, and wakes those that sleep, so it should be rare: see
    doc/performance.md, which has the measurements. *)
-let largest_minor_heap = 1 lsl 22
+let largest_minor_heap = 1 lsl 21
 
 (* The minor heaps of a pool have at most 256 MB together, and a sixteenth of the memory. *)
 let all_minor_heaps = 1 lsl 28

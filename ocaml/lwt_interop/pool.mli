@@ -32,8 +32,8 @@ val create : ?domains:int -> ?minor_heap:int -> ?tokio:tokio -> unit -> t
     about 0.2 ms for each domain.
 
     [minor_heap] is the size of each domain's minor heap in words. A minor collection of
-    one domain stops all domains, so collections should be rare. By default it is 4M words
-    (32 MB), or less so that the minor heaps of all the pool's domains have at most 256 MB
+    one domain stops all domains, so collections should be rare. By default it is 2M words
+    (16 MB), or less so that the minor heaps of all the pool's domains have at most 256 MB
     and a sixteenth of the memory of the machine or the process's control group; but at
     least OCaml's 256k. Memory that a domain has not allocated yet is not used. If
     [OCAMLRUNPARAM=s=] or the calling domain's [Gc.set] have chosen another size than

@@ -1,4 +1,4 @@
-//! `make bench-http`: the example web server and servers of Lwt alone, under the same load.
+//! `make bench-http`: the example web server, and servers of Lwt alone and of hyper alone, under the same load.
 
 mod cases;
 mod chart;
@@ -56,6 +56,10 @@ pub struct Options {
     /// The directory where dune has built the servers
     #[arg(long, value_name = "DIR", default_value = "_build/default")]
     build: PathBuf,
+
+    /// The directory where cargo has built the servers
+    #[arg(long, value_name = "DIR", default_value = "target/release")]
+    programs: PathBuf,
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
@@ -87,7 +91,7 @@ fn measure(options: &Options) -> Result<Vec<Row>> {
         connections: options.connections,
         seconds,
     };
-    let servers = server::all(&options.build)?;
+    let servers = server::all(&options.build, &options.programs)?;
     let progress = Progress::new(rounds as usize * servers.len());
     let mut samples = vec![vec![Vec::new(); HANDLERS.len()]; servers.len()];
     for round in 0..rounds as usize {
@@ -141,6 +145,7 @@ fn measure_handler(running: &Running, load: &Load, handler: &Handler) -> Result<
         measured.per_second,
         measured.p50,
         measured.p99,
+        measured.p999,
         per_request(cpu),
         per_request(wrk),
     ])

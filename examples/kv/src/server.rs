@@ -69,7 +69,12 @@ impl Server {
         self.domains.join(handler.remote()?);
         if let Some(listener) = self.take_listener() {
             let deadline = self.deadline.subscribe();
-            let accepting = accept(listener, self.domains.clone(), self.limits.clone(), deadline);
+            let accepting = accept(
+                listener,
+                self.domains.clone(),
+                self.limits.clone(),
+                deadline,
+            );
             tokio::spawn(accepting);
         }
         Ok(())

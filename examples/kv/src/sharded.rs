@@ -243,10 +243,7 @@ impl Occupied {
     /// Waits for a place that no domain has.
     async fn new(shared: &Arc<Shared>) -> io::Result<Self> {
         let permit = shared.free.acquire().await.expect("never closed");
-        let place = shared
-            .places()
-            .pop()
-            .expect("there is one for each permit");
+        let place = shared.places().pop().expect("there is one for each permit");
         permit.forget();
         Ok(Occupied {
             listener: Some(TcpListener::from_std(place.listener)?),

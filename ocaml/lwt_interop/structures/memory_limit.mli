@@ -8,8 +8,8 @@
 
 type t = {
   memory : int;
-      (** In bytes: the machine's or, if that is less, what the control groups of the process
-          may have, version 1 or 2. *)
+      (** In bytes: the machine's or, if that is less, what the control groups of the
+          process may have, version 1 or 2. *)
   address_space : int;  (** In bytes, as [ulimit -v] sets it. *)
 }
 (** [max_int] is no limit, and what cannot be read. *)

@@ -3,12 +3,14 @@
 use crate::results::{Results, Row};
 
 /// The names of the servers in the results, and their labels.
-pub const SERVERS: [(&str, &str); 6] = [
+pub const SERVERS: [(&str, &str); 8] = [
     ("plain", "plain Lwt"),
     ("1", "1 domain"),
     ("2", "2 domains"),
     ("own1", "1 domain, own I/O"),
     ("own2", "2 domains, own I/O"),
+    ("hyper1", "hyper, 1 thread"),
+    ("hyper2", "hyper, 2 threads"),
     ("cohttp", "cohttp"),
 ];
 
@@ -36,7 +38,7 @@ pub struct Metric {
     pub heading: &'static str,
 }
 
-pub const METRICS: [Metric; 5] = [
+pub const METRICS: [Metric; 6] = [
     Metric {
         name: "requests",
         unit: "/s",
@@ -51,6 +53,11 @@ pub const METRICS: [Metric; 5] = [
         name: "p99",
         unit: "ns",
         heading: "p99",
+    },
+    Metric {
+        name: "p999",
+        unit: "ns",
+        heading: "p99.9",
     },
     Metric {
         name: "cpu",

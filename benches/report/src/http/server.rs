@@ -27,14 +27,24 @@ pub struct Running {
     pub address: String,
 }
 
-/// Returns the servers that were built. All of them compute equally much for a microsecond.
-pub fn all(build: &Path) -> Result<Vec<Server>> {
+/// Returns the servers that were built, by dune and by cargo. Those of OCaml compute equally much for a microsecond; hyper
+/// alone computes for a microsecond.
+pub fn all(build: &Path, programs: &Path) -> Result<Vec<Server>> {
     let ours = build.join("examples/http/http.exe");
     let rounds = calibrate(&ours)?;
     let servers = SERVERS.into_iter().map(|(name, label)| {
-        let mut arguments = ["--listen", "127.0.0.1:0", "--rounds-per-us", &rounds]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments = ["--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+        if let Some(threads) = name.strip_prefix("hyper") {
+            arguments.extend(["--threads", threads].map(str::to_owned));
+            let program = programs.join("hyper-peer");
+            return Server {
+                name,
+                label,
+                program,
+                arguments,
+            };
+        }
+        arguments.extend(["--rounds-per-us", &rounds].map(str::to_owned));
         let program = match name {
             "plain" => build.join("benches/http/plain.exe"),
             "cohttp" => build.join("benches/http/cohttp_peer.exe"),

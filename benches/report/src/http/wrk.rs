@@ -2,6 +2,7 @@
 
 use super::server::cpu_ns;
 use anyhow::{Context, Result, bail, ensure};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
 
@@ -11,6 +12,10 @@ pub struct Load {
     pub seconds: u32,
 }
 
+/// Has wrk print a percentile that it does not print by itself.
+const SCRIPT: &str =
+    "done = function(_, latency) print(string.format('99.9%% %dus', latency:percentile(99.9))) end";
+
 /// The outcome of a load without errors. Times are in nanoseconds.
 #[derive(Debug, PartialEq)]
 pub struct Measured {
@@ -18,6 +23,7 @@ pub struct Measured {
     pub per_second: f64,
     pub p50: f64,
     pub p99: f64,
+    pub p999: f64,
 }
 
 /// Returns wrk's version, or `None` if wrk is not installed.
@@ -35,10 +41,15 @@ pub fn version() -> Result<Option<String>> {
 impl Load {
     /// Returns the outcome, and the CPU time of wrk. Fails if a request fails.
     pub fn run(&self, address: &str, target: &str) -> Result<(Measured, f64)> {
+        // wrk reads it from a file only.
+        let script = std::env::temp_dir().join(format!("bench-http-{}.lua", std::process::id()));
+        fs::write(&script, SCRIPT).with_context(|| script.display().to_string())?;
         let mut wrk = Command::new("wrk")
             .args(["--threads", "1", "--latency"])
             .args(["--connections", &self.connections.to_string()])
             .args(["--duration", &self.seconds.to_string()])
+            .arg("--script")
+            .arg(&script)
             .arg(format!("http://{address}{target}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -47,6 +58,7 @@ impl Load {
         // wrk has exited now. Its CPU time can be read until it is waited for.
         let cpu_ns = cpu_ns(&wrk);
         let status = wrk.wait()?;
+        fs::remove_file(&script)?;
         ensure!(status.success(), "wrk: {status}");
         let output = output.context("standard output is piped")??;
         Ok((parse(&output)?, cpu_ns?))
@@ -55,11 +67,13 @@ impl Load {
 
 /// Rejects lines that are not known: they may be errors.
 fn parse(text: &str) -> Result<Measured> {
-    let (mut requests, mut per_second, mut p50, mut p99) = (None, None, None, None);
+    let (mut requests, mut per_second) = (None, None);
+    let (mut p50, mut p99, mut p999) = (None, None, None);
     for line in text.lines() {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["50%", value] => p50 = Some(time(value)?),
             ["99%", value] => p99 = Some(time(value)?),
+            ["99.9%", value] => p999 = Some(time(value)?),
             [count, "requests", "in", _, _, "read"] => requests = Some(count.parse()?),
             ["Requests/sec:", value] => per_second = Some(value.parse()?),
             // wrk prints these lines only if there were errors.
@@ -77,13 +91,16 @@ fn parse(text: &str) -> Result<Measured> {
             _ => bail!("wrk printed an unknown line: {line:?}"),
         }
     }
-    match (requests, per_second, p50, p99) {
-        (Some(requests @ 1..), Some(per_second), Some(p50), Some(p99)) => Ok(Measured {
-            requests,
-            per_second,
-            p50,
-            p99,
-        }),
+    match (requests, per_second, p50, p99, p999) {
+        (Some(requests @ 1..), Some(per_second), Some(p50), Some(p99), Some(p999)) => {
+            Ok(Measured {
+                requests,
+                per_second,
+                p50,
+                p99,
+                p999,
+            })
+        }
         _ => bail!("wrk's output is incomplete: {text}"),
     }
 }
@@ -121,6 +138,7 @@ Running 2s test @ http://127.0.0.1:34567/compute?us=50
   46478 requests in 2.01s, 6.56MB read
 Requests/sec:  23123.64
 Transfer/sec:      3.26MB
+99.9% 12043us
 ";
 
     fn with(line: &str) -> Result<Measured, String> {
@@ -135,6 +153,7 @@ Transfer/sec:      3.26MB
             per_second: 23_123.64,
             p50: 635e3,
             p99: 1.02e9,
+            p999: 12_043e3,
         };
         assert_eq!(parse(GOOD).expect("it parses"), expected);
     }
@@ -150,7 +169,7 @@ Transfer/sec:      3.26MB
 
     #[test]
     fn incomplete_output_is_rejected() {
-        let lines = ["50%", "99%", "requests in", "Requests/sec"];
+        let lines = ["50%", "99%", "99.9%", "requests in", "Requests/sec"];
         for missing in lines {
             let lines = GOOD.lines().filter(|line| !line.contains(missing));
             let text: String = lines.map(|line| format!("{line}\n")).collect();
