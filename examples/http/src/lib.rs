@@ -6,6 +6,7 @@ mod client;
 mod hop_by_hop;
 mod host;
 mod message;
+mod sending;
 mod server;
 mod sharded;
 mod tools;

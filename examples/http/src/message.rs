@@ -1,13 +1,14 @@
 //! Requests and responses, as OCaml sees them.
 
 use crate::body::{Body, Rest};
+use crate::sending::Parts;
 use bytes::Bytes as Part;
 use futures_lite::Stream;
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, http};
-use ocaml_lwt_interop::{Bytes, FromOCaml, Opaque, RemoteError, RemoteStream, ToOCaml};
+use ocaml_lwt_interop::{Bytes, FromOCaml, Opaque, RemoteError, ToOCaml};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -54,7 +55,7 @@ pub enum Content {
     Whole(Bytes),
     /// Its parts, which are sent as they come. A client that does not read them stops their producer. If the stream
     /// fails, the connection is closed before the end of the response.
-    Parts(RemoteStream<Bytes>),
+    Parts(Parts),
 }
 
 impl Response {
@@ -88,7 +89,7 @@ pub fn header_map(headers: Headers) -> Result<HeaderMap, http::Error> {
 pub enum ReplyBody {
     Whole(Full<Part>),
     /// The parts, and what is left of the request's body meanwhile.
-    Parts(RemoteStream<Bytes>, Option<Rest>),
+    Parts(Parts, Option<Rest>),
 }
 
 impl hyper::body::Body for ReplyBody {
@@ -105,7 +106,7 @@ impl hyper::body::Body for ReplyBody {
                 frame.map_err(|never| match never {})
             }
             ReplyBody::Parts(parts, _) => {
-                let part = Pin::new(parts).poll_next(cx);
+                let part = Pin::new(&mut parts.stream).poll_next(cx);
                 part.map_ok(|part| Frame::data(part.0.into())).map_err(|e| {
                     eprintln!("http: the stream of a response failed: {e}");
                     e

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::body::{Body, Rest};
 use crate::host;
 use crate::message::{ReplyBody, Request, Response};
+use crate::sending;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -113,9 +114,11 @@ impl Server {
         Ok(())
     }
 
-    /// Sends no more requests to `domain`. Fulfilled when the domain has answered those that it has.
+    /// Sends no more requests to `domain`. Fulfilled when the domain has answered those that it has, and sent the bodies
+    /// that it sends part by part.
     pub async fn leave(&self, domain: Domain) {
-        self.workers.leave(&domain).await
+        self.workers.leave(&domain).await;
+        sending::all_sent(&domain).await;
     }
 
     /// Accepts no more connections, and waits up to `deadline` seconds until the open ones have been served. Returns the

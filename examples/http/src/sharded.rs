@@ -6,6 +6,7 @@
 
 use crate::Error;
 use crate::message::{Request, Response};
+use crate::sending;
 use crate::server::{Handle, Limits, not_accepted, serve};
 use hyper_util::server::graceful::GracefulShutdown;
 use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, OpaqueType, TokenError, domain, func};
@@ -147,6 +148,7 @@ impl Sharded {
         if let Some(mut ending) = ending {
             ending.wait().await;
         }
+        sending::all_sent(&domain).await;
     }
 
     /// Accepts no more connections, and waits up to `deadline` seconds until the open ones have been served. Returns the

@@ -151,7 +151,8 @@ impl<A, R> Workers<A, R> {
     ///
     /// A call is in progress until its function's promise is resolved, also after it was cancelled, and
     /// a cancelled function may take long to finish. A call must not wait for its own domain to leave:
-    /// it would wait for itself.
+    /// it would wait for itself. A stream in a result may go on after its call: nobody waits for that here, and it fails
+    /// when the domain terminates.
     pub fn leave(&self, domain: &Domain) -> impl Future<Output = ()> + Send + use<A, R> {
         let mut all = self.write();
         let left = all.dismiss(|w| w.is_of(domain));
