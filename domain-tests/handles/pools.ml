@@ -203,6 +203,7 @@ let default_minor_heap () =
                    let inside =
                      Lwt_interop.run ~domains:2 (fun () ->
                          let* () = sizes "of run" expected (Pool.default ()) in
+                         let* () = of_pool "of a pool beside run" expected () in
                          Lwt.return (words ()))
                    in
                    (inside, words ()))))
@@ -245,6 +246,12 @@ let memory_limits () =
       ("/proc/self/cgroup", "0::/a/b\n");
       ("/sys/fs/cgroup/a/memory.max", "536870912\n");
       ("/sys/fs/cgroup/a/b/memory.max", "max\n");
+    ];
+  is "a group with colons" ~memory:(512 * mib)
+    [
+      machine;
+      ("/proc/self/cgroup", "0::/pod.slice:cri:0123\n");
+      ("/sys/fs/cgroup/pod.slice:cri:0123/memory.max", "536870912\n");
     ];
   is "a container whose group has another path outside" ~memory:(256 * mib)
     [

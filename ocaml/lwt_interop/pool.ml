@@ -157,9 +157,25 @@ let largest_minor_heap = 1 lsl 21
 let all_minor_heaps = 1 lsl 28
 let part_of_memory = 16
 
+(* OCaml's parameter of this letter, if the environment sets it. *)
+let parameter letter =
+  let all =
+    match Sys.getenv_opt "OCAMLRUNPARAM" with
+    | Some all -> all
+    | None -> Option.value (Sys.getenv_opt "CAMLRUNPARAM") ~default:""
+  in
+  let value setting =
+    if String.starts_with ~prefix:(letter ^ "=") setting then
+      Some (String.sub setting 2 (String.length setting - 2))
+    else None
+  in
+  List.find_map value (String.split_on_char ',' all)
+
 (* OCaml reserves addresses for the minor heaps of as many domains as it allows, and ends the process
    if there are too few. *)
-let reserved_domains = 128
+let reserved_domains () =
+  Int.max 128 (Option.value (Option.bind (parameter "d") int_of_string_opt) ~default:0)
+
 let part_of_addresses = 8
 
 (* In words. *)
@@ -167,27 +183,20 @@ let minor_heap_within (limit : Memory_limit.t) ~domains =
   let bytes_each =
     Int.min
       (Int.min all_minor_heaps (limit.memory / part_of_memory) / domains)
-      (limit.address_space / part_of_addresses / reserved_domains)
+      (limit.address_space / part_of_addresses / reserved_domains ())
   in
   Int.max ocaml_minor_heap (Int.min largest_minor_heap (bytes_each / 8))
 
-let is_set_by_environment () =
-  let parameters =
-    match Sys.getenv_opt "OCAMLRUNPARAM" with
-    | Some parameters -> parameters
-    | None -> Option.value (Sys.getenv_opt "CAMLRUNPARAM") ~default:""
-  in
-  let is_minor_heap = String.starts_with ~prefix:"s=" in
-  List.exists is_minor_heap (String.split_on_char ',' parameters)
+(* What [run] has given its domain by default. *)
+let minor_heap_of_run = Domain.DLS.new_key (fun () -> ocaml_minor_heap)
 
 (* [None] is what a new domain has. *)
 let default_minor_heap ~domains =
-  if is_set_by_environment () then None
+  if Option.is_some (parameter "s") then None
   else
     let here = (Gc.get ()).minor_heap_size in
-    Some
-      (if here = ocaml_minor_heap then minor_heap_within (Memory_limit.read ()) ~domains
-       else here)
+    let is_default = here = ocaml_minor_heap || here = Domain.DLS.get minor_heap_of_run in
+    Some (if is_default then minor_heap_within (Memory_limit.read ()) ~domains else here)
 
 (* ---- starting *)
 
@@ -470,16 +479,30 @@ let abandon pool =
   post_all pool drain
 
 (* Its collections stop the pool's domains, too. *)
-let with_minor_heap settings f =
+let with_minor_heap ~is_default settings f =
   match settings.minor_heap with
   | None -> f ()
-  | Some words ->
+  | Some words -> (
       let before = (Gc.get ()).minor_heap_size in
-      Fun.protect
-        ~finally:(fun () -> set_minor_heap before)
-        (fun () ->
-          set_minor_heap words;
-          f ())
+      let before_of_run = Domain.DLS.get minor_heap_of_run in
+      let failure = Uninterrupted.failure () in
+      let restore () =
+        set_minor_heap before;
+        Domain.DLS.set minor_heap_of_run before_of_run
+      in
+      match
+        if is_default then Domain.DLS.set minor_heap_of_run words;
+        set_minor_heap words;
+        f ()
+      with
+      | result ->
+          Uninterrupted.run failure restore ();
+          Uninterrupted.raise_any failure;
+          result
+      | exception e ->
+          let bt = Printexc.get_raw_backtrace () in
+          Uninterrupted.run failure restore ();
+          Printexc.raise_with_backtrace e bt)
 
 let run ?domains ?minor_heap ?(tokio = `Shared) main =
   let busy () =
@@ -490,7 +513,7 @@ let run ?domains ?minor_heap ?(tokio = `Shared) main =
   if Option.is_some (Atomic.get current) then busy ();
   let n, settings = settings ?domains ?minor_heap tokio in
   if tokio = `Own then Executor.own_tokio ();
-  with_minor_heap settings @@ fun () ->
+  with_minor_heap ~is_default:(Option.is_none minor_heap) settings @@ fun () ->
   let pool = create_with n settings in
   try
     if not (Atomic.compare_and_set current None (Some pool)) then (

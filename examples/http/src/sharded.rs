@@ -12,6 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use ocaml_lwt_interop::{Domain, OCamlAsyncFunc, OpaqueType, TokenError, domain, func};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::future;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::rc::Rc;
@@ -42,7 +43,14 @@ struct Shared {
     /// Those that no domain serves, with a permit for each.
     listeners: Mutex<Vec<net::TcpListener>>,
     free: Semaphore,
-    shards: Mutex<HashMap<u64, Shard>>,
+    shards: Mutex<Shards>,
+}
+
+#[derive(Default)]
+struct Shards {
+    joined: HashMap<u64, Shard>,
+    /// The server stops, and connections have so long.
+    stopped: Option<Duration>,
 }
 
 /// A domain that has joined.
@@ -124,7 +132,8 @@ impl Sharded {
     #[func(raise)]
     pub fn join(&self, handler: OCamlAsyncFunc<(Request,), Response>) -> Result<(), TokenError> {
         let id = domain::current().map_or(0, |domain| domain.id());
-        let (order, orders) = watch::channel(Order::Serve);
+        let mut shards = self.0.shards();
+        let (order, orders) = watch::channel(shards.stopped.map_or(Order::Serve, Order::Stop));
         let (end, cut_off) = watch::channel(None);
         let connections = Connections::new(handler);
         let ending = Ending {
@@ -134,17 +143,17 @@ impl Sharded {
         let shared = self.0.clone();
         let serving = domain::spawn_local(async move {
             let cut_off = shared.serve(connections, orders).await;
-            shared.shards().remove(&id);
+            shared.shards().joined.remove(&id);
             end.send_replace(Some(cut_off));
         })?;
         serving.detach();
-        self.0.shards().insert(id, Shard { order, ending });
+        shards.joined.insert(id, Shard { order, ending });
         Ok(())
     }
 
     /// Makes `domain` accept no more connections. Fulfilled when it has finished those that it has.
     pub async fn leave(&self, domain: Domain) {
-        let ending = self.0.order(domain.id(), Order::Leave);
+        let ending = self.0.order_to_leave(domain.id());
         if let Some(mut ending) = ending {
             ending.wait().await;
         }
@@ -154,9 +163,7 @@ impl Sharded {
     /// Accepts no more connections, and waits up to `deadline` seconds until the open ones have been served. Returns the
     /// number of connections that were cut off.
     pub async fn stop(&self, #[ocaml(label)] deadline: Duration) -> usize {
-        let ids: Vec<u64> = self.0.shards().keys().copied().collect();
-        let stop = |id| self.0.order(id, Order::Stop(deadline));
-        let all: Vec<_> = ids.into_iter().filter_map(stop).collect();
+        let all = self.0.order_all_to_stop(deadline);
         let latest = Instant::now() + deadline + OBEYING;
         let mut cut_off = 0;
         for mut ending in all {
@@ -185,15 +192,34 @@ impl Shared {
         self.listeners.lock().expect("no panic while it is locked")
     }
 
-    fn shards(&self) -> MutexGuard<'_, HashMap<u64, Shard>> {
+    fn shards(&self) -> MutexGuard<'_, Shards> {
         self.shards.lock().expect("no panic while it is locked")
     }
 
-    fn order(&self, id: u64, order: Order) -> Option<Ending> {
+    fn order_to_leave(&self, id: u64) -> Option<Ending> {
         let shards = self.shards();
-        let shard = shards.get(&id)?;
-        shard.order.send_replace(order);
+        let shard = shards.joined.get(&id)?;
+        if shards.stopped.is_none() {
+            shard.order.send_replace(Order::Leave);
+        }
         Some(shard.ending.clone())
+    }
+
+    fn order_all_to_stop(&self, deadline: Duration) -> Vec<Ending> {
+        let mut shards = self.shards();
+        shards.stopped = Some(deadline);
+        let joined = shards.joined.values();
+        joined
+            .map(|shard| {
+                shard.order.send_replace(Order::Stop(deadline));
+                shard.ending.clone()
+            })
+            .collect()
+    }
+
+    fn give_back(&self, listener: net::TcpListener) {
+        self.listeners().push(listener);
+        self.free.add_permits(1);
     }
 
     /// Serves connections on the calling domain. Returns the number of those that were cut off.
@@ -202,15 +228,13 @@ impl Shared {
         connections: Connections,
         mut orders: watch::Receiver<Order>,
     ) -> usize {
+        let accepting = async {
+            let lent = Lent::new(self).await;
+            connections.accept(self, &lent.listener).await;
+        };
         tokio::select! {
-            _ = orders.changed() => {}
-            listener = Lent::new(self) => match listener {
-                Ok(listener) => tokio::select! {
-                    _ = orders.changed() => {}
-                    () = connections.accept(self, listener.listener()) => {}
-                },
-                Err(e) => eprintln!("http: a domain has no listener: {e}"),
-            },
+            _ = orders.wait_for(|order| *order != Order::Serve) => {}
+            () = accepting => {}
         }
         // The listener is free again.
         let order = *orders.borrow();
@@ -223,37 +247,46 @@ impl Shared {
 
 /// A listener that the calling domain serves.
 struct Lent {
+    /// The same, on the domain's runtime.
+    listener: TcpListener,
     /// Taken when this is dropped.
-    listener: Option<TcpListener>,
+    owned: Option<net::TcpListener>,
     shared: Arc<Shared>,
 }
 
 impl Lent {
     /// Waits for a listener that no domain serves.
-    async fn new(shared: &Arc<Shared>) -> io::Result<Self> {
-        let permit = shared.free.acquire().await.expect("never closed");
-        let listener = shared
-            .listeners()
-            .pop()
-            .expect("there is one for each permit");
-        permit.forget();
-        Ok(Lent {
-            listener: Some(TcpListener::from_std(listener)?),
-            shared: shared.clone(),
-        })
-    }
-
-    fn listener(&self) -> &TcpListener {
-        self.listener.as_ref().expect("it is there until the end")
+    async fn new(shared: &Arc<Shared>) -> Self {
+        loop {
+            let permit = shared.free.acquire().await.expect("never closed");
+            let owned = shared.listeners().pop();
+            permit.forget();
+            let Some(owned) = owned else {
+                // The server has stopped.
+                future::pending::<()>().await;
+                continue;
+            };
+            match owned.try_clone().and_then(TcpListener::from_std) {
+                Ok(listener) => {
+                    return Lent {
+                        listener,
+                        owned: Some(owned),
+                        shared: shared.clone(),
+                    };
+                }
+                Err(e) => {
+                    shared.give_back(owned);
+                    not_accepted(e).await;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let listener = self.listener.take().map(TcpListener::into_std);
-        if let Some(Ok(listener)) = listener {
-            self.shared.listeners().push(listener);
-            self.shared.free.add_permits(1);
+        if let Some(listener) = self.owned.take() {
+            self.shared.give_back(listener);
         }
     }
 }

@@ -218,7 +218,7 @@ impl Connection {
     }
 
     /// Writes the output. If it is dropped, another call goes on.
-    async fn flush(&mut self) -> io::Result<()> {
+    pub async fn flush(&mut self) -> io::Result<()> {
         let client = &mut self.client;
         while client.written < client.output.len() {
             let some = self.stream.write(&client.output[client.written..]);

@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::future;
 use std::io;
 use std::net::{self, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -39,7 +40,14 @@ struct Shared {
     /// Those that no domain serves, with a permit for each.
     places: Mutex<Vec<Place>>,
     free: Semaphore,
-    domains: Mutex<HashMap<u64, Member>>,
+    domains: Mutex<Domains>,
+}
+
+#[derive(Default)]
+struct Domains {
+    joined: HashMap<u64, Member>,
+    /// The server stops, and clients have until then.
+    stopped: Option<Instant>,
 }
 
 /// What a domain takes over from its predecessor.
@@ -105,22 +113,27 @@ impl Sharded {
     #[func(raise)]
     pub fn join(&self, handler: Handler) -> Result<(), TokenError> {
         let id = domain::current().map_or(0, |domain| domain.id());
-        let (order, orders) = watch::channel(Order::Serve);
+        let mut domains = self.0.domains();
+        let (order, orders) = watch::channel(match domains.stopped {
+            None => Order::Serve,
+            Some(until) => Order::Stop(until),
+        });
         let (end, ended) = watch::channel(());
         let shared = self.0.clone();
         let serving = domain::spawn_local(async move {
             shared.serve(handler, orders).await;
-            shared.domains().remove(&id);
+            shared.domains().joined.remove(&id);
             drop(end);
         })?;
         serving.detach();
-        self.0.domains().insert(id, Member { order, ended });
+        domains.joined.insert(id, Member { order, ended });
         Ok(())
     }
 
-    /// Makes `domain` pass its listener and its connections on. Fulfilled when it has none left.
+    /// Makes `domain` pass its listener and its connections on to a domain that has joined, or will. Fulfilled when it has
+    /// none left.
     pub async fn leave(&self, domain: Domain) {
-        if let Some(ended) = self.0.order(domain.id(), Order::Leave) {
+        if let Some(ended) = self.0.order_to_leave(domain.id()) {
             over(ended).await;
         }
     }
@@ -129,14 +142,19 @@ impl Sharded {
     /// after `grace` seconds. Resolves when all are closed.
     pub async fn stop(&self, #[ocaml(label)] grace: Duration) {
         let until = Instant::now() + grace;
-        let ids: Vec<u64> = self.0.domains().keys().copied().collect();
-        let stop = |id| self.0.order(id, Order::Stop(until));
-        let all: Vec<_> = ids.into_iter().filter_map(stop).collect();
-        for ended in all {
+        for ended in self.0.order_all_to_stop(until) {
             // A handler that does not return keeps its domain from ending.
             let _ = timeout_at(until + OBEYING, over(ended)).await;
         }
-        self.0.places().clear();
+        let places = std::mem::take(&mut *self.0.places());
+        for mut place in places {
+            // Connections between two domains, of which the next has not come.
+            while let Ok(Moving { parked, .. }) = place.arriving.try_recv() {
+                if let Ok(mut connection) = Connection::resume(parked) {
+                    let _ = timeout_at(until, connection.flush()).await;
+                }
+            }
+        }
     }
 }
 
@@ -177,19 +195,56 @@ impl Shared {
         self.places.lock().expect("no panic while it is locked")
     }
 
-    fn domains(&self) -> MutexGuard<'_, HashMap<u64, Member>> {
+    fn domains(&self) -> MutexGuard<'_, Domains> {
         self.domains.lock().expect("no panic while it is locked")
     }
 
-    fn order(&self, id: u64, order: Order) -> Option<watch::Receiver<()>> {
+    fn give_back(&self, place: Place) {
+        self.places().push(place);
+        self.free.add_permits(1);
+    }
+
+    fn order_to_leave(&self, id: u64) -> Option<watch::Receiver<()>> {
         let domains = self.domains();
-        let member = domains.get(&id)?;
-        member.order.send_replace(order);
+        let member = domains.joined.get(&id)?;
+        if domains.stopped.is_none() {
+            member.order.send_replace(Order::Leave);
+        }
         Some(member.ended.clone())
     }
 
+    fn order_all_to_stop(&self, until: Instant) -> Vec<watch::Receiver<()>> {
+        let mut domains = self.domains();
+        domains.stopped = Some(until);
+        let members = domains.joined.values();
+        members
+            .map(|member| {
+                member.order.send_replace(Order::Stop(until));
+                member.ended.clone()
+            })
+            .collect()
+    }
+
+    /// Passes a connection on, or returns it if the server stops: then the calling domain has an order to do so.
+    fn pass_on(
+        &self,
+        connection: Connection,
+        permit: OwnedSemaphorePermit,
+        successor: &UnboundedSender<Moving>,
+    ) -> Option<(Connection, OwnedSemaphorePermit)> {
+        let domains = self.domains();
+        if domains.stopped.is_some() {
+            return Some((connection, permit));
+        }
+        // Where that fails, the connection ends.
+        if let Ok(parked) = connection.park() {
+            let _ = successor.send(Moving { parked, permit });
+        }
+        None
+    }
+
     /// Serves connections on the calling domain, until it has none left after an order.
-    async fn serve(self: &Arc<Self>, handler: Handler, mut orders: watch::Receiver<Order>) {
+    async fn serve(self: &Arc<Self>, handler: Handler, orders: watch::Receiver<Order>) {
         // Each connection has a receiver.
         let open = watch::Sender::new(());
         let service = Service {
@@ -198,18 +253,19 @@ impl Shared {
             orders: orders.clone(),
             open: open.subscribe(),
         };
+        let mut ordered = pin!(until(orders.clone(), |order| *order != Order::Serve));
         tokio::select! {
-            _ = orders.changed() => {}
-            place = Occupied::new(self) => match place {
-                Ok(mut place) => tokio::select! {
-                    _ = orders.changed() => {}
+            () = &mut ordered => {}
+            mut place = Occupied::new(self) => {
+                tokio::select! {
+                    () = &mut ordered => {}
                     never = service.accept(&mut place) => match never {},
-                },
-                Err(e) => {
-                    eprintln!("kv: a domain has no listener: {e}");
-                    let _ = orders.changed().await;
                 }
-            },
+                if orders.borrow().is_stop() {
+                    // They finish what is under way here.
+                    service.take_over(&mut place);
+                }
+            }
         }
         // The place is free again.
         drop(service);
@@ -232,38 +288,47 @@ fn bound(address: SocketAddr, shared: bool) -> io::Result<TcpSocket> {
 
 /// A place that the calling domain has.
 struct Occupied {
+    /// The place's own, on the domain's runtime.
+    listener: TcpListener,
     /// Taken when this is dropped.
-    listener: Option<TcpListener>,
-    arriving: Option<UnboundedReceiver<Moving>>,
-    sender: UnboundedSender<Moving>,
+    place: Option<Place>,
     shared: Arc<Shared>,
 }
 
 impl Occupied {
     /// Waits for a place that no domain has.
-    async fn new(shared: &Arc<Shared>) -> io::Result<Self> {
-        let permit = shared.free.acquire().await.expect("never closed");
-        let place = shared.places().pop().expect("there is one for each permit");
-        permit.forget();
-        Ok(Occupied {
-            listener: Some(TcpListener::from_std(place.listener)?),
-            arriving: Some(place.arriving),
-            sender: place.sender,
-            shared: shared.clone(),
-        })
+    async fn new(shared: &Arc<Shared>) -> Self {
+        loop {
+            let permit = shared.free.acquire().await.expect("never closed");
+            let place = shared.places().pop();
+            permit.forget();
+            let Some(place) = place else {
+                // The server has stopped.
+                future::pending::<()>().await;
+                continue;
+            };
+            match place.listener.try_clone().and_then(TcpListener::from_std) {
+                Ok(listener) => {
+                    return Occupied {
+                        listener,
+                        place: Some(place),
+                        shared: shared.clone(),
+                    };
+                }
+                Err(e) => {
+                    eprintln!("kv: a domain has no listener, and will try again: {e}");
+                    shared.give_back(place);
+                    connection::not_accepted().await;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        let listener = self.listener.take().map(TcpListener::into_std);
-        if let (Some(Ok(listener)), Some(arriving)) = (listener, self.arriving.take()) {
-            self.shared.places().push(Place {
-                listener,
-                arriving,
-                sender: self.sender.clone(),
-            });
-            self.shared.free.add_permits(1);
+        if let Some(place) = self.place.take() {
+            self.shared.give_back(place);
         }
     }
 }
@@ -278,9 +343,13 @@ struct Service {
 
 impl Service {
     /// Serves the connections that are accepted, and those that other domains pass on.
-    async fn accept(&self, place: &mut Occupied) -> Infallible {
-        let listener = place.listener.as_ref().expect("until it is dropped");
-        let arriving = place.arriving.as_mut().expect("until it is dropped");
+    async fn accept(&self, occupied: &mut Occupied) -> Infallible {
+        let Occupied {
+            listener, place, ..
+        } = occupied;
+        let Place {
+            arriving, sender, ..
+        } = place.as_mut().expect("until it is dropped");
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -288,16 +357,24 @@ impl Service {
                         Ok(permit) => {
                             let id = 1 + self.shared.last_id.fetch_add(1, Ordering::Relaxed);
                             let connection = Connection::new(stream, id, &self.shared.limits);
-                            self.start(connection, permit, &place.sender);
+                            self.start(connection, permit, sender);
                         }
                         Err(_) => connection::reject(stream).await,
                     },
                     Err(_) => connection::not_accepted().await,
                 },
                 Some(Moving { parked, permit }) = arriving.recv() => {
-                    self.start(Connection::resume(parked), permit, &place.sender);
+                    self.start(Connection::resume(parked), permit, sender);
                 }
             }
+        }
+    }
+
+    /// Serves the connections that other domains have passed on.
+    fn take_over(&self, occupied: &mut Occupied) {
+        let place = occupied.place.as_mut().expect("until it is dropped");
+        while let Ok(Moving { parked, permit }) = place.arriving.try_recv() {
+            self.start(Connection::resume(parked), permit, &place.sender);
         }
     }
 
@@ -308,23 +385,24 @@ impl Service {
         permit: OwnedSemaphorePermit,
         successor: &UnboundedSender<Moving>,
     ) {
-        let Ok(mut connection) = connection else {
+        let Ok(connection) = connection else {
             return;
         };
-        let (handler, open) = (self.handler.clone(), self.open.clone());
+        let (shared, handler, open) =
+            (self.shared.clone(), self.handler.clone(), self.open.clone());
         let (orders, successor) = (self.orders.clone(), successor.clone());
         let serving = domain::spawn_local(async move {
             let _open = open;
-            let stopping = until(orders.clone(), Order::is_stop);
-            let leaving = until(orders.clone(), Order::is_leave);
-            let ended = tokio::select! {
-                ended = connection.serve(&handler, stopping, leaving) => ended,
-                () = overdue(orders) => return,
-            };
-            if let Ok(Ended::Leaves) = ended {
-                if let Ok(parked) = connection.park() {
-                    // When the server has stopped, there is no successor, and the connection is closed.
-                    let _ = successor.send(Moving { parked, permit });
+            let mut kept = Some((connection, permit));
+            while let Some((mut connection, permit)) = kept.take() {
+                let stopping = until(orders.clone(), Order::is_stop);
+                let leaving = until(orders.clone(), Order::is_leave);
+                let ended = tokio::select! {
+                    ended = connection.serve(&handler, stopping, leaving) => ended,
+                    () = overdue(orders.clone()) => return,
+                };
+                if let Ok(Ended::Leaves) = ended {
+                    kept = shared.pass_on(connection, permit, &successor);
                 }
             }
         });

@@ -28,10 +28,13 @@ let rec of_group directory path file =
 
 let of_groups root =
   let group line =
+    (* A path may contain colons. *)
     match String.split_on_char ':' line with
-    | [ _; ""; path ] -> of_group (root ^ "/sys/fs/cgroup") path "memory.max"
-    | [ _; controllers; path ]
+    | _ :: "" :: path ->
+        of_group (root ^ "/sys/fs/cgroup") (String.concat ":" path) "memory.max"
+    | _ :: controllers :: path
       when List.mem "memory" (String.split_on_char ',' controllers) ->
+        let path = String.concat ":" path in
         of_group (root ^ "/sys/fs/cgroup/memory") path "memory.limit_in_bytes"
     | _ -> max_int
   in

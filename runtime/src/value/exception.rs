@@ -107,7 +107,7 @@ pub(crate) enum Failure {
     },
     /// This very exception.
     Exception(OCamlException),
-    /// `Invalid_argument` or `Out_of_memory`.
+    /// `Invalid_argument`, `Out_of_memory`, or what interrupted the conversion.
     Conversion(ConversionError),
     /// An exception of OCaml's standard library.
     Standard(StandardException),
