@@ -13,7 +13,6 @@ use crate::ffi::root::Root;
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::declare::{from_ocaml, to_ocaml};
-use crate::value::exception::OCamlException;
 use crate::value::read::FromOCaml;
 use crate::value::rooted::read_root;
 use crate::value::types::Type;
@@ -336,9 +335,10 @@ fn share<T: FromOCaml + ToOCaml + Send + 'static>(
     match Callbacks::registered(token).share_channel(token, channel, &ring) {
         Ok(None) => Ok(()),
         Ok(Some(why)) => Err(ConversionError::new(why)),
-        Err(exn) => Err(ConversionError::raised(OCamlException::from_root(
-            token, exn,
-        ))),
+        Err(exn) => {
+            let (text, _) = Callbacks::registered(token).describe_exception(token, &exn);
+            Err(ConversionError::raised(exn, text))
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Why a value does not convert, and where in it.
 
-use crate::ffi::root::Root;
+use crate::ffi::root::{Exn, Root};
 use crate::ffi::token::RuntimeToken;
-use crate::value::exception::OCamlException;
 use crate::value::kept::Kept;
 use crate::value::types::Function;
 use std::borrow::Cow;
@@ -29,8 +28,8 @@ struct Details {
 enum Problem {
     Message(Cow<'static, str>),
     OutOfMemory,
-    /// OCaml code that prepared the value was interrupted by this exception.
-    Raised(OCamlException),
+    /// OCaml code that prepared the value was interrupted by this exception, which has this text.
+    Raised(Kept<Exn>, String),
     /// OCaml has to change the value first.
     Unprepared(Kept, Prepare),
 }
@@ -94,8 +93,8 @@ impl ConversionError {
     }
 
     #[cold]
-    pub(crate) fn raised(exception: OCamlException) -> Self {
-        ConversionError::from_problem(Problem::Raised(exception))
+    pub(crate) fn raised(exn: Root<Exn>, text: String) -> Self {
+        ConversionError::from_problem(Problem::Raised(Kept::new(exn), text))
     }
 
     /// Makes the error of a value that converts once OCaml has changed it, which `prepare` does. A type whose values fail
@@ -140,9 +139,9 @@ impl ConversionError {
     }
 
     /// The exception that came from elsewhere.
-    pub(crate) fn exception(&self) -> Option<&OCamlException> {
+    pub(crate) fn exception(&self) -> Option<&Root<Exn>> {
         match &self.0.as_ref()?.problem {
-            Problem::Raised(exception) => Some(exception),
+            Problem::Raised(exn, _) => Some(exn.root()),
             Problem::Message(_) | Problem::OutOfMemory | Problem::Unprepared(..) => None,
         }
     }
@@ -237,7 +236,7 @@ impl fmt::Display for ConversionError {
         match &details.problem {
             Problem::Message(message) => f.write_str(message),
             Problem::OutOfMemory => f.write_str("out of memory"),
-            Problem::Raised(exception) => write!(f, "{exception}"),
+            Problem::Raised(_, text) => write!(f, "OCaml exception {text}"),
             Problem::Unprepared(..) => f.write_str("OCaml has not prepared the value"),
         }
     }

@@ -243,7 +243,7 @@ impl Failure {
                 make(ExceptionKind::OutOfMemory, &[])
             }
             Failure::Conversion(error) => match error.exception() {
-                Some(e) => e.root().duplicate(token),
+                Some(exn) => exn.duplicate(token),
                 None => make(ExceptionKind::InvalidArgument, &[&error.to_string()]),
             },
             Failure::Error {
