@@ -41,7 +41,7 @@ let handlers domains ~quick () =
 
 (* ---- plain OCaml domains, and plain threads *)
 
-(* What [Pool.create] chooses for two domains. *)
+(* In words: the size that [Pool.create] chooses for two domains. *)
 let minor_heap = 1 lsl 21
 
 let plain domains ~quick () =

@@ -187,7 +187,7 @@ let minor_heap_within (limit : Memory_limit.t) ~domains =
   in
   Int.max ocaml_minor_heap (Int.min largest_minor_heap (bytes_each / 8))
 
-(* What [run] has given its domain by default. *)
+(* In words: the size that [run] has chosen for the calling domain. *)
 let minor_heap_of_run = Domain.DLS.new_key (fun () -> ocaml_minor_heap)
 
 (* [None] is what a new domain has. *)

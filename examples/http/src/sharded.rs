@@ -263,8 +263,7 @@ impl Lent {
             permit.forget();
             let Some(owned) = owned else {
                 // The server has stopped.
-                future::pending::<()>().await;
-                continue;
+                return future::pending().await;
             };
             match owned.try_clone().and_then(TcpListener::from_std) {
                 Ok(listener) => {

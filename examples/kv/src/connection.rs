@@ -47,7 +47,7 @@ pub struct Outcome {
 /// OCaml's function that answers requests.
 pub type Handler = OCamlAsyncFunc<(Session, Request), Outcome>;
 
-/// What answers requests.
+/// Answers requests in OCaml: on one domain of several, or on the calling one.
 pub trait Answer {
     /// Returns the answer, or why there is none.
     fn answer(

@@ -50,7 +50,7 @@ struct Domains {
     stopped: Option<Instant>,
 }
 
-/// What a domain takes over from its predecessor.
+/// A listener, and the connections that the last domain of this listener passes on.
 struct Place {
     listener: net::TcpListener,
     arriving: UnboundedReceiver<Moving>,
@@ -225,7 +225,7 @@ impl Shared {
             .collect()
     }
 
-    /// Passes a connection on, or returns it if the server stops: then the calling domain has an order to do so.
+    /// Passes a connection on, or returns it if the server stops: then the calling domain has the order to stop.
     fn pass_on(
         &self,
         connection: Connection,
@@ -304,8 +304,7 @@ impl Occupied {
             permit.forget();
             let Some(place) = place else {
                 // The server has stopped.
-                future::pending::<()>().await;
-                continue;
+                return future::pending().await;
             };
             match place.listener.try_clone().and_then(TcpListener::from_std) {
                 Ok(listener) => {
@@ -333,7 +332,7 @@ impl Drop for Occupied {
     }
 }
 
-/// What the connections of the calling domain need.
+/// The handler of the calling domain and its orders, for each of its connections.
 struct Service {
     shared: Arc<Shared>,
     handler: Handler,

@@ -3,7 +3,7 @@
 open Example_kv
 
 val io : Lwt_interop.Pool.tokio
-(** What serves connections in the tests: the variable [IO], [shared] or [own]. *)
+(** The kind of the tests' server, from the variable [IO]: [shared] or [own]. *)
 
 type t
 

@@ -1,4 +1,4 @@
-(** What memory the process may use, as Linux says in [/proc] and [/sys].
+(** The memory that the process may use, as Linux says in [/proc] and [/sys].
 
     {[
       let () =
