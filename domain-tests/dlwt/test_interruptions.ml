@@ -204,6 +204,20 @@ let more_works =
         let q = settled (p >>= Lwt.return) in
         insist (fun () -> Lwt.cancel p);
         q >|= fun () -> check "on_cancel once" (!called = 1) );
+    ( "watchers",
+      fun () ->
+        let p, u = Lwt.wait () in
+        let called = Array.make 3 0 in
+        let watch i =
+          let watcher = Dlwt.watcher () in
+          insist (fun () -> Dlwt.watch watcher p (fun _ -> called.(i) <- called.(i) + 1));
+          watcher
+        in
+        let watchers = List.init 3 watch in
+        insist (fun () -> Dlwt.unwatch (List.hd watchers));
+        insist (fun () -> if Lwt.is_sleeping p then Lwt.wakeup u ());
+        Lwt.pause () >|= fun () ->
+        check "called once, unless removed" (called = [| 0; 1; 1 |]) );
     ( "a chain of proxies",
       fun () ->
         let rec chain n =

@@ -199,10 +199,11 @@ end)
 
 module Slot_table_spec = struct
   (* A key is an index and a generation, as in runtime/src/base/slot_map.rs. *)
-  type cmd = Set of int * int * int | Take of int * int | Drain
+  type cmd = Set of int * int * int | Reserve of int * int | Take of int * int | Drain
 
   let show_cmd = function
     | Set (i, generation, x) -> Printf.sprintf "set %d (generation %d) %d" i generation x
+    | Reserve (i, generation) -> Printf.sprintf "reserve %d (generation %d)" i generation
     | Take (i, generation) -> Printf.sprintf "take %d (generation %d)" i generation
     | Drain -> "drain"
 
@@ -220,6 +221,7 @@ module Slot_table_spec = struct
         frequency
           [
             (6, map3 (fun i g x -> Set (i, g, x)) index generation (int_bound 99));
+            (1, map2 (fun i g -> Reserve (i, g)) index generation);
             (6, map2 (fun i g -> Take (i, g)) index generation);
             (1, return Drain);
           ])
@@ -232,6 +234,7 @@ module Slot_table_spec = struct
   let next_state cmd state =
     match cmd with
     | Set (i, _, x) -> (i, x) :: List.remove_assoc i state
+    | Reserve _ -> state
     | Take (i, _) -> List.remove_assoc i state
     | Drain -> []
 
@@ -239,6 +242,7 @@ module Slot_table_spec = struct
     let open STM in
     match cmd with
     | Set (i, generation, x) -> Res (unit, Slot_table.set table (key i generation) x)
+    | Reserve (i, generation) -> Res (unit, Slot_table.reserve table (key i generation))
     | Take (i, generation) -> Res (int, Slot_table.take table (key i generation))
     | Drain ->
         let found = ref [] in
@@ -248,7 +252,7 @@ module Slot_table_spec = struct
   let postcond cmd (state : state) (res : STM.res) =
     let open STM in
     match (cmd, res) with
-    | Set _, Res ((Unit, _), ()) -> true
+    | (Set _ | Reserve _), Res ((Unit, _), ()) -> true
     | Take (i, _), Res ((Int, _), x) ->
         x = Option.value (List.assoc_opt i state) ~default:empty
     | Drain, Res ((List Int, _), found) -> found = List.sort compare (List.map snd state)

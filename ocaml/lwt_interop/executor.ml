@@ -5,8 +5,8 @@ type job = fate -> unit
    runtime/src/domain/handle.rs. The second one identifies it: see [Primitives.identified]. *)
 type handle = { raw : Primitives.handle; id : int; mailbox : job Mpsc.t }
 
-(* A pending promise that Rust awaits: a [Lwt.protected] of it, which can be cancelled alone. *)
-type wait = No_wait | Wait of Obj.t Lwt.t
+(* A pending promise that Rust awaits. *)
+type wait = No_wait | Wait of Obj.t Dlwt.watcher
 
 type t = {
   handle : handle;
@@ -52,37 +52,33 @@ let key : own Dlwt_rt.eager_key =
 
 (* ---- promises that Rust awaits *)
 
-(* A callback on [p] itself would stay there until [p] is resolved, although Rust may have given up
-   the wait long before. [Lwt.protected] makes a promise that leaves nothing behind when it is
-   cancelled. *)
 let report t wait p =
   match Lwt.state p with
   | Lwt.Return v -> Primitives.resolve_wait wait true v
   | Lwt.Fail e -> Primitives.resolve_wait wait false (Obj.repr e)
   | Lwt.Sleep -> (
-      match Lwt.protected p with
-      | exception (Invalid_argument _ as e) ->
-          (* [p] belongs to another domain, and refuses callbacks. *)
-          Primitives.resolve_wait wait false (Obj.repr e)
-      | protected ->
-          let reported = Wait protected in
-          Slot_table.set t.waits wait reported;
-          (* If an exception arrives from now on, [report] is called again, or the wait is given up;
-             then these callbacks must not resolve it. *)
-          let resolve is_value outcome =
-            if Slot_table.get t.waits wait == reported then (
-              Slot_table.clear t.waits wait;
-              Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
-          in
-          (* No partial application: OCaml polls when it calls one. *)
-          Lwt.on_any protected
-            (fun v -> resolve true v)
-            (fun e -> resolve false (Obj.repr e)))
+      let watcher = Dlwt.watcher () in
+      let reported = Wait watcher in
+      Slot_table.set t.waits wait reported;
+      (* If an exception arrives from now on, [report] is called again, or the wait is given up;
+         then this function must not resolve it. It neither allocates nor polls. *)
+      let resolve is_value outcome =
+        if Slot_table.get t.waits wait == reported then (
+          Slot_table.clear t.waits wait;
+          Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
+      in
+      try
+        Dlwt.watch watcher p (function
+          | Ok v -> resolve true v
+          | Error e -> resolve false (Obj.repr e))
+      with Invalid_argument _ as e ->
+        (* [p] belongs to another domain, and refuses callbacks. *)
+        resolve false (Obj.repr e))
 
 let forget_wait t wait =
   (match Slot_table.get t.waits wait with
   | No_wait -> ()
-  | Wait protected -> Lwt.cancel protected);
+  | Wait watcher -> Dlwt.unwatch watcher);
   Slot_table.clear t.waits wait;
   Primitives.release_wait wait
 
@@ -94,7 +90,7 @@ let forget_wait t wait =
 
 (* [how] does nothing if the promise is resolved: if this is called again because one of the promise's
    callbacks raised. The key is released last: a signal handler that runs before may cancel the
-   promise, and must not find another call under its key. *)
+   promise, and must not find another call under its key. Is [true] if budget is left. *)
 let resolve t call how content =
   let resolver = Slot_table.get t.calls call in
   (* Otherwise the promise has been cancelled. *)
@@ -126,26 +122,36 @@ let apply t a =
         a.is_attached <- true);
       report t a.wait p
 
+let apply_once t wait content =
+  let a =
+    {
+      wait;
+      content;
+      is_started = false;
+      promise = None;
+      raised = Not_found;
+      is_attached = false;
+    }
+  in
+  Uninterrupted.run t.failure (apply t) a
+
+(* Raised if the promise belongs to another domain, which alone may cancel it. *)
+let cancel_once content = try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ()
+
+(* Is [true] if budget is left. *)
 let perform_once t key (kind : Primitives.Batch.kind) content =
   match kind with
   | Fulfill -> resolve t key Primitives.Resolver.fulfill content
   | Reject -> resolve t key Primitives.Resolver.reject (Obj.obj content : exn)
   | Apply ->
-      let a =
-        {
-          wait = key;
-          content;
-          is_started = false;
-          promise = None;
-          raised = Not_found;
-          is_attached = false;
-        }
-      in
-      Uninterrupted.run t.failure (apply t) a
-  | Cancel -> (
-      (* Raised if the promise belongs to another domain, which alone may cancel it. *)
-      try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ())
-  | Forget -> forget_wait t key
+      apply_once t key content;
+      Primitives.consume_budget ()
+  | Cancel ->
+      cancel_once content;
+      Primitives.consume_budget ()
+  | Forget ->
+      forget_wait t key;
+      Primitives.consume_budget ()
 
 (* [Uninterrupted.run] for the arguments of [perform_once]. *)
 let rec perform t attempts key kind content =
@@ -153,6 +159,7 @@ let rec perform t attempts key kind content =
   with e ->
     if Uninterrupted.again t.failure e attempts then
       Sys.opaque_identity (perform t (attempts - 1) key kind content)
+    else Primitives.consume_budget ()
 
 let has_jobs t = not (Mpsc.is_empty t.jobs)
 
@@ -176,9 +183,7 @@ let perform_entry t =
   perform t Uninterrupted.attempts key kind content
 
 let rec perform_entries t =
-  if has_entries t then (
-    perform_entry t;
-    if Primitives.consume_budget () then perform_entries t)
+  if has_entries t then if perform_entry t then perform_entries t
 
 let tick t =
   let filled = Primitives.tick () in
@@ -315,18 +320,57 @@ let join_loop t own =
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
   Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t own)
 
+(* Of finalisers and signal handlers that run in a domain before it has its own. *)
+let starting = Uninterrupted.failure ()
+
+let find_failure () =
+  if not (Dlwt_rt.is_ready ()) then starting
+  else
+    let own = Dlwt_rt.get_eager key in
+    match own.state with
+    | Running t ->
+        Uninterrupted.move own.no_round t.failure;
+        t.failure
+    | Absent | Terminated _ -> own.no_round
+
+let rec surely_find_failure attempts =
+  try find_failure ()
+  with e ->
+    if attempts > 1 then (
+      let failure = Sys.opaque_identity (surely_find_failure (attempts - 1)) in
+      ignore (Uninterrupted.again failure e 1 : bool);
+      failure)
+    else starting
+
+(* In the development profile, a look at domain-local state may be interrupted. *)
+let failure () = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts)
+
+(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. While the
+   domain terminates, Rust has dropped its calls already, and [terminate_once] goes through the table. *)
+let cancel_call_once call =
+  match (Dlwt_rt.get_eager key).state with
+  | Running t ->
+      ignore (Slot_table.take t.calls call : Primitives.Resolver.t);
+      Primitives.cancel_call call
+  | Absent | Terminated _ -> ()
+
+let cancel_call call =
+  Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)
+
 let attach own =
   let id = (Domain.self () :> int) in
   let even = Primitives.Batch.create () and odd = Primitives.Batch.create () in
   let mailbox, jobs = Mpsc.create () in
   let failure = Uninterrupted.failure () in
+  let calls = Slot_table.create Primitives.Resolver.none in
+  let sample, _ = Dlwt.keyed_task ~on_cancel:cancel_call 0 in
   let opened raw wake_fd =
     let t =
       {
         wake_fd;
         handle = Primitives.identified { raw; id; mailbox };
         thread = Thread.id (Thread.self ());
-        calls = Slot_table.create Primitives.Resolver.none;
+        calls;
         waits = Slot_table.create No_wait;
         jobs;
         even;
@@ -352,7 +396,7 @@ let attach own =
         Uninterrupted.run failure leave_loop t;
         Printexc.raise_with_backtrace e bt
   in
-  match Primitives.executor_open id even odd with
+  match Primitives.executor_open id even odd sample calls with
   | Error why ->
       failwith
         (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
@@ -435,31 +479,6 @@ let post handle job =
 let own_executor () =
   match (Dlwt_rt.get_eager key).state with Running t -> t | _ -> executor ()
 
-(* Of finalisers and signal handlers that run in a domain before it has its own. *)
-let starting = Uninterrupted.failure ()
-
-let find_failure () =
-  if not (Dlwt_rt.is_ready ()) then starting
-  else
-    let own = Dlwt_rt.get_eager key in
-    match own.state with
-    | Running t ->
-        Uninterrupted.move own.no_round t.failure;
-        t.failure
-    | Absent | Terminated _ -> own.no_round
-
-let rec surely_find_failure attempts =
-  try find_failure ()
-  with e ->
-    if attempts > 1 then (
-      let failure = Sys.opaque_identity (surely_find_failure (attempts - 1)) in
-      ignore (Uninterrupted.again failure e 1 : bool);
-      failure)
-    else starting
-
-(* In the development profile, a look at domain-local state may be interrupted. *)
-let failure () = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts)
-
 let raise_if_no_round failure =
   let is_of_loop =
     failure != starting
@@ -483,24 +502,8 @@ end
 
 (* ---- functions that Rust calls *)
 
-(* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. While the
-   domain terminates, Rust has dropped its calls already, and [terminate_once] goes through the table. *)
-let cancel_call_once call =
-  match (Dlwt_rt.get_eager key).state with
-  | Running t ->
-      ignore (Slot_table.take t.calls call : Primitives.Resolver.t);
-      Primitives.cancel_call call
-  | Absent | Terminated _ -> ()
-
-let cancel_call call =
-  Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)
-
-(* The promise of a call that is pending. Rust calls this on the thread that owns the executor. *)
-let pending call =
-  let t = own_executor () in
-  let p, u = Dlwt.keyed_task ~on_cancel:cancel_call call in
-  Slot_table.set t.calls call (Primitives.Resolver.make u);
-  p
+(* Makes room for the resolver of a call. Rust calls this on the thread that owns the executor. *)
+let reserve call = Slot_table.reserve (own_executor ()).calls call
 
 (* Rust reads its tag: see runtime/src/ffi/callbacks.rs. *)
 type outcome = Pending | Value of Obj.t | Exception of exn
@@ -536,7 +539,7 @@ let () =
   Callback.register "lwt_interop.returned_42" (Lwt.return 42);
   Callback.register "lwt_interop.return_unit" Lwt.return_unit;
   Callback.register "lwt_interop.fail" Lwt.fail;
-  Callback.register "lwt_interop.pending" (fun call : Obj.t Lwt.t -> pending call);
+  Callback.register "lwt_interop.reserve" reserve;
   Callback.register "lwt_interop.wait" wait;
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;

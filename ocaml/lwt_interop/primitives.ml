@@ -1,8 +1,12 @@
 type handle
 
 external executor_open :
-  int -> Obj.t array -> Obj.t array -> (handle * int, string) result
-  = "lwt_interop_executor_open"
+  int ->
+  Obj.t array ->
+  Obj.t array ->
+  Obj.t Lwt.t ->
+  Obj.t Slot_table.t ->
+  (handle * int, string) result = "lwt_interop_executor_open"
 
 external initialize : (string * string) array -> string = "lwt_interop_initialize"
 external sigpipe_is_default : unit -> bool = "lwt_interop_sigpipe_is_default" [@@noalloc]
@@ -26,7 +30,7 @@ external tick : unit -> int = "lwt_interop_tick"
 external park : unit -> bool = "lwt_interop_park" [@@noalloc]
 external clear_notification : unit -> bool = "lwt_interop_clear_notification" [@@noalloc]
 external cancel_call : int -> unit = "lwt_interop_cancel_call"
-external release_call : int -> unit = "lwt_interop_release_call" [@@noalloc]
+external release_call : int -> bool = "lwt_interop_release_call" [@@noalloc]
 external release_wait : int -> unit = "lwt_interop_release_wait" [@@noalloc]
 external attach_wait : int -> Obj.t Lwt.t -> unit = "lwt_interop_attach_wait"
 external resolve_wait : int -> bool -> Obj.t -> unit = "lwt_interop_resolve_wait"
@@ -165,6 +169,7 @@ let jobs_per_round = 32
 let permits = 256
 let handle_field = 0
 let endings = "More=0 Finished=1 Failed=tag 0"
+let table_fields = "values=0"
 let batch_fields = "elements=0 ending=1"
 
 (* Of the record [Stream_core.t]. *)
@@ -189,6 +194,7 @@ let facts =
     ("the permits of the blocking pool", string_of_int permits);
     ("the kinds of exceptions", Errors.kinds);
     ("the field of a handle", string_of_int handle_field);
+    ("the fields of a table", table_fields);
     ("the fields of a channel", Ring.fields);
     ("the outcomes of sending", Ring.sent);
     ("the outcomes of receiving", Ring.received);

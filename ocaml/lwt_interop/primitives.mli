@@ -64,16 +64,44 @@ module Batch : sig
   *)
 end
 
+(** {1 Resolvers} *)
+
+(** The resolver of a call's promise, whatever the type of that is. Only the user can make
+    sure that the result type of a Rust function matches its [external] declaration. *)
+module Resolver : sig
+  type t
+
+  val none : t
+  (** [none] is no resolver. *)
+
+  val is_none : t -> bool
+  (** [is_none r] is [true] if [r] is {!none}. *)
+
+  val fulfill : t -> Obj.t -> unit
+  (** [fulfill r v] fulfils the promise with [v], which Rust made for it, if it is
+      pending. *)
+
+  val reject : t -> exn -> unit
+  (** [reject r e] rejects the promise with [e], if it is pending. *)
+end
+
 (** {1 The executor of the calling domain} *)
 
 val is_first_thread : unit -> bool
 (** [is_first_thread ()] is [true] if the calling thread is the first one of its domain,
     and not one from [Thread.create]. Any thread may call it. *)
 
-external executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result
-  = "lwt_interop_executor_open"
-(** [executor_open id even odd] makes the executor of the calling domain, whose number is
-    [id], and makes the calling thread its owner. The {!file_descr} becomes readable when
+external executor_open :
+  int ->
+  Batch.t ->
+  Batch.t ->
+  Obj.t Lwt.t ->
+  Resolver.t Slot_table.t ->
+  (handle * int, string) result = "lwt_interop_executor_open"
+(** [executor_open id even odd sample resolvers] makes the executor of the calling domain,
+    whose number is [id], and makes the calling thread its owner. Rust makes the promises
+    of calls as copies of [sample], a {!Dlwt.keyed_task} of key 0 that nothing else uses,
+    and stores their resolvers in [resolvers]. The {!file_descr} becomes readable when
     another thread wakes the sleeping loop. [Error] carries the reason, and the remedy if
     the operating system refused. *)
 
@@ -136,9 +164,9 @@ val cancel_call : int -> unit
 (** [cancel_call key] drops the Rust future of the call [key], whose promise was
     cancelled. *)
 
-val release_call : int -> unit
-(** [release_call key] makes the key available again: OCaml has handled the outcome of
-    this call. *)
+val release_call : int -> bool
+(** [release_call key] makes the key available again, because OCaml has handled the
+    outcome of this call, and consumes a unit of the budget, as {!consume_budget} does. *)
 
 val release_wait : int -> unit
 (** [release_wait key] makes the key available again: OCaml has removed this wait, which
@@ -224,30 +252,6 @@ val blocking_pool_submit : unit -> bool
 (** [blocking_pool_submit ()] makes a thread of Domain 0's blocking pool take one job from
     OCaml's queue, in {!Blocking}. It is [false] if the pool has no thread, and none could
     be started. *)
-
-(** {1 Resolvers} *)
-
-(** The resolver of a call's promise, whatever the type of that is. Only the user can make
-    sure that the result type of a Rust function matches its [external] declaration. *)
-module Resolver : sig
-  type t
-
-  val none : t
-  (** [none] is no resolver. *)
-
-  val is_none : t -> bool
-  (** [is_none r] is [true] if [r] is {!none}. *)
-
-  val make : 'a Lwt.u -> t
-  (** [make u] is the resolver [u]. *)
-
-  val fulfill : t -> Obj.t -> unit
-  (** [fulfill r v] fulfils the promise with [v], which Rust made for it, if it is
-      pending. *)
-
-  val reject : t -> exn -> unit
-  (** [reject r e] rejects the promise with [e], if it is pending. *)
-end
 
 (** {1 Channels that Rust has} *)
 

@@ -10,6 +10,7 @@ pub(crate) mod custom;
 pub(crate) mod footprint;
 pub(crate) mod heap;
 pub(crate) mod hooks;
+pub(crate) mod promises;
 pub(crate) mod root;
 pub(crate) mod runtime;
 #[cfg(all(test, not(loom_model)))]

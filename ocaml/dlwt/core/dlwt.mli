@@ -50,6 +50,39 @@ val keyed_task : on_cancel:(int -> unit) -> int -> 'a Lwt.t * 'a Lwt.u
     Unlike such a closure, [on_cancel] is not called when the promise is rejected with
     [Lwt.Canceled] in another way. *)
 
+type 'a watcher
+(** Waits for one promise, and may stop waiting, which leaves nothing in the promise.
+    Costs less than [Lwt.on_any] of a [Lwt.protected].
+
+    {[
+      (* Waits for the first of two promises, without cancelling the other. *)
+      let first p q f =
+        let of_p = Dlwt.watcher () and of_q = Dlwt.watcher () in
+        Dlwt.watch of_p p (fun outcome ->
+            Dlwt.unwatch of_q;
+            f outcome);
+        if Lwt.is_sleeping p then
+          Dlwt.watch of_q q (fun outcome ->
+              Dlwt.unwatch of_p;
+              f outcome)
+    ]} *)
+
+val watcher : unit -> 'a watcher
+(** [watcher ()] is a watcher that waits for nothing. *)
+
+val watch : 'a watcher -> 'a Lwt.t -> (('a, exn) result -> unit) -> unit
+(** [watch watcher p f] has [f] called with the outcome of [p]: at once if [p] is
+    resolved, otherwise when it is. A watcher is used for one promise.
+
+    [f] runs where [p] is resolved, like a callback of [Lwt.bind], but its exceptions are
+    not caught: it must not raise, and what must not be interrupted must not allocate.
+
+    @raise Invalid_argument if [p] is another domain's. *)
+
+val unwatch : 'a watcher -> unit
+(** [unwatch watcher] removes [f] from the promise that [watcher] waits for. It does
+    nothing if [f] has been called, or if [watcher] waits for nothing. *)
+
 val set_async_exception_hook : (exn -> unit) option -> unit
 (** [set_async_exception_hook (Some hook)] has [hook] called with the exceptions of the
     calling domain that no promise takes, such as those of [Lwt.async]. With [None], the

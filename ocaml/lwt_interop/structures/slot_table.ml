@@ -1,3 +1,4 @@
+(* Rust stores into [values]: see runtime/src/ffi/promises.rs. *)
 type 'a t = {
   mutable values : 'a array;
   empty : 'a;
@@ -10,18 +11,28 @@ let create empty = { values = [||]; empty; drained = 0 }
 (* The upper bits of a key are its generation. *)
 let index key = key land 0xffff_ffff
 
-let rec set table key value =
-  let i = index key in
+(* Makes room for index [i], for which there is none. *)
+let grow table i =
   let size = Array.length table.values in
-  if i < size then Array.unsafe_set table.values i value
-  else
-    let values = Array.make (max (i + 1) (2 * size)) table.empty in
-    (* A signal handler that ran during the allocation may have called Rust, which grew the
-       table; then the new array is too old to use. *)
-    if Array.length table.values = size then (
-      Array.blit table.values 0 values 0 size;
-      table.values <- values);
-    set table key value
+  let values = Array.make (max (i + 1) (2 * size)) table.empty in
+  (* A signal handler that ran during the allocation may have called Rust, which grew the
+     table; then the new array is too old to use. *)
+  if Array.length table.values = size then (
+    Array.blit table.values 0 values 0 size;
+    table.values <- values)
+
+let has_room table key = index key < Array.length table.values
+
+let rec reserve table key =
+  if not (has_room table key) then (
+    grow table (index key);
+    reserve table key)
+
+let rec set table key value =
+  if has_room table key then Array.unsafe_set table.values (index key) value
+  else (
+    grow table (index key);
+    set table key value)
 
 let get table key =
   let i = index key in

@@ -16,9 +16,9 @@
     needs no generations, unlike Rust's.
 
     A table belongs to one domain and to the thread that runs its loop. All operations but
-    {!drain} take constant time; {!set} sometimes has to grow the table. A signal handler
-    that runs within {!set} may use the table; {!take} and {!clear} neither allocate nor
-    poll. *)
+    {!drain} take constant time; {!set} and {!reserve} sometimes grow the table. A signal
+    handler that runs within them may use the table; {!take} and {!clear} neither allocate
+    nor poll. *)
 
 type 'a t
 (** A table. *)
@@ -28,6 +28,9 @@ val create : 'a -> 'a t
 
 val set : 'a t -> int -> 'a -> unit
 (** [set table key value] stores [value] under [key]. *)
+
+val reserve : 'a t -> int -> unit
+(** [reserve table key] makes room for a value of [key], which Rust stores. *)
 
 val take : 'a t -> int -> 'a
 (** [take table key] removes the value of [key] and is that value, or [empty] if there is

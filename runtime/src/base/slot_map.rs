@@ -26,7 +26,8 @@ impl Key {
         Key(u64::from(generation) << 32 | u64::from(index))
     }
 
-    fn index(self) -> usize {
+    /// Returns the index of the slot.
+    pub(crate) fn index(self) -> usize {
         self.0 as u32 as usize
     }
 
@@ -81,22 +82,33 @@ impl<T> SlotMap<T> {
         self.len
     }
 
+    /// Returns the key of the entry that is inserted next.
+    #[inline]
+    pub(crate) fn next_key(&self) -> Key {
+        match self.free {
+            NONE => Key::new(self.slots.len() as u32, 0),
+            free => Key::new(free, self.generations[free as usize]),
+        }
+    }
+
     /// Inserts an entry. Returns its key.
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        let key = self.next_key();
+        let key = self.take_key();
         self.fill(key, value);
         key
     }
 
     /// Inserts the entry that `make` returns for its key.
+    #[inline]
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> &mut T {
-        let key = self.next_key();
+        let key = self.take_key();
         let value = make(key);
         self.fill(key, value)
     }
 
-    /// Returns the key of the next entry.
-    fn next_key(&mut self) -> Key {
+    /// Returns the key of the next entry, for which there is a slot then.
+    #[inline]
+    fn take_key(&mut self) -> Key {
         if self.free == NONE {
             let index = u32::try_from(self.slots.len()).expect("fewer than 2^32 entries");
             assert_ne!(index, NONE, "fewer than 2^32 entries");
@@ -107,6 +119,7 @@ impl<T> SlotMap<T> {
         Key::new(self.free, self.generations[self.free as usize])
     }
 
+    #[inline]
     fn fill(&mut self, key: Key, value: T) -> &mut T {
         let slot = &mut self.slots[key.index()];
         let Slot::Free { next } = *slot else {
@@ -122,6 +135,7 @@ impl<T> SlotMap<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         if self.generations.get(key.index()) != Some(&key.generation()) {
             return None;

@@ -17,7 +17,7 @@ use crate::value::declare::{DeclaredKind, from_ocaml, to_ocaml};
 use crate::value::exception::{Failure, OCamlException};
 use crate::value::kept::Kept;
 use crate::value::read::FromOCaml;
-use crate::value::rooted::read_root;
+use crate::value::rooted::{read_fulfilled, read_root};
 use crate::value::types::Type;
 use crate::value::write::ToOCaml;
 use std::fmt;
@@ -45,11 +45,9 @@ impl<T> Promise<T> {
         T: ToOCaml + Send + 'static,
     {
         with_entered(|core, token| {
-            let key = core.add_call();
-            let made = Callbacks::registered(token).pending_root(token, key.to_int());
-            let promise = made.map_err(|_| {
+            let made = core.add_rooted_call(token);
+            let (key, promise) = made.map_err(|_| {
                 // The executor is being torn down.
-                core.cancel_call(key);
                 TokenError::DomainTerminated {
                     domain: core.shared.id,
                 }
@@ -207,13 +205,19 @@ impl<T: FromOCaml + 'static> Future for PromiseFuture<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = with_entered(|core, token| {
             let outcome = match std::mem::replace(&mut self.state, State::Done) {
-                State::Unasked(promise) => match Self::ask(token, core, promise, cx.waker()) {
-                    Ok(outcome) => outcome,
-                    Err(state) => {
-                        self.state = state;
-                        return Poll::Pending;
+                State::Unasked(promise) => {
+                    if let Some(value) = read_fulfilled(token, promise.root()) {
+                        let exception = |e| OCamlException::from_conversion(token, e);
+                        return Poll::Ready(value.map_err(exception));
                     }
-                },
+                    match Self::ask(token, core, promise, cx.waker()) {
+                        Ok(outcome) => outcome,
+                        Err(state) => {
+                            self.state = state;
+                            return Poll::Pending;
+                        }
+                    }
+                }
                 State::Failed(exn) => return Poll::Ready(Err(*exn)),
                 state => {
                     let (State::Asked(_, key) | State::Applied(key)) = state else {

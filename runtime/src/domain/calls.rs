@@ -48,10 +48,18 @@ impl<W> Calls<W> {
         Calls(RefCell::new(SlotMap::new()))
     }
 
-    /// Adds a call.
-    pub(crate) fn add(&self) -> Key {
+    /// Returns the key that the next call will have.
+    pub(crate) fn next_key(&self) -> Key {
+        self.0.borrow().next_key()
+    }
+
+    /// Adds a call, with the work that `work` returns for its key, if that is there already.
+    pub(crate) fn add(&self, work: impl FnOnce(Key) -> Option<W>) -> Key {
         counters::count(|t| &t.calls_started, 1);
-        self.0.borrow_mut().insert(Call::Unattached)
+        let mut calls = self.0.borrow_mut();
+        let key = calls.next_key();
+        calls.insert_with(|key| work(key).map_or(Call::Unattached, Call::Attached));
+        key
     }
 
     /// Attaches the work of a call. If the call is resolved already, the work is returned.

@@ -10,6 +10,7 @@ use crate::domain::reactor::Reactor;
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
+use crate::ffi::promises::Promises;
 use crate::ffi::thread::{self, Place};
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
@@ -155,7 +156,8 @@ pub fn with_token<R>(f: impl for<'a> FnOnce(&RuntimeToken<'a>) -> R) -> Result<R
 pub(crate) fn open(
     _token: &RuntimeToken<'_>,
     id: u64,
-    batch: impl FnOnce() -> Batch,
+    batch: Batch,
+    promises: Promises,
 ) -> io::Result<Arc<Shared>> {
     if has_current() {
         // A signal handler or a finaliser ran in between and called Rust: OCaml has not noted the
@@ -168,7 +170,12 @@ pub(crate) fn open(
     let tokio = tokio_rt::runtime()?;
     let executor = Executor::new(Shared::new(id)?);
     let shared = executor.shared().clone();
-    let core = Core::new(executor, batch(), TokioContext::enter(tokio.handle()));
+    let core = Core::new(
+        executor,
+        batch,
+        promises,
+        TokioContext::enter(tokio.handle()),
+    );
     name_thread(id);
     registry::insert(shared.clone());
     CURRENT.with(|current| current.set(Box::new(core)));

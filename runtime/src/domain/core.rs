@@ -11,8 +11,11 @@ use crate::domain::shared::Shared;
 use crate::domain::sources::{Source, Sources};
 use crate::domain::waits::{FollowUp, Waits};
 use crate::ffi::batch::{Batch, Request, Returned};
+use crate::ffi::callbacks::Callbacks;
 use crate::ffi::hooks::Reclaimed;
+use crate::ffi::promises::Promises;
 use crate::ffi::root::{Exn, LwtPromise, Root};
+use crate::ffi::runtime::RawValue;
 use crate::ffi::token::RuntimeToken;
 use crate::task::Task;
 use crate::wake::budget::Budget;
@@ -49,6 +52,7 @@ pub(crate) struct Core {
     waits: Waits,
     sources: Sources,
     batch: Batch,
+    promises: Promises,
     /// There may be messages in the mailbox.
     unread: Cell<bool>,
     reclaimed: Reclaimed,
@@ -74,7 +78,12 @@ struct Closing {
 
 impl Core {
     /// Creates the executor of a domain whose thread this is.
-    pub(crate) fn new(executor: Executor, batch: Batch, tokio: TokioContext) -> Self {
+    pub(crate) fn new(
+        executor: Executor,
+        batch: Batch,
+        promises: Promises,
+        tokio: TokioContext,
+    ) -> Self {
         Core {
             shared: executor.shared().clone(),
             executor,
@@ -82,6 +91,7 @@ impl Core {
             waits: Waits::new(),
             sources: Sources::new(),
             batch,
+            promises,
             unread: Cell::new(false),
             reclaimed: Reclaimed::new(),
             budget: Budget::new(),
@@ -252,9 +262,44 @@ impl Core {
 
     // ---- calls: OCaml waits for Rust
 
-    /// Adds a call that OCaml waits for.
-    pub(crate) fn add_call(&self) -> Key {
-        self.calls.add()
+    /// Adds a call that OCaml waits for, and makes its promise, unrooted. `work` returns the work for the key, if that is
+    /// there already; it does not use OCaml.
+    ///
+    /// # Errors
+    /// The domain is terminating, or a signal handler has raised an exception. There is no call then.
+    #[inline]
+    pub(crate) fn add_call(
+        &self,
+        token: &RuntimeToken<'_>,
+        work: impl FnOnce(Key) -> Option<AbortHandle>,
+    ) -> Result<(Key, RawValue), Root<Exn>> {
+        let key = self.reserve_call(token)?;
+        let promise = self.promises.pending(token, key.index(), key.to_int());
+        self.calls.add(work);
+        Ok((key, promise))
+    }
+
+    /// [`add_call`](Self::add_call), without work, whose promise is rooted.
+    pub(crate) fn add_rooted_call(
+        &self,
+        token: &RuntimeToken<'_>,
+    ) -> Result<(Key, Root<LwtPromise>), Root<Exn>> {
+        let key = self.reserve_call(token)?;
+        let promise = self.promises.pending_root(token, key.index(), key.to_int());
+        self.calls.add(|_| None);
+        Ok((key, promise))
+    }
+
+    /// Returns the key of the next call, for whose resolver there is room.
+    #[inline]
+    fn reserve_call(&self, token: &RuntimeToken<'_>) -> Result<Key, Root<Exn>> {
+        let mut key = self.calls.next_key();
+        while self.closing.get().is_some() || !self.promises.has_room(token, key.index()) {
+            Callbacks::registered(token).reserve(token, key.to_int())?;
+            // OCaml code that has run meanwhile may have called Rust.
+            key = self.calls.next_key();
+        }
+        Ok(key)
     }
 
     /// Attaches the work of a call. If the call has been resolved meanwhile, the work is returned, to be

@@ -11,7 +11,7 @@ use crate::domain::core::{AbortHandle, Core};
 use crate::domain::dispatch::post;
 use crate::domain::shared::Shared;
 use crate::ffi::callbacks::Callbacks;
-use crate::ffi::root::{Any, Exn, Root};
+use crate::ffi::root::{Any, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use crate::task::{NewTask, Work};
@@ -299,29 +299,6 @@ fn rejected(
     callbacks.fail(token, &failure.into_exception(token, callbacks))
 }
 
-/// Adds a call, and returns its key and its promise, unrooted. If no promise can be made (the domain is
-/// terminating, or a signal handler raised) `work`, which catches the panics of the user's destructors,
-/// is dropped before the exception is passed on.
-fn new_call<W>(
-    core: &Core,
-    token: &RuntimeToken<'_>,
-    callbacks: &Callbacks,
-    work: W,
-) -> Result<(Key, RawValue, W), RawValue> {
-    let key = core.add_call();
-    match callbacks.pending(token, key.to_int()) {
-        Ok(promise) => Ok((key, promise, work)),
-        Err(exn) => {
-            // SAFETY: the token proves the lock, and nothing has allocated since the exception was
-            // returned. It is rooted while destructors run, which may use OCaml.
-            let exn: Root<Exn> = unsafe { Root::new(exn) };
-            core.cancel_call(key);
-            catch_and_discard(|| drop(work));
-            Err(exn.raw(token))
-        }
-    }
-}
-
 pin_project! {
     /// The future of a call, with what its output means, which takes no space.
     struct Body<F, O, T> {
@@ -350,15 +327,27 @@ where
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let output = match catch_unwind(|| self.as_mut().poll_future(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(panic) => Err(panic),
+        let mut output = None;
+        let polled = catch_unwind(|| {
+            output = match self.as_mut().poll_future(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(output) => Some(output),
+            };
+            // A panic of the destructor is the call's.
+            self.as_mut().project().future.set(None);
+            Poll::Ready(())
+        });
+        let output = match (polled, output) {
+            (Ok(Poll::Pending), _) => return Poll::Pending,
+            (Ok(Poll::Ready(())), Some(output)) => Ok(output),
+            (Ok(Poll::Ready(())), None) => unreachable!("it was set"),
+            (Err(panic), output) => {
+                catch_and_discard(|| drop(output));
+                catch_and_discard(|| self.as_mut().project().future.set(None));
+                Err(panic)
+            }
         };
-        let mut body = self.project();
-        // A panic of the destructor is the call's.
-        let dropped = catch_unwind(|| body.future.set(None));
-        let output = output.and_then(|output| dropped.map(|()| output));
+        let body = self.project();
         let mut result = Some(to_result(output, &*body.outcome));
         let entered = context::with_entered(|core, token| {
             let result = result.take().expect("the call is resolved once");
@@ -447,17 +436,12 @@ where
         Ok(Ok(promise)) => promise,
         Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
         Ok(Err(task)) => {
-            let (key, promise, task) = new_call(core, token, callbacks, task)?;
-            match core.attach_call(key, AbortHandle::Task(task.attach(key))) {
+            // If there is no promise, this drops the task, which catches the panics of the user's destructors.
+            let attach = |key| Some(AbortHandle::Task(task.attach(key)));
+            match core.add_call(token, attach) {
                 // Nothing has allocated on the OCaml heap since the promise was made.
-                Ok(()) => Ok(promise),
-                Err(work) => {
-                    // SAFETY: the token proves the lock; nothing has allocated since the promise was
-                    // made. It is rooted while destructors run, which may use OCaml.
-                    let promise: Root = unsafe { Root::new(promise) };
-                    work.abort();
-                    Ok(promise.raw(token))
-                }
+                Ok((_, promise)) => Ok(promise),
+                Err(exn) => Err(exn.raw(token)),
             }
         }
     }
@@ -567,7 +551,6 @@ pub fn same<T>(outcome: Outcome<T>) -> Outcome<T> {
 fn on_tokio<W, O, T>(
     core: &Core,
     token: &RuntimeToken<'_>,
-    callbacks: &Callbacks,
     (function, outcome): (&'static Function, fn(O) -> Outcome<T>),
     work: W,
     spawn: impl FnOnce(W, Completion<O, T>) -> Result<tokio::task::AbortHandle, Failure>,
@@ -576,7 +559,14 @@ where
     O: Send + 'static,
     T: ToOCaml + Send + 'static,
 {
-    let (key, promise, work) = new_call(core, token, callbacks, work)?;
+    let (key, promise) = match core.add_call(token, |_| None) {
+        Ok(call) => call,
+        Err(exn) => {
+            // Destructors of the user's run, which may use OCaml.
+            catch_and_discard(|| drop(work));
+            return Err(exn.raw(token));
+        }
+    };
     // SAFETY: the token proves the lock; nothing has allocated since the promise was made.
     let promise: Root = unsafe { Root::new(promise) };
     let completion = Completion {
@@ -686,7 +676,7 @@ where
                         let task = async move { completion.complete(work.await) };
                         Ok(shared_tokio().spawn(task).abort_handle())
                     };
-                    on_tokio(core, token, callbacks, (function, outcome), work, spawn)
+                    on_tokio(core, token, (function, outcome), work, spawn)
                 }
             }
         };
@@ -718,7 +708,7 @@ where
                 Ok(Err(e)) => rejected(token, callbacks, e.into()),
                 Ok(Ok(body)) => {
                     let function = (function, outcome);
-                    on_tokio(core, token, callbacks, function, body, spawn_blocking)
+                    on_tokio(core, token, function, body, spawn_blocking)
                 }
             }
         };

@@ -6,6 +6,7 @@ use crate::domain::handle;
 use crate::domain::reactor::Waited;
 use crate::ffi::batch::{self, Kind};
 use crate::ffi::callbacks::ExceptionKind;
+use crate::ffi::promises::TABLE_FIELDS;
 use crate::metrics::{DomainStats, Totals};
 use crate::ocaml_blocking;
 use crate::value::batch as batch_of_stream;
@@ -60,7 +61,7 @@ fn variants<const N: usize>(variants: [(isize, &str); N]) -> String {
 }
 
 /// Returns each fact's name and value, in the order of `Primitives.facts`.
-fn facts() -> [(&'static str, String); 18] {
+fn facts() -> [(&'static str, String); 19] {
     let waited = [
         (Waited::Quiet as isize, "Quiet"),
         (Waited::Events as isize, "Events"),
@@ -102,6 +103,7 @@ fn facts() -> [(&'static str, String); 18] {
         ),
         ("the kinds of exceptions", variants(exceptions)),
         ("the field of a handle", handle::RECORD_FIELD.to_string()),
+        ("the fields of a table", TABLE_FIELDS.to_owned()),
         ("the fields of a channel", FIELDS.to_owned()),
         ("the outcomes of sending", channel::SENT.to_owned()),
         ("the outcomes of receiving", channel::RECEIVED.to_owned()),
@@ -188,7 +190,7 @@ mod tests {
         assert!(
             compare(&fewer)
                 .unwrap_err()
-                .contains("OCaml states 17 facts, and Rust 18")
+                .contains("OCaml states 18 facts, and Rust 19")
         );
         let mut more = ours();
         more.push(("a new fact".to_owned(), "1".to_owned()));

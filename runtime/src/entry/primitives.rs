@@ -18,6 +18,7 @@ use crate::entry::source_guard;
 use crate::entry::stream;
 use crate::ffi::batch::{Batch, Returned};
 use crate::ffi::hooks;
+use crate::ffi::promises::Promises;
 use crate::ffi::root::{Closure, LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::thread;
@@ -137,22 +138,36 @@ fn operating_system_refused(e: &io::Error) -> String {
     )
 }
 
-/// `executor_open : int -> Batch.t -> Batch.t -> (handle * int, string) result`: makes the executor of
-/// the calling thread, which owns none. The descriptor to watch comes second. `Error` is the reason, and
-/// the remedy if it is the operating system's.
+/// `executor_open : int -> Batch.t -> Batch.t -> Obj.t Lwt.t -> Resolver.t Slot_table.t -> (handle * int, string) result`:
+/// makes the executor of the calling thread, which owns none. The descriptor to watch comes second. `Error` is the reason,
+/// and the remedy if it is the operating system's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lwt_interop_executor_open(
     id: RawValue,
     even: RawValue,
     odd: RawValue,
+    sample: RawValue,
+    resolvers: RawValue,
 ) -> RawValue {
     let body = |token: &RuntimeToken<'_>| {
-        // SAFETY: the token proves the lock. OCaml passes two valid arrays, and nothing has allocated on
-        // the OCaml heap since.
-        let arrays = [even, odd].map(|array| unsafe { Root::new(array) });
-        // SAFETY: OCaml made the arrays as `Batch` wants them, and uses them as it says.
-        let batch = || unsafe { Batch::new(token, arrays) };
-        let opened = context::open(token, ffi::int_val(id) as u64, batch);
+        // SAFETY: the token proves the lock. OCaml passes two arrays, a promise and a table, all valid, and nothing has
+        // allocated on the OCaml heap since.
+        let (arrays, sample, resolvers) = unsafe {
+            let arrays = [even, odd].map(|array| Root::new(array));
+            (arrays, Root::new(sample), Root::new(resolvers))
+        };
+        // SAFETY: OCaml made the arrays as `Batch` wants them, and the promise and the table as `Promises` does, and uses
+        // them as they say.
+        let (batch, promises) = unsafe {
+            let promises = Promises::new(token, sample, resolvers);
+            (Batch::new(token, arrays), promises)
+        };
+        let opened = match promises {
+            Some(promises) => context::open(token, ffi::int_val(id) as u64, batch, promises),
+            None => Err(io::Error::other(
+                "the promises of this Lwt are of an unknown form",
+            )),
+        };
         // SAFETY: the token proves the lock. What is made is rooted until it is stored, and nothing
         // allocates between the last store and the return.
         unsafe {
@@ -349,12 +364,19 @@ unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
     UNIT
 }
 
-/// `release_call : int -> unit` (noalloc): OCaml has taken the outcome of this call.
+/// `release_call : int -> bool` (noalloc): OCaml has taken the outcome of this call, which is a unit of the budget. Whether
+/// some is left.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
     // SAFETY: `release` removes a resolved call only, which has no work of the user's.
-    unsafe { with_executor(|core| core.release_call(key(call))) };
-    UNIT
+    let is_left = unsafe {
+        with_executor(|core| {
+            core.release_call(key(call));
+            core.budget.consume();
+            !core.budget.is_exhausted()
+        })
+    };
+    ffi::bool(is_left.unwrap_or(false))
 }
 
 /// `release_wait : int -> unit` (noalloc): OCaml has forgotten this wait, which Rust had dropped.

@@ -36,7 +36,7 @@ pub(crate) struct Callbacks {
     pub(crate) returns_nested: bool,
     return_unit: Named,
     fail: Named,
-    pending: Named,
+    reserve: Named,
     wait: Named,
     make_exception: Named,
     describe_exception: Named,
@@ -125,7 +125,7 @@ impl Callbacks {
                     returns_nested: unsafe { is_nested(sample, 42) },
                     return_unit: named(c"lwt_interop.return_unit")?,
                     fail: named(c"lwt_interop.fail")?,
-                    pending: named(c"lwt_interop.pending")?,
+                    reserve: named(c"lwt_interop.reserve")?,
                     wait: named(c"lwt_interop.wait")?,
                     make_exception: named(c"lwt_interop.make_exception")?,
                     describe_exception: named(c"lwt_interop.describe_exception")?,
@@ -175,27 +175,31 @@ impl Callbacks {
         unsafe { ffi::callback(self.fail.get(token), &mut [exn.raw(token)]) }
     }
 
-    /// Returns a new promise that is resolved through `key`, unrooted.
-    #[inline]
-    pub(crate) fn pending(
-        &self,
-        token: &RuntimeToken<'_>,
-        key: isize,
-    ) -> Result<RawValue, RawValue> {
-        // SAFETY: the token proves the lock; OCaml registered a function of one int.
-        unsafe { ffi::callback(self.pending.get(token), &mut [ffi::int(key)]) }
+    /// Makes room in the table of resolvers for a call.
+    #[cold]
+    pub(crate) fn reserve(&self, token: &RuntimeToken<'_>, key: isize) -> Result<(), Root<Exn>> {
+        // SAFETY: the token proves the lock; OCaml registered a function of one int. Nothing has allocated since it raised
+        // the exception.
+        unsafe {
+            let reserved = ffi::callback(self.reserve.get(token), &mut [ffi::int(key)]);
+            reserved.map(|_| ()).map_err(|exn| Root::new(exn))
+        }
     }
 
-    /// Returns a new promise that is resolved through `key`.
-    pub(crate) fn pending_root(
+    /// Returns the value of a promise, unrooted, if it is known to be fulfilled without a call of OCaml.
+    #[inline]
+    pub(crate) fn fulfilled(
         &self,
         token: &RuntimeToken<'_>,
-        key: isize,
-    ) -> Result<Root<LwtPromise>, Root<Exn>> {
-        let made = self.pending(token, key);
-        // SAFETY: the token proves the lock; nothing has allocated since the callback returned a
-        // promise or raised an exception.
-        unsafe { made.map(|p| Root::new(p)).map_err(|e| Root::new(e)) }
+        promise: &Root<LwtPromise>,
+    ) -> Option<RawValue> {
+        // SAFETY: the token proves the lock, and the promise was just read from its root: a block with one field, its
+        // state. `returns_nested` says that `Fulfilled` is the constructor of states with tag 0, and has one field.
+        unsafe {
+            let state = ffi::field(promise.raw(token), 0);
+            let is_fulfilled = self.returns_nested && ffi::is_block(state) && ffi::tag(state) == 0;
+            is_fulfilled.then(|| ffi::field(state, 0))
+        }
     }
 
     /// Returns the state of a promise: its value, its exception, or `None` if it is pending. Then OCaml

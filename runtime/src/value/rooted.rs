@@ -1,7 +1,8 @@
 //! OCaml values that Rust keeps.
 
 use crate::base::not_send::SendIf;
-use crate::ffi::root::{Any as AnyKind, Root};
+use crate::ffi::callbacks::Callbacks;
+use crate::ffi::root::{Any as AnyKind, LwtPromise, Root};
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::ConversionError;
 use crate::value::declare::{from_ocaml, to_ocaml};
@@ -102,6 +103,19 @@ pub(crate) fn read_root<T: FromOCaml>(
             converted => return converted,
         }
     }
+}
+
+/// Converts the value of a promise that is known to be fulfilled, which OCaml declares to be of the type that `T`
+/// converts from.
+#[inline]
+pub(crate) fn read_fulfilled<T: FromOCaml>(
+    token: &RuntimeToken<'_>,
+    promise: &Root<LwtPromise>,
+) -> Option<Result<T, ConversionError>> {
+    let value = Callbacks::registered(token).fulfilled(token, promise)?;
+    // SAFETY: the token proves the lock, and the value was just read from its promise. That it is what `T` converts from is
+    // declared in OCaml. A conversion does not allocate.
+    Some(read_prepared(token, unsafe { Source::new(token, value) }))
 }
 
 /// Converts a value, after OCaml has prepared it if it has to.

@@ -11,7 +11,6 @@ use crate::domain::garbage;
 use crate::domain::message::Run;
 use crate::domain::shared::Shared;
 use crate::ffi::any_arc::AnyArc;
-use crate::ffi::callbacks::Callbacks;
 use crate::ffi::converted::Converted;
 use crate::ffi::custom::Custom;
 use crate::ffi::root::{LwtPromise, Root};
@@ -189,12 +188,9 @@ fn poll_with_promise<R>(
     poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
 ) -> Result<Result<R, Root<LwtPromise>>, Failure> {
     let polled = with_core(token, |core| {
-        let call = core.add_call();
-        let made = Callbacks::registered(token).pending_root(token, call.to_int());
-        let promise = made.map_err(|exn| {
-            core.cancel_call(call);
-            Failure::Exception(OCamlException::from_root(token, exn))
-        })?;
+        let (call, promise) = core
+            .add_rooted_call(token)
+            .map_err(|exn| Failure::Exception(OCamlException::from_root(token, exn)))?;
         let waker = Waker::from(Arc::new(Ready {
             home: core.shared.clone(),
             call,

@@ -11,7 +11,7 @@ fn loom_a_promise_is_resolved_once() {
         loom::model(move || {
             let mailbox = Arc::new(Mailbox::new(NullNotifier));
             let calls = Calls::<()>::new();
-            let key = calls.add();
+            let key = calls.add(|_| None);
             let resolver = {
                 let mailbox = mailbox.clone();
                 thread::spawn(move || mailbox.send((key, Arc::new(7))).err())

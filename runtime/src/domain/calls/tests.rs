@@ -60,7 +60,7 @@ impl Model {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Add => {
-                self.keys.push(self.calls.add());
+                self.keys.push(self.calls.add(|_| None));
                 self.expected_states.push(Expected::default());
             }
             Event::Attach(n) => {
