@@ -8,33 +8,61 @@ let address text =
       Unix.ADDR_INET
         (Unix.inet_addr_of_string (String.sub text 0 colon), int_of_string port)
 
+(* Several listeners share a port; the kernel divides the connections among them. *)
 let listen address =
   let domain = Unix.domain_of_sockaddr address in
   let socket = Lwt_unix.socket ~cloexec:true domain Unix.SOCK_STREAM 0 in
   Lwt_unix.setsockopt socket Unix.SO_REUSEADDR true;
+  Lwt_unix.setsockopt socket Unix.SO_REUSEPORT true;
   let+ () = Lwt_unix.bind socket address in
   Lwt_unix.listen socket 1024;
   socket
 
-let print_address ~name socket =
-  match Lwt_unix.getsockname socket with
+let print_address ~name = function
   | Unix.ADDR_INET (host, port) ->
       Printf.printf "%s: listening on %s:%d\n%!" name (Unix.string_of_inet_addr host) port
   | Unix.ADDR_UNIX _ -> ()
 
-let run ~name ~serve ~compute address =
+let serve_at ~serve ~compute address =
+  let* socket = listen address in
+  Lwt.map ignore (serve socket ~compute)
+
+(* Serves until the process receives SIGTERM, in this domain and in those that [others] starts, given the address. *)
+let run ~name ~serve ~compute ~others address =
   let terminated, terminate = Lwt.task () in
   let on_signal _ = if Lwt.is_sleeping terminated then Lwt.wakeup_later terminate () in
   ignore (Lwt_unix.on_signal Sys.sigterm on_signal : Lwt_unix.signal_handler_id);
-  (* Writing to a closed connection then fails with EPIPE. *)
-  Sys.set_signal Sys.sigpipe Sys.Signal_ignore;
   let* socket = listen address in
-  print_address ~name socket;
+  let address = Lwt_unix.getsockname socket in
+  others address;
   let serving = Lwt.map ignore (serve socket ~compute) in
+  print_address ~name address;
   Lwt.pick [ serving; terminated ]
+
+(* The children end with this process, which closes its end of the pipe then. *)
+let fork_children ~serve ~compute ~processes address =
+  let ended, alive = Unix.pipe ~cloexec:true () in
+  for _ = 2 to processes do
+    if Unix.fork () = 0 then (
+      Unix.close alive;
+      let ended = Lwt_unix.wait_read (Lwt_unix.of_unix_file_descr ended) in
+      Lwt_main.run (Lwt.pick [ serve_at ~serve ~compute address; ended ]);
+      exit 0)
+  done
+
+(* A port that is free at the moment. *)
+let free_port = function
+  | Unix.ADDR_INET (host, 0) ->
+      let socket = Unix.socket ~cloexec:true Unix.PF_INET Unix.SOCK_STREAM 0 in
+      Unix.bind socket (Unix.ADDR_INET (host, 0));
+      let address = Unix.getsockname socket in
+      Unix.close socket;
+      address
+  | address -> address
 
 let main ~name serve =
   let listen = ref "127.0.0.1:8080" and rounds = ref 0. and calibrate = ref false in
+  let processes = ref 1 and domains = ref 1 in
   let options =
     Arg.align
       [
@@ -45,6 +73,10 @@ let main ~name serve =
           Arg.Set_float rounds,
           "R Compute R rounds per microsecond; measured by default" );
         ("--calibrate", Arg.Set calibrate, " Measure R, print it, and exit");
+        ("--processes", Arg.Set_int processes, "N Serve in N processes");
+        ( "--domains",
+          Arg.Set_int domains,
+          "N Serve in N domains, which takes a Lwt for several" );
       ]
   in
   let unexpected text = raise (Arg.Bad ("unexpected argument " ^ text)) in
@@ -56,4 +88,14 @@ let main ~name serve =
       let rounds = Compute.of_us ~rounds_per_us us in
       ignore (Sys.opaque_identity (Compute.run ~rounds) : int)
     in
-    Lwt_main.run (run ~name ~serve ~compute (address !listen))
+    (* Writing to a closed connection then fails with EPIPE. *)
+    Sys.set_signal Sys.sigpipe Sys.Signal_ignore;
+    let address = free_port (address !listen) in
+    fork_children ~serve ~compute ~processes:!processes address;
+    let others address =
+      for _ = 2 to !domains do
+        let serve () = Lwt_main.run (serve_at ~serve ~compute address) in
+        ignore (Domain.spawn serve : unit Domain.t)
+      done
+    in
+    Lwt_main.run (run ~name ~serve ~compute ~others address)

@@ -105,11 +105,13 @@ let no_leak p u seen =
 
 let elsewhere p u seen =
   let owner = domain () in
+  let watcher = watch ~name:"kept" p seen in
   Domain.join
     (Domain.spawn (fun () ->
-         refused ~what:"" ~owner (fun () -> ignore (watch p seen : int Dlwt.watcher))));
+         refused ~what:"watch" ~owner (fun () -> ignore (watch p seen : int Dlwt.watcher));
+         refused ~what:"unwatch" ~owner (fun () -> Dlwt.unwatch watcher)));
   Lwt.wakeup u 1;
-  saw seen []
+  saw seen [ "kept1" ]
 
 let () =
   let case name f = Alcotest.test_case name `Quick f in

@@ -71,7 +71,7 @@ let report t wait p =
         Dlwt.watch watcher p (function
           | Ok v -> resolve true v
           | Error e -> resolve false (Obj.repr e))
-      with Invalid_argument _ as e ->
+      with Invalid_argument _ as e when not (Dlwt.is_owner p) ->
         (* [p] belongs to another domain, and refuses callbacks. *)
         resolve false (Obj.repr e))
 

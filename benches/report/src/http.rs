@@ -60,6 +60,10 @@ pub struct Options {
     /// The directory where cargo has built the servers
     #[arg(long, value_name = "DIR", default_value = "target/release")]
     programs: PathBuf,
+
+    /// The directory with the servers of cohttp: stock.exe, and dlwt.exe, which is rebuilt with dlwt
+    #[arg(long, value_name = "DIR", default_value = "target/cohttp")]
+    cohttp: PathBuf,
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
@@ -91,7 +95,7 @@ fn measure(options: &Options) -> Result<Vec<Row>> {
         connections: options.connections,
         seconds,
     };
-    let servers = server::all(&options.build, &options.programs)?;
+    let servers = server::all(&options.build, &options.programs, &options.cohttp)?;
     let progress = Progress::new(rounds as usize * servers.len());
     let mut samples = vec![vec![Vec::new(); HANDLERS.len()]; servers.len()];
     for round in 0..rounds as usize {

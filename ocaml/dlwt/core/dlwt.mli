@@ -81,7 +81,9 @@ val watch : 'a watcher -> 'a Lwt.t -> (('a, exn) result -> unit) -> unit
 
 val unwatch : 'a watcher -> unit
 (** [unwatch watcher] removes [f] from the promise that [watcher] waits for. It does
-    nothing if [f] has been called, or if [watcher] waits for nothing. *)
+    nothing if [f] has been called, or if [watcher] waits for nothing.
+
+    @raise Invalid_argument if the promise is another domain's. *)
 
 val set_async_exception_hook : (exn -> unit) option -> unit
 (** [set_async_exception_hook (Some hook)] has [hook] called with the exceptions of the

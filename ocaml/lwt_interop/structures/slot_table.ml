@@ -2,11 +2,12 @@
 type 'a t = {
   mutable values : 'a array;
   empty : 'a;
-  (* The index that [drain] continues at. *)
+  (* The values that [drain] has begun with, and the index that it continues at. *)
+  mutable draining : 'a array;
   mutable drained : int;
 }
 
-let create empty = { values = [||]; empty; drained = 0 }
+let create empty = { values = [||]; empty; draining = [||]; drained = 0 }
 
 (* The upper bits of a key are its generation. *)
 let index key = key land 0xffff_ffff
@@ -52,11 +53,14 @@ let take table key =
 
 let rec drain f table =
   let i = table.drained in
-  if i < Array.length table.values then (
-    f (Array.unsafe_get table.values i);
-    if i < Array.length table.values then Array.unsafe_set table.values i table.empty;
+  if i < Array.length table.draining then (
+    f (Array.unsafe_get table.draining i);
+    if i < Array.length table.draining then Array.unsafe_set table.draining i table.empty;
     table.drained <- i + 1;
     drain f table)
   else (
+    (* Nothing polls between these. *)
+    table.draining <- table.values;
     table.values <- [||];
-    table.drained <- 0)
+    table.drained <- 0;
+    if Array.length table.draining > 0 then drain f table)

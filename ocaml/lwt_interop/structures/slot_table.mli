@@ -30,7 +30,8 @@ val set : 'a t -> int -> 'a -> unit
 (** [set table key value] stores [value] under [key]. *)
 
 val reserve : 'a t -> int -> unit
-(** [reserve table key] makes room for a value of [key], which Rust stores. *)
+(** [reserve table key] makes room for a value of [key], which Rust stores. The room lasts
+    until {!drain} begins. *)
 
 val take : 'a t -> int -> 'a
 (** [take table key] removes the value of [key] and is that value, or [empty] if there is
@@ -43,6 +44,6 @@ val clear : 'a t -> int -> unit
 (** [clear table key] removes the value of [key], if there is one. *)
 
 val drain : ('a -> unit) -> 'a t -> unit
-(** [drain f table] calls [f] with each value and, any number of times, with [empty], and
-    removes each value once [f] has returned. If [f] raises, so does [drain]; the next
-    call continues with the same value. *)
+(** [drain f table] empties the table, and calls [f] with each value and, any number of
+    times, with [empty], and removes each value once [f] has returned. If [f] raises, so
+    does [drain]; the next call continues with the same value. *)

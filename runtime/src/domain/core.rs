@@ -275,7 +275,8 @@ impl Core {
     ) -> Result<(Key, RawValue), Root<Exn>> {
         let key = self.reserve_call(token)?;
         let promise = self.promises.pending(token, key.index(), key.to_int());
-        self.calls.add(work);
+        let added = self.calls.add(work);
+        debug_assert_eq!(added, key, "no other call was added meanwhile");
         Ok((key, promise))
     }
 
@@ -286,11 +287,12 @@ impl Core {
     ) -> Result<(Key, Root<LwtPromise>), Root<Exn>> {
         let key = self.reserve_call(token)?;
         let promise = self.promises.pending_root(token, key.index(), key.to_int());
-        self.calls.add(|_| None);
+        let added = self.calls.add(|_| None);
+        debug_assert_eq!(added, key, "no other call was added meanwhile");
         Ok((key, promise))
     }
 
-    /// Returns the key of the next call, for whose resolver there is room.
+    /// Returns the key of the next call, for whose resolver there is room: until other code of OCaml's or of the user's runs.
     #[inline]
     fn reserve_call(&self, token: &RuntimeToken<'_>) -> Result<Key, Root<Exn>> {
         let mut key = self.calls.next_key();

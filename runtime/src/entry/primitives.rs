@@ -368,7 +368,8 @@ unsafe extern "C" fn lwt_interop_cancel_call(call: RawValue) -> RawValue {
 /// some is left.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
-    // SAFETY: `release` removes a resolved call only, which has no work of the user's.
+    // SAFETY: `release` removes a resolved call only, which has no work of the user's. The budget reads the clock and sets
+    // fields.
     let is_left = unsafe {
         with_executor(|core| {
             core.release_call(key(call));

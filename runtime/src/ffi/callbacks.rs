@@ -193,11 +193,15 @@ impl Callbacks {
         token: &RuntimeToken<'_>,
         promise: &Root<LwtPromise>,
     ) -> Option<RawValue> {
-        // SAFETY: the token proves the lock, and the promise was just read from its root: a block with one field, its
-        // state. `returns_nested` says that `Fulfilled` is the constructor of states with tag 0, and has one field.
+        if !self.returns_nested {
+            return None;
+        }
+        // SAFETY: the token proves the lock, and the promise was just read from its root. `is_nested` has seen that promises
+        // have one field, their state, and that the state `Fulfilled`, the value's, has tag 0 and one field. Each
+        // constructor has another tag.
         unsafe {
             let state = ffi::field(promise.raw(token), 0);
-            let is_fulfilled = self.returns_nested && ffi::is_block(state) && ffi::tag(state) == 0;
+            let is_fulfilled = ffi::is_block(state) && ffi::tag(state) == 0;
             is_fulfilled.then(|| ffi::field(state, 0))
         }
     }

@@ -1,5 +1,6 @@
 //! The pending promises of calls. Rust makes them itself, as Lwt does: a call of an OCaml function would take some 200
-//! instructions, and is not safe everywhere within an effect handler (doc/limits.md).
+//! instructions, and is not safe everywhere within an effect handler (doc/limits.md). It calls OCaml only to enlarge the
+//! table of resolvers.
 //!
 //! ```text
 //!   promise          Pending           callbacks                      Dlwt_cancel_key
@@ -95,11 +96,10 @@ impl Promises {
     /// The table has no entry `index`.
     #[inline]
     pub(crate) fn pending(&self, token: &RuntimeToken<'_>, index: usize, key: isize) -> RawValue {
-        assert!(self.has_room(token, index), "no room was reserved");
         // SAFETY: the token proves the lock. The sample has the form that `new` has checked: nothing else uses it, so it
         // stays pending and without callbacks. It is read after the chunk was allocated, and each block is filled
-        // with fields of the sample's, or with blocks made here, before anything allocates. `has_room` has seen the entry,
-        // and what may have run since, a collection, does not change the table.
+        // with fields of the sample's, or with blocks made here, before anything allocates. The entry of the table is
+        // there when the promise is stored into it.
         unsafe {
             let mut chunk = Chunk::alloc(WORDS);
             let sample = self.sample.raw(token);
@@ -117,6 +117,7 @@ impl Promises {
             let state = copy(state, STATE, &[callbacks]);
             let promise = copy(sample, PROMISE, &[state]);
             let values = ffi::field(self.resolvers.raw(token), TABLE_VALUES);
+            assert!(index < ffi::size(values), "no room was reserved");
             ffi::store_field(values, index, promise);
             promise
         }

@@ -3,7 +3,7 @@
 use crate::results::{Results, Row};
 
 /// The names of the servers in the results, and their labels.
-pub const SERVERS: [(&str, &str); 8] = [
+pub const SERVERS: [(&str, &str); 11] = [
     ("plain", "plain Lwt"),
     ("1", "1 domain"),
     ("2", "2 domains"),
@@ -12,6 +12,9 @@ pub const SERVERS: [(&str, &str); 8] = [
     ("hyper1", "hyper, 1 thread"),
     ("hyper2", "hyper, 2 threads"),
     ("cohttp", "cohttp"),
+    ("cohttp2p", "cohttp, 2 processes"),
+    ("cohttp1d", "cohttp on dlwt"),
+    ("cohttp2d", "cohttp on dlwt, 2 domains"),
 ];
 
 /// A request that the servers answer.

@@ -27,9 +27,9 @@ pub struct Running {
     pub address: String,
 }
 
-/// Returns the servers that were built, by dune and by cargo. Those of OCaml compute equally much for a microsecond; hyper
+/// Returns the servers that were built, by dune and by cargo, and those of cohttp, if they were. Those of OCaml compute equally much for a microsecond; hyper
 /// alone computes for a microsecond.
-pub fn all(build: &Path, programs: &Path) -> Result<Vec<Server>> {
+pub fn all(build: &Path, programs: &Path, cohttp: &Path) -> Result<Vec<Server>> {
     let ours = build.join("examples/http/http.exe");
     let rounds = calibrate(&ours)?;
     let servers = SERVERS.into_iter().map(|(name, label)| {
@@ -47,7 +47,16 @@ pub fn all(build: &Path, programs: &Path) -> Result<Vec<Server>> {
         arguments.extend(["--rounds-per-us", &rounds].map(str::to_owned));
         let program = match name {
             "plain" => build.join("benches/http/plain.exe"),
-            "cohttp" => build.join("benches/http/cohttp_peer.exe"),
+            "cohttp" => cohttp.join("stock.exe"),
+            "cohttp2p" => {
+                arguments.extend(["--processes", "2"].map(str::to_owned));
+                cohttp.join("stock.exe")
+            }
+            "cohttp1d" => cohttp.join("dlwt.exe"),
+            "cohttp2d" => {
+                arguments.extend(["--domains", "2"].map(str::to_owned));
+                cohttp.join("dlwt.exe")
+            }
             _ => {
                 let (io, domains) = match name.strip_prefix("own") {
                     Some(domains) => ("own", domains),
@@ -65,7 +74,7 @@ pub fn all(build: &Path, programs: &Path) -> Result<Vec<Server>> {
         }
     });
     Ok(servers
-        .filter(|server| server.name != "cohttp" || server.program.exists())
+        .filter(|server| !server.name.starts_with("cohttp") || server.program.exists())
         .collect())
 }
 
@@ -111,9 +120,16 @@ impl Server {
 }
 
 impl Running {
-    /// See [`cpu_ns`].
+    /// Returns the CPU time that all threads of the process have used, and those of its children: see [`cpu_ns`].
     pub fn cpu_ns(&self) -> Result<f64> {
-        cpu_ns(&self.process)
+        let id = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let ids = children.split_whitespace().map(str::parse);
+        let mut total = cpu_ns(&self.process)?;
+        for child in ids {
+            total += cpu_ns_of(child?)?;
+        }
+        Ok(total)
     }
 
     /// Sends SIGTERM, and fails unless the process then exits with success.
@@ -150,7 +166,11 @@ fn address(line: &str) -> Option<&str> {
 
 /// Returns the CPU time that all threads of a process have used, in user space and in the kernel.
 pub fn cpu_ns(process: &Child) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+    cpu_ns_of(process.id())
+}
+
+fn cpu_ns_of(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     parse_cpu_ns(&stat).with_context(|| format!("no CPU times in {stat:?}"))
 }
 
