@@ -84,3 +84,59 @@ pub fn files(kind: Kind, variables: &[(&str, &str)]) -> Vec<(String, String)> {
     let files = parts.iter().copied().flatten();
     files.map(|(path, text)| (fill(path), fill(text))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    const KINDS: [Kind; 3] = [Kind::Vendored, Kind::Installed, Kind::Bindings];
+
+    #[test]
+    fn every_variable_has_a_value() {
+        let names = [
+            "name",
+            "module",
+            "Module",
+            "bound",
+            "bound_crate",
+            "runtime",
+            "source_dir",
+            "archive",
+            "repository",
+        ];
+        let variables = names.map(|name| (name, "x"));
+        for kind in KINDS {
+            for (path, text) in files(kind, &variables) {
+                // GitHub's own are `${{ name }}`.
+                let left = text.replace("${{ ", "");
+                assert!(
+                    !path.contains("{{") && !left.contains("{{"),
+                    "{kind:?}: {path}:\n{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_is_used_and_no_path_twice() {
+        let mut texts = BTreeSet::from([VENDORED_SOURCE.to_owned(), INSTALLED_SOURCE.to_owned()]);
+        for part in [PROGRAM, VENDORED, USES_INSTALLED, INSTALLED, BINDINGS] {
+            texts.extend(part.iter().map(|(_, text)| (*text).to_owned()));
+        }
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("template");
+        for directory in template.read_dir().unwrap() {
+            for file in directory.unwrap().path().read_dir().unwrap() {
+                let path = file.unwrap().path();
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(texts.contains(&text), "{} is not used", path.display());
+            }
+        }
+        for kind in KINDS {
+            let files = files(kind, &[]);
+            let paths: BTreeSet<_> = files.iter().map(|(path, _)| path).collect();
+            assert_eq!(paths.len(), files.len(), "{kind:?}");
+        }
+    }
+}
