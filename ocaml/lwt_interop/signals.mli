@@ -24,12 +24,11 @@ val wait : int list -> int Lwt.t
     now on, as [Sys.sigterm] or the like. It may be called in the loop of any domain. If
     several promises wait for a signal, in one domain or in several, all get it.
 
-    Nothing waits for the signals any more once the promise is fulfilled, or cancelled: the
-    default action of a signal is in effect again when the last promise that waited for it
-    has ended, and [Lwt_unix.on_signal] has no handler for it. So a second SIGTERM kills a
-    program that does not stop.
+    A promise that is fulfilled or cancelled no longer handles the signals. A signal that
+    no promise and no function of [Lwt_unix.on_signal] handles has its default action
+    again, so a second SIGTERM kills a program that does not stop.
 
     @raise Invalid_argument if [signals] is empty or has a number that is no signal.
     @raise Unix.Unix_error if the system allows no handler for a signal, as for SIGKILL.
-    @raise Wrong_thread
-      if the calling thread is not the one that runs its domain's loop. *)
+    @raise Wrong_thread if the calling thread is not the one that runs its domain's loop.
+*)
