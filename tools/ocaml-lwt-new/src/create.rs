@@ -100,16 +100,15 @@ fn fill(project: &Path, name: &Name, source: &Source, runtime: &Path) -> Result<
         Source::Installed => (Kind::Installed, "lib", "rust".to_owned()),
         Source::Bindings(_) => (Kind::Bindings, "src", name.module()),
     };
-    let (bound, bound_crate) = match source {
-        Source::Bindings(bound) => (bound.name.clone(), bound.crate_name()),
-        _ => Default::default(),
+    let bound = match source {
+        Source::Bindings(bound) => bound.name.as_str(),
+        _ => "",
     };
     let variables: &[(&str, &str)] = &[
         ("name", &name.to_string()),
         ("module", &name.module()),
         ("Module", &name.capitalized()),
-        ("bound", &bound),
-        ("bound_crate", &bound_crate),
+        ("bound", bound),
         ("runtime", &runtime.to_string_lossy()),
         ("source_dir", directory),
         ("archive", &archive),

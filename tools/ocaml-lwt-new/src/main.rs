@@ -43,14 +43,8 @@ fn main() -> ExitCode {
     };
     match create::create(&options.name, &source) {
         Ok(()) => {
-            let (name, run) = (
-                &options.name,
-                match source {
-                    create::Source::Bindings(_) => "test",
-                    _ => "build",
-                },
-            );
-            println!("Created {name}. Next:  cd {name} && dune {run}");
+            let name = &options.name;
+            println!("Created {name}. Next:  cd {name} && dune build");
             ExitCode::SUCCESS
         }
         Err(error) => {

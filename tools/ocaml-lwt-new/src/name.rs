@@ -115,11 +115,6 @@ impl Bound {
             version: version.map(str::to_owned),
         })
     }
-
-    /// Returns the name as Rust code writes it.
-    pub fn crate_name(&self) -> String {
-        self.name.replace('-', "_")
-    }
 }
 
 impl std::fmt::Display for Bound {

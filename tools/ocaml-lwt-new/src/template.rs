@@ -100,7 +100,6 @@ mod tests {
             "module",
             "Module",
             "bound",
-            "bound_crate",
             "runtime",
             "source_dir",
             "archive",

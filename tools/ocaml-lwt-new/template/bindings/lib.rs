@@ -3,9 +3,9 @@
 use ocaml_lwt_interop::func;
 
 /// Returns the name of the Rust crate that this package binds.
+///
+/// This is an example: write functions that call `{{bound}}` here.
 #[func(sync, name = "{{module}}_bound_crate")]
 pub fn bound_crate() -> String {
-    // Compiles only if the crate has been added to Cargo.toml.
-    use {{bound_crate}} as _;
     "{{bound}}".to_owned()
 }
