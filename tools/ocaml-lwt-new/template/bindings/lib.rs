@@ -2,9 +2,9 @@
 
 use ocaml_lwt_interop::func;
 
+// An example: replace it by functions that call `{{bound}}`.
+
 /// Returns the name of the Rust crate that this package binds.
-///
-/// This is an example: write functions that call `{{bound}}` here.
 #[func(sync, name = "{{module}}_bound_crate")]
 pub fn bound_crate() -> String {
     "{{bound}}".to_owned()

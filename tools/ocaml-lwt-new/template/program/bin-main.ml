@@ -2,12 +2,14 @@ open Lwt.Syntax
 
 let greet () =
   let* greetings = {{Module}}.greet_all [ "OCaml"; "Rust" ] in
-  Lwt_list.iter_s Lwt_io.printl greetings
+  let+ () = Lwt_list.iter_s Lwt_io.printl greetings in
+  0
 
-(* Ctrl-C or SIGTERM: [Lwt.pick] cancels the rest, which drops the Rust futures. *)
+(* On Ctrl-C or SIGTERM [Lwt.pick] cancels the rest, which drops the Rust futures. *)
 let interrupted () =
-  let* _signal = Lwt_interop.Signals.wait [ Sys.sigint; Sys.sigterm ] in
-  Lwt.fail_with "interrupted"
+  let+ _signal = Lwt_interop.Signals.wait [ Sys.sigint; Sys.sigterm ] in
+  1
 
-let () =
-  Lwt_interop.run ~domains:2 (fun () -> Lwt.pick [ greet (); interrupted () ])
+(* The result is the exit code. *)
+let main () = Lwt.pick [ greet (); interrupted () ]
+let () = exit (Lwt_interop.run ~domains:2 main)
