@@ -16,9 +16,7 @@ let run ?(rounds = 30) use =
   let spawned =
     List.init domains (fun _ ->
         Domain.spawn (fun () ->
-            match loop () with
-            | () -> None
-            | exception e -> Some (Printexc.to_string e)))
+            match loop () with () -> None | exception e -> Some (Printexc.to_string e)))
   in
   match List.filter_map Domain.join spawned with
   | [] -> ()
@@ -37,7 +35,9 @@ let listen () =
 let count = Atomic.make 0
 
 let temporary suffix =
-  let name = Printf.sprintf "use-%d-%d%s" (Unix.getpid ()) (Atomic.fetch_and_add count 1) suffix in
+  let name =
+    Printf.sprintf "use-%d-%d%s" (Unix.getpid ()) (Atomic.fetch_and_add count 1) suffix
+  in
   let path = Filename.concat (Filename.get_temp_dir_name ()) name in
   at_exit (fun () -> try Sys.remove path with Sys_error _ -> ());
   path

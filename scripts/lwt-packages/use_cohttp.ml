@@ -11,7 +11,9 @@ let use () =
     let* body = Cohttp_lwt.Body.to_string body in
     Server.respond_string ~status:`OK ~body:("reply to " ^ body) ()
   in
-  let server = Server.create ~stop ~mode:(`TCP (`Socket socket)) (Server.make ~callback ()) in
+  let server =
+    Server.create ~stop ~mode:(`TCP (`Socket socket)) (Server.make ~callback ())
+  in
   let* response, body =
     Client.post
       ~body:(Cohttp_lwt.Body.of_string "a request")

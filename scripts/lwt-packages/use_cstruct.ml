@@ -4,7 +4,9 @@ open Lwt.Syntax
 
 let use () =
   let input, output = Lwt_unix.pipe ~cloexec:true () in
-  let writing = Lwt_cstruct.complete (Lwt_cstruct.write output) (Cstruct.of_string "abcde") in
+  let writing =
+    Lwt_cstruct.complete (Lwt_cstruct.write output) (Cstruct.of_string "abcde")
+  in
   let buffer = Cstruct.create 5 in
   let* () = Lwt_cstruct.complete (Lwt_cstruct.read input) buffer in
   assert (Cstruct.to_string buffer = "abcde");
