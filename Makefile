@@ -32,7 +32,7 @@ setup:
 install: tools
 	@scripts/install '$(PREFIX)'
 
-install-lwt: tools
+install-lwt:
 	@scripts/install-lwt '$(PREFIX)' $(LIBRARIES)
 
 demo:
