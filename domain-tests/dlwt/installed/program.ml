@@ -62,7 +62,15 @@ let run () =
        Lwt.join [ logs (); react () ]
      done)
 
+let counted () =
+  let quiet = Logs.Src.create "quiet" in
+  Logs.Src.set_level quiet None;
+  let before = Logs.err_count () in
+  Lwt_main.run (Logs_lwt.err ~src:quiet (fun _ -> assert false));
+  assert (Logs.err_count () = before + 1)
+
 let () =
+  counted ();
   Logs.set_level (Some Logs.Warning);
   Logs.set_reporter reporter;
   let other = Domain.spawn run in

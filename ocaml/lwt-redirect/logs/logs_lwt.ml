@@ -1,6 +1,5 @@
 type 'a log = ('a, unit Lwt.t) Logs.msgf -> unit Lwt.t
 
-(* Logs counts what is logged as an error or a warning, also if no reporter shows it. *)
 let is_reported src level =
   match Logs.Src.level src with
   | None -> false
@@ -8,18 +7,22 @@ let is_reported src level =
       (* Levels are declared in the order of their weight, the heaviest first. *)
       level <= threshold
 
+(* Errors and warnings are counted whether they are reported or not. *)
+let count = function
+  | Logs.Error -> Logs.incr_err_count ()
+  | Logs.Warning -> Logs.incr_warn_count ()
+  | Logs.App | Logs.Info | Logs.Debug -> ()
+
 let kmsg_over ~over k src level message =
+  count level;
   if not (is_reported src level) then k ()
-  else begin
-    if level = Logs.Error then Logs.incr_err_count ();
-    if level = Logs.Warning then Logs.incr_warn_count ();
+  else
     let written, resolver = Lwt.wait () in
     let over () =
       over ();
       Lwt.wakeup resolver ()
     in
     Logs.report src level ~over (fun () -> Lwt.bind written k) message
-  end
 
 let kmsg k ?(src = Logs.default) level message =
   kmsg_over ~over:ignore k src level message
@@ -35,7 +38,7 @@ let on_error ?src ?(level = Logs.Error) ?header ?tags ~pp ~use result =
   Lwt.bind result (function
     | Ok value -> Lwt.return value
     | Error error ->
-        kmsg (fun () -> use error) ?src level (fun m -> m ?header ?tags "%a" pp error))
+        kmsg (fun () -> use error) ?src level (fun m -> m ?header ?tags "@[%a@]" pp error))
 
 let on_error_msg ?src ?level ?header ?tags ~use result =
   let pp formatter (`Msg text) = Format.pp_print_text formatter text in
