@@ -69,12 +69,35 @@ let counted () =
   Lwt_main.run (Logs_lwt.err ~src:quiet (fun _ -> assert false));
   assert (Logs.err_count () = before + 1)
 
+let in_two_domains run =
+  let other = Domain.spawn run in
+  run ();
+  Domain.join other
+
+(* A reporter that writes at once has a mutex. *)
+let with_mutex () =
+  let text = Buffer.create 1000 in
+  let dst = Format.formatter_of_buffer text in
+  Logs.set_reporter (Logs.format_reporter ~app:dst ~dst ());
+  let lock = Mutex.create () in
+  Logs.set_reporter_mutex
+    ~lock:(fun () -> Mutex.lock lock)
+    ~unlock:(fun () -> Mutex.unlock lock);
+  in_two_domains (fun () ->
+      Lwt_main.run
+        (for%lwt i = 1 to 500 do
+           Logs_lwt.warn (fun m -> m "line %d" i)
+         done));
+  Format.pp_print_flush dst ();
+  let lines = String.split_on_char '\n' (Buffer.contents text) in
+  assert (List.length (List.filter (String.ends_with ~suffix:"line 500") lines) = 2);
+  assert (List.length lines = 1001)
+
 let () =
   counted ();
   Logs.set_level (Some Logs.Warning);
   Logs.set_reporter reporter;
-  let other = Domain.spawn run in
-  run ();
-  Domain.join other;
+  in_two_domains run;
   assert (Atomic.get written = 2 * 20 * 3);
+  with_mutex ();
   print_endline "every domain has logged and reacted"
