@@ -86,6 +86,15 @@ let map () =
       Expect.that "its exception" (e = Failure "three");
       Lwt.return_unit)
 
+let cancelled_map () =
+  with_pool ~domains:2 (fun pool ->
+      let tag = tag () in
+      let p = Pool.map pool (fun () -> Rust.never tag) [ (); (); (); () ] in
+      let* () = Expect.eventually (fun () -> Rust.futures_alive tag = 4) in
+      Lwt.cancel p;
+      let* () = Expect.cancelled "the promise" p in
+      Expect.eventually (fun () -> Rust.futures_alive tag = 0))
+
 let cancelled () =
   with_pool ~domains:1 (fun pool ->
       let tag = tag () in
@@ -294,6 +303,7 @@ let suites =
          case "spawn picks the least loaded domain" least_loaded;
          case "another domain's promise is rejected" foreign_promise;
          case "map keeps the order of the elements" map;
+         case "cancelling a map cancels all elements" cancelled_map;
          case "cancelling the promise cancels the function" cancelled;
          case "functions of a pool spawn on the pool" from_within;
        ])

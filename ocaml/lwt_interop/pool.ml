@@ -390,7 +390,7 @@ let spawn t f =
   let least best slot = if load slot < load best then slot else best in
   send t (Array.fold_left least t.workers.(0) t.workers) f
 
-let map t f l = Lwt_list.map_p (fun x -> spawn t (fun () -> f x)) l
+let map t f l = Lwt.all (List.map (Lwt.apply (fun x -> spawn t (fun () -> f x))) l)
 let all t = t.retiring @ List.map Atomic.get (Array.to_list t.workers)
 let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 

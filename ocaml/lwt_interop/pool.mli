@@ -74,8 +74,10 @@ val spawn_on : t -> int -> (unit -> 'a Lwt.t) -> 'a Lwt.t
     @raise Invalid_argument if there is no domain [i]. *)
 
 val map : t -> ('a -> 'b Lwt.t) -> 'a list -> 'b list Lwt.t
-(** [map pool f xs] is like [Lwt_list.map_p f xs], with each element on the domain that
-    {!spawn} chooses for it. *)
+(** [map pool f xs] is the list of the results of [f] for each element, which runs on the
+    domain that {!spawn} chooses for it. It is rejected with the exception of an element
+    that fails, when all have ended. Cancelling it cancels all elements that have not
+    ended. *)
 
 (** {1 Replacing domains} *)
 
