@@ -12,6 +12,7 @@ mod manifest;
 use crate::archive::{self, ArchiveError};
 use crate::model::Exports;
 use forgotten::Forgotten;
+use manifest::Crate;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +29,6 @@ pub struct Request {
     pub profile: String,
     /// The lock file of a combined crate.
     pub lock: Option<PathBuf>,
-    /// Where to write the lock file of a combined crate.
-    pub update_lock: Option<PathBuf>,
     /// Crates that stand for those of the same name from the registry.
     pub replacements: Vec<PathBuf>,
     /// Further arguments for cargo.
@@ -95,43 +94,15 @@ impl BuildError {
 /// # Errors
 /// cargo fails, a file cannot be written, or a crate that exports functions is not in the library.
 pub fn build(request: &Request) -> Result<Exports, BuildError> {
-    let name = archive_name(&request.archive)?;
-    let crates: Vec<_> = request
-        .crates
-        .iter()
-        .map(|directory| manifest::read(directory))
-        .collect::<Result<_, _>>()?;
+    archive_name(&request.archive)?;
     let target = cargo::target_directory();
-    let (manifest, is_locked) = match &crates[..] {
-        [one] if one.is_static_library => {
-            if let Some(lock) = request.lock.as_ref().or(request.update_lock.as_ref()) {
-                return Err(BuildError::Manifest {
-                    path: lock.clone(),
-                    problem: format!(
-                        "a lock file is given, and the crate {} is a static library, which has one of its own: remove \
-                         the option",
-                        one.name
-                    ),
-                });
-            }
-            (one.manifest.clone(), has_lock(one))
-        }
-        several => {
-            let combined = combine::Combined {
-                name,
-                crates: several,
-                replacements: &request.replacements,
-                directory: &target.join("ocaml-lwt-build").join(name),
-                lock: request.lock.as_deref(),
-            };
-            (combine::write(&combined)?, request.lock.is_some())
-        }
+    let crates = read_crates(request)?;
+    let (manifest, is_locked) = match (&crates[..], &request.lock) {
+        ([one], Some(lock)) if one.is_static_library => return Err(has_own_lock(one, lock)),
+        ([one], None) if one.is_static_library => (one.manifest.clone(), has_lock(one)),
+        (several, lock) => (combine(several, request, &target)?, lock.is_some()),
     };
     let built = cargo::build(&manifest, is_locked, &target, request)?;
-    if let Some(lock) = &request.update_lock {
-        let made = manifest.with_file_name("Cargo.lock");
-        std::fs::copy(&made, lock).map_err(BuildError::file(lock))?;
-    }
     let exports = archive::read(&built.archive)?;
     let forgotten = forgotten::find(&exports, &built.dependencies)?;
     if !forgotten.is_empty() {
@@ -144,8 +115,54 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
     Ok(exports)
 }
 
+/// Chooses the versions of all crates anew, and writes them to the file `lock`, for a later [`build`].
+///
+/// # Errors
+/// cargo fails, a file cannot be written, or the crate is a static library, which has a lock file of its own.
+pub fn update_lock(request: &Request, lock: &Path) -> Result<(), BuildError> {
+    let crates = read_crates(request)?;
+    if let [one] = &crates[..] {
+        if one.is_static_library {
+            return Err(has_own_lock(one, lock));
+        }
+    }
+    let manifest = combine(&crates, request, &cargo::target_directory())?;
+    cargo::generate_lock(&manifest)?;
+    std::fs::copy(manifest.with_file_name("Cargo.lock"), lock).map_err(BuildError::file(lock))?;
+    Ok(())
+}
+
+fn read_crates(request: &Request) -> Result<Vec<Crate>, BuildError> {
+    let directories = request.crates.iter();
+    directories
+        .map(|directory| manifest::read(directory))
+        .collect()
+}
+
+/// Writes a crate that depends on several. Returns its manifest.
+fn combine(crates: &[Crate], request: &Request, target: &Path) -> Result<PathBuf, BuildError> {
+    let name = archive_name(&request.archive)?;
+    combine::write(&combine::Combined {
+        name,
+        crates,
+        replacements: &request.replacements,
+        directory: &target.join("ocaml-lwt-build").join(name),
+        lock: request.lock.as_deref(),
+    })
+}
+
+fn has_own_lock(krate: &Crate, lock: &Path) -> BuildError {
+    BuildError::Manifest {
+        path: lock.to_owned(),
+        problem: format!(
+            "a lock file is given, and the crate {} is a static library, which has one of its own: remove the option",
+            krate.name
+        ),
+    }
+}
+
 /// Returns `true` if there is a lock file. Prints a note with the remedy if not.
-fn has_lock(krate: &manifest::Crate) -> bool {
+fn has_lock(krate: &Crate) -> bool {
     let has_lock = krate.workspace.join("Cargo.lock").exists();
     if !has_lock {
         eprintln!(

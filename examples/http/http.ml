@@ -12,18 +12,6 @@ let idle_session_seconds = 1800.
 (* The time that handlers have, once their connections were cut off, to clean up. *)
 let clean_up_seconds = 1.
 
-(* Fulfilled by the first signal, for an orderly stop. A second signal kills. *)
-let termination () =
-  let received, resolver = Lwt.wait () in
-  let handlers = ref [] in
-  let on_signal _ =
-    List.iter Lwt_unix.disable_signal_handler !handlers;
-    Lwt.wakeup_later resolver ()
-  in
-  handlers :=
-    List.map (fun s -> Lwt_unix.on_signal s on_signal) [ Sys.sigterm; Sys.sigint ];
-  received
-
 let rounds_per_us (config : Options.t) =
   match config.rounds_per_us with Some n -> n | None -> Compute.calibrate ()
 
@@ -69,8 +57,8 @@ let serve (config : Options.t) server =
   let* workers =
     Workers.start ~domains:config.domains ~tokio:config.io ~join ~leave:server.leave
   in
-  (* Before anybody learns that the server runs. *)
-  let terminated = termination () in
+  (* Before anybody learns that the server runs. A second signal kills. *)
+  let terminated = Lwt_interop.Signals.wait [ Sys.sigterm; Sys.sigint ] in
   log "listening on %s with %s" server.address (plural config.domains "domain");
   let recycling =
     match config.recycle with
@@ -80,7 +68,7 @@ let serve (config : Options.t) server =
     | None -> fst (Lwt.task ())
   in
   let expiring = Sessions.expire_idle sessions ~seconds:idle_session_seconds in
-  let* () = Lwt.pick [ terminated; recycling; expiring ] in
+  let* () = Lwt.pick [ Lwt.map ignore terminated; recycling; expiring ] in
   log "stopping";
   stop config server workers
 

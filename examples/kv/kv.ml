@@ -10,17 +10,6 @@ let stopped = 0
 let not_started = 1
 let wrong_usage = 2
 
-(* Fulfilled by the first signal, for an orderly stop. A second signal kills. *)
-let termination () =
-  let received, resolver = Lwt.wait () in
-  let handlers = ref [] in
-  let handle _ =
-    List.iter Lwt_unix.disable_signal_handler !handlers;
-    Lwt.wakeup_later resolver ()
-  in
-  handlers := List.map (fun s -> Lwt_unix.on_signal s handle) [ Sys.sigterm; Sys.sigint ];
-  received
-
 let reason = function
   | Failure why -> why
   | Unix.Unix_error (error, call, _) -> call ^ ": " ^ Unix.error_message error
@@ -43,7 +32,8 @@ let recycle workers ~domains ~every ~stop =
   go 0
 
 let serve (server : Server.t) workers ~domains ~recycle_every ~grace =
-  let stop = termination () in
+  (* A second signal kills. *)
+  let stop = Lwt.map ignore (Lwt_interop.Signals.wait [ Sys.sigterm; Sys.sigint ]) in
   Printf.printf "kv: listening on %s with %d %s\n%!" server.address domains
     (if domains = 1 then "domain" else "domains");
   let recycling =

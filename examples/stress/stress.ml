@@ -24,18 +24,12 @@ let plants =
   ]
 
 (* Fulfilled with an exit code by the first signal, for an orderly stop. A second signal kills. *)
-let on_signal (signal, code) =
-  let received, resolver = Lwt.wait () in
-  let stop handler _ =
-    Lwt_unix.disable_signal_handler handler;
-    Lwt.wakeup_later resolver code
-  in
-  ignore (Lwt_unix.on_signal_full signal stop : Lwt_unix.signal_handler_id);
-  received
+let stop_on_signal () =
+  let+ signal = Signals.wait [ Sys.sigint; Sys.sigterm ] in
+  if signal = Sys.sigint then interrupted else terminated
 
 let stress ~domains ~seconds ~seed ~plant =
-  let signals = [ (Sys.sigint, interrupted); (Sys.sigterm, terminated) ] in
-  let received = List.map on_signal signals in
+  let received = stop_on_signal () in
   let lives = Lives.create ~slots:domains ~seed in
   let title = Printf.sprintf "%d domains for %g s, seed %d" domains seconds seed in
   let screen = Screen.create ~title lives in
@@ -44,7 +38,7 @@ let stress ~domains ~seconds ~seed ~plant =
   let before = Census.take () in
   Option.iter (fun fault -> fault ()) plant;
   let time_is_up = Lwt.map (fun () -> all_well) (Lwt_unix.sleep seconds) in
-  let stop = Lwt.pick (time_is_up :: received) in
+  let stop = Lwt.pick [ time_is_up; received ] in
   let running () = Lwt.is_sleeping stop in
   let* () = Screen.show screen (Lives.keep lives ~while_:running) in
   let* leaks = Census.leaks ~since:before in

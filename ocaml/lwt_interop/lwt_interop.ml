@@ -3,6 +3,7 @@ module Pool = Pool
 module Blocking = Blocking
 module Channel = Channel
 module Stream = Stream
+module Signals = Signals
 
 type panic = Errors.panic = {
   message : string;

@@ -30,6 +30,7 @@ module Handle = Handle
 module Pool = Pool
 module Channel = Channel
 module Stream = Stream
+module Signals = Signals
 module Blocking = Blocking
 
 val run : ?domains:int -> ?minor_heap:int -> ?tokio:Pool.tokio -> (unit -> 'a Lwt.t) -> 'a

@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
 
-    /// Chooses versions anew, and writes them to this file
+    /// Builds nothing, but chooses the versions of several crates anew, and writes them to this file, for --lock
     #[arg(long, value_name = "FILE", conflicts_with = "lock")]
     update_lock: Option<PathBuf>,
 
@@ -100,10 +100,12 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         link_flags: Some(format!("{name}.link").into()),
         profile: options.cargo_profile.unwrap_or(options.profile),
         lock: options.lock,
-        update_lock: options.update_lock,
         replacements: options.replace,
         arguments: options.arguments,
     };
+    if let Some(lock) = &options.update_lock {
+        return Ok(build::update_lock(&request, lock)?);
+    }
     let exports = build::build(&request)?;
     if !options.no_declarations {
         let archive = request.archive.to_string_lossy();

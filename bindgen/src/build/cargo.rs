@@ -112,6 +112,21 @@ pub fn build(
     Ok(built)
 }
 
+/// Writes the lock file of a crate, with the newest versions that fit.
+pub fn generate_lock(manifest: &Path) -> Result<(), BuildError> {
+    let mut command = command();
+    command
+        .args(["generate-lockfile", "--quiet", "--manifest-path"])
+        .arg(manifest);
+    let status = command.status().map_err(not_run(&command))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(BuildError::Cargo {
+            hint: " to choose the versions of crates".to_owned(),
+        }),
+    }
+}
+
 /// cargo's messages.
 #[derive(Default)]
 struct Messages {
@@ -181,7 +196,7 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
     let is_lock = messages.contains("--locked") || messages.contains("lock file");
     match (&request.lock, is_lock) {
         (Some(lock), true) => format!(
-            ": {} does not fit the crates: write it again with  ocaml-lwt-build --update-lock {}",
+            ": {} does not fit the crates: write it again with  ocaml-lwt-build ... --update-lock {}",
             lock.display(),
             lock.display()
         ),

@@ -61,7 +61,7 @@ fn write_if_changed(path: &Path, text: &str) -> Result<(), BuildError> {
 fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
     let mut text = format!(
         "# Written by ocaml-lwt-build.\n\n\
-         [package]\nname = {}\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n\
+         [package]\nname = {}\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [lib]\npath = \"lib.rs\"\ncrate-type = [\"staticlib\"]\n\n[workspace]\n\n[dependencies]\n",
         quoted(combined.name)
     );

@@ -1,0 +1,156 @@
+(* [Signals.wait], on every kind of domain; programs that stop on a signal. *)
+
+open Lwt.Syntax
+open Everywhere
+module Signals = Lwt_interop.Signals
+
+let send signal = Unix.kill (Unix.getpid ()) signal
+
+(* Whether the process has handlers of SIGUSR1 and SIGUSR2. *)
+let handled () =
+  let prefix = "SigCgt:\t" in
+  let is_line = String.starts_with ~prefix in
+  let lines = In_channel.with_open_text "/proc/self/status" In_channel.input_lines in
+  let set = Scanf.sscanf (List.find is_line lines) "%s@:\t%Lx" (fun _ set -> set) in
+  let has number = Int64.logand set (Int64.shift_left 1L (number - 1)) <> 0L in
+  (has 10, has 12)
+
+let no_handlers what = Expect.that what (handled () = (false, false))
+
+let first () =
+  let received = Signals.wait [ Sys.sigusr1; Sys.sigusr2 ] in
+  Expect.that "both have handlers" (handled () = (true, true));
+  send Sys.sigusr2;
+  let+ signal = received in
+  Expect.int "the signal" Sys.sigusr2 signal;
+  no_handlers "no handlers afterwards"
+
+let all_waiters () =
+  let one = Signals.wait [ Sys.sigusr1 ] and two = Signals.wait [ Sys.sigusr1 ] in
+  let cancelled = Signals.wait [ Sys.sigusr1; Sys.sigusr2 ] in
+  Lwt.cancel cancelled;
+  Expect.that "the other one's handler" (handled () = (true, false));
+  send Sys.sigusr1;
+  let+ signals = Lwt.all [ one; two ] in
+  Expect.that "both signals" (signals = [ Sys.sigusr1; Sys.sigusr1 ]);
+  Expect.that "cancelled" (Lwt.state cancelled = Fail Lwt.Canceled)
+
+let several_domains () =
+  with_other (fun other ->
+      let waits = Atomic.make false in
+      let there =
+        Lwt_interop.Handle.spawn other.handle (fun () ->
+            let received = Signals.wait [ Sys.sigusr1 ] in
+            Atomic.set waits true;
+            received)
+      in
+      let here = Signals.wait [ Sys.sigusr1 ] in
+      let rec until_both_wait () =
+        if Atomic.get waits then Lwt.return_unit
+        else Lwt.bind (Lwt.pause ()) until_both_wait
+      in
+      let* () = until_both_wait () in
+      send Sys.sigusr1;
+      let+ signals = Lwt.all [ here; there ] in
+      Expect.that "both signals" (signals = [ Sys.sigusr1; Sys.sigusr1 ]))
+
+let terminated_domain () =
+  ignore (on_domain (fun () -> Lwt.return (Signals.wait [ Sys.sigusr1 ])) : int Lwt.t);
+  no_handlers "no handlers after the domain"
+
+let twice_in_a_turn () =
+  let received = Signals.wait [ Sys.sigusr1; Sys.sigusr2 ] in
+  send Sys.sigusr1;
+  send Sys.sigusr2;
+  let* signal = received in
+  let+ () = Lwt.pause () in
+  Expect.that "one of them" (List.mem signal [ Sys.sigusr1; Sys.sigusr2 ]);
+  no_handlers "no handlers afterwards"
+
+let refused what signals is_expected =
+  match Signals.wait signals with
+  | _ -> Expect.failf "%s is accepted" what
+  | exception e when is_expected e -> no_handlers (what ^ ": no handlers afterwards")
+
+let misuse () =
+  let is_invalid = function Invalid_argument _ -> true | _ -> false in
+  refused "no signal" [] is_invalid;
+  refused "a number that is no signal" [ Sys.sigusr1; 1000 ] is_invalid;
+  refused "SIGKILL" [ Sys.sigusr1; Sys.sigkill ] (function
+    | Unix.Unix_error (EINVAL, _, _) -> true
+    | _ -> false);
+  Lwt.return_unit
+
+(* ---- programs that stop on a signal *)
+
+let program = function
+  | "stops" ->
+      Lwt_interop.run ~domains:1 (fun () ->
+          let stop = Signals.wait [ Sys.sigterm; Sys.sigint ] in
+          print_endline "ready";
+          let+ signal = stop in
+          print_endline (if signal = Sys.sigint then "SIGINT" else "another signal"))
+  | "stops slowly" ->
+      Lwt_main.run
+        (let stop = Signals.wait [ Sys.sigterm ] in
+         print_endline "ready";
+         let* _signal = stop in
+         print_endline "stopping";
+         fst (Lwt.wait ()))
+  | other -> invalid_arg other
+
+(* Sends a signal for each line that the program prints, and returns its last line and status. *)
+let run name signals =
+  let reading, writing = Unix.pipe ~cloexec:true () in
+  let pid =
+    Unix.create_process Sys.executable_name
+      [| Sys.executable_name; "program"; name |]
+      Unix.stdin writing Unix.stderr
+  in
+  Unix.close writing;
+  let lines = Unix.in_channel_of_descr reading in
+  let next signal =
+    ignore (input_line lines : string);
+    Unix.kill pid signal
+  in
+  List.iter next signals;
+  let rest = In_channel.input_all lines in
+  close_in lines;
+  (rest, Expect.status_of pid)
+
+let stops () =
+  let text, status = run "stops" [ Sys.sigint ] in
+  Expect.string "its output" "SIGINT\n" text;
+  Expect.that "it exits" (status = Unix.WEXITED 0)
+
+let is_killed () =
+  let _, status = run "stops slowly" [ Sys.sigterm; Sys.sigterm ] in
+  Expect.that "it is killed" (status = Unix.WSIGNALED Sys.sigterm)
+
+let programs =
+  [
+    plain "a program stops on a signal" stops;
+    plain "a second signal kills a program that does not stop" is_killed;
+  ]
+
+let () =
+  match Sys.argv with
+  | [| _; "program"; name |] -> program name
+  | _ ->
+      let cases =
+        [
+          alone "the first of several signals" first;
+          alone "all promises get a signal, unless they were cancelled" all_waiters;
+          alone "several domains get a signal" several_domains;
+          alone "two signals at once are one" twice_in_a_turn;
+          alone "what cannot be waited for" misuse;
+        ]
+      in
+      Alcotest.run ~and_exit:true "signals"
+        (suites cases
+        @ [
+            ( "programs",
+              plain "a domain that terminates waits for no signal" terminated_domain
+              :: programs );
+            ("at the end", [ nothing_left () ]);
+          ])
