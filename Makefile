@@ -2,18 +2,21 @@
 # only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test stress matrix cohttp tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+.PHONY: help setup tools install install-lwt demo test stress matrix cohttp lwt-packages tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
 
 # What the scripts call themselves in messages.
 export GOAL := make $(firstword $(MAKECMDGOALS))
 
 help:
 	@echo "make setup       install OCaml, dune, Lwt, ... if they are missing (YES=1: do not ask)"
+	@echo "make install     install dlwt and lwt_interop into PREFIX"
+	@echo "make install-lwt install dlwt, and a package lwt that is dlwt, into PREFIX; rebuild installed LIBRARIES with it"
 	@echo "make demo        build the text indexer and run it on real files"
 	@echo "make test        run all tests; FILTER=regex selects steps by name"
 	@echo "make stress      start and terminate domains under load for SECONDS (60); SEED=N repeats a run"
 	@echo "make matrix      build and test with newer versions of OCaml and Lwt, in target/matrix; needs root"
 	@echo "make cohttp      serve with unmodified cohttp-lwt-unix on several domains"
+	@echo "make lwt-packages             rebuild Debian's Lwt libraries, and use them on several domains"
 	@echo "make tsan        run the domain tests under ThreadSanitizer; also: make asan, make valgrind"
 	@echo "make bench       run the benchmarks; FILTER=regex selects some, COMPARE=results.json shows changes"
 	@echo "make bench-growth             measure costs by number of domains, calls, descriptors and messages"
@@ -25,6 +28,12 @@ help:
 
 setup:
 	@scripts/setup --tests
+
+install: tools
+	@scripts/install '$(PREFIX)'
+
+install-lwt:
+	@scripts/install-lwt '$(PREFIX)' $(LIBRARIES)
 
 demo:
 	@scripts/setup
@@ -44,6 +53,9 @@ matrix:
 
 cohttp: tools
 	@scripts/test-cohttp
+
+lwt-packages: tools
+	@scripts/test-lwt-packages
 
 tsan asan valgrind: tools
 	@FILTER='$(value FILTER)' CASES='$(CASES)' scripts/sanitize $@ $(ARGS)

@@ -1,0 +1,12 @@
+(** Domains whose outcome is a promise. *)
+
+val spawn : (unit -> 'a Lwt.t) -> 'a Lwt.t
+(** [spawn main] runs [Lwt_main.run (main ())] in a new domain. When that domain has
+    terminated, which includes its exit hooks, the promise is resolved with the result, or
+    rejected with the exception that has left [main]. With [Domain.spawn] an exception
+    shows only in [Domain.join], which blocks the loop that calls it.
+
+    [main] and its result move to another domain: they must not refer to pending promises.
+    The promise cannot be cancelled.
+
+    @raise Failure if the process has too many domains, as [Domain.spawn]. *)
