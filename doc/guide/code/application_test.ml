@@ -1,0 +1,48 @@
+(* Starts the service, asks it, stops it, and prints its messages. *)
+
+open Lwt.Syntax
+
+let free_port () =
+  let socket = Unix.socket PF_INET SOCK_STREAM 0 in
+  Unix.bind socket (ADDR_INET (Unix.inet_addr_loopback, 0));
+  let address = Unix.getsockname socket in
+  Unix.close socket;
+  match address with ADDR_INET (_, port) -> port | ADDR_UNIX _ -> assert false
+
+let without_port port line = Str.global_replace (Str.regexp_string port) "PORT" line
+
+let ask port questions =
+  let address = Unix.(ADDR_INET (inet_addr_loopback, port)) in
+  Lwt_io.with_connection address (fun (input, output) ->
+      Lwt_list.iter_s
+        (fun question ->
+          let* () = Lwt_io.write_line output question in
+          let* answer = Lwt_io.read_line input in
+          Lwt_io.printlf "%s: %s" question answer)
+        questions)
+
+let main program =
+  let port = free_port () in
+  let text = string_of_int port in
+  let env = [| "WORDS_PORT=" ^ text; "WORDS_DOMAINS=2"; "WORDS_LOG=debug" |] in
+  let service = Lwt_process.open_process_full ~env (program, [| program |]) in
+  let* first = Lwt_io.read_line service#stderr in
+  let* () = Lwt_io.printl (without_port text first) in
+  let* () = ask port [ "to be or not to be"; "" ] in
+  (* A connection that is open when the service stops. *)
+  let address = Unix.(ADDR_INET (inet_addr_loopback, port)) in
+  let* input, output = Lwt_io.open_connection address in
+  let* () = Lwt_io.write_line output "that is the question" in
+  let* answer = Lwt_io.read_line input in
+  let* () = Lwt_io.printl answer in
+  service#kill Sys.sigterm;
+  let* rest = Lwt_io.read input in
+  let* () = Lwt_io.printlf "then the connection is closed: %b" (rest = "") in
+  let* messages = Lwt_io.read service#stderr in
+  let* status = service#status in
+  let* () = Lwt_io.print (Str.global_replace (Str.regexp "[0-9.]+ s") "_ s" messages) in
+  match status with
+  | WEXITED code -> Lwt_io.printlf "exit code %d" code
+  | WSIGNALED _ | WSTOPPED _ -> Lwt_io.printl "killed"
+
+let () = Lwt_main.run (main Sys.argv.(1))
