@@ -100,8 +100,7 @@ let report service =
         service.connections waiting);
   for i = 0 to Pool.size service.pool - 1 do
     let stats = Lwt_interop.Handle.stats (Pool.handle service.pool i) in
-    Log.debug (fun m ->
-        m "domain %d: busy %.3f s of %.3f s" (i + 1) stats.busy stats.alive)
+    Log.debug (fun m -> m "domain %d: %d messages" (i + 1) stats.messages_in)
   done
 
 let rec report_every seconds service =

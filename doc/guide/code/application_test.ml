@@ -40,7 +40,9 @@ let main program =
   let* () = Lwt_io.printlf "then the connection is closed: %b" (rest = "") in
   let* messages = Lwt_io.read service#stderr in
   let* status = service#status in
-  let* () = Lwt_io.print (Str.global_replace (Str.regexp "[0-9.]+ s") "_ s" messages) in
+  let* () =
+    Lwt_io.print (Str.global_replace (Str.regexp "[0-9]+ messages") "N messages" messages)
+  in
   match status with
   | WEXITED code -> Lwt_io.printlf "exit code %d" code
   | WSIGNALED _ | WSTOPPED _ -> Lwt_io.printl "killed"

@@ -12,7 +12,9 @@ let main () =
     Lwt_interop.Blocking.run (fun () ->
         In_channel.with_open_bin path In_channel.input_all |> String.length)
   in
-  let ocaml_computes = Pool.spawn (Pool.default ()) (fun () -> Lwt.return (fibonacci 25)) in
+  let ocaml_computes =
+    Pool.spawn (Pool.default ()) (fun () -> Lwt.return (fibonacci 25))
+  in
   let* bytes = rust_blocks and* bytes' = ocaml_blocks in
   let* () = Lwt_io.printlf "the same size: %b" (bytes = bytes') in
   let* primes = rust_computes and* number = ocaml_computes in

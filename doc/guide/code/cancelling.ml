@@ -5,7 +5,8 @@ let main () =
   let* () =
     Lwt.catch
       (fun () -> Lwt_unix.with_timeout 0.01 (fun () -> Rust.request "the first"))
-      (function Lwt_unix.Timeout -> Lwt.return (print_endline "timeout") | e -> Lwt.fail e)
+      (function
+        | Lwt_unix.Timeout -> Lwt.return (print_endline "timeout") | e -> Lwt.fail e)
   in
   (* The first of two: [Lwt.pick] cancels the other one. *)
   let* () = Lwt.pick [ Rust.request "the second"; Lwt.pause () ] in

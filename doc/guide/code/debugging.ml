@@ -2,32 +2,41 @@ open Lwt.Syntax
 module Handle = Lwt_interop.Handle
 module Pool = Lwt_interop.Pool
 
+(* Whether the loop of a domain runs a function within a second. *)
+let answers domain =
+  let answer = Handle.spawn domain (fun () -> Lwt.return "answers") in
+  let silence = Lwt.map (fun () -> "does not answer") (Lwt_unix.sleep 1.) in
+  Lwt.pick [ answer; silence ]
+
 (* What the program is doing. *)
 let report domains =
   let totals = Lwt_interop.totals () in
   let waiting = totals.calls_started - totals.calls_resolved in
-  Printf.printf "calls of Rust that wait: %d\n" waiting;
-  Printf.printf "tasks: %d, on tokio: %d, messages: %d\n" totals.tasks totals.tokio_tasks
-    totals.messages;
-  let print domain =
-    let stats = Handle.stats domain in
-    Printf.printf "domain %d: %d polls, busy %.1f s of %.1f s\n" (Handle.id domain)
-      stats.polls stats.busy stats.alive
+  let* () = Lwt_io.eprintlf "calls of Rust that wait: %d" waiting in
+  let* () =
+    Lwt_io.eprintlf "tasks: %d, on tokio: %d, messages: %d" totals.tasks
+      totals.tokio_tasks totals.messages
   in
-  List.iter print domains;
-  flush stdout
+  let print domain =
+    let* answer = answers domain in
+    Lwt_io.eprintlf "domain %d %s" (Handle.id domain) answer
+  in
+  Lwt_list.iter_p print domains
 
 let rec report_on_signal domains =
   let* _signal = Lwt_interop.Signals.wait [ Sys.sigusr1 ] in
-  report domains;
+  let* () = report domains in
   report_on_signal domains
 
-(* The report comes from a domain of its own, which answers even if the other loops do not. *)
+(* The reports come from a domain of their own, so that they come even if the other loops are
+   stuck. *)
 let start_reports domains =
-  let pool = Pool.create ~domains:1 () in
-  Pool.spawn pool (fun () ->
-      Lwt.async (fun () -> report_on_signal domains);
-      Lwt.return_unit)
+  let reporter = Pool.create ~domains:1 () in
+  let start () =
+    Lwt.async (fun () -> report_on_signal domains);
+    Lwt.return_unit
+  in
+  Pool.spawn reporter start
 
 let rec compute n = compute (n + 1)
 
@@ -39,8 +48,8 @@ let fail = function
   | "compute" -> compute 0
   | "report" ->
       let (_ : unit Lwt.t) = Rust.wait_for_ever () in
-      Lwt.return (report [ Handle.current () ])
-  | name -> Lwt.fail_with ("there is no test " ^ name)
+      report [ Handle.current () ]
+  | name -> Lwt.fail_with ("there is no failure " ^ name)
 
 let main () =
   let* () = start_reports [ Handle.current () ] in

@@ -18,8 +18,7 @@ let sharded pool =
   in
   let occurrences table word = Option.value (Hashtbl.find_opt table word) ~default:0 in
   let add word =
-    with_table word (fun table ->
-        Hashtbl.replace table word (occurrences table word + 1))
+    with_table word (fun table -> Hashtbl.replace table word (occurrences table word + 1))
   in
   let words = List.concat_map (String.split_on_char ' ') texts in
   let* () = Lwt_list.iter_p add words in
@@ -29,9 +28,7 @@ let sharded pool =
 (* Shared: a value of Rust's with a lock. *)
 let shared pool =
   let totals = Rust.Totals.create () in
-  let add text =
-    Lwt.return (Rust.Totals.add totals "words" (Rust.count_words text))
-  in
+  let add text = Lwt.return (Rust.Totals.add totals "words" (Rust.count_words text)) in
   let* (_ : unit list) = Pool.map pool add texts in
   let print (name, n) = Lwt_io.printlf "%s: %d" name n in
   Lwt_list.iter_s print (Array.to_list (Rust.Totals.all totals))
