@@ -27,7 +27,7 @@ let config () =
       setting "WORDS_LOG"
         (fun text -> Result.to_option (Logs.level_of_string text))
         (Some Logs.Info);
-    deadline = setting "WORDS_DEADLINE" float_of_string_opt 10.;
+    deadline = float_of_int (setting "WORDS_DEADLINE" (number 0 3600) 10);
   }
 
 (* Logging: messages of Rust and of OCaml, of all domains, on standard error. *)

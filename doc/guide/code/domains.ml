@@ -47,10 +47,18 @@ let channel pool =
   let* counts = Lwt.all counts in
   Lwt_io.printlf "words in the channel: %d" (List.fold_left ( + ) 0 counts)
 
+(* A promise stays on its domain. *)
+let promise pool =
+  let promise, _ = Lwt.wait () in
+  Lwt.catch
+    (fun () -> Pool.spawn_on pool 0 (fun () -> promise))
+    (function Invalid_argument problem -> Lwt_io.printl problem | e -> Lwt.fail e)
+
 let () =
   Lwt_interop.run ~domains:2 (fun () ->
       let pool = Pool.default () in
       let* () = parallel pool in
       let* () = sharded pool in
       let* () = shared pool in
-      channel pool)
+      let* () = channel pool in
+      promise pool)
