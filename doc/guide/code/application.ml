@@ -108,6 +108,10 @@ let rec report_every seconds service =
   report service;
   report_every seconds service
 
+(* If the configuration has port 0, the system chooses one. *)
+let port_of socket =
+  match Lwt_unix.getsockname socket with ADDR_INET (_, port) -> port | ADDR_UNIX _ -> 0
+
 let main config =
   start_logging config.level;
   let pool = Pool.create ~domains:config.domains () in
@@ -117,11 +121,12 @@ let main config =
   let closed = Lwt_condition.create () in
   let service = { pool; stop; closed; connections = 0; answered = 0 } in
   let address = Unix.(ADDR_INET (inet_addr_loopback, config.port)) in
-  let* socket = Lwt_io.establish_server_with_client_address address (serve service) in
-  Log.app (fun m -> m "listening on port %d, with %d domains" config.port config.domains);
+  let fd = Lwt_unix.socket ~cloexec:true PF_INET SOCK_STREAM 0 in
+  let* server = Lwt_io.establish_server_with_client_address ~fd address (serve service) in
+  Log.app (fun m -> m "listening on port %d, with %d domains" (port_of fd) config.domains);
   let* (_ : string option) = Lwt.pick [ stop; report_every 60. service ] in
   Log.app (fun m -> m "stopping");
-  let* () = Lwt_io.shutdown_server socket in
+  let* () = Lwt_io.shutdown_server server in
   let* () = Lwt.pick [ until_idle service; Lwt_unix.sleep config.deadline ] in
   report service;
   Pool.shutdown pool ~deadline:1.

@@ -2,14 +2,7 @@
 
 open Lwt.Syntax
 
-let free_port () =
-  let socket = Unix.socket PF_INET SOCK_STREAM 0 in
-  Unix.bind socket (ADDR_INET (Unix.inet_addr_loopback, 0));
-  let address = Unix.getsockname socket in
-  Unix.close socket;
-  match address with ADDR_INET (_, port) -> port | ADDR_UNIX _ -> assert false
-
-let without_port port line = Str.global_replace (Str.regexp_string port) "PORT" line
+let without pattern text = Str.global_replace (Str.regexp pattern) text
 
 let ask port questions =
   let address = Unix.(ADDR_INET (inet_addr_loopback, port)) in
@@ -22,12 +15,11 @@ let ask port questions =
         questions)
 
 let main program =
-  let port = free_port () in
-  let text = string_of_int port in
-  let env = [| "WORDS_PORT=" ^ text; "WORDS_DOMAINS=2"; "WORDS_LOG=debug" |] in
+  let env = [| "WORDS_PORT=0"; "WORDS_DOMAINS=2"; "WORDS_LOG=debug" |] in
   let service = Lwt_process.open_process_full ~env (program, [| program |]) in
   let* first = Lwt_io.read_line service#stderr in
-  let* () = Lwt_io.printl (without_port text first) in
+  let port = Scanf.sscanf first "listening on port %d" Fun.id in
+  let* () = Lwt_io.printl (without (string_of_int port) "PORT" first) in
   let* () = ask port [ "to be or not to be"; "" ] in
   (* A connection that is open when the service stops. *)
   let address = Unix.(ADDR_INET (inet_addr_loopback, port)) in
@@ -40,9 +32,7 @@ let main program =
   let* () = Lwt_io.printlf "then the connection is closed: %b" (rest = "") in
   let* messages = Lwt_io.read service#stderr in
   let* status = service#status in
-  let* () =
-    Lwt_io.print (Str.global_replace (Str.regexp "[0-9]+ messages") "N messages" messages)
-  in
+  let* () = Lwt_io.print (without "[0-9]+ messages" "N messages" messages) in
   match status with
   | WEXITED code -> Lwt_io.printlf "exit code %d" code
   | WSIGNALED _ | WSTOPPED _ -> Lwt_io.printl "killed"
