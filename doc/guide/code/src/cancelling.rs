@@ -32,7 +32,7 @@ pub async fn wait_briefly(promise: Promise<()>) -> Result<(), Box<dyn Error>> {
 pub async fn serve(name: String, stop: Promise<()>) -> Result<(), Box<dyn Error>> {
     let connection = Connection(name);
     stop.await?;
-    println!("{} says goodbye", connection.0);
+    println!("{} sends its last message", connection.0);
     sleep(Duration::from_millis(1)).await;
     Ok(())
 }
