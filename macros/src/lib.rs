@@ -1,7 +1,7 @@
 //! The attribute `#[func]`, and the derives `ToOCaml` and `FromOCaml`. Use them from the crate `ocaml-lwt-interop`,
 //! which re-exports them.
 //!
-//! [`expand`] is the way from the attribute to the generated code: `options` parses the options,
+//! `expand` is the way from the attribute to the generated code: `options` parses the options,
 //! `check` rejects what cannot be exported, `symbols` rejects names that other libraries need, and
 //! `expand::stubs` generates the C functions, which call the runtime. The derives are in `derive`.
 

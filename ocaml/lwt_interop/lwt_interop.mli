@@ -54,8 +54,8 @@ val own_tokio : unit -> unit
 
     Code that runs on the domain must not enter the runtime by [Handle::block_on], which
     would wait for the loop that it stops. The time in [tokio::spawn]'s tasks does not
-    count as busy in {!Handle.stats}. When the domain terminates, the runtime drops its
-    tasks, and does not wait for its blocking ones.
+    count as busy in {!Handle.val-stats}. When the domain terminates, the runtime drops
+    its tasks, and does not wait for its blocking ones.
 
     @raise Failure
       if the operating system has no descriptor left: a runtime takes six. Also if
