@@ -34,7 +34,7 @@ impl Operator {
         Ok(Operator(opendal::Operator::via_iter(service, options)?))
     }
 
-    /// Returns the content of a file, or `length` bytes from `offset` on.
+    /// Returns the content of a file, or `length` bytes from `offset` on, which the file has to have.
     #[func(raise)]
     pub async fn read(
         &self,
@@ -107,7 +107,8 @@ impl Operator {
         Ok(self.0.exists(&path).await?)
     }
 
-    /// Returns the entries of a directory, and with `recursive` also those of all directories below it.
+    /// Returns the entries of a directory, and with `recursive` also those of all directories below it. Some services list the
+    /// directory itself, too: `fs` is one.
     #[func(stream, tokio, raise)]
     pub async fn list(
         self: Arc<Self>,

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use bytes::Bytes;
+use std::panic::resume_unwind;
 use tokio::runtime::Handle;
 
 /// Parts of a file are buffered up to this size.
@@ -28,7 +29,9 @@ impl Upload {
             let tokio = Handle::current();
             Ok(Upload { writer, tokio })
         });
-        begun.await.expect("it is not aborted and does not panic")
+        begun
+            .await
+            .unwrap_or_else(|e| resume_unwind(e.into_panic()))
     }
 
     pub async fn write(&mut self, part: Bytes) -> Result<(), Error> {
