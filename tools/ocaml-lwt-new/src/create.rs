@@ -39,8 +39,8 @@ pub enum CreateError {
     NoClone(PathBuf),
     /// The packages are not installed.
     #[error(
-        "the package lwt_interop is not installed{0}. In a clone of ocaml-lwt-interop,  dune build @install && dune \
-         install dlwt lwt_interop  installs it; without opam, add  --prefix DIRECTORY , and set OCAMLPATH=DIRECTORY/lib \
+        "the package lwt_interop is not installed{0}. In a clone of ocaml-lwt-interop,  dune build dlwt.install \
+         lwt_interop.install && dune install dlwt lwt_interop  installs it; without opam, add  --prefix DIRECTORY , and set OCAMLPATH=DIRECTORY/lib \
          and PATH=DIRECTORY/bin:$PATH"
     )]
     NotInstalled(&'static str),
