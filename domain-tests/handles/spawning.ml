@@ -322,6 +322,42 @@ let counters () =
       Expect.that "polls are counted" ((Handle.stats handle).polls > after.polls);
       Lwt.return_unit)
 
+(* Whatever has woken a loop: what it runs then is busy time. *)
+let busy_time () =
+  with_other (fun { handle; _ } ->
+      let busy_since what =
+        let before = Handle.stats handle in
+        let until = Unix.gettimeofday () +. 0.001 in
+        while Unix.gettimeofday () < until do
+          ()
+        done;
+        let after = Handle.stats handle in
+        let busy = after.busy -. before.busy and alive = after.alive -. before.alive in
+        Expect.that
+          (Printf.sprintf "%s: busy for %g s of %g" what busy alive)
+          (Float.abs (busy -. alive) < 1e-7)
+      in
+      let job () =
+        busy_since "a message";
+        Lwt.return_unit
+      in
+      let* () = Lwt_unix.sleep 0.02 in
+      let* () = Handle.spawn handle job in
+      Handle.spawn handle (fun () ->
+          let* () = Lwt_unix.sleep 0.01 in
+          busy_since "a timer";
+          let read, write = Lwt_unix.pipe ~cloexec:true () in
+          let send () =
+            Unix.sleepf 0.01;
+            Unix.write_substring (Lwt_unix.unix_file_descr write) "x" 0 1
+          in
+          let sender = Domain.spawn send in
+          let* (_ : int) = Lwt_unix.read read (Bytes.create 1) 0 1 in
+          busy_since "a descriptor";
+          ignore (Domain.join sender : int);
+          let* () = Lwt_unix.close read in
+          Lwt_unix.close write))
+
 let suites =
   List.map
     (fun (place, tests) -> ("spawn: " ^ place, tests))
@@ -335,6 +371,7 @@ let suites =
          case "a message wakes a loop that sleeps" one_at_a_time;
          case "a systhread may post, but not spawn" from_a_thread;
          case "messages and polls are counted" counters;
+         case "what a loop runs after a wait is busy time" busy_time;
        ])
   @ [
       ( "spawn: all",

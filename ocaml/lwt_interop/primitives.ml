@@ -18,6 +18,7 @@ external reactor_wait : epfd:int -> instance:int -> milliseconds:int -> Dlwt_epo
   = "lwt_interop_reactor_wait"
 
 external reactor_leave : unit -> unit = "lwt_interop_reactor_leave" [@@noalloc]
+external end_sleep : unit -> unit = "lwt_interop_end_sleep" [@@noalloc]
 external refill_budget : unit -> unit = "lwt_interop_refill_budget" [@@noalloc]
 
 external budget_is_exhausted : unit -> bool = "lwt_interop_budget_is_exhausted"

@@ -129,6 +129,10 @@ val jobs_per_round : int
 (** The number of jobs that the loop runs before it lets other kinds of work have their
     turn. See [runtime/src/wake/budget.rs]. *)
 
+val end_sleep : unit -> unit
+(** [end_sleep ()] says that the loop has returned from its wait, and has run nothing yet.
+*)
+
 val refill_budget : unit -> unit
 (** [refill_budget ()] renews the budget of time, because the loop has returned from its
     wait. See [runtime/src/wake/budget.rs]. *)

@@ -65,10 +65,16 @@ let generation_of event = event lsr 34
 
 type waited = Quiet | Events | Elsewhere
 type waiter = { wait : epfd:int -> instance:int -> milliseconds:int -> waited }
-type own = { mutable waiter : waiter option; mutable used : int }
 
-let own = Dlwt_rt.eager_key (fun () -> { waiter = None; used = 0 })
+type own = {
+  mutable waiter : waiter option;
+  mutable after_sleep : unit -> unit;
+  mutable used : int;
+}
+
+let own = Dlwt_rt.eager_key (fun () -> { waiter = None; after_sleep = ignore; used = 0 })
 let set_waiter waiter = (Dlwt_rt.get_eager own).waiter <- waiter
+let set_after_sleep f = (Dlwt_rt.get_eager own).after_sleep <- f
 let is_used () = (Dlwt_rt.get_eager own).used > 0
 
 let add_used n =
@@ -319,9 +325,14 @@ let wait_with waiter t timeout =
   n
 
 let wait_for_events t timeout =
-  match (Dlwt_rt.get_eager own).waiter with
-  | None -> wait t.epfd t.events timeout
-  | Some waiter -> wait_with waiter t timeout
+  let own = Dlwt_rt.get_eager own in
+  let n =
+    match own.waiter with
+    | None -> wait t.epfd t.events timeout
+    | Some waiter -> wait_with waiter t timeout
+  in
+  if timeout <> 0 then own.after_sleep ();
+  n
 
 (* A wait that does not block keeps the domain's lock, which is expensive to release. A loop
    that never blocks therefore yields to the domain's other threads once in 16 rounds. *)

@@ -25,6 +25,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 /// The work behind a call, and the way to stop it.
 pub(crate) enum AbortHandle {
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     reclaimed: Reclaimed,
     pub(crate) budget: Budget,
     idle: Idle,
+    /// How long the loop has slept, from when it woke until the next tick.
+    slept: Cell<Option<Duration>>,
     pub(crate) tokio: TokioContext,
     /// The tokio runtime of the domain's own, if it has one.
     reactor: OnceCell<Reactor>,
@@ -96,6 +99,7 @@ impl Core {
             reclaimed: Reclaimed::new(),
             budget: Budget::new(),
             idle: Idle::new(),
+            slept: Cell::new(None),
             tokio,
             reactor: OnceCell::new(),
             closing: Cell::new(None),
@@ -189,7 +193,8 @@ impl Core {
         nested: bool,
     ) -> (usize, usize) {
         self.batch.take_back(returned);
-        let slept = self.shared.end_sleep();
+        self.end_sleep();
+        let slept = self.slept.take();
         if self.shared.take_notification() {
             self.unread.set(true);
             if let Some(length) = slept {
@@ -233,6 +238,13 @@ impl Core {
         }
         self.reclaimed.reclaim_if_due(token);
         self.batch.hand_over(token)
+    }
+
+    /// Notes that the loop is awake, before it runs anything.
+    pub(crate) fn end_sleep(&self) {
+        if let Some(length) = self.shared.end_sleep() {
+            self.slept.set(Some(length));
+        }
     }
 
     /// Announces that the loop will sleep. Returns `false` if it must not, or had better poll again

@@ -277,11 +277,25 @@ unsafe extern "C" fn lwt_interop_reactor_wait(
     ffi::int(waited.unwrap_or(Waited::Elsewhere) as isize)
 }
 
+/// `end_sleep : unit -> unit` (noalloc): the loop has returned from its wait, and has run nothing yet.
+#[unsafe(no_mangle)]
+extern "C" fn lwt_interop_end_sleep(_unit: RawValue) -> RawValue {
+    // SAFETY: it reads the clock and sets fields.
+    unsafe { with_executor(Core::end_sleep) };
+    UNIT
+}
+
 /// `refill_budget : unit -> unit` (noalloc): the loop has returned from its wait, and has a new budget.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_refill_budget(_unit: RawValue) -> RawValue {
     // SAFETY: it reads the clock and sets fields.
-    unsafe { with_executor(|core| core.budget.refill()) };
+    unsafe {
+        with_executor(|core| {
+            // With an engine of the program's, nothing has said so earlier.
+            core.end_sleep();
+            core.budget.refill();
+        })
+    };
     UNIT
 }
 
