@@ -4,8 +4,8 @@ module Stream = Lwt_interop.Stream
 module Pool = Lwt_interop.Pool
 
 (* A test that runs in a Lwt loop, beside a pool of two domains. *)
-let case name test =
-  Alcotest.test_case name `Quick (fun () -> Lwt_interop.run ~domains:2 test)
+let case ?tokio name test =
+  Alcotest.test_case name `Quick (fun () -> Lwt_interop.run ?tokio ~domains:2 test)
 
 let rec remove path =
   if Sys.is_directory path then (
@@ -442,5 +442,8 @@ let () =
           case "a write in place leaves a part" cancelled_in_place;
           case "a read" (fs cancelled_read);
         ] );
-      ("domains", both "two domains use one operator" domains);
+      ( "domains",
+        both "two domains use one operator" domains
+        @ [ case ~tokio:`Own "fs: domains with tokio runtimes of their own" (fs domains) ]
+      );
     ]
