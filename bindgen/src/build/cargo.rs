@@ -22,6 +22,9 @@ pub struct Built {
 
 /// The text that rustc prints before the flags for native libraries.
 const NATIVE: &str = "note: native-static-libs:";
+const ARTIFACTS: &str = "note: link against the following native artifacts";
+/// The same, of Rust 1.85.
+const OLDER_ARTIFACTS: &str = "note: Link against the following native artifacts";
 
 /// Returns a command that runs cargo.
 pub fn command() -> Command {
@@ -143,7 +146,7 @@ fn pass_on(messages: impl BufRead) -> Messages {
         if let Some(flags) = line.strip_prefix(NATIVE) {
             all.native = flags.split_whitespace().map(str::to_owned).collect();
             skips_blank = true;
-        } else if line.starts_with("note: link against the following native artifacts") {
+        } else if line.starts_with(ARTIFACTS) || line.starts_with(OLDER_ARTIFACTS) {
             skips_blank = true;
         } else if skips_blank && line.is_empty() {
             skips_blank = false;
@@ -224,6 +227,8 @@ mod tests {
              note: native-static-libs: -lz -lc\n\nmore\n";
         let messages = pass_on(text.as_bytes());
         assert_eq!(messages.native, ["-lz", "-lc"]);
+        assert_eq!(messages.text, "warning: unused\nmore\n");
+        let messages = pass_on(text.replace("link against", "Link against").as_bytes());
         assert_eq!(messages.text, "warning: unused\nmore\n");
     }
 

@@ -4,8 +4,8 @@ module Stream = Lwt_interop.Stream
 module Pool = Lwt_interop.Pool
 
 (* A test that runs in a Lwt loop, beside a pool of two domains. *)
-let case name test =
-  Alcotest.test_case name `Quick (fun () -> Lwt_interop.run ~domains:2 test)
+let case ?tokio name test =
+  Alcotest.test_case name `Quick (fun () -> Lwt_interop.run ?tokio ~domains:2 test)
 
 let rec remove path =
   if Sys.is_directory path then (
@@ -21,6 +21,7 @@ let with_directory f =
       remove directory;
       Lwt.return_unit)
 
+let in_directory path = Array.to_list (Sys.readdir path)
 let memory test () = test (Operator.create "memory" [])
 
 let fs test () =
@@ -186,6 +187,15 @@ let kinds op =
   mentions "too little data" message;
   Lwt.return_unit
 
+(* What the documentation says of "..". *)
+let outside () =
+  with_directory (fun directory ->
+      let root = Filename.concat directory "root" in
+      let op = Operator.create "fs" [ ("root", root) ] in
+      let* () = Operator.write op "../outside" "" in
+      Alcotest.(check bool) "outside" true (List.mem "outside" (in_directory directory));
+      Lwt.return_unit)
+
 (* OpenDAL's service memory has this bug. *)
 let panic op =
   let* () = Operator.write op "short" "0123456789" in
@@ -263,8 +273,6 @@ let endless ?(stop = fun _ -> false) asked closed =
       incr asked;
       let* () = Lwt.pause () in
       if stop !asked then Lwt.fail Broken else Lwt.return (Some (part 0)))
-
-let in_directory path = Array.to_list (Sys.readdir path)
 
 (* Waits for the tasks that abort writes in the background. *)
 let aborted unfinished =
@@ -418,6 +426,7 @@ let () =
         @ [
             case "memory: Unsupported" (memory unsupported);
             case "fs: other kinds" (fs kinds);
+            case "fs: a path that leads out of the root" outside;
             case "memory: a panic of OpenDAL" (memory panic);
             case "an operator that cannot be created" create_fails;
             case "arguments that Rust refuses" (memory arguments);
@@ -433,5 +442,8 @@ let () =
           case "a write in place leaves a part" cancelled_in_place;
           case "a read" (fs cancelled_read);
         ] );
-      ("domains", both "two domains use one operator" domains);
+      ( "domains",
+        both "two domains use one operator" domains
+        @ [ case ~tokio:`Own "fs: domains with tokio runtimes of their own" (fs domains) ]
+      );
     ]

@@ -16,7 +16,8 @@ use upload::Upload;
 
 /// A storage service and its configuration. All domains may use it.
 ///
-/// Paths are relative to the root of the service. Those of directories end with `/`.
+/// Paths are relative to the root of the service. Those of directories end with `/`. The service `fs` does not refuse `..`, which
+/// leads out of its root: check paths that others choose.
 #[derive(OpaqueType)]
 pub struct Operator(opendal::Operator);
 
