@@ -282,7 +282,9 @@ let rec packages found = function
       let directory =
         match lines_of "ocamlfind" [ "query"; package ] with
         | Some (directory :: _) -> directory
-        | Some [] | None -> fail "the library %s is not installed; install it with apt or opam first" package
+        | Some [] | None ->
+            fail "the library %s is not installed; install it with apt or opam first"
+              package
       in
       let libraries =
         List.filter (fun l -> depends_on_lwt l.name) (libraries_of package directory)
