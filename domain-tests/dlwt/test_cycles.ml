@@ -56,7 +56,12 @@ let () =
   cycles ~first:0;
   let words, kb = measure ~expected in
   cycles ~first:half;
-  let words', kb' = measure ~expected in
+  (* What the last domains have left to finalisers may take more than one collection. A leak stays. *)
+  let rec again attempts =
+    let words', kb' = measure ~expected in
+    if words' - words < half || attempts = 0 then (words', kb') else again (attempts - 1)
+  in
+  let words', kb' = again 20 in
   Sys.remove file;
   let report n =
     Printf.printf "after %d domains: %d descriptors, %d live words, %d kB\n" n expected
