@@ -127,7 +127,7 @@ let post =
 
 let pool =
   make ~held:true "pool" (fun _ choice ->
-      match Pool.create ~domains:(1 + Choice.int choice 2) () with
+      match Pool.create ~minor_heap:262_144 ~domains:(1 + Choice.int choice 2) () with
       | exception Failure why when Expect.is_part why ~part:"OCaml refuses" ->
           Lwt.return "limit of domains"
       | pool ->

@@ -398,9 +398,14 @@ let attach own =
         Printexc.raise_with_backtrace e bt
   in
   match Primitives.executor_open id even odd sample calls with
-  | Error why ->
-      failwith
-        (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why)
+  | Error why -> (
+      match own.state with
+      | Running t ->
+          (* A finaliser or a signal handler has called Rust since this function began. *)
+          t
+      | Absent | Terminated _ ->
+          failwith
+            (Printf.sprintf "Lwt_interop: domain %d cannot have an executor: %s" id why))
   | Ok (raw, wake_fd) -> (
       try opened raw (Primitives.file_descr wake_fd)
       with e ->
