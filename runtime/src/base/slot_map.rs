@@ -116,7 +116,7 @@ impl<T> SlotMap<T> {
             self.generations.push(0);
             self.free = index;
         }
-        Key::new(self.free, self.generations[self.free as usize])
+        self.next_key()
     }
 
     #[inline]

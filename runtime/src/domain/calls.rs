@@ -56,10 +56,8 @@ impl<W> Calls<W> {
     /// Adds a call, with the work that `work` returns for its key, if that is there already.
     pub(crate) fn add(&self, work: impl FnOnce(Key) -> Option<W>) -> Key {
         counters::count(|t| &t.calls_started, 1);
-        let mut calls = self.0.borrow_mut();
-        let key = calls.next_key();
-        calls.insert_with(|key| work(key).map_or(Call::Unattached, Call::Attached));
-        key
+        let call = work(self.next_key()).map_or(Call::Unattached, Call::Attached);
+        self.0.borrow_mut().insert(call)
     }
 
     /// Attaches the work of a call. If the call is resolved already, the work is returned.

@@ -148,8 +148,7 @@ impl Core {
     pub(crate) fn close_some(&self) -> bool {
         self.budget.refill();
         while self.close_next() {
-            self.budget.consume();
-            if self.budget.is_exhausted() {
+            if !self.budget.consume() {
                 return true;
             }
         }
@@ -285,11 +284,7 @@ impl Core {
         token: &RuntimeToken<'_>,
         work: impl FnOnce(Key) -> Option<AbortHandle>,
     ) -> Result<(Key, RawValue), Root<Exn>> {
-        let key = self.reserve_call(token)?;
-        let promise = self.promises.pending(token, key.index(), key.to_int());
-        let added = self.calls.add(work);
-        debug_assert_eq!(added, key, "no other call was added meanwhile");
-        Ok((key, promise))
+        self.add_call_with(token, Promises::pending, work)
     }
 
     /// [`add_call`](Self::add_call), without work, whose promise is rooted.
@@ -297,9 +292,19 @@ impl Core {
         &self,
         token: &RuntimeToken<'_>,
     ) -> Result<(Key, Root<LwtPromise>), Root<Exn>> {
+        self.add_call_with(token, Promises::pending_root, |_| None)
+    }
+
+    #[inline]
+    fn add_call_with<P>(
+        &self,
+        token: &RuntimeToken<'_>,
+        pending: impl FnOnce(&Promises, &RuntimeToken<'_>, Key) -> P,
+        work: impl FnOnce(Key) -> Option<AbortHandle>,
+    ) -> Result<(Key, P), Root<Exn>> {
         let key = self.reserve_call(token)?;
-        let promise = self.promises.pending_root(token, key.index(), key.to_int());
-        let added = self.calls.add(|_| None);
+        let promise = pending(&self.promises, token, key);
+        let added = self.calls.add(work);
         debug_assert_eq!(added, key, "no other call was added meanwhile");
         Ok((key, promise))
     }
@@ -308,7 +313,7 @@ impl Core {
     #[inline]
     fn reserve_call(&self, token: &RuntimeToken<'_>) -> Result<Key, Root<Exn>> {
         let mut key = self.calls.next_key();
-        while self.closing.get().is_some() || !self.promises.has_room(token, key.index()) {
+        while self.closing.get().is_some() || !self.promises.has_room(token, key) {
             Callbacks::registered(token).reserve(token, key.to_int())?;
             // OCaml code that has run meanwhile may have called Rust.
             key = self.calls.next_key();

@@ -438,11 +438,11 @@ where
         Ok(Err(task)) => {
             // If there is no promise, this drops the task, which catches the panics of the user's destructors.
             let attach = |key| Some(AbortHandle::Task(task.attach(key)));
-            match core.add_call(token, attach) {
-                // Nothing has allocated on the OCaml heap since the promise was made.
-                Ok((_, promise)) => Ok(promise),
-                Err(exn) => Err(exn.raw(token)),
-            }
+            // Nothing has allocated on the OCaml heap since the promise was made.
+            let added = core.add_call(token, attach);
+            added
+                .map(|(_, promise)| promise)
+                .map_err(|exn| exn.raw(token))
         }
     }
 }

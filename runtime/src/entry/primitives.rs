@@ -312,12 +312,7 @@ extern "C" fn lwt_interop_budget_is_exhausted(_unit: RawValue) -> RawValue {
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_consume_budget(_unit: RawValue) -> RawValue {
     // SAFETY: it reads the clock and sets fields.
-    let is_left = unsafe {
-        with_executor(|core| {
-            core.budget.consume();
-            !core.budget.is_exhausted()
-        })
-    };
+    let is_left = unsafe { with_executor(|core| core.budget.consume()) };
     ffi::bool(is_left.unwrap_or(false))
 }
 
@@ -387,8 +382,7 @@ extern "C" fn lwt_interop_release_call(call: RawValue) -> RawValue {
     let is_left = unsafe {
         with_executor(|core| {
             core.release_call(key(call));
-            core.budget.consume();
-            !core.budget.is_exhausted()
+            core.budget.consume()
         })
     };
     ffi::bool(is_left.unwrap_or(false))

@@ -9,6 +9,7 @@
 //!   +-------+        +-----------+     +---------------------------+  +------------------+
 //! ```
 
+use crate::base::slot_map::Key;
 use crate::ffi::heap::{Chunk, LAST_CONSTRUCTOR};
 use crate::ffi::root::{LwtPromise, Root};
 use crate::ffi::runtime::{self as ffi, RawValue};
@@ -82,20 +83,20 @@ impl Promises {
         is_as_expected.then_some(Promises { sample, resolvers })
     }
 
-    /// Returns `true` if the table of resolvers has an entry `index`.
+    /// Returns `true` if the table of resolvers has an entry for `key`.
     #[inline]
-    pub(crate) fn has_room(&self, token: &RuntimeToken<'_>, index: usize) -> bool {
+    pub(crate) fn has_room(&self, token: &RuntimeToken<'_>, key: Key) -> bool {
         // SAFETY: the token proves the lock. It is a table, whose values are an array.
-        unsafe { index < ffi::size(ffi::field(self.resolvers.raw(token), TABLE_VALUES)) }
+        unsafe { key.index() < ffi::size(ffi::field(self.resolvers.raw(token), TABLE_VALUES)) }
     }
 
     /// Returns a new pending promise, unrooted, which calls the sample's `on_cancel` with `key` when it is cancelled, and
     /// stores it in the table of resolvers. Runs no OCaml code; may collect.
     ///
     /// # Panics
-    /// The table has no entry `index`.
+    /// The table has no entry for `key`.
     #[inline]
-    pub(crate) fn pending(&self, token: &RuntimeToken<'_>, index: usize, key: isize) -> RawValue {
+    pub(crate) fn pending(&self, token: &RuntimeToken<'_>, key: Key) -> RawValue {
         // SAFETY: the token proves the lock. The sample has the form that `new` has checked: nothing else uses it, so it
         // stays pending and without callbacks. It is read after the chunk was allocated, and each block is filled
         // with fields of the sample's, or with blocks made here, before anything allocates. The entry of the table is
@@ -111,26 +112,21 @@ impl Promises {
                 fields.iter().for_each(|field| block.push(*field));
                 block.finish()
             };
-            let how = copy(how, HOW, &[ffi::field(how, 0), ffi::int(key)]);
+            let how = copy(how, HOW, &[ffi::field(how, 0), ffi::int(key.to_int())]);
             let [regular, cancel, count] = [0, 1, 3].map(|i| ffi::field(callbacks, i));
             let callbacks = copy(callbacks, CALLBACKS, &[regular, cancel, how, count]);
             let state = copy(state, STATE, &[callbacks]);
             let promise = copy(sample, PROMISE, &[state]);
             let values = ffi::field(self.resolvers.raw(token), TABLE_VALUES);
-            assert!(index < ffi::size(values), "no room was reserved");
-            ffi::store_field(values, index, promise);
+            assert!(key.index() < ffi::size(values), "no room was reserved");
+            ffi::store_field(values, key.index(), promise);
             promise
         }
     }
 
     /// [`pending`](Self::pending), rooted.
-    pub(crate) fn pending_root(
-        &self,
-        token: &RuntimeToken<'_>,
-        index: usize,
-        key: isize,
-    ) -> Root<LwtPromise> {
-        let promise = self.pending(token, index, key);
+    pub(crate) fn pending_root(&self, token: &RuntimeToken<'_>, key: Key) -> Root<LwtPromise> {
+        let promise = self.pending(token, key);
         // SAFETY: the token proves the lock; nothing has allocated since the promise was made.
         unsafe { Root::new(promise) }
     }

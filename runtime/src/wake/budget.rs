@@ -34,12 +34,13 @@ impl Budget {
         self.exhausted.set(false);
     }
 
-    /// Notes that a unit was done.
-    pub(crate) fn consume(&self) {
+    /// Notes that a unit was done. Returns `true` if budget is left.
+    pub(crate) fn consume(&self) -> bool {
         self.units.set(self.units.get().wrapping_add(1));
         if self.units.get() % STRIDE == 0 && Instant::now() >= self.until.get() {
             self.exhausted.set(true);
         }
+        !self.is_exhausted()
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {
@@ -53,8 +54,7 @@ impl Budget {
             if !unit() {
                 return false;
             }
-            self.consume();
-            if self.is_exhausted() {
+            if !self.consume() {
                 break;
             }
         }
