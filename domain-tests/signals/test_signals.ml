@@ -6,12 +6,10 @@ module Signals = Lwt_interop.Signals
 
 let send signal = Unix.kill (Unix.getpid ()) signal
 
-(* Whether the process has handlers of SIGUSR1 and SIGUSR2. *)
+(* [(usr1, usr2)] says for each of the two signals if the process has a handler. *)
 let handled () =
-  let prefix = "SigCgt:\t" in
-  let is_line = String.starts_with ~prefix in
-  let lines = In_channel.with_open_text "/proc/self/status" In_channel.input_lines in
-  let set = Scanf.sscanf (List.find is_line lines) "%s@:\t%Lx" (fun _ set -> set) in
+  let status = In_channel.with_open_text "/proc/self/status" In_channel.input_all in
+  let set = Processes.signals "SigCgt" status in
   let has number = Int64.logand set (Int64.shift_left 1L (number - 1)) <> 0L in
   (has 10, has 12)
 
@@ -101,22 +99,13 @@ let program = function
 
 (* Sends a signal for each line that the program prints, and returns its last line and status. *)
 let run name signals =
-  let reading, writing = Unix.pipe ~cloexec:true () in
-  let pid =
-    Unix.create_process Sys.executable_name
-      [| Sys.executable_name; "program"; name |]
-      Unix.stdin writing Unix.stderr
-  in
-  Unix.close writing;
-  let lines = Unix.in_channel_of_descr reading in
+  let ((pid, lines) as process) = Processes.(start (program name)) in
   let next signal =
     ignore (input_line lines : string);
     Unix.kill pid signal
   in
   List.iter next signals;
-  let rest = In_channel.input_all lines in
-  close_in lines;
-  (rest, Expect.status_of pid)
+  Processes.finish process
 
 let stops () =
   let text, status = run "stops" [ Sys.sigint ] in

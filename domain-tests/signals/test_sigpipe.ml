@@ -47,30 +47,17 @@ let writes () =
   let* () = check "in Domain 0's blocking pool" (Rust.threads_write_in_pool ()) in
   check "on a thread" (Lwt.return (Rust.threads_write_on_thread ()))
 
-(* The set of signals in a line of /proc/PID/status. *)
-let signals name text =
-  let prefix = name ^ ":\t" in
-  match List.find_opt (String.starts_with ~prefix) (String.split_on_char '\n' text) with
-  | None -> Expect.failf "there is no %s in %s" name text
-  | Some line -> Scanf.sscanf line "%s@:\t%Lx" (fun _ set -> set)
-
 let sigpipe = 0x1000L
 let grep = [| "grep"; "Sig"; "/proc/self/status" |]
-
-let by_create_process () =
-  let reading, writing = Unix.pipe ~cloexec:true () in
-  let pid = Unix.create_process "grep" grep Unix.stdin writing Unix.stderr in
-  Unix.close writing;
-  let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
-  Unix.close reading;
-  ignore (Expect.status_of pid : Unix.process_status);
-  text
+let by_create_process () = fst (Processes.finish (Processes.start grep))
 
 let children () =
   let is_default what text =
     List.iter
       (fun name ->
-        Expect.that (what ^ ": " ^ name) (Int64.logand sigpipe (signals name text) = 0L))
+        Expect.that
+          (what ^ ": " ^ name)
+          (Int64.logand sigpipe (Processes.signals name text) = 0L))
       [ "SigBlk"; "SigIgn" ]
   in
   is_default "Unix.create_process" (by_create_process ());
@@ -107,20 +94,9 @@ let program = function
   | other -> invalid_arg other
 
 let run ?before name =
-  let reading, writing = Unix.pipe ~cloexec:true () in
-  let env =
-    Array.append (Unix.environment ())
-      (Option.fold ~none:[||] ~some:(fun how -> [| "BEFORE=" ^ how |]) before)
-  in
-  let pid =
-    Unix.create_process_env Sys.executable_name
-      [| Sys.executable_name; "program"; name |]
-      env Unix.stdin writing Unix.stderr
-  in
-  Unix.close writing;
-  let text = In_channel.input_all (Unix.in_channel_of_descr reading) in
-  Unix.close reading;
-  (text, Expect.status_of pid)
+  let before = Option.fold ~none:[||] ~some:(fun how -> [| "BEFORE=" ^ how |]) before in
+  let env = Array.append (Unix.environment ()) before in
+  Processes.(finish (start ~env (program name)))
 
 let prints ?before name expected () =
   let text, status = run ?before name in
