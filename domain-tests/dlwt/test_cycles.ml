@@ -56,7 +56,8 @@ let () =
   cycles ~first:0;
   let words, kb = measure ~expected in
   cycles ~first:half;
-  (* What the last domains have left to finalisers may take more than one collection. A leak stays. *)
+  (* Finalisers may still hold values of the last domains, and free them in a later collection. A
+     leak stays. *)
   let rec again attempts =
     let words', kb' = measure ~expected in
     if words' - words < half || attempts = 0 then (words', kb') else again (attempts - 1)

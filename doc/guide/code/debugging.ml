@@ -2,13 +2,13 @@ open Lwt.Syntax
 module Handle = Lwt_interop.Handle
 module Pool = Lwt_interop.Pool
 
-(* Whether the loop of a domain runs a function within a second. *)
+(* ["answers"] if the loop of the domain runs a function within a second. *)
 let answers domain =
   let answer = Handle.spawn domain (fun () -> Lwt.return "answers") in
   let silence = Lwt.map (fun () -> "does not answer") (Lwt_unix.sleep 1.) in
   Lwt.pick [ answer; silence ]
 
-(* What the program is doing. *)
+(* Prints counters of the process, and which domains answer. *)
 let report domains =
   let totals = Lwt_interop.totals () in
   let waiting = totals.calls_started - totals.calls_resolved in

@@ -1,7 +1,7 @@
 use ocaml_lwt_interop::{FromOCaml, OpaqueType, ToOCaml, func};
 use std::sync::Mutex;
 
-/// What a sensor has measured.
+/// A measurement of a sensor.
 #[derive(Clone, FromOCaml, ToOCaml)]
 pub struct Reading {
     pub sensor: String,

@@ -12,7 +12,7 @@ pub struct Point {
     pub y: f64,
 }
 
-/// What is wrong with a canvas.
+/// A problem with a canvas.
 #[derive(Debug, OCamlException)]
 pub enum CanvasError {
     /// It takes no more points than this.
