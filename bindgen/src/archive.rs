@@ -41,7 +41,7 @@ pub enum ArchiveError {
     /// Two functions have the same symbol, and the linker would take either.
     #[error(
         "{}: two functions have the symbol `{symbol}`: {first} and {second}: set another one with \
-         #[func(name = \"...\")]",
+         #[func(name = \"...\")], or a prefix for all symbols of a crate: see OCAML_LWT_PREFIX in doc/declarations.md",
         path.display()
     )]
     TwoFunctions {

@@ -64,7 +64,8 @@ use proc_macro::TokenStream;
 ///
 /// The function's name is a symbol of the whole program, so two exported functions cannot have the
 /// same. Names of functions of the C library, of the OCaml and Rust runtimes, and those that begin
-/// with `_`, are rejected: set another with the option `name`.
+/// with `_`, are rejected: set another with the option `name`. If the crate's `build.rs` prints
+/// `cargo::rustc-env=OCAML_LWT_PREFIX=shapes`, the symbols of its functions without that option begin with `shapes_`.
 ///
 /// # Options
 ///

@@ -8,6 +8,8 @@
 //! - those with a prefix of a library that is always linked;
 //! - those that the C library of this machine defines (see [`ffi`]);
 //! - a list of functions of ISO C and POSIX, so that common mistakes are found on every machine.
+//!
+//! The functions of a crate may have a prefix, since two packages in one program may use a name each.
 
 use crate::ffi;
 use proc_macro2::Span;
@@ -72,11 +74,15 @@ fn has_hash(name: &str) -> bool {
         .is_some_and(|(_, hash)| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Whether C has such names.
+fn is_identifier(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+}
+
 /// Returns the symbol. Fails with an error at `span` if no function can be exported under it.
 fn check(name: String, span: Span) -> Result<String> {
-    let valid = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !valid {
+    if !is_identifier(&name) {
         return Err(Error::new(
             span,
             format!(
@@ -108,11 +114,29 @@ fn check(name: String, span: Span) -> Result<String> {
     }
 }
 
-/// Returns the symbol that `name = "..."` sets, or else `default`, which `ident` stands for.
+/// The variable with what all default symbols of a crate begin with, which its build script sets for rustc.
+const PREFIX: &str = "OCAML_LWT_PREFIX";
+
+/// Returns the symbol that `name = "..."` sets, or else `default`, which `ident` stands for, with the crate's prefix.
 pub fn symbol(given: Option<&LitStr>, default: String, ident: &Ident) -> Result<String> {
     match given {
         Some(literal) => check(literal.value(), literal.span()),
-        None => check(default, ident.span()),
+        None => match std::env::var(PREFIX) {
+            Ok(prefix) => check(with_prefix(&prefix, &default, ident.span())?, ident.span()),
+            Err(_) => check(default, ident.span()),
+        },
+    }
+}
+
+fn with_prefix(prefix: &str, name: &str, span: Span) -> Result<String> {
+    match is_identifier(prefix) {
+        true => Ok(format!("{prefix}_{name}")),
+        false => Err(Error::new(
+            span,
+            format!(
+                "{PREFIX} is {prefix:?}, and symbols begin with it, so it has to be a C identifier: correct it in build.rs"
+            ),
+        )),
     }
 }
 
@@ -163,6 +187,19 @@ mod tests {
     fn names_that_are_not_c_identifiers_are_rejected() {
         for name in ["", "1st", "a-b", "a b", "größe", "a\0b", "a.b"] {
             assert!(is_rejected(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_in_front_or_refused() {
+        let symbol = |prefix| with_prefix(prefix, "parse", Span::call_site());
+        assert_eq!(symbol("ocaml_semver").unwrap(), "ocaml_semver_parse");
+        for prefix in ["", "ocaml-semver", "1st"] {
+            let message = symbol(prefix).unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("OCAML_LWT_PREFIX is {prefix:?}")),
+                "{message}"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The beginning of such a constant's symbol, before the symbol of the function.
+/// The beginning of such a constant's symbol, before the symbol of the function, a dot and the crate.
 const PREFIX: &str = "ocaml_lwt_interop.function.";
 
 /// A crate that is not in the library.
@@ -51,7 +51,8 @@ fn functions(library: &Path) -> std::io::Result<Vec<String>> {
     let mut functions: Vec<String> = symbols
         .filter_map(Result::ok)
         .filter_map(|symbol| std::str::from_utf8(symbol.name()).ok())
-        .filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned))
+        .filter_map(|name| name.strip_prefix(PREFIX)?.split('.').next())
+        .map(str::to_owned)
         .collect();
     functions.sort();
     functions.dedup();

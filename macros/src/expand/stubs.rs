@@ -194,8 +194,12 @@ impl<'a> Stubs<'a> {
             line => line.into_token_stream(),
         };
         let (described, entry) = (self.ident("OCAML_DESCRIPTION"), self.ident("OCAML_ENTRY"));
-        // Under this name `ocaml-lwt-build` finds the functions of crates that the library lacks.
-        let entry_symbol = format!("ocaml_lwt_interop.function.{symbol}");
+        // Under this name `ocaml-lwt-build` finds the functions of crates that the library lacks. It has the crate, because
+        // optimization across crates drops all definitions of a name but one, and the tool has to find two functions of
+        // one name.
+        let of_crate = |name| std::env::var(name).unwrap_or_default();
+        let (krate, version) = (of_crate("CARGO_PKG_NAME"), of_crate("CARGO_PKG_VERSION"));
+        let entry_symbol = format!("ocaml_lwt_interop.function.{symbol}.{krate}-{version}");
         quote_spanned! {self.at_name=>
             const #described: #private::Function = #private::Function {
                 symbol: #symbol,

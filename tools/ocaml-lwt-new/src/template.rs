@@ -59,6 +59,7 @@ const BINDINGS: &[File] = files![
     "README.md": "bindings/README.md",
     "src/dune": "bindings/src-dune",
     "src/rust/Cargo.toml": "bindings/Cargo.toml.in",
+    "src/rust/build.rs": "bindings/build.rs",
     "src/rust/src/lib.rs": "bindings/lib.rs",
     "test/dune": "bindings/test-dune",
     "test/test_{{module}}.ml": "bindings/test.ml",

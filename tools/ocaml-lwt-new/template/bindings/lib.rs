@@ -5,7 +5,7 @@ use ocaml_lwt_interop::func;
 // An example: replace it by functions that call `{{bound}}`.
 
 /// Returns the name of the Rust crate that this package binds.
-#[func(sync, name = "{{module}}_bound_crate")]
+#[func(sync)]
 pub fn bound_crate() -> String {
     "{{bound}}".to_owned()
 }
