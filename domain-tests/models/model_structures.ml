@@ -1,5 +1,5 @@
-(* The data structures that are used under a lock or by one domain: [Ring], [Waiters], [Slot_table]
-   and [Exit_hooks]. *)
+(* The data structures that are used under a lock or by one domain: [Ring], [Waiters], [Slot_table],
+   [Slab] and [Exit_hooks]. *)
 
 module Ring_spec = struct
   type cmd = Push of int | Pop | Length | Push_many of int list | Pop_many of int
@@ -259,9 +259,84 @@ module Slot_table_spec = struct
     | _ -> false
 end
 
+module Slab_spec = struct
+  (* Keys are named by the order in which they were taken. *)
+  type cmd = Take_key | Set of int * int | Get of int | Release of int | Iter
+
+  let show_cmd = function
+    | Take_key -> "take_key"
+    | Set (i, x) -> Printf.sprintf "set (the %d. key) %d" i x
+    | Get i -> Printf.sprintf "get (the %d. key)" i
+    | Release i -> Printf.sprintf "release (the %d. key)" i
+    | Iter -> "iter"
+
+  (* [values] has those of the keys in use. *)
+  type state = { taken : int; values : (int * int) list }
+  type sut = { slab : int Slab.t; mutable keys : int list }
+
+  let empty = -1
+
+  let arb_cmd state =
+    QCheck.make ~print:show_cmd
+      QCheck.Gen.(
+        let used f = List.map (fun (i, _) -> (3, f i)) state.values in
+        let set i = map (fun x -> Set (i, x)) (int_bound 99) in
+        frequency
+          ([ (10, return Take_key); (1, return Iter) ]
+          @ used set
+          @ used (fun i -> return (Get i))
+          @ used (fun i -> return (Release i))))
+
+  let init_state = { taken = 0; values = [] }
+  let init_sut () = { slab = Slab.create empty; keys = [] }
+  let cleanup _ = ()
+
+  let precond cmd state =
+    match cmd with
+    | Set (i, _) | Get i | Release i -> List.mem_assoc i state.values
+    | Take_key | Iter -> true
+
+  let next_state cmd state =
+    match cmd with
+    | Take_key ->
+        { taken = state.taken + 1; values = (state.taken, empty) :: state.values }
+    | Set (i, x) -> { state with values = (i, x) :: List.remove_assoc i state.values }
+    | Release i -> { state with values = List.remove_assoc i state.values }
+    | Get _ | Iter -> state
+
+  let run cmd sut =
+    let open STM in
+    let key i = List.nth sut.keys i in
+    match cmd with
+    | Take_key ->
+        let key = Slab.take_key sut.slab in
+        sut.keys <- sut.keys @ [ key ];
+        (* It has no value of an earlier user. *)
+        Res (int, Slab.get sut.slab key)
+    | Set (i, x) -> Res (unit, Slab.set sut.slab (key i) x)
+    | Get i -> Res (int, Slab.get sut.slab (key i))
+    | Release i -> Res (unit, Slab.release sut.slab (key i))
+    | Iter ->
+        let found = ref [] in
+        Slab.iter (fun x -> if x <> empty then found := x :: !found) sut.slab;
+        Res (list int, List.sort compare !found)
+
+  let postcond cmd (state : state) (res : STM.res) =
+    let open STM in
+    match (cmd, res) with
+    | (Set _ | Release _), Res ((Unit, _), ()) -> true
+    | Take_key, Res ((Int, _), x) -> x = empty
+    | Get i, Res ((Int, _), x) -> x = List.assoc i state.values
+    | Iter, Res ((List Int, _), found) ->
+        let values = List.filter (( <> ) empty) (List.map snd state.values) in
+        found = List.sort compare values
+    | _ -> false
+end
+
 module Ring_test = STM_sequential.Make (Ring_spec)
 module Waiters_test = STM_sequential.Make (Waiters_spec)
 module Exit_hooks_test = STM_sequential.Make (Exit_hooks_spec)
+module Slab_test = STM_sequential.Make (Slab_spec)
 module Slot_table_test = STM_sequential.Make (Slot_table_spec)
 
 let () =
@@ -272,4 +347,5 @@ let () =
       Waiters_test.agree_test ~count ~name:"Waiters: agrees with a list";
       Exit_hooks_test.agree_test ~count ~name:"Exit_hooks: agrees with a list";
       Slot_table_test.agree_test ~count ~name:"Slot_table: agrees with a map";
+      Slab_test.agree_test ~count ~name:"Slab: agrees with a map";
     ]

@@ -52,7 +52,7 @@ let uncount s turn =
 let finish s turn =
   uncount s turn;
   stop_if_drained s;
-  Hashtbl.remove s.pending turn.number
+  if turn.number >= 0 then Hashtbl.remove s.pending turn.number
 
 let surely_finish s turn =
   Sys.opaque_identity (Uninterrupted.run2 (Executor.failure ()) finish s turn)

@@ -16,25 +16,43 @@ type 'a call = {
   (* The caller's. *)
   promise : 'a Lwt.t;
   resolver : 'a Lwt.u;
-  mutable is_resolved : bool;
-  caller_hook : Executor.Exit_hook.t;
+  (* Among the caller's calls, or -1 once the promise is resolved. *)
+  mutable key : int;
   (* The target's. *)
   mutable stage : stage;
   mutable outcome : 'a Lwt.t;
   (* Why there is no promise. *)
   mutable raised : exn;
-  target_hook : Executor.Exit_hook.t;
+  mutable target_hook : Executor.Exit_hook.t;
 }
+
+type any_call = No_call | Call : 'a call -> any_call
 
 let no_promise = Lwt.fail Not_found
 let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 
 (* ---- on the caller's domain *)
 
+(* What a domain has called. *)
+type own = {
+  calls : any_call Slab.t;
+  (* Whether the calls are rejected when the domain terminates. *)
+  mutable has_hook : bool;
+}
+
+let own_key : own Dlwt_rt.eager_key =
+  Dlwt_rt.eager_key (fun () -> { calls = Slab.create No_call; has_hook = false })
+
+(* It neither allocates nor polls. *)
+let forget c =
+  let key = c.key in
+  if key >= 0 then (
+    c.key <- -1;
+    Slab.release (Dlwt_rt.get_eager own_key).calls key)
+
 let resolve c result =
-  c.is_resolved <- true;
   if Lwt.is_sleeping c.promise then Lwt.wakeup_later_result c.resolver result;
-  Executor.Exit_hook.unregister c.caller_hook
+  forget c
 
 (* ---- on the target's domain *)
 
@@ -42,8 +60,8 @@ let reply c result =
   let job = function Executor.Run -> resolve c result | Cancel -> () in
   (* If the caller's domain has terminated, there is nothing left to resolve. *)
   ignore (Executor.post c.caller job : bool);
-  c.stage <- Replied;
-  Executor.Exit_hook.unregister c.target_hook
+  if c.stage = Watched then Executor.Exit_hook.unregister c.target_hook;
+  c.stage <- Replied
 
 let reply_value c v = reply c (Ok v)
 let reply_error c e = reply c (Error e)
@@ -57,8 +75,9 @@ let on_error c e =
 
 let watch c p =
   if c.stage <> Watched then (
-    Executor.Exit_hook.register c.target_hook (fun terminated ->
-        reply c (Error terminated));
+    let hook = Executor.Exit_hook.create () in
+    Executor.Exit_hook.register hook (fun terminated -> reply c (Error terminated));
+    c.target_hook <- hook;
     c.stage <- Watched);
   (* No partial applications: OCaml polls when it calls them. *)
   match Lwt.on_any p (fun v -> on_value c v) (fun e -> on_error c e) with
@@ -95,45 +114,66 @@ let cancel c = function
       | Not_started -> c.stage <- Cancelled
       | Started | Watched | Replied | Cancelled -> Lwt.cancel c.outcome)
 
-let send_cancel c =
-  ignore (Executor.post c.target (cancel c) : bool);
-  Executor.Exit_hook.unregister c.caller_hook
-
 (* ---- the call *)
+
+let send_cancel c =
+  ignore (Executor.post c.target (fun fate -> cancel c fate) : bool);
+  forget c
+
+(* Lwt calls it for a pending promise only, whose key is in use. *)
+let on_cancel key =
+  match Slab.get (Dlwt_rt.get_eager own_key).calls key with
+  | No_call -> ()
+  | Call c -> Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) send_cancel c)
+
+(* A step of [Uninterrupted.run]. *)
+let reject_all own terminated =
+  let reject = function
+    | No_call -> ()
+    | Call c -> Uninterrupted.run2 (Executor.failure ()) resolve c (Error terminated)
+  in
+  Slab.iter reject own.calls
+
+let own () =
+  let own = Dlwt_rt.get_eager own_key in
+  if not own.has_hook then (
+    (* A signal handler may add another one meanwhile, which does no harm. *)
+    let hook = Executor.Exit_hook.create () in
+    Executor.Exit_hook.register hook (fun terminated -> reject_all own terminated);
+    own.has_hook <- true);
+  own
 
 (* A step of [Uninterrupted.run]. *)
 let refuse c = resolve c (target_terminated c)
 
 let spawn target work =
   let caller = Executor.current () in
-  let promise, resolver = Lwt.task () in
-  let c =
-    {
-      caller;
-      target;
-      work;
-      promise;
-      resolver;
-      is_resolved = false;
-      caller_hook = Executor.Exit_hook.create ();
-      stage = Not_started;
-      outcome = no_promise;
-      raised = Not_found;
-      target_hook = Executor.Exit_hook.create ();
-    }
-  in
-  let run = run c in
-  Lwt.on_cancel promise (fun () ->
-      if not c.is_resolved then
-        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) send_cancel c));
-  Executor.Exit_hook.register c.caller_hook (fun terminated ->
-      resolve c (Error terminated));
-  match Executor.post target run with
-  | true -> promise
-  | false ->
+  let { calls; _ } = own () in
+  let key = Slab.take_key calls in
+  match
+    let promise, resolver = Dlwt.keyed_task ~on_cancel key in
+    let c =
+      {
+        caller;
+        target;
+        work;
+        promise;
+        resolver;
+        key;
+        stage = Not_started;
+        outcome = no_promise;
+        raised = Not_found;
+        target_hook = Executor.Exit_hook.none;
+      }
+    in
+    let run fate = run c fate in
+    Slab.set calls key (Call c);
+    if not (Executor.post target run) then
       Uninterrupted.run (Executor.failure ()) refuse c;
-      promise
+    promise
+  with
+  | promise -> promise
   | exception e ->
       (* It has not been posted. *)
-      Executor.Exit_hook.unregister c.caller_hook;
+      Slab.release calls key;
       raise e
