@@ -4,7 +4,7 @@ use super::{BuildError, Request};
 use serde_json::Value;
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The files that cargo has built, and the native libraries that they need.
@@ -199,9 +199,9 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
     let is_lock = messages.contains("--locked") || messages.contains("lock file");
     match (&request.lock, is_lock) {
         (Some(lock), true) => format!(
-            ": {} does not fit the crates: write it again with  ocaml-lwt-build ... --update-lock {}",
+            ": {} does not fit the crates: write it again with  {}  and commit the file",
             lock.display(),
-            lock.display()
+            update_command(request, lock, &env::current_dir().unwrap_or_default())
         ),
         (None, true) => format!(
             ": Cargo.lock does not fit Cargo.toml: run  cargo update --workspace --manifest-path {}  and commit the file",
@@ -217,9 +217,73 @@ fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
     }
 }
 
+/// Returns the command that chooses the versions of a build in `directory` anew, for a shell at the root of the sources.
+fn update_command(request: &Request, lock: &Path, directory: &Path) -> String {
+    let shown = |path: &Path| word(&from_sources(path, directory).to_string_lossy());
+    let name = super::archive_name(&request.archive).unwrap_or_default();
+    let mut command = String::new();
+    let sources = in_sources(directory);
+    if sources != directory && !sources.as_os_str().is_empty() {
+        command += &format!("cd {} && ", word(&sources.to_string_lossy()));
+    }
+    command += "ocaml-lwt-build";
+    for krate in &request.crates {
+        command += &format!(" {}", shown(krate));
+    }
+    command += &format!(" --name {}", word(name));
+    for replacement in &request.replacements {
+        command += &format!(" --replace {}", shown(replacement));
+    }
+    command + &format!(" --update-lock {}", shown(lock))
+}
+
+/// Returns a path that is valid in the source tree, too. dune's build directory has a copy of what is below `directory`.
+fn from_sources(path: &Path, directory: &Path) -> PathBuf {
+    if !path.components().any(|part| part == Component::ParentDir) {
+        return path.to_owned();
+    }
+    let mut whole = PathBuf::new();
+    for part in directory.join(path).components() {
+        match part {
+            Component::ParentDir => drop(whole.pop()),
+            part => whole.push(part),
+        }
+    }
+    whole
+}
+
+/// Returns a word for a shell.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@%".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_for_a_lock_file_is_whole() {
+        let request = Request {
+            crates: vec!["rust".into(), "/opt/lib/one two/rust/Cargo.toml".into()],
+            archive: "librust.a".into(),
+            replacements: vec!["../../install/lib/lwt_interop/rust/runtime".into()],
+            ..Request::default()
+        };
+        assert_eq!(
+            update_command(
+                &request,
+                Path::new("Cargo.lock"),
+                Path::new("/p/_build/default/lib")
+            ),
+            "ocaml-lwt-build rust '/opt/lib/one two/rust/Cargo.toml' --name rust \
+             --replace /p/_build/install/lib/lwt_interop/rust/runtime --update-lock Cargo.lock"
+        );
+        assert_eq!(word("it's"), r"'it'\''s'");
+    }
 
     #[test]
     fn flags_for_native_libraries_are_taken_out_of_the_messages() {
