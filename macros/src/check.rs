@@ -3,6 +3,7 @@
 use crate::errors::Errors;
 use crate::labels::{self, Label};
 use crate::options::{Mode, Options};
+use crate::shown::shown;
 use crate::stream::{self, Element};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -263,12 +264,32 @@ fn is_callback(ty: &syn::TypePath) -> bool {
 }
 
 /// The error message for an argument that contains a reference.
-const BORROWED: &str = "an argument cannot contain a reference, since it would point into the \
-    OCaml heap, where values move: take an owned type, such as `String`";
+fn borrowed(reference: &syn::TypeReference) -> String {
+    format!(
+        "an argument cannot contain a reference, since it would point into the OCaml heap, where values move: take {}",
+        owned(&reference.elem)
+    )
+}
+
+/// Returns what to take instead of a reference to a type.
+fn owned(ty: &Type) -> String {
+    let name = shown(ty);
+    match ty {
+        Type::Slice(slice) => format!("a `Vec<{}>`", shown(&slice.elem)),
+        Type::TraitObject(_) => format!("an `Opaque<{name}>`"),
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "str" => "a `String`".to_owned(),
+            Some(last) if last.ident == "Path" => "a `PathBuf`".to_owned(),
+            Some(last) if last.ident == "OsStr" => "an `OsString`".to_owned(),
+            _ => format!("a `{name}`, or an `Opaque<{name}>` if it derives `OpaqueType`"),
+        },
+        _ => format!("the owned type, `{name}`"),
+    }
+}
 
 impl<'ast> Visit<'ast> for ArgumentType {
     fn visit_type_reference(&mut self, ty: &'ast syn::TypeReference) {
-        self.reject(ty, BORROWED);
+        self.reject(ty, &borrowed(ty));
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {

@@ -17,6 +17,7 @@ mod labels;
 mod names;
 mod opaque;
 mod options;
+mod shown;
 mod stream;
 mod symbols;
 mod ungroup;

@@ -9,6 +9,7 @@ use crate::check::{self, check, last_segment};
 use crate::errors::Errors;
 use crate::names::snake_case;
 use crate::options::{self, Mode, Options};
+use crate::shown::shown;
 use crate::symbols;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -85,7 +86,7 @@ impl<'a> Exporter<'a> {
         match (errors.0, options, ident) {
             (None, Some(options), Some(ident)) => Ok(Exporter {
                 ty: &block.self_ty,
-                name: stubs::shown(&block.self_ty),
+                name: shown(&block.self_ty),
                 prefix: snake_case(&ident.unraw().to_string()),
                 krate: options.krate,
                 labels: options.labels,

@@ -8,11 +8,12 @@ use super::Names;
 use crate::check::{self, Argument};
 use crate::doc;
 use crate::options::{Mode, Options, Unboxed};
+use crate::shown::shown;
 use crate::stream::{self, StreamResult};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, ItemFn, ReturnType, Type};
+use syn::{Attribute, ItemFn, ReturnType};
 
 /// The largest number of arguments that OCaml's bytecode passes one by one. A function with more
 /// has a second stub, which takes them as an array.
@@ -618,29 +619,6 @@ impl<'a> Stubs<'a> {
             #private::#runner(&#function, [#(#raw),*], #start, #outcome)
         }
     }
-}
-
-/// Returns a type as people write it.
-pub fn shown(ty: &Type) -> String {
-    let mut text = ty.to_token_stream().to_string();
-    for (spaced, plain) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        ("( ", "("),
-        (" )", ")"),
-        (" [ ", "["),
-        ("[ ", "["),
-        (" ]", "]"),
-        (" ;", ";"),
-    ] {
-        text = text.replace(spaced, plain);
-    }
-    text
 }
 
 /// Returns the location of `span` in the attribute's scope, for names that are the user's.

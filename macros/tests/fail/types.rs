@@ -33,4 +33,9 @@ pub fn takes_the_token(_token: &ocaml_lwt_interop::RuntimeToken<'_>) {}
 #[func(sync)]
 pub fn takes_it_sometimes(#[cfg(any())] _name: String) {}
 
+#[func(sync)]
+pub fn takes_a_reference_to_a_type(_counter: &Counter) {}
+
+pub struct Counter;
+
 fn main() {}

@@ -35,7 +35,7 @@ use std::marker::PhantomData;
     message = "OCaml values do not convert to `{Self}`",
     label = "no conversion from OCaml",
     note = "derive `ocaml_lwt_interop::FromOCaml` for a type of your own; doc/types.md has the types that convert",
-    note = "a reference would point into the OCaml heap, where values move: take an owned type, such as `String`"
+    note = "a reference would point into the OCaml heap, where values move: take a `String`, a `Vec<T>`, or an `Opaque<T>` of a type that derives `OpaqueType`"
 )]
 pub unsafe trait FromOCaml: Sized {
     /// The OCaml type.
