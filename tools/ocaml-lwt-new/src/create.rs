@@ -31,6 +31,12 @@ pub enum CreateError {
     /// There is something of that name.
     #[error("`{0}` exists: choose another name, or remove it")]
     Exists(Name),
+    /// The package has the name of the crate that it binds.
+    #[error(
+        "a package cannot have the name of the crate that it binds, since cargo knows both by it: choose another, such as \
+         `ocaml-{0}` or `lwt_{0}`"
+    )]
+    NameOfCrate(Name),
     /// The directory has no ocaml-lwt-interop.
     #[error(
         "there is no clone of ocaml-lwt-interop in {}: name its directory with --vendor, or use the installed packages \
@@ -39,9 +45,8 @@ pub enum CreateError {
     NoClone(PathBuf),
     /// The packages are not installed.
     #[error(
-        "the package lwt_interop is not installed{0}. In a clone of ocaml-lwt-interop,  dune build dlwt.install \
-         lwt_interop.install && dune install dlwt lwt_interop  installs it; without opam, add  --prefix DIRECTORY , and set OCAMLPATH=DIRECTORY/lib \
-         and PATH=DIRECTORY/bin:$PATH"
+        "the package lwt_interop is not installed{0}. In a clone of ocaml-lwt-interop,  make install PREFIX=DIRECTORY  \
+         installs it, and says what to export"
     )]
     NotInstalled(&'static str),
     /// A program that the project needs cannot be run.
@@ -75,6 +80,9 @@ pub fn own_clone() -> PathBuf {
 
 /// Creates the project in the current directory. Leaves nothing behind if it fails.
 pub fn create(name: &Name, source: &Source) -> Result<(), CreateError> {
+    if matches!(source, Source::Bindings(bound) if bound.module() == name.module()) {
+        return Err(CreateError::NameOfCrate(name.clone()));
+    }
     let runtime = match source {
         Source::Vendored(clone) if is_clone(clone) => PathBuf::new(),
         Source::Vendored(clone) => return Err(CreateError::NoClone(clone.clone())),

@@ -115,6 +115,11 @@ impl Bound {
             version: version.map(str::to_owned),
         })
     }
+
+    /// Returns the name as Rust code writes it.
+    pub fn module(&self) -> String {
+        self.name.replace('-', "_")
+    }
 }
 
 impl std::fmt::Display for Bound {

@@ -9,3 +9,13 @@ use ocaml_lwt_interop::func;
 pub fn bound_crate() -> String {
     "{{bound}}".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bound_crate;
+
+    #[test]
+    fn the_crate_has_a_name() {
+        assert_eq!(bound_crate(), "{{bound}}");
+    }
+}
