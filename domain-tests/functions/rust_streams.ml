@@ -376,11 +376,11 @@ let dropped_at_home () =
   let+ found = dropped_on tag in
   Expect.int "its domain terminates" id found
 
-let moved () =
-  let tag = tag () in
+let moved ~scale () =
+  let tag = tag () and n = 1 + scaled ~scale 200 in
   let* () =
     with_other (fun { handle; id; _ } ->
-        let s = Rust.stream_numbers tag 200 true in
+        let s = Rust.stream_numbers tag n true in
         let* first = Stream.next s in
         Expect.that "the first" (first = Some 0);
         (* Not without a move. *)
@@ -396,7 +396,7 @@ let moved () =
         | e -> raise e);
         let m = Stream.move s in
         let* rest = Handle.spawn handle (fun () -> Stream.to_list (Stream.accept m)) in
-        is_list "the others" (List.tl (numbers 200)) rest;
+        is_list "the others" (List.tl (numbers n)) rest;
         Lwt.return_unit)
   in
   gone tag
@@ -538,7 +538,7 @@ let batches () =
 (* At most so many elements are ahead of the reader, if one is a batch: see [RemoteStream]. *)
 let batches_ahead = 4
 
-let in_flight what make =
+let in_flight ~scale what make =
   let produced = ref 0 and received = ref 0 in
   let block () =
     incr produced;
@@ -556,7 +556,7 @@ let in_flight what make =
           let* () = Lwt.pause () in
           turns (n - 1)
       in
-      let* () = turns 50 in
+      let* () = turns (scaled ~scale 50) in
       let* size = Rust.Blocks.next blocks in
       Expect.that (what ^ ": a block") (size = Some megabyte);
       incr received;
@@ -566,12 +566,12 @@ let in_flight what make =
   Expect.that (what ^ ": the reader is held up by nothing") (!produced >= 10);
   Lwt.return_unit
 
-let bounded_to_tokio () =
+let bounded_to_tokio ~scale () =
   let* () =
-    in_flight "one at a time" (fun block ->
+    in_flight ~scale "one at a time" (fun block ->
         Stream.from (fun () -> Lwt.return (Some (block ()))))
   in
-  in_flight "later" (fun block ->
+  in_flight ~scale "later" (fun block ->
       Stream.from (fun () -> Lwt.map (fun () -> Some (block ())) (Lwt.pause ())))
 
 (* ---- streams and channels *)
@@ -728,13 +728,13 @@ let cases ~scale =
     alone "streams: a slow consumer" bounded;
     case "streams: a domain that ends" ended_domain;
     alone "streams: the destructor runs on the stream's domain" dropped_at_home;
-    case "streams: a stream that is moved" moved;
+    case "streams: a stream that is moved" (moved ~scale);
     case "streams: OCaml's streams in Rust" to_rust;
     case "streams: OCaml's streams that fail" to_rust_fails;
     case "streams: OCaml's streams on tokio" on_tokio;
     case "streams: Rust stops reading" rust_is_gone;
     case "streams: the size of batches" batches;
-    case "streams: large elements on their way to tokio" bounded_to_tokio;
+    case "streams: large elements on their way to tokio" (bounded_to_tokio ~scale);
     case "streams: of channels" of_channels;
     case "streams: conversions that panic" conversions_that_panic;
     case "streams: beside channels" beside_channels;
