@@ -39,11 +39,12 @@ let run ~name ~serve ~compute ~others address =
   print_address ~name address;
   Lwt.pick [ serving; terminated ]
 
-(* The children end with this process, which closes its end of the pipe then. *)
+(* The children end with this process, which closes its end of the pipe then. [Unix.fork] would have them share its epoll
+   instance and its notifications. *)
 let fork_children ~serve ~compute ~processes address =
   let ended, alive = Unix.pipe ~cloexec:true () in
   for _ = 2 to processes do
-    if Unix.fork () = 0 then (
+    if Lwt_unix.fork () = 0 then (
       Unix.close alive;
       let ended = Lwt_unix.wait_read (Lwt_unix.of_unix_file_descr ended) in
       Lwt_main.run (Lwt.pick [ serve_at ~serve ~compute address; ended ]);
