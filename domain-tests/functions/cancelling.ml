@@ -101,6 +101,24 @@ let outcome_in_batch n () =
   in
   go n
 
+(* Lwt calls what cancels a call after the call's outcome, when the next call has its key. *)
+let cancelled_late () =
+  let next = ref [] in
+  let start () =
+    let p = Rust.yield_n 1 "" in
+    let called =
+      Rust.call_later (fun () ->
+          next := List.init 3 (fun _ -> Rust.yield_n 5 "next");
+          Lwt.return_unit)
+    in
+    Interrupted.cancel (Lwt.map ignore p);
+    called
+  in
+  let* () = Lwt_interop.Handle.(spawn (current ()) start) in
+  let* found = Lwt.all !next in
+  Expect.that "the next calls return" (found = [ "next"; "next"; "next" ]);
+  Lwt.return_unit
+
 let within_its_own_poll () =
   let p = ref Lwt.return_unit in
   let call = Rust.cancelled_within (fun () -> Lwt.cancel !p) in
@@ -134,5 +152,6 @@ let cases ~scale =
     case "a call is cancelled while its outcome is in the batch"
       (outcome_in_batch (scaled ~scale 1_000));
     case "a call is cancelled within its own poll" within_its_own_poll;
+    case "an interrupted cancellation cancels no other call" cancelled_late;
     alone "a cancelled call counts as resolved" counted;
   ]

@@ -68,6 +68,41 @@ let to_self () =
   Expect.int "nested spawns" 100 depth;
   Lwt.return_unit
 
+(* Lwt calls what cancels a call after the call's reply, when the next call has its key. *)
+let cancelled_late () =
+  with_other (fun { handle; _ } ->
+      let me = Handle.current () in
+      let send f = ignore (Handle.spawn me f : unit Lwt.t) in
+      let sent = Atomic.make false and gate = Atomic.make false in
+      let p = ref Lwt.return_unit and next = ref [] in
+      let start_next () =
+        let work i () =
+          Lwt.map (fun () -> i) (Expect.eventually (fun () -> Atomic.get gate))
+        in
+        next := List.init 3 (fun i -> Handle.spawn handle (work i));
+        Lwt.return_unit
+      in
+      (* This domain's mailbox gets a function, the reply of [p], and another function. *)
+      p :=
+        Handle.spawn handle (fun () ->
+            send (fun () -> Lwt.return (Interrupted.cancel !p));
+            Lwt.return_unit);
+      let last =
+        Handle.spawn handle (fun () ->
+            send start_next;
+            Atomic.set sent true;
+            Lwt.return_unit)
+      in
+      Expect.eventually_blocking (fun () -> Atomic.get sent);
+      let* () = last in
+      let* () = Expect.cancelled "the call" !p in
+      let* () = Expect.eventually (fun () -> !next <> []) in
+      let* () = Handle.spawn handle Lwt.return in
+      Atomic.set gate true;
+      let* found = Lwt.all !next in
+      Expect.that "the next calls return" (found = [ 0; 1; 2 ]);
+      Lwt.return_unit)
+
 let cancelling () =
   with_other (fun { handle; _ } ->
       let tag = tag () in
@@ -367,6 +402,7 @@ let suites =
          case "its exception comes back unchanged" exceptions;
          case "a domain sends to itself" to_self;
          case "cancelling the promise cancels the function" cancelling;
+         case "an interrupted cancellation cancels no other call" cancelled_late;
          case "messages keep their order" order;
          case "a message wakes a loop that sleeps" one_at_a_time;
          case "a systhread may post, but not spawn" from_a_thread;

@@ -150,6 +150,13 @@ pub fn call_unit(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {
     Ok(f.call(())?.await?)
 }
 
+/// Yields, calls a function with a unit, and awaits its promise.
+#[func(raise)]
+pub async fn call_later(f: OCamlAsyncFunc<(), ()>) -> Result<(), Error> {
+    future::yield_now().await;
+    Ok(f.call(())?.await?)
+}
+
 /// Returns the number of the promise that resolves first. If that is the second and `cancel` is true,
 /// the first is cancelled.
 #[func]

@@ -347,13 +347,16 @@ let rec surely_find_failure attempts =
 let failure () = Sys.opaque_identity (surely_find_failure Uninterrupted.attempts)
 
 (* A step of [Uninterrupted.run]: the key of a cancelled call is free, and means nothing to Rust. While the
-   domain terminates, Rust has dropped its calls already, and [terminate_once] goes through the table. *)
+   domain terminates, Rust has dropped its calls already, and [terminate_once] goes through the table.
+
+   Lwt may be interrupted after it has cancelled the promise, and call this later; then another call may
+   have the index of the key. Its promise is pending. *)
 let cancel_call_once call =
   match (Dlwt_rt.get_eager key).state with
-  | Running t ->
-      ignore (Slot_table.take t.calls call : Primitives.Resolver.t);
+  | Running t when not (Primitives.Resolver.is_pending (Slot_table.get t.calls call)) ->
+      Slot_table.clear t.calls call;
       Primitives.cancel_call call
-  | Absent | Terminated _ -> ()
+  | Running _ | Absent | Terminated _ -> ()
 
 let cancel_call call =
   Sys.opaque_identity (Uninterrupted.run (failure ()) cancel_call_once call)

@@ -158,9 +158,10 @@ module Resolver = struct
     let p, u = Lwt.wait () in
     Obj.repr p == make u
 
-  let is_pending r = Lwt.is_sleeping (promise r)
-  let fulfill r v = if is_pending r then Lwt.wakeup_later (resolver r) v
-  let reject r e = if is_pending r then Lwt.wakeup_later_exn (resolver r) e
+  let is_sleeping r = Lwt.is_sleeping (promise r)
+  let is_pending r = (not (is_none r)) && is_sleeping r
+  let fulfill r v = if is_sleeping r then Lwt.wakeup_later (resolver r) v
+  let reject r e = if is_sleeping r then Lwt.wakeup_later_exn (resolver r) e
 end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)

@@ -38,17 +38,21 @@ type own = {
   calls : any_call Slab.t;
   (* Whether the calls are rejected when the domain terminates. *)
   mutable has_hook : bool;
+  (* They have been: nobody would reject another one. *)
+  mutable is_closed : bool;
 }
 
 let own_key : own Dlwt_rt.eager_key =
-  Dlwt_rt.eager_key (fun () -> { calls = Slab.create No_call; has_hook = false })
+  Dlwt_rt.eager_key (fun () ->
+      { calls = Slab.create No_call; has_hook = false; is_closed = false })
 
-(* It neither allocates nor polls. *)
+(* Nothing polls once the key is taken from the call. *)
 let forget c =
+  let calls = (Dlwt_rt.get_eager own_key).calls in
   let key = c.key in
   if key >= 0 then (
     c.key <- -1;
-    Slab.release (Dlwt_rt.get_eager own_key).calls key)
+    Slab.release calls key)
 
 let resolve c result =
   if Lwt.is_sleeping c.promise then Lwt.wakeup_later_result c.resolver result;
@@ -120,11 +124,15 @@ let send_cancel c =
   ignore (Executor.post c.target (fun fate -> cancel c fate) : bool);
   forget c
 
-(* Lwt calls it for a pending promise only, whose key is in use. *)
-let on_cancel key =
+(* A step of [Uninterrupted.run]. Lwt may be interrupted after it has cancelled a promise, and call this later; then
+   another call may have the key. Its promise is pending. *)
+let cancel_key key =
   match Slab.get (Dlwt_rt.get_eager own_key).calls key with
-  | No_call -> ()
-  | Call c -> Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) send_cancel c)
+  | Call c when not (Lwt.is_sleeping c.promise) -> send_cancel c
+  | Call _ | No_call -> ()
+
+let on_cancel key =
+  Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) cancel_key key)
 
 (* A step of [Uninterrupted.run]. *)
 let reject_all own terminated =
@@ -132,6 +140,7 @@ let reject_all own terminated =
     | No_call -> ()
     | Call c -> Uninterrupted.run2 (Executor.failure ()) resolve c (Error terminated)
   in
+  own.is_closed <- true;
   Slab.iter reject own.calls
 
 let own () =
@@ -148,32 +157,39 @@ let refuse c = resolve c (target_terminated c)
 
 let spawn target work =
   let caller = Executor.current () in
-  let { calls; _ } = own () in
-  let key = Slab.take_key calls in
+  let own = own () in
+  let key = Slab.take_key own.calls in
   match
     let promise, resolver = Dlwt.keyed_task ~on_cancel key in
-    let c =
-      {
-        caller;
-        target;
-        work;
-        promise;
-        resolver;
-        key;
-        stage = Not_started;
-        outcome = no_promise;
-        raised = Not_found;
-        target_hook = Executor.Exit_hook.none;
-      }
-    in
-    let run fate = run c fate in
-    Slab.set calls key (Call c);
-    if not (Executor.post target run) then
-      Uninterrupted.run (Executor.failure ()) refuse c;
-    promise
+    {
+      caller;
+      target;
+      work;
+      promise;
+      resolver;
+      key;
+      stage = Not_started;
+      outcome = no_promise;
+      raised = Not_found;
+      target_hook = Executor.Exit_hook.none;
+    }
   with
-  | promise -> promise
   | exception e ->
-      (* It has not been posted. *)
-      Slab.release calls key;
+      Slab.release own.calls key;
       raise e
+  | c -> (
+      match
+        let run fate = run c fate in
+        Slab.set own.calls key (Call c);
+        (* A signal handler may have called [exit] meanwhile, and a function of [at_exit] may have raised. *)
+        if own.is_closed then raise (Errors.Domain_terminated caller.id);
+        Executor.post target run
+      with
+      | true -> c.promise
+      | false ->
+          Uninterrupted.run (Executor.failure ()) refuse c;
+          c.promise
+      | exception e ->
+          (* It has not been posted. *)
+          Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) forget c);
+          raise e)
