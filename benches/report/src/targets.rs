@@ -31,7 +31,7 @@ const TARGETS: &[(&str, Of, Limit)] = &[
     ("tokio_round_trip_100", Metric, AtMost(1_000.0)),
     ("spawn_on_1", Metric, AtMost(5_000.0)),
     ("spawn_on_1", Ratio, AtMost(0.05)),
-    ("spawn_on_1000", Metric, AtMost(500.0)),
+    ("spawn_on_1000", Metric, AtMost(200.0)),
     ("sync_call_from_tokio", Metric, AtMost(10_000.0)),
     ("awaited_call_from_tokio", Metric, AtMost(10_000.0)),
     ("channel_batch_64", Metric, AtMost(20.0)),
