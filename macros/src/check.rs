@@ -281,9 +281,12 @@ fn owned(ty: &Type) -> String {
             Some(last) if last.ident == "str" => "a `String`".to_owned(),
             Some(last) if last.ident == "Path" => "a `PathBuf`".to_owned(),
             Some(last) if last.ident == "OsStr" => "an `OsString`".to_owned(),
-            _ => format!("a `{name}`, or an `Opaque<{name}>` if it derives `OpaqueType`"),
+            Some(last) if last.ident.to_string().starts_with(char::is_uppercase) => {
+                format!("`{name}` by value, or `Opaque<{name}>` if `{name}` derives `OpaqueType`")
+            }
+            _ => format!("`{name}` by value"),
         },
-        _ => format!("the owned type, `{name}`"),
+        _ => format!("`{name}` by value"),
     }
 }
 

@@ -64,9 +64,10 @@ use proc_macro::TokenStream;
 /// for bytecode: `external f : ... = "f_bytecode" "f"`.
 ///
 /// The function's name is a symbol of the whole program, so two exported functions cannot have the
-/// same. Names of functions of the C library, of the OCaml and Rust runtimes, and those that begin
+/// same. Symbols of functions of the C library, of the OCaml and Rust runtimes, and those that begin
 /// with `_`, are rejected: set another with the option `name`. If the crate's `build.rs` prints
-/// `cargo::rustc-env=OCAML_LWT_PREFIX=shapes`, the symbols of its functions without that option begin with `shapes_`.
+/// `cargo::rustc-env=OCAML_LWT_PREFIX=shapes`, the symbols of its functions without that option are `shapes_` and the
+/// function's name.
 ///
 /// # Options
 ///

@@ -9,7 +9,7 @@
 //! - those that the C library of this machine defines (see [`ffi`]);
 //! - a list of functions of ISO C and POSIX, so that common mistakes are found on every machine.
 //!
-//! The functions of a crate may have a prefix, since two packages in one program may use a name each.
+//! The symbols of a crate may have a prefix, so that two packages may export functions of the same name.
 
 use crate::ffi;
 use proc_macro2::Span;

@@ -33,12 +33,12 @@ let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 
 (* ---- on the caller's domain *)
 
-(* What a domain has called. *)
+(* The pending calls of a domain. *)
 type own = {
   calls : any_call Slab.t;
   (* Whether the calls are rejected when the domain terminates. *)
   mutable has_hook : bool;
-  (* They have been: nobody would reject another one. *)
+  (* They have been. A later call fails at once. *)
   mutable is_closed : bool;
 }
 
@@ -124,8 +124,8 @@ let send_cancel c =
   ignore (Executor.post c.target (fun fate -> cancel c fate) : bool);
   forget c
 
-(* A step of [Uninterrupted.run]. Lwt may be interrupted after it has cancelled a promise, and call this later; then
-   another call may have the key. Its promise is pending. *)
+(* A step of [Uninterrupted.run]. Lwt may be interrupted after it has cancelled a promise, and call this
+   later. By then another call may have the key, whose promise is pending. *)
 let cancel_key key =
   match Slab.get (Dlwt_rt.get_eager own_key).calls key with
   | Call c when not (Lwt.is_sleeping c.promise) -> send_cancel c

@@ -354,7 +354,7 @@ let cancelled_read op =
 
 (* ---- domains *)
 
-(* Alcotest prints with [Format], which one domain at a time may use, so only the test's own domain checks. *)
+(* Alcotest has one formatter for all domains, so only the test's own domain checks. *)
 let domains op =
   let pool = Pool.default () in
   let copy i =

@@ -8,7 +8,7 @@ type 'a t = {
 
 let create empty = { values = [||]; free = -1; next_free = [||]; empty }
 
-(* Adds the keys from [size] on, whose list [next_free] ends with -1, to the free ones. *)
+(* Prepends the keys from [size] on to the free ones. *)
 let[@poll error] add_keys slab size values next_free =
   next_free.(Array.length next_free - 1) <- slab.free;
   slab.values <- values;

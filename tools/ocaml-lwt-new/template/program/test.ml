@@ -1,7 +1,7 @@
 open Lwt.Syntax
 
-(* A test that runs in a Lwt loop, beside a pool of two domains. Those return what the test checks, because
-   Alcotest may print on one domain at a time. *)
+(* A test that runs in a Lwt loop, beside a pool of two domains. Functions on the pool return what the test
+   checks, because Alcotest has one formatter for all domains. *)
 let case name test =
   Alcotest.test_case name `Quick (fun () -> Lwt_interop.run ~domains:2 test)
 
