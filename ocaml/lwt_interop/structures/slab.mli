@@ -10,9 +10,9 @@
     ]}
 
     A slab belongs to one domain, and to the thread that runs its loop. All operations but
-    {!iter} take constant time; {!take_key} sometimes grows the table. A signal handler that
-    interrupts {!take_key} may use the slab. {!set}, {!get} and {!release} neither allocate
-    nor poll. *)
+    {!iter} take constant time; {!take_key} sometimes grows the table. A signal handler
+    that interrupts {!take_key} may use the slab. {!set}, {!get} and {!release} neither
+    allocate nor poll. *)
 
 type 'a t
 (** A slab. *)
@@ -30,7 +30,8 @@ val get : 'a t -> int -> 'a
 (** [get slab key] is the value of [key], or [empty] if there is none. *)
 
 val release : 'a t -> int -> unit
-(** [release slab key] removes the value of [key] and frees [key], which must be in use. *)
+(** [release slab key] removes the value of [key] and frees [key], which must be in use.
+*)
 
 val iter : ('a -> unit) -> 'a t -> unit
 (** [iter f slab] calls [f] with each value, and any number of times with [empty]. [f] may
