@@ -92,9 +92,8 @@ let forget_wait t wait =
    callbacks raised. The key is released last: a signal handler that runs before may cancel the
    promise, and must not find another call under its key. Is [true] if budget is left. *)
 let resolve t call how content =
-  let resolver = Slot_table.get t.calls call in
-  (* Otherwise the promise has been cancelled. *)
-  if not (Primitives.Resolver.is_none resolver) then how resolver content;
+  (* A cancelled call has no resolver any more. *)
+  how (Slot_table.get t.calls call) content;
   Slot_table.clear t.calls call;
   Primitives.release_call call
 
@@ -287,10 +286,7 @@ let terminate_once t own =
   Dlwt.set_async_exception_hook (expecting_termination hook);
   cancel_jobs t;
   Exit_hooks.drain (fun run -> Uninterrupted.run t.failure run terminated) t.exit_hooks;
-  let reject resolver =
-    if not (Primitives.Resolver.is_none resolver) then
-      Primitives.Resolver.reject resolver terminated
-  in
+  let reject resolver = Primitives.Resolver.reject resolver terminated in
   (* If a task has called [exit], the tick that polled it resumes afterwards, and may hand over
      outcomes of these calls. It finds no resolvers then. *)
   Slot_table.drain (Uninterrupted.run t.failure reject) t.calls;

@@ -148,7 +148,6 @@ module Resolver = struct
   type t = Obj.t
 
   let none = Obj.repr 0
-  let is_none = Obj.is_int
   let make (u : 'a Lwt.u) = Obj.repr u
   let resolver (r : t) : Obj.t Lwt.u = Obj.obj r
   let promise (r : t) : Obj.t Lwt.t = Obj.obj r
@@ -158,10 +157,9 @@ module Resolver = struct
     let p, u = Lwt.wait () in
     Obj.repr p == make u
 
-  let is_sleeping r = Lwt.is_sleeping (promise r)
-  let is_pending r = (not (is_none r)) && is_sleeping r
-  let fulfill r v = if is_sleeping r then Lwt.wakeup_later (resolver r) v
-  let reject r e = if is_sleeping r then Lwt.wakeup_later_exn (resolver r) e
+  let is_pending r = (not (Obj.is_int r)) && Lwt.is_sleeping (promise r)
+  let fulfill r v = if is_pending r then Lwt.wakeup_later (resolver r) v
+  let reject r e = if is_pending r then Lwt.wakeup_later_exn (resolver r) e
 end
 
 (* The loop polls between the steps, so that other domains' collections go on. *)

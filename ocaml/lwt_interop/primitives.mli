@@ -74,11 +74,9 @@ module Resolver : sig
   val none : t
   (** [none] is no resolver. *)
 
-  val is_none : t -> bool
-  (** [is_none r] is [true] if [r] is {!none}. *)
-
   val is_pending : t -> bool
-  (** [is_pending r] is [true] if [r] is the resolver of a pending promise. *)
+  (** [is_pending r] is [true] if [r] is the resolver of a pending promise, and not
+      {!none}. *)
 
   val fulfill : t -> Obj.t -> unit
   (** [fulfill r v] fulfils the promise with [v], which Rust made for it, if it is
