@@ -41,13 +41,10 @@ let handlers domains ~quick () =
 
 (* ---- plain OCaml domains, and plain threads *)
 
-(* In words: the size that [Pool.create] chooses for two domains. *)
-let minor_heap = 1 lsl 21
-
 let plain domains ~quick () =
   let n = count ~quick in
   let work () =
-    Gc.set { (Gc.get ()) with minor_heap_size = minor_heap };
+    Minor_heaps.use_that_of_run ();
     for _ = 1 to n do
       ignore (Sys.opaque_identity (compute ()) : int)
     done
