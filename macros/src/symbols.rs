@@ -74,7 +74,7 @@ fn has_hash(name: &str) -> bool {
         .is_some_and(|(_, hash)| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether C has such names.
+/// Returns `true` for a C identifier.
 fn is_identifier(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

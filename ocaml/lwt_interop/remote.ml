@@ -36,9 +36,9 @@ let target_terminated c = Error (Errors.Domain_terminated c.target.id)
 (* The pending calls of a domain. *)
 type own = {
   calls : any_call Slab.t;
-  (* Whether the calls are rejected when the domain terminates. *)
+  (* The exit hook that rejects the calls when the domain terminates is registered. *)
   mutable has_hook : bool;
-  (* They have been. A later call fails at once. *)
+  (* The exit hook has run: a later call fails at once. *)
   mutable is_closed : bool;
 }
 

@@ -33,8 +33,8 @@ pub enum CreateError {
     Exists(Name),
     /// The package has the name of the crate that it binds.
     #[error(
-        "a package cannot have the name of the crate that it binds, since cargo cannot tell the two crates apart: choose another, such as \
-         `ocaml-{0}` or `lwt_{0}`"
+        "a package cannot have the name of the crate that it binds, since cargo cannot tell the two crates apart: choose \
+         another, such as `ocaml-{0}` or `lwt_{0}`"
     )]
     NameOfCrate(Name),
     /// The directory has no ocaml-lwt-interop.
