@@ -5,11 +5,14 @@ let syntax_error () = reject "ERR syntax error"
 let not_an_integer = Reply.error "value is not an integer or out of range"
 let upper = String.uppercase_ascii
 
-(* Only the form in which Redis writes integers: no plus sign, no leading zeros. *)
-let int64_opt text =
-  match Int64.of_string_opt text with
-  | Some n when Int64.to_string n = text -> Some n
-  | _ -> None
+(* As Redis writes integers: no plus sign, no leading zeros. *)
+let is_integer text =
+  let is_digit c = '0' <= c && c <= '9' in
+  let rec digits i = i = String.length text || (is_digit text.[i] && digits (i + 1)) in
+  let first = if String.starts_with ~prefix:"-" text then 1 else 0 in
+  text = "0" || (first < String.length text && text.[first] <> '0' && digits first)
+
+let int64_opt text = if is_integer text then Int64.of_string_opt text else None
 
 let int64 text =
   match int64_opt text with Some n -> n | None -> raise (Rejected not_an_integer)

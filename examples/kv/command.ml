@@ -1,6 +1,6 @@
 open Argument
 
-type op = Shard.t -> Reply.t
+type op = { key : Key.t option; run : Shard.t -> Reply.t }
 
 type plan =
   | Now of Reply.t
@@ -12,25 +12,35 @@ type plan =
   | Quit
   | Drop
 
+let on_shard run = { key = None; run }
+
 (* ---- one key *)
 
-let on key op = One (Key.slot key, op key)
-let each keys op = List.map (fun key -> (Key.slot key, op key)) keys
+let slot_and_op op text =
+  let key = Key.of_string text in
+  (Key.slot key, { key = Some key; run = op key })
 
-let value key shard =
-  Option.map (fun (entry : Shard.entry) -> entry.value) (Shard.find shard key)
+let on text op =
+  let slot, op = slot_and_op op text in
+  One (slot, op)
 
-let get key shard = Reply.bulk (value key shard)
+let each keys op = List.map (slot_and_op op) keys
+
+let is_present key shard =
+  match Shard.find shard key with Entry _ -> true | Absent -> false
+
+let get key shard : Reply.t =
+  match Shard.find shard key with Entry { value; _ } -> Bulk value | Absent -> Null
 
 let set text key shard =
   Shard.set shard key ~deadline:Shard.never text;
   Reply.ok
 
 let remove key shard = Reply.bool (Shard.remove shard key)
-let exists key shard = Reply.bool (Option.is_some (Shard.find shard key))
+let exists key shard = Reply.bool (is_present key shard)
 
 let set_if_absent text key shard =
-  let absent = Option.is_none (Shard.find shard key) in
+  let absent = not (is_present key shard) in
   if absent then ignore (set text key shard : Reply.t);
   Reply.bool absent
 
@@ -44,15 +54,14 @@ let get_and_remove key shard =
   ignore (Shard.remove shard key : bool);
   before
 
-let type_of key shard =
-  Reply.Simple (if Option.is_some (Shard.find shard key) then "string" else "none")
+let type_of key shard = Reply.Simple (if is_present key shard then "string" else "none")
 
 (* Replaces the value of a key, [default] if there is none, and keeps its deadline. *)
 let update key shard ~default f =
   let value, deadline =
     match Shard.find shard key with
-    | Some entry -> (entry.value, entry.deadline)
-    | None -> (default, Shard.never)
+    | Entry { value; deadline; _ } -> (value, deadline)
+    | Absent -> (default, Shard.never)
   in
   match f value with
   | Ok (value, reply) ->
@@ -69,7 +78,7 @@ let increment by key shard =
           (* Overflow: both operands have a sign that the sum has not. *)
           if Int64.(logand (logxor n sum) (logxor by sum)) < 0L then
             Error (Reply.error "increment or decrement would overflow")
-          else Ok (Int64.to_string sum, Reply.Int sum))
+          else Ok (Decimal.of_int64 sum, Reply.Int sum))
 
 let decrement by =
   if by = Int64.min_int then reject "ERR decrement would overflow"
@@ -84,12 +93,14 @@ let append text key shard =
       if length > longest_value then Error too_long
       else Ok (before ^ text, Reply.int length))
 
-let length key shard =
-  Reply.int (match value key shard with Some text -> String.length text | None -> 0)
+let value key shard =
+  match Shard.find shard key with Entry { value; _ } -> value | Absent -> ""
+
+let length key shard = Reply.int (String.length (value key shard))
 
 (* Negative positions count from the end. *)
 let range first last key shard =
-  let text = Option.value (value key shard) ~default:"" in
+  let text = value key shard in
   let length = String.length text in
   let position n = max 0 (if n < 0 then n + length else n) in
   let start = position first and stop = min (position last) (length - 1) in
@@ -146,13 +157,13 @@ let expire_condition options =
 
 let expire time allowed key shard =
   match Shard.find shard key with
-  | None -> Reply.bool false
-  | Some entry ->
+  | Absent -> Reply.bool false
+  | Entry { value; deadline = before; _ } ->
       let after = deadline shard time in
-      let allowed = allowed ~before:entry.deadline ~after in
+      let allowed = allowed ~before ~after in
       if allowed then
         if after <= Shard.now shard then ignore (Shard.remove shard key : bool)
-        else Shard.set shard key ~deadline:after entry.value;
+        else Shard.set shard key ~deadline:after value;
       Reply.bool allowed
 
 let expire ~command ~unit make text options =
@@ -170,17 +181,17 @@ let set_for ~command ~unit text value =
 
 let persist key shard =
   match Shard.find shard key with
-  | Some entry when entry.deadline <> Shard.never ->
-      Shard.set shard key ~deadline:Shard.never entry.value;
+  | Entry { value; deadline; _ } when deadline <> Shard.never ->
+      Shard.set shard key ~deadline:Shard.never value;
       Reply.bool true
-  | _ -> Reply.bool false
+  | Entry _ | Absent -> Reply.bool false
 
 let time_left ~unit key shard =
   Reply.int
     (match Shard.find shard key with
-    | None -> -2
-    | Some entry when entry.deadline = Shard.never -> -1
-    | Some entry -> (entry.deadline - Shard.now shard + (unit / 2)) / unit)
+    | Absent -> -2
+    | Entry { deadline; _ } when deadline = Shard.never -> -1
+    | Entry { deadline; _ } -> (deadline - Shard.now shard + (unit / 2)) / unit)
 
 (* ---- SET *)
 
@@ -217,20 +228,23 @@ let set_with { condition; lifetime; return_old } text key shard : Reply.t =
   let before = Shard.find shard key in
   let allowed =
     match (condition, before) with
-    | Always, _ | If_absent, None | If_present, Some _ -> true
-    | If_absent, Some _ | If_present, None -> false
+    | Always, _ | If_absent, Absent | If_present, Entry _ -> true
+    | If_absent, Entry _ | If_present, Absent -> false
   in
   let deadline =
     match (lifetime, before) with
     | Until time, _ -> deadline shard time
-    | As_before, Some { deadline; _ } -> deadline
-    | As_before, None | Forever, _ -> Shard.never
+    | As_before, Entry { deadline; _ } -> deadline
+    | As_before, Absent | Forever, _ -> Shard.never
+  in
+  let reply : Reply.t =
+    match before with
+    | Entry { value; _ } when return_old -> Bulk value
+    | _ when allowed && not return_old -> Reply.ok
+    | _ -> Null
   in
   if allowed then Shard.set shard key ~deadline text;
-  match before with
-  | Some { value; _ } when return_old -> Bulk value
-  | _ when allowed && not return_old -> Reply.ok
-  | _ -> Null
+  reply
 
 (* ---- several keys *)
 
@@ -241,7 +255,7 @@ let rec pairs = function
   | [] -> []
   | [ _ ] -> reject "ERR wrong number of arguments for 'mset' command"
 
-let set_pair (key, text) = (Key.slot key, set text key)
+let set_pair (key, text) = slot_and_op (set text) key
 
 (* ---- all keys *)
 
@@ -280,9 +294,9 @@ let scan cursor options =
   | Some slot ->
       One
         ( slot,
-          fun shard ->
-            let keys, next = Shard.scan shard ~slot ~count in
-            page keys ~next )
+          on_shard (fun shard ->
+              let keys, next = Shard.scan shard ~slot ~count in
+              page keys ~next) )
 
 let flush = function
   | [] | [ ("ASYNC" | "SYNC") ] ->
@@ -290,7 +304,7 @@ let flush = function
         Shard.clear shard;
         Reply.ok
       in
-      Everywhere (clear, all_ok)
+      Everywhere (on_shard clear, all_ok)
   | _ -> syntax_error ()
 
 (* ---- all commands *)
@@ -349,11 +363,12 @@ let plan_for (session : Rust.session) name arguments =
   | "EXISTS", (_ :: _ as keys) -> Many (each keys exists, Reply.sum)
   | "KEYS", [ pattern ] ->
       let find shard = Reply.strings (matching pattern (Shard.keys shard)) in
-      Everywhere (find, concat)
+      Everywhere (on_shard find, concat)
   | "SCAN", cursor :: options -> scan cursor options
-  | "DBSIZE", [] -> Everywhere ((fun shard -> Reply.int (Shard.length shard)), Reply.sum)
+  | "DBSIZE", [] ->
+      Everywhere (on_shard (fun shard -> Reply.int (Shard.length shard)), Reply.sum)
   | ("FLUSHALL" | "FLUSHDB"), options -> flush (List.map upper options)
-  | "INFO", _ -> Everywhere (Admin.info_of_shard, Admin.info)
+  | "INFO", _ -> Everywhere (on_shard Admin.info_of_shard, Admin.info)
   | "PING", [] -> Now (Simple "PONG")
   | ("PING" | "ECHO"), [ text ] -> Now (Bulk text)
   | "SELECT", [ index ] -> Now (select index)

@@ -1,7 +1,10 @@
 (** Commands: what their arguments mean, and which operations they need. *)
 
-type op = Shard.t -> Reply.t
-(** An operation on a shard, run by its owner. It does not wait and does not raise. *)
+type op = {
+  key : Key.t option;  (** the key that it looks up, if it is only one *)
+  run : Shard.t -> Reply.t;  (** does not wait, and does not raise *)
+}
+(** An operation on a shard, run by its owner. *)
 
 type plan =
   | Now of Reply.t  (** needs no shard *)

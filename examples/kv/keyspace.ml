@@ -18,7 +18,13 @@ let create ~clock domains =
   { shards = Array.init shards shard; owners = Array.map Atomic.make domains }
 
 let owner t shard = Atomic.get t.owners.(shard)
-let run_here t shard ops = List.map (fun op -> op t.shards.(shard)) ops
+
+(* All keys are looked for before the first operation, so that the processor waits for their memory
+   only once. *)
+let run_here t shard (ops : Command.op list) =
+  let shard = t.shards.(shard) in
+  List.iter (fun { Command.key; _ } -> Option.iter (Shard.prefetch shard) key) ops;
+  List.map (fun { Command.run; _ } -> run shard) ops
 
 let rec run t ~me shard ops =
   let target = owner t shard in

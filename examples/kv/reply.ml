@@ -10,7 +10,6 @@ type t = Rust.reply =
 let ok = Simple "OK"
 let int n = Int (Int64.of_int n)
 let bool b = Int (if b then 1L else 0L)
-let bulk = function Some text -> Bulk text | None -> Null
 let strings list = Array (List.map (fun text -> Bulk text) list)
 let error format = Printf.ksprintf (fun text -> Error ("ERR " ^ text)) format
 
@@ -29,7 +28,7 @@ let line b kind text =
 let one_line text = String.map (function '\r' | '\n' -> ' ' | c -> c) text
 
 let bulk_string b text =
-  line b '$' (string_of_int (String.length text));
+  line b '$' (Decimal.of_int (String.length text));
   Buffer.add_string b text;
   Buffer.add_string b "\r\n"
 
@@ -39,7 +38,7 @@ let rec write b ~limit = function
   | rest when Buffer.length b >= limit -> rest
   | (resp, reply :: more) :: rest -> (
       let rest = (resp, more) :: rest in
-      let header kind length = line b kind (string_of_int length) in
+      let header kind length = line b kind (Decimal.of_int length) in
       match reply with
       | Array items ->
           header '*' (List.length items);
@@ -53,7 +52,7 @@ let rec write b ~limit = function
           (match scalar with
           | Simple text -> line b '+' text
           | Error text -> line b '-' (one_line text)
-          | Int n -> line b ':' (Int64.to_string n)
+          | Int n -> line b ':' (Decimal.of_int64 n)
           | Bulk text -> bulk_string b text
           | Null | Array _ | Map _ ->
               Buffer.add_string b (if resp = 2 then "$-1\r\n" else "_\r\n"));

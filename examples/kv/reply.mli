@@ -17,9 +17,6 @@ val int : int -> t
 val bool : bool -> t
 (** [bool b] is 1 or 0. *)
 
-val bulk : string option -> t
-(** [bulk value] is [Bulk], or [Null] for [None]. *)
-
 val strings : string list -> t
 (** [strings texts] is an array of bulk strings. *)
 

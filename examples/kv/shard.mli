@@ -4,7 +4,6 @@
     A key that has expired is never found, and {!sweep} frees its memory. *)
 
 type t
-type entry = private { value : string; deadline : int }
 
 val never : int
 (** The deadline of keys that do not expire. *)
@@ -16,8 +15,11 @@ val create : clock:(unit -> int) -> first:int -> slots:int -> t
 val now : t -> int
 (** [now shard] is the time. *)
 
-val find : t -> Key.t -> entry option
-(** [find shard key] is the entry of [key], unless it has expired. *)
+val find : t -> Key.t -> Table.entry
+(** [find shard key] is the entry of [key], unless it has expired. {!set} changes it. *)
+
+val prefetch : t -> Key.t -> unit
+(** [prefetch shard key] has the memory of [key] on its way to the cache. *)
 
 val set : t -> Key.t -> deadline:int -> string -> unit
 (** [set shard key ~deadline value] adds or replaces an entry. *)
@@ -34,13 +36,13 @@ val length : t -> int
 val expiring : t -> int
 (** [expiring shard] is the number of keys with a deadline. *)
 
-val keys : t -> Key.t list
+val keys : t -> string list
 (** [keys shard] is every key, in no order. *)
 
 val clear : t -> unit
 (** [clear shard] removes every key. *)
 
-val scan : t -> slot:int -> count:int -> Key.t list * int
+val scan : t -> slot:int -> count:int -> string list * int
 (** [scan shard ~slot ~count] is the keys of whole slots from [slot] on, at least [count]
     of them if there are so many, and the next slot, which may be another shard's, or
     {!Key.slots}.

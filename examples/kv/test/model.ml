@@ -19,6 +19,7 @@ let drop t key = { t with keys = Map.remove key t.keys }
 
 (* ---- commands *)
 
+let bulk : string option -> Reply.t = function Some text -> Bulk text | None -> Null
 let integer : Reply.t = Error "ERR value is not an integer or out of range"
 let syntax : Reply.t = Error "ERR syntax error"
 let overflow : Reply.t = Error "ERR increment or decrement would overflow"
@@ -53,7 +54,7 @@ let set t key text options =
   in
   let done_ until =
     let reply : Reply.t =
-      if has "GET" then Reply.bulk (value t key) else if allowed then Reply.ok else Null
+      if has "GET" then bulk (value t key) else if allowed then Reply.ok else Null
     in
     ((if allowed then put t key ?until text else t), reply)
   in
@@ -94,11 +95,11 @@ let rec mset t = function key :: text :: rest -> mset (put t key text) rest | _ 
 
 let answer t command : t * Reply.t =
   match command with
-  | [ "GET"; k ] -> (t, Reply.bulk (value t k))
+  | [ "GET"; k ] -> (t, bulk (value t k))
   | "SET" :: k :: v :: options -> set t k v options
   | [ "SETNX"; k; v ] -> if Map.mem k t.keys then (t, Int 0L) else (put t k v, Int 1L)
-  | [ "GETSET"; k; v ] -> (put t k v, Reply.bulk (value t k))
-  | [ "GETDEL"; k ] -> (drop t k, Reply.bulk (value t k))
+  | [ "GETSET"; k; v ] -> (put t k v, bulk (value t k))
+  | [ "GETDEL"; k ] -> (drop t k, bulk (value t k))
   | [ "INCR"; k ] -> add t k 1L
   | [ "DECR"; k ] -> add t k (-1L)
   | [ "INCRBY"; k; n ] -> (
@@ -122,7 +123,7 @@ let answer t command : t * Reply.t =
       | _ -> (t, Int 0L))
   | [ "TTL"; k ] -> (t, left t k 1000)
   | [ "PTTL"; k ] -> (t, left t k 1)
-  | "MGET" :: keys -> (t, Array (List.map (fun k -> Reply.bulk (value t k)) keys))
+  | "MGET" :: keys -> (t, Array (List.map (fun k -> bulk (value t k)) keys))
   | "MSET" :: arguments when List.length arguments mod 2 = 0 ->
       (mset t arguments, Reply.ok)
   | "MSET" :: _ -> (t, Error "ERR wrong number of arguments for 'mset' command")

@@ -10,9 +10,9 @@ let session = { Rust.id = 7; resp = 2; name = ""; transaction = None }
 let rec run_plan shard : Command.plan -> Reply.t = function
   | Now reply | Agree (_, reply) -> reply
   | Together (_, plans) -> Array (List.map (run_plan shard) plans)
-  | One (_, op) -> op shard
-  | Many (ops, combine) -> combine (List.map (fun (_, op) -> op shard) ops)
-  | Everywhere (op, combine) -> combine [ op shard ]
+  | One (_, op) -> op.run shard
+  | Many (ops, combine) -> combine (List.map (fun (_, op) -> op.Command.run shard) ops)
+  | Everywhere (op, combine) -> combine [ op.run shard ]
   | Quit -> Reply.ok
   | Drop -> Alcotest.fail "the connection is dropped"
 
@@ -443,6 +443,109 @@ let scanning =
       in
       List.length (List.sort_uniq compare (scan "0" [])) = stay)
 
+(* ---- tables *)
+
+(* The same steps with a map. A table of 150 keys has grown five times. *)
+let tables =
+  let module Model = Map.Make (String) in
+  QCheck.Test.make ~name:"a table" ~count:500
+    QCheck.(list (pair (int_bound 150) (option (pair small_int small_int))))
+    (fun steps ->
+      let table = Table.create () in
+      let step model (key, change) =
+        let text = string_of_int key in
+        let key = Key.of_string text in
+        Table.prefetch table key;
+        let found =
+          match Table.find table key with
+          | Entry { text = found; value; deadline; _ } when found = text ->
+              Some (value, deadline)
+          | Entry _ -> QCheck.Test.fail_report "another key"
+          | Absent -> None
+        in
+        if found <> Model.find_opt text model then QCheck.Test.fail_report text;
+        match change with
+        | Some (value, deadline) ->
+            let value = string_of_int value in
+            Table.set table key ~deadline value;
+            Model.add text (value, deadline) model
+        | None ->
+            Table.remove table key;
+            Model.remove text model
+      in
+      let model = List.fold_left step Model.empty steps in
+      let all = Table.fold (fun key ~deadline all -> (key, deadline) :: all) table [] in
+      let wanted = List.map (fun (key, (_, d)) -> (key, d)) (Model.bindings model) in
+      Table.length table = Model.cardinal model && List.sort compare all = wanted)
+
+(* Among so many keys two have the same hash. *)
+let same_hash () =
+  let seen = Hashtbl.create 100_000 in
+  let rec search i =
+    let key = Key.of_string (string_of_int i) in
+    match Hashtbl.find_opt seen key.hash with
+    | Some other -> (other, key)
+    | None ->
+        Hashtbl.add seen key.hash key;
+        search (i + 1)
+  in
+  let a, b = search 0 in
+  let table = Table.create () in
+  let has key wanted =
+    let found =
+      match Table.find table key with Entry { value; _ } -> Some value | Absent -> None
+    in
+    Alcotest.(check (option string)) key.Key.text wanted found
+  in
+  Table.set table a ~deadline:0 "a";
+  has b None;
+  Table.set table b ~deadline:0 "b";
+  has a (Some "a");
+  has b (Some "b");
+  Table.remove table a;
+  has a None;
+  has b (Some "b")
+
+(* ---- numbers *)
+
+let any_int64 =
+  let near n =
+    QCheck.Gen.map (fun d -> Int64.add n (Int64.of_int d)) (QCheck.Gen.int_range (-9) 9)
+  in
+  let power n = Int64.of_float (10. ** float_of_int n) in
+  QCheck.make ~print:Int64.to_string
+    QCheck.Gen.(
+      oneof
+        [
+          ui64;
+          (int_range 0 18 >>= fun n -> near (power n));
+          (int_range 0 18 >>= fun n -> near (Int64.neg (power n)));
+          oneofl Int64.[ min_int; max_int; of_int Int.min_int; of_int Int.max_int ]
+          >>= near;
+        ])
+
+let printed =
+  QCheck.Test.make ~name:"printed" ~count:10_000 any_int64 (fun n ->
+      Decimal.of_int64 n = Int64.to_string n
+      && Decimal.of_int (Int64.to_int n) = string_of_int (Int64.to_int n))
+
+let parsed =
+  let text =
+    QCheck.Gen.(
+      string_size ~gen:(oneofl [ '0'; '1'; '9'; '-'; '+'; '_'; 'x'; ' ' ]) (int_bound 4))
+  in
+  let text =
+    QCheck.Gen.(oneof [ text; map Int64.to_string (QCheck.get_gen any_int64) ])
+  in
+  QCheck.Test.make ~name:"parsed" ~count:10_000 (QCheck.make ~print:Fun.id text)
+    (fun text ->
+      let wanted =
+        match Int64.of_string_opt text with
+        | Some n when Int64.to_string n = text -> Some n
+        | _ -> None
+      in
+      Argument.int64_opt text = wanted)
+
 let case name f = Alcotest.test_case name `Quick f
 
 let property (QCheck2.Test.Test cell as test) =
@@ -464,5 +567,12 @@ let () =
           case "HTTP" http;
           case "sessions" sessions;
         ] );
-      ("shards", [ case "sweeping" sweeping; property scanning ]);
+      ( "shards",
+        [
+          property tables;
+          case "keys of one hash" same_hash;
+          case "sweeping" sweeping;
+          property scanning;
+        ] );
+      ("numbers", [ property printed; property parsed ]);
     ]

@@ -181,7 +181,8 @@ let scan server =
 let transactions server =
   let rounds = 200 and clients = 6 in
   (* Keys of one slot have one owner. *)
-  let same_slot = List.filter (fun k -> Key.slot k = Key.slot "0") in
+  let slot key = Key.slot (Key.of_string key) in
+  let same_slot = List.filter (fun k -> slot k = slot "0") in
   let keys = same_slot (List.init 20_000 string_of_int) in
   let client _ =
     with_client server (fun client ->
@@ -266,11 +267,12 @@ let messages_under_way () =
   let owner pool = Pool.handle pool 0 in
   let keyspace = Keyspace.create ~clock:(fun () -> 0) [| owner old |] in
   let count = Atomic.make 0 in
-  let op _ =
+  let count_here _ =
     let here = (Domain.self () :> int) in
     if here <> Handle.id (owner fresh) then failwith "an operation ran elsewhere";
     Reply.int (Atomic.fetch_and_add count 1)
   in
+  let op = { Command.key = None; run = count_here } in
   let run () = Keyspace.run keyspace ~me:(Handle.current ()) 0 [ op; op ] in
   let sent = Atomic.make false in
   let hand_over () =
