@@ -65,6 +65,9 @@ const BINDINGS: &[File] = files![
     "test/test_{{module}}.ml": "bindings/test.ml",
 ];
 
+/// The rule for the tests of a crate that uses the installed packages.
+const CRATE_TESTS: &str = include_str!("../template/installed/crate-tests-dune");
+
 /// The end of a program's README, which says where ocaml-lwt-interop is.
 const VENDORED_SOURCE: &str = include_str!("../template/vendored/README-source.md");
 const INSTALLED_SOURCE: &str = include_str!("../template/installed/README-source.md");
@@ -77,7 +80,9 @@ pub fn files(kind: Kind, variables: &[(&str, &str)]) -> Vec<(String, String)> {
         Kind::Bindings => (&[USES_INSTALLED, BINDINGS], INSTALLED_SOURCE),
     };
     let fill = |text: &str| {
-        let text = text.replace("{{source}}", source.trim_end());
+        let text = text
+            .replace("{{source}}", source.trim_end())
+            .replace("{{crate_tests}}", CRATE_TESTS.trim_end());
         variables.iter().fold(text, |text, (name, value)| {
             text.replace(&format!("{{{{{name}}}}}"), value)
         })
@@ -121,7 +126,8 @@ mod tests {
 
     #[test]
     fn every_file_is_used_and_no_path_twice() {
-        let mut texts = BTreeSet::from([VENDORED_SOURCE.to_owned(), INSTALLED_SOURCE.to_owned()]);
+        let mut texts =
+            BTreeSet::from([VENDORED_SOURCE, INSTALLED_SOURCE, CRATE_TESTS].map(str::to_owned));
         for part in [PROGRAM, VENDORED, USES_INSTALLED, INSTALLED, BINDINGS] {
             texts.extend(part.iter().map(|(_, text)| (*text).to_owned()));
         }
