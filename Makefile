@@ -2,7 +2,7 @@
 # only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools install install-lwt demo test stress matrix cohttp lwt-packages tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc fmt clean
+.PHONY: help setup tools install install-lwt demo test stress matrix cohttp lwt-packages tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc release fmt clean
 
 # What the scripts call themselves in messages.
 export GOAL := make $(firstword $(MAKECMDGOALS))
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-http, bench-kv     compare the example servers with others, under wrk and redis-benchmark"
 	@echo "make load-http, load-kv       load the example servers for SECONDS (60) while their domains are replaced"
 	@echo "make doc         build the API documentation"
+	@echo "make release     write the archive of a release, and try to publish it"
 	@echo "make fmt         format the Rust and the OCaml code"
 	@echo "make clean       delete all build results"
 
@@ -77,6 +78,9 @@ load-kv: tools
 
 doc: tools
 	@scripts/doc
+
+release: tools
+	@scripts/release
 
 fmt:
 	@scripts/fmt
