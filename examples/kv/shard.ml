@@ -43,7 +43,7 @@ let prefetch t key = Table.prefetch (table t key) key
 
 let set t key ~deadline value =
   let table = table t key in
-  (* Without any deadline there is none to remove, and the old entry is not looked up. *)
+  (* Without any deadline there is none to remove, and one look-up is enough. *)
   (if not (Deadlines.is_empty t.deadlines) then
      match Table.find table key with
      | Entry { deadline; _ } -> remove_deadline t key deadline
