@@ -198,6 +198,22 @@ let closed_before engine =
   Alcotest.(check int) "no callback for the next file" 1 !ran;
   Lwt_engine.stop_event event
 
+(* It is in the engine's lists once, however often it is registered. *)
+let closed_again_and_again engine =
+  with_pipe @@ fun r _ ->
+  Unix.close r;
+  let rounds n =
+    for _ = 1 to n do
+      let once event = Lwt_engine.stop_event event in
+      ignore (engine#on_readable r once);
+      engine#iter false
+    done;
+    Obj.reachable_words (Obj.repr engine)
+  in
+  let before = rounds 10 in
+  let after = rounds 1000 in
+  check (Printf.sprintf "%d words, then %d" before after) (after < before + 1000)
+
 let stopped_before_it_waits engine =
   with_pipe @@ fun r w ->
   put w;
@@ -395,6 +411,7 @@ let () =
           case "stopped, then the number is reused" stopped_and_number_reused;
           case "closed, but open under another number" closed_but_open_elsewhere;
           case "closed before it is registered" closed_before;
+          case "closed, and registered again and again" closed_again_and_again;
           case "stopped before the loop waits" stopped_before_it_waits;
           case "ready after it was stopped" ready_after_it_was_stopped;
           case "several registrations" several_waiters;

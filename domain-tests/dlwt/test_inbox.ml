@@ -181,6 +181,56 @@ let another_domain () =
 
 exception Planted
 
+(* A callback's exception leaves the loop. The other receivers get their values all the same. *)
+let raising_callback () =
+  let inbox = Dlwt_inbox.create () in
+  let receivers = List.init 3 (fun _ -> Dlwt_inbox.receive inbox) in
+  Lwt.on_success (List.hd receivers) (fun _ -> raise Planted);
+  Dlwt.set_async_exception_hook (Some raise);
+  List.iter (fun n -> ignore (Dlwt_inbox.post inbox n : _)) [ 1; 2; 3; 4 ];
+  check "it is raised"
+    (match Lwt_main.run (Lwt.join (List.map (Lwt.map ignore) receivers)) with
+    | () -> false
+    | exception Planted -> true);
+  Dlwt.set_async_exception_hook None;
+  let received = run (fun () -> Lwt.all receivers) in
+  check "the others" (received = [ Some 1; Some 2; Some 3 ]);
+  check "the next" (run (fun () -> Dlwt_inbox.receive inbox) = Some 4);
+  let next = Dlwt_inbox.receive inbox in
+  ignore (Dlwt_inbox.post inbox 5 : _);
+  check "notified again" (run (fun () -> next) = Some 5)
+
+(* OCaml waits for the systhreads of a domain that terminates. This loop goes on. *)
+let threads_that_wait () =
+  run (fun () ->
+      let gate = Atomic.make false and hook_has_run = Atomic.make false in
+      let rec wait () =
+        if not (Atomic.get gate) then (
+          Thread.yield ();
+          wait ())
+      in
+      let main () =
+        Lwt_main.at_exit (fun () -> Lwt.return (Atomic.set hook_has_run true));
+        ignore (Thread.create wait () : Thread.t);
+        Lwt.return_unit
+      in
+      let spawned = Dlwt_domain.spawn main in
+      let rec until_it_ends () =
+        if Atomic.get hook_has_run then Lwt_unix.sleep 0.1
+        else
+          let* () = Lwt.pause () in
+          until_it_ends ()
+      in
+      let* () = until_it_ends () in
+      check "it waits" (Lwt.is_sleeping spawned);
+      Atomic.set gate true;
+      let* () = spawned in
+      let* value = Dlwt_domain.join (Domain.spawn (fun () -> 7)) in
+      check "the result" (value = 7);
+      Lwt.catch
+        (fun () -> Dlwt_domain.join (Domain.spawn (fun () -> raise Planted)))
+        (function Planted -> Lwt.return_unit | exn -> Lwt.fail exn))
+
 let spawned () =
   run (fun () ->
       let hook_has_run = Atomic.make false in
@@ -224,6 +274,11 @@ let () =
           case "the owner terminates" owner_terminates;
           case "the sender's domain terminates" sender_terminates;
           case "another domain receives" another_domain;
+          case "a callback raises" raising_callback;
         ] );
-      ("domain", [ case "result, exception and exit hooks" spawned ]);
+      ( "domain",
+        [
+          case "result, exception and exit hooks" spawned;
+          case "its systhreads are waited for elsewhere" threads_that_wait;
+        ] );
     ]

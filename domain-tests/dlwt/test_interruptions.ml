@@ -240,6 +240,24 @@ let more_works =
             read) );
     ( "an open file",
       fun () -> Lwt_unix.openfile "/dev/null" [ O_RDONLY ] 0 >>= Lwt_unix.close );
+    ( "receivers of an inbox",
+      fun () ->
+        let inbox = Dlwt_inbox.create () in
+        let waiting = List.init 3 (fun _ -> Dlwt_inbox.receive inbox) in
+        let post () = ignore (Dlwt_inbox.post inbox () : _) in
+        for _ = 1 to 3 do
+          insist post
+        done;
+        Lwt.all waiting >|= fun received ->
+        check "values" (List.for_all Option.is_some received) );
+    ( "senders to an inbox",
+      fun () ->
+        let inbox = Dlwt_inbox.create ~capacity:1 () in
+        let sending = List.init 3 (fun _ -> settled (Dlwt_inbox.send inbox ())) in
+        (Dlwt_inbox.receive inbox >|= fun value -> check "a value" (value = Some ()))
+        >>= fun () ->
+        insist (fun () -> Dlwt_inbox.close inbox);
+        Lwt.join sending );
     ("detach", fun () -> Lwt_preemptive.detach ignore ());
     ( "run_in_main",
       fun () -> Lwt_preemptive.detach (fun () -> Lwt_preemptive.run_in_main Lwt.pause) ()

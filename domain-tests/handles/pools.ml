@@ -64,6 +64,57 @@ let foreign_promise () =
       in
       match e with Invalid_argument _ -> Pool.shutdown pool | e -> raise e)
 
+(* It is not counted as work: the pool shuts down, and its domain is chosen for the next function. *)
+let cancelled_before () =
+  with_pool ~domains:2 (fun pool ->
+      let gate = Atomic.make false and started = Atomic.make 0 in
+      let block () =
+        while not (Atomic.get gate) do
+          Domain.cpu_relax ()
+        done;
+        Lwt.return_unit
+      in
+      let blocked = List.init 2 (fun i -> Pool.spawn_on pool i block) in
+      let queued =
+        List.init 10 (fun _ ->
+            Pool.spawn_on pool 0 (fun () ->
+                Atomic.incr started;
+                Lwt.return_unit))
+      in
+      List.iter Lwt.cancel queued;
+      Atomic.set gate true;
+      let* () = Lwt.join blocked in
+      let* () = Pool.spawn_on pool 0 Lwt.return in
+      Expect.int "functions that have started" 0 (Atomic.get started);
+      let wait () = Expect.eventually (fun () -> not (Atomic.get gate)) in
+      let busy = Pool.spawn_on pool 1 wait in
+      let* seen = Pool.spawn pool (fun () -> Lwt.return (self ())) in
+      Expect.int "the domain without work" (Handle.id (Pool.handle pool 0)) seen;
+      Atomic.set gate false;
+      let* () = busy in
+      Pool.shutdown pool)
+
+(* OCaml waits for the systhreads of a domain that terminates. The loop that waits for the domain goes on. *)
+let threads_that_wait () =
+  let gate = Atomic.make false in
+  let wait () = Expect.eventually_blocking (fun () -> Atomic.get gate) in
+  let pool = Pool.create ~domains:2 () in
+  let* () =
+    Pool.spawn_on pool 0 (fun () ->
+        ignore (Thread.create wait () : Thread.t);
+        Lwt.return_unit)
+  in
+  let old = Pool.handle pool 0 and other = Pool.handle pool 1 in
+  let replaced = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+  let* () = Expect.eventually (fun () -> not (Handle.is_alive old)) in
+  let shut = Pool.shutdown pool in
+  let* () = Expect.eventually (fun () -> not (Handle.is_alive other)) in
+  let* () = Lwt_unix.sleep 0.1 in
+  Expect.that "both wait" (Lwt.is_sleeping replaced && Lwt.is_sleeping shut);
+  Atomic.set gate true;
+  let* () = replaced in
+  shut
+
 let map () =
   with_pool ~domains:2 (fun pool ->
       let n = 500 in
@@ -302,6 +353,9 @@ let suites =
          alone "the memory that the process may use" memory_limits;
          case "spawn picks the least loaded domain" least_loaded;
          case "another domain's promise is rejected" foreign_promise;
+         case "a cancelled function does not start, and is no work" cancelled_before;
+         case "a pool waits for systhreads, and its creator's loop goes on"
+           threads_that_wait;
          case "map keeps the order of the elements" map;
          case "cancelling a map cancels all elements" cancelled_map;
          case "cancelling the promise cancels the function" cancelled;

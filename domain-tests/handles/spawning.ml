@@ -130,8 +130,8 @@ let cancelling () =
       Atomic.set gate true;
       let* () = busy in
       let* () = Handle.spawn handle Lwt.return in
-      (* The spawn and its cancellation are messages, in this order: the function may have
-         started, but it goes no further than its first wait. *)
+      Expect.that "it has not started" (not (Atomic.get started));
+      (* One that may have started goes no further than its first wait. *)
       let* stopped =
         let reached = Atomic.make false in
         let p =
@@ -159,6 +159,20 @@ let cancelling () =
       Lwt.cancel p;
       let* () = Expect.cancelled "a function that ignores cancelling" p in
       Atomic.set cancelled true;
+      (* A promise of this domain's, which the other one may not cancel. *)
+      let foreign, _ = Lwt.wait () in
+      let returned = Atomic.make false in
+      let p =
+        Handle.spawn handle (fun () ->
+            Atomic.set returned true;
+            foreign)
+      in
+      (* This loop does not run, and has not got the reply. *)
+      Expect.eventually_blocking (fun () -> Atomic.get returned);
+      Lwt.cancel p;
+      let* () = Expect.cancelled "a promise of another domain's" p in
+      let* (n : int) = Handle.spawn handle (fun () -> Lwt.return 1) in
+      Expect.int "the domain still works" 1 n;
       Lwt.return_unit)
 
 let order () =

@@ -65,6 +65,48 @@ let twice_in_a_turn () =
   Expect.that "one of them" (List.mem signal [ Sys.sigusr1; Sys.sigusr2 ]);
   no_handlers "no handlers afterwards"
 
+(* What a callback begins to wait for is a later signal. *)
+let again () =
+  let received = ref 0 in
+  let rec wait () =
+    let* (_ : int) = Signals.wait [ Sys.sigusr1 ] in
+    incr received;
+    if !received > 100 then Expect.failf "one signal is received again and again";
+    wait ()
+  in
+  let waiting = List.init 3 (fun _ -> wait ()) in
+  let receive n =
+    send Sys.sigusr1;
+    let* () = Expect.eventually (fun () -> !received >= n) in
+    let* () = Lwt_unix.sleep 0.01 in
+    Expect.int "received by each" n !received;
+    Lwt.return_unit
+  in
+  let* () = receive 3 in
+  let+ () = receive 6 in
+  List.iter Lwt.cancel waiting;
+  no_handlers "no handlers afterwards"
+
+exception Own
+
+(* A callback that raises keeps no other promise from being fulfilled. *)
+let raising () =
+  let one = Signals.wait [ Sys.sigusr1 ] and two = Signals.wait [ Sys.sigusr1 ] in
+  List.iter (fun p -> Lwt.on_success p (fun _ -> raise Own)) [ one; two ];
+  send Sys.sigusr1;
+  Dlwt.set_async_exception_hook (Some raise);
+  let raises () =
+    match Lwt_main.run (Lwt_unix.sleep 60.) with
+    | () -> Expect.failf "a callback does not raise"
+    | exception Own -> ()
+  in
+  raises ();
+  raises ();
+  Dlwt.set_async_exception_hook None;
+  let signals = Lwt_main.run (Lwt.all [ one; two ]) in
+  Expect.that "both signals" (signals = [ Sys.sigusr1; Sys.sigusr1 ]);
+  no_handlers "no handlers afterwards"
+
 let refused what signals is_expected =
   match Signals.wait signals with
   | _ -> Expect.failf "%s is accepted" what
@@ -119,6 +161,7 @@ let is_killed () =
 let programs =
   [
     plain "a program stops on a signal" stops;
+    plain "a callback raises" raising;
     plain "a second signal kills a program that does not stop" is_killed;
   ]
 
@@ -132,6 +175,7 @@ let () =
           alone "all promises get a signal, unless they were cancelled" all_waiters;
           alone "several domains get a signal" several_domains;
           alone "two signals at once are one" twice_in_a_turn;
+          alone "a callback waits for the next signal" again;
           alone "what cannot be waited for" misuse;
         ]
       in

@@ -178,7 +178,7 @@ let functions () =
   let* () = broken "raises" (Stream.from (fun () -> raise Broken)) in
   broken "fails" (Stream.from (fun () -> Lwt.fail Broken))
 
-(* A promise of another domain, which refuses callbacks. *)
+(* Promises of another domain, which refuse callbacks, and may not be cancelled. *)
 let foreign () =
   let promise = Atomic.make None and is_over = Atomic.make false in
   let body () =
@@ -187,11 +187,24 @@ let foreign () =
   in
   let domain = Domain.spawn body in
   let* () = Expect.eventually (fun () -> Atomic.get promise <> None) in
-  let s = Stream.from (fun () -> Option.get (Atomic.get promise)) in
-  let* e = Expect.rejected "its error" (Stream.next s : int option Lwt.t) in
+  let get () : int option Lwt.t = Option.get (Atomic.get promise) in
+  let is_refused s =
+    let* e = Expect.rejected "its error" (Stream.next s) in
+    match e with Invalid_argument _ -> Lwt.return_unit | e -> raise e
+  in
+  let* () = is_refused (Stream.from get) in
+  let closed = ref 0 in
+  let elements pause =
+    Stream.from
+      ~close:(fun () -> incr closed)
+      (fun () -> Lwt.map (fun () -> Some ()) (pause ()))
+  in
+  let* () = is_refused (Stream.map_s get (elements Lwt.pause)) in
+  let* () = is_refused (Stream.map_s get (elements Lwt.return)) in
+  Expect.int "the sources are closed" 2 !closed;
   Atomic.set is_over true;
   Domain.join domain;
-  match e with Invalid_argument _ -> Lwt.return_unit | e -> raise e
+  Lwt.return_unit
 
 let closes () =
   let closed = ref 0 in

@@ -4,12 +4,14 @@ type stage =
   | Queued
   | Gone  (** A thread has taken it, or it has been withdrawn. *)
 
-(* [work] and [on_queued] are steps of [Uninterrupted.run]. *)
+(* [work], [on_queued] and [refuse] are steps of [Uninterrupted.run]. *)
 type job = {
   work : unit -> unit;
   mutable stage : stage;
   (* Informs the caller of [submit] that the job is in the queue. *)
   mutable on_queued : unit -> unit;
+  (* Informs the caller that there is no thread for the job. *)
+  refuse : unit -> unit;
   (* The job that entered the queue when this one left it, until that is reported. *)
   mutable successor : job Waiters.node;
 }
@@ -25,7 +27,8 @@ let outside : job Waiters.t = Waiters.create ()
 
 (* The pool is notified once of each job, and each time one of its threads takes the next job out of
    the queue. A job that is withdrawn leaves behind a notification that finds no job, or the next
-   one; so a later job needs none. This is the number of such notifications. *)
+   one; so a later job needs none. This is the number of such notifications: those that the pool has
+   received, less the jobs that wait. *)
 let spare_notifications = ref 0
 
 let enqueue node job =
@@ -141,7 +144,10 @@ type 'a call = {
   job : job;
   node : job Waiters.node;
   promise : 'a Lwt.t;
-  resolve : ('a, exn) result -> unit;
+  (* The pool did not receive the notification of this job, for want of a thread. [refused] is the job that is refused
+     therefore, if there is one. *)
+  mutable is_lost : bool;
+  mutable refused : job Waiters.node;
   (* The exception of a signal handler or finaliser that interrupted a step of this call. *)
   failure : Uninterrupted.failure;
 }
@@ -161,22 +167,31 @@ let start turn =
 
 let outcome turn = match turn.value with Some v -> Ok v | None -> Error turn.raised
 
+let no_thread =
+  Failure
+    "Lwt_interop.Blocking: no thread could be started: the operating system refuses one"
+
 let call f =
   let caller = Executor.current () in
   let promise, u = Lwt.task () in
   let resolve result = if Lwt.is_sleeping promise then Lwt.wakeup_later_result u result in
   let turn = { f; is_started = false; value = None; raised = Not_found } in
-  let work () =
-    if not turn.is_started then start turn;
-    let result = outcome turn in
+  let reply result =
     let resolve = function Executor.Run -> resolve result | Cancel -> () in
     ignore (Executor.post caller resolve : bool)
   in
-  let job = { work; stage = New; on_queued = ignore; successor = Waiters.nil } in
+  let work () =
+    if not turn.is_started then start turn;
+    reply (outcome turn)
+  in
+  let refuse () = reply (Error no_thread) in
+  let job = { work; stage = New; on_queued = ignore; refuse; successor = Waiters.nil } in
   let node = Waiters.node job in
   let exit_hook = Executor.Exit_hook.create () in
   let failure = Uninterrupted.failure () in
-  let call = { caller; job; node; promise; resolve; failure } in
+  let call =
+    { caller; job; node; promise; is_lost = false; refused = Waiters.nil; failure }
+  in
   Lwt.on_termination promise (fun () -> Executor.Exit_hook.unregister exit_hook);
   Lwt.on_cancel promise (fun () -> withdraw node job);
   (* The last step that can be interrupted: nothing that was registered is left behind. *)
@@ -185,20 +200,32 @@ let call f =
       resolve (Error terminated));
   call
 
-(* There is no thread for the job. A step of [Uninterrupted.run]. *)
+(* There is no thread for a job. Usually that is the job of [c]. But it may have been withdrawn, or another domain may
+   have started a thread, which has taken this job for its own. *)
+let choose_refused c =
+  if c.job.stage <> Gone then c.node
+  else if !spare_notifications >= 0 then Waiters.nil
+  else
+    match Waiters.first outside with
+    | Waiters.Nil -> Waiters.first queue
+    | Waiters.Node _ as node -> node
+
+(* A step of [Uninterrupted.run]. *)
 let refuse c =
   Mutex.lock lock;
-  if c.job.stage <> Gone then (
-    (* [remove] counts a spare notification for this job, and the pool has received none. *)
+  if not c.is_lost then (
+    c.is_lost <- true;
     decr spare_notifications;
-    remove c.node c.job);
+    c.refused <- choose_refused c;
+    match c.refused with
+    | Waiters.Nil -> ()
+    | Waiters.Node { value = job; _ } -> remove c.refused job);
   Mutex.unlock lock;
-  report_successor c.job;
-  c.resolve
-    (Error
-       (Failure
-          "Lwt_interop.Blocking: no thread could be started: the operating system \
-           refuses one"))
+  match c.refused with
+  | Waiters.Nil -> ()
+  | Waiters.Node { value = job; _ } ->
+      report_successor job;
+      job.refuse ()
 
 let notify_pool c =
   if not (Primitives.blocking_pool_submit ()) then

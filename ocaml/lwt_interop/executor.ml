@@ -134,8 +134,8 @@ let apply_once t wait content =
   in
   Uninterrupted.run t.failure (apply t) a
 
-(* Raised if the promise belongs to another domain, which alone may cancel it. *)
-let cancel_once content = try Lwt.cancel (Obj.obj content) with Invalid_argument _ -> ()
+(* The promise may belong to another domain, which alone may cancel it. *)
+let cancel p = try Lwt.cancel p with Invalid_argument _ -> ()
 
 (* Is [true] if budget is left. *)
 let perform_once t key (kind : Primitives.Batch.kind) content =
@@ -146,7 +146,7 @@ let perform_once t key (kind : Primitives.Batch.kind) content =
       apply_once t key content;
       Primitives.consume_budget ()
   | Cancel ->
-      cancel_once content;
+      cancel (Obj.obj content);
       Primitives.consume_budget ()
   | Forget ->
       forget_wait t key;

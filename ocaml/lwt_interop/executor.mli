@@ -54,6 +54,10 @@ val post : handle -> job -> bool
     terminated; then [job] is never called. If it raises, because a signal handler or
     finaliser did, [job] has not been posted. Any thread of any domain may call it. *)
 
+val cancel : 'a Lwt.t -> unit
+(** [cancel p] is [Lwt.cancel p], and nothing if [p] belongs to another domain. For
+    promises of the user's, which may come from anywhere. *)
+
 val failure : unit -> Uninterrupted.failure
 (** [failure ()] is the failure that the calling domain's loop raises before it sleeps
     next: for steps after which it is too late to raise. A domain without a loop has one

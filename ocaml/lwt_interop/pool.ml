@@ -62,7 +62,7 @@ let surely_finish s turn =
 let wait_for s turn p =
   turn.number <- s.next_number;
   s.next_number <- turn.number + 1;
-  Hashtbl.add s.pending turn.number (fun () -> Lwt.cancel p);
+  Hashtbl.add s.pending turn.number (fun () -> Executor.cancel p);
   (* It raises if [p] belongs to another domain, and refuses callbacks. *)
   Lwt.on_any p (fun _ -> surely_finish s turn) (fun _ -> surely_finish s turn)
 
@@ -373,6 +373,7 @@ let rec send t slot f =
     if Atomic.get slot == worker && not (Atomic.get t.is_shut) then (
       try
         Remote.spawn
+          ~unstarted:(fun () -> finish worker.service turn)
           (worker.handle :> Executor.handle)
           (fun () -> serve worker.service turn f)
       with e ->
@@ -395,10 +396,13 @@ let all t = t.retiring @ List.map Atomic.get (Array.to_list t.workers)
 let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 
 let join t worker =
-  let+ () = worker.terminated in
-  t.retiring <- List.filter (( != ) worker) t.retiring;
-  (* This blocks only while OCaml frees the domain's memory. *)
-  Domain.join worker.domain
+  Lwt.finalize
+    (fun () ->
+      let* () = worker.terminated in
+      Dlwt_domain.join worker.domain)
+    (fun () ->
+      t.retiring <- List.filter (( != ) worker) t.retiring;
+      Lwt.return_unit)
 
 let post_drain worker = post worker.handle drain worker.service
 

@@ -18,7 +18,10 @@ type 'a call = {
   resolver : 'a Lwt.u;
   (* Among the caller's calls, or -1 once the promise is resolved. *)
   mutable key : int;
+  (* Set by the caller, and read by the target before it starts [work]. *)
+  is_cancelled : bool Atomic.t;
   (* The target's. *)
+  unstarted : unit -> unit;
   mutable stage : stage;
   mutable outcome : 'a Lwt.t;
   (* Why there is no promise. *)
@@ -106,7 +109,11 @@ let proceed c =
 let run c = function
   | Executor.Cancel -> reply c (target_terminated c)
   | Run -> (
-      if c.stage = Not_started then start c;
+      if c.stage = Not_started then
+        if Atomic.get c.is_cancelled then (
+          c.unstarted ();
+          c.stage <- Cancelled)
+        else start c;
       match c.stage with
       | Started | Watched -> proceed c
       | Not_started | Replied | Cancelled -> ())
@@ -115,12 +122,13 @@ let cancel c = function
   | Executor.Cancel -> ()
   | Run -> (
       match c.stage with
-      | Not_started -> c.stage <- Cancelled
-      | Started | Watched | Replied | Cancelled -> Lwt.cancel c.outcome)
+      | Started | Watched | Replied -> Executor.cancel c.outcome
+      | Not_started | Cancelled -> ())
 
 (* ---- the call *)
 
 let send_cancel c =
+  Atomic.set c.is_cancelled true;
   ignore (Executor.post c.target (fun fate -> cancel c fate) : bool);
   forget c
 
@@ -155,7 +163,7 @@ let own () =
 (* A step of [Uninterrupted.run]. *)
 let refuse c = resolve c (target_terminated c)
 
-let spawn target work =
+let spawn ?(unstarted = ignore) target work =
   let caller = Executor.current () in
   let own = own () in
   let key = Slab.take_key own.calls in
@@ -168,6 +176,8 @@ let spawn target work =
       promise;
       resolver;
       key;
+      is_cancelled = Atomic.make false;
+      unstarted;
       stage = Not_started;
       outcome = no_promise;
       raised = Not_found;

@@ -170,7 +170,7 @@ let map_s f s =
     of_option value
   in
   let close () =
-    if !is_called then Lwt.cancel !promise;
+    if !is_called then Executor.cancel !promise;
     Stream_core.shut s
   in
   let pull = Stream_core.or_rejected pull in

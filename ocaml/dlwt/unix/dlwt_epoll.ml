@@ -338,6 +338,8 @@ let wait_for_events t timeout =
    that never blocks therefore yields to the domain's other threads once in 16 rounds. *)
 let iter t ~block =
   if t.stale || t.forks <> forks () then replace_instance t;
+  (* Before, because a change may list those that are idle again, and after, because it may make others idle. *)
+  if not (List.is_empty t.ready) then remove_idle t;
   make_changes t;
   if not (List.is_empty t.ready) then remove_idle t;
   t.round <- t.round + 1;

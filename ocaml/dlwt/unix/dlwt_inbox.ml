@@ -5,12 +5,29 @@ let () =
     | Closed text -> Some ("Dlwt_inbox.Closed: " ^ text)
     | _ -> None)
 
+(* Exceptions of signal handlers and finalisers may arrive wherever OCaml allocates or polls. So what
+   belongs together, such as a value's way from one queue to another and the notification of who waits for
+   it, is done with the lock held, and after all allocations: [Queue.take] and [Dlwt_mailbox.send] neither
+   allocate nor poll, and [Queue.add] allocates first. *)
+
+type sender_state = Waiting | Accepted | Withdrawn
+
 (* A sender that waits for room. Its notification resolves its promise in its domain. *)
-type outcome = Waiting | Accepted | Refused of string
-type 'a sender = { value : 'a; mutable outcome : outcome; notification : Dlwt_mailbox.id }
+type 'a sender = {
+  value : 'a;
+  mutable state : sender_state;
+  notification : Dlwt_mailbox.id;
+}
 
 (* A receiver that waits. Only the owner's domain uses it. *)
-type 'a receiver = { resolver : 'a option Lwt.u }
+type 'a receiver = {
+  promise : 'a option Lwt.t;
+  resolver : 'a option Lwt.u;
+  mutable received : 'a received;
+}
+
+and 'a received = Nothing | Received of 'a option
+
 type owner = { domain : Dlwt_rt.owner; notification : Dlwt_mailbox.id }
 
 type 'a t = {
@@ -19,7 +36,7 @@ type 'a t = {
   values : 'a Queue.t;
   senders : 'a sender Queue.t;  (** empty unless [values] is full *)
   mutable owner : owner option;
-  mutable owner_waits : bool;  (** the owner has receivers and no value for them *)
+  mutable owner_waits : bool;  (** the owner is notified of the next value *)
   mutable closed : string option;  (** why *)
   receivers : 'a receiver Queue.t;
 }
@@ -40,147 +57,189 @@ let create ?(capacity = max_int) () =
 let locked t f = Mutex.protect t.lock f
 let length t = locked t (fun () -> Queue.length t.values)
 
+(* A step that continues where an exception has interrupted it runs to its end. *)
+let rec insist ?(attempts = 100) step =
+  match step () with
+  | () -> ()
+  | exception exn ->
+      if attempts > 1 then insist ~attempts:(attempts - 1) step;
+      raise exn
+
 let remove queue item =
   let others = Queue.create () in
   Queue.iter (fun other -> if other != item then Queue.add other others) queue;
   Queue.clear queue;
   Queue.transfer others queue
 
+(* No tail call, before which OCaml could poll. *)
+let notify_owner t =
+  match t.owner with
+  | Some { notification; _ } -> Sys.opaque_identity (Dlwt_mailbox.send notification)
+  | None -> ()
+
 (* ------------------------------------------------------------------ sending *)
 
-(* With the lock held. The owner is notified when it is released. *)
+(* With the lock held. *)
 let try_add t value =
   match t.closed with
   | Some reason -> `Closed reason
   | None when Queue.length t.values >= t.capacity -> `Full
   | None ->
       Queue.add value t.values;
-      let owner = if t.owner_waits then t.owner else None in
-      t.owner_waits <- false;
-      `Sent owner
-
-let notify_owner = Option.iter (fun owner -> Dlwt_mailbox.send owner.notification)
+      if t.owner_waits then (
+        t.owner_waits <- false;
+        notify_owner t);
+      `Sent
 
 let post t value =
   match locked t (fun () -> try_add t value) with
-  | `Sent owner ->
-      notify_owner owner;
-      `Sent
+  | `Sent -> `Sent
   | `Full -> `Full
   | `Closed _ -> `Closed
 
-let withdraw t sender =
-  locked t (fun () -> if sender.outcome = Waiting then remove t.senders sender)
+let withdraw t sender () =
+  locked t (fun () ->
+      if sender.state = Waiting then (
+        remove t.senders sender;
+        sender.state <- Withdrawn))
 
 let wait_for_room t value =
   let promise, resolver = Lwt.task () in
   (* The notification exists before the sender, whose domain it names. *)
   let sender = ref None in
+  let resolve (sender : _ sender) =
+    let is_accepted, closed = locked t (fun () -> (sender.state = Accepted, t.closed)) in
+    if is_accepted || Option.is_some closed then (
+      (if Lwt.is_sleeping promise then
+         match closed with
+         | Some reason when not is_accepted ->
+             Lwt.wakeup_later_exn resolver (Closed reason)
+         | Some _ | None -> Lwt.wakeup_later resolver ());
+      Dlwt_mailbox.stop sender.notification)
+  in
   let resolve () =
     match !sender with
-    | Some { outcome = Accepted; _ } -> Lwt.wakeup_later resolver ()
-    | Some { outcome = Refused reason; _ } ->
-        Lwt.wakeup_later_exn resolver (Closed reason)
-    | Some { outcome = Waiting; _ } | None -> ()
+    | None -> ()
+    | Some sender -> (
+        try resolve sender
+        with exn ->
+          Dlwt_mailbox.send sender.notification;
+          raise exn)
   in
-  let at_close () = Option.iter (withdraw t) !sender in
-  let notification = Dlwt_mailbox.make ~once:true ~at_close resolve in
-  let this = { value; outcome = Waiting; notification } in
+  let at_close () = insist (fun () -> Option.iter (fun s -> withdraw t s ()) !sender) in
+  let notification = Dlwt_mailbox.make ~at_close resolve in
+  let this = { value; state = Waiting; notification } in
   sender := Some this;
-  let added =
+  let stop () = insist (fun () -> Dlwt_mailbox.stop notification) in
+  match
+    Lwt.on_cancel promise (fun () ->
+        insist (withdraw t this);
+        stop ());
     locked t (fun () ->
         match try_add t value with
         | `Full ->
             Queue.add this t.senders;
             `Full
-        | (`Sent _ | `Closed _) as result -> result)
-  in
-  match added with
-  | `Full ->
-      Lwt.on_cancel promise (fun () ->
-          withdraw t this;
-          Dlwt_mailbox.stop notification);
-      promise
-  | `Sent owner ->
-      Dlwt_mailbox.stop notification;
-      notify_owner owner;
+        | (`Sent | `Closed _) as result -> result)
+  with
+  | `Full -> promise
+  | `Sent ->
+      stop ();
       Lwt.return_unit
   | `Closed reason ->
-      Dlwt_mailbox.stop notification;
+      stop ();
       Lwt.fail (Closed reason)
+  | exception exn ->
+      stop ();
+      raise exn
 
 let send t value =
   match locked t (fun () -> try_add t value) with
-  | `Sent owner ->
-      notify_owner owner;
-      Lwt.return_unit
+  | `Sent -> Lwt.return_unit
   | `Closed reason -> Lwt.fail (Closed reason)
   | `Full -> wait_for_room t value
 
 (* ------------------------------------------------------------------ closing *)
 
-let close_with t reason =
-  let senders, owner =
-    locked t (fun () ->
-        if Option.is_some t.closed then ([], None)
-        else begin
-          t.closed <- Some reason;
-          let senders = List.of_seq (Queue.to_seq t.senders) in
-          List.iter (fun sender -> sender.outcome <- Refused reason) senders;
-          Queue.clear t.senders;
-          (senders, t.owner)
-        end)
-  in
-  List.iter
-    (fun ({ notification; _ } : _ sender) -> Dlwt_mailbox.send notification)
-    senders;
-  notify_owner owner
+let rec refuse_senders t =
+  if not (Queue.is_empty t.senders) then (
+    let ({ notification; _ } : _ sender) = Queue.take t.senders in
+    Dlwt_mailbox.send notification;
+    refuse_senders t)
 
+let close_step t reason =
+  locked t (fun () ->
+      if Option.is_none t.closed then t.closed <- Some reason;
+      refuse_senders t;
+      notify_owner t)
+
+(* If an exception arrives, the inbox is closed all the same. *)
+let close_with t reason = insist (fun () -> close_step t reason)
 let close t = close_with t "this inbox has been closed"
 
-let terminate t domain () =
-  close_with t (Printf.sprintf "domain %d, which owns this inbox, has terminated" domain);
-  locked t (fun () -> Queue.clear t.values)
+let terminate t reason () =
+  insist (fun () ->
+      close_step t reason;
+      locked t (fun () -> Queue.clear t.values))
 
 (* ---------------------------------------------------------------- receiving *)
 
-(* [`Empty] if there may be values later, of which the owner is then notified. *)
-let take t =
-  let taken, admitted =
-    locked t (fun () ->
-        match Queue.take_opt t.values with
-        | None when Option.is_some t.closed -> (`Closed, None)
-        | None ->
-            t.owner_waits <- true;
-            (`Empty, None)
-        | Some value -> (
-            match Queue.take_opt t.senders with
-            | None -> (`Value value, None)
-            | Some sender ->
-                Queue.add sender.value t.values;
-                sender.outcome <- Accepted;
-                (`Value value, Some sender)))
-  in
-  Option.iter
-    (fun ({ notification; _ } : _ sender) -> Dlwt_mailbox.send notification)
-    admitted;
-  taken
+(* Takes the oldest value, which there is. With the lock held, and the result of the caller allocated. *)
+let drop_value t =
+  match Queue.peek_opt t.senders with
+  | None -> ignore (Queue.take t.values)
+  | Some sender ->
+      Queue.add sender.value t.values;
+      ignore (Queue.take t.values);
+      ignore (Queue.take t.senders : _ sender);
+      sender.state <- Accepted;
+      Dlwt_mailbox.send sender.notification
 
+(* Calls [keep] with the oldest value, or [None] if there will be none. Otherwise the owner is notified of the next
+   one. [keep] neither allocates nor polls; it gets what [make] has made. *)
+let take t make keep =
+  locked t (fun () ->
+      match Queue.peek_opt t.values with
+      | Some _ as value ->
+          let made = make value in
+          drop_value t;
+          keep made
+      | None when Option.is_some t.closed -> keep (make None)
+      | None -> t.owner_waits <- true)
+
+(* Goes on where an exception has interrupted it. *)
 let rec deliver t =
-  if not (Queue.is_empty t.receivers) then
-    match take t with
-    | `Empty -> ()
-    | (`Value _ | `Closed) as taken ->
-        let { resolver } = Queue.take t.receivers in
-        Lwt.wakeup_later resolver
-          (match taken with `Value value -> Some value | `Closed -> None);
-        deliver t
+  match Queue.peek_opt t.receivers with
+  | None -> ()
+  | Some receiver -> (
+      if receiver.received == Nothing && Lwt.is_sleeping receiver.promise then
+        take t
+          (fun value -> Received value)
+          (fun received -> receiver.received <- received);
+      let is_done =
+        match receiver.received with
+        | Received value ->
+            if Lwt.is_sleeping receiver.promise then
+              Lwt.wakeup_later receiver.resolver value;
+            true
+        | Nothing -> not (Lwt.is_sleeping receiver.promise)
+      in
+      match Queue.peek_opt t.receivers with
+      | Some first when is_done ->
+          if first == receiver then ignore (Queue.take t.receivers : _ receiver);
+          deliver t
+      | Some _ | None -> ())
 
+(* A callback of a receiver's promise may raise: the others are served in the loop's next iteration. *)
 let on_notification t () =
-  deliver t;
+  (try deliver t
+   with exn ->
+     notify_owner t;
+     raise exn);
   (* Nobody sends to a closed inbox. *)
   match t.owner with
-  | Some { notification; _ } when locked t (fun () -> Option.is_some t.closed) ->
+  | Some { notification; _ }
+    when Queue.is_empty t.receivers && locked t (fun () -> Option.is_some t.closed) ->
       Dlwt_mailbox.stop notification
   | Some _ | None -> ()
 
@@ -189,7 +248,10 @@ let own t =
   | Some { domain; _ } -> Dlwt_rt.check domain "Dlwt_inbox: this inbox"
   | None -> (
       let domain = Dlwt_rt.domain () in
-      let at_close = terminate t domain in
+      let at_close =
+        terminate t
+          (Printf.sprintf "domain %d, which owns this inbox, has terminated" domain)
+      in
       let notification = Dlwt_mailbox.make ~at_close (on_notification t) in
       let mine = { domain = Dlwt_rt.self (); notification } in
       let owner =
@@ -204,18 +266,37 @@ let own t =
           Dlwt_rt.check domain "Dlwt_inbox: this inbox"
       | None -> assert false)
 
+(* A receiver that is cancelled. Its value, if it has one already, is the oldest again. *)
+let leave t receiver () =
+  remove t.receivers receiver;
+  match receiver.received with
+  | Nothing | Received None -> ()
+  | Received (Some value) ->
+      locked t (fun () ->
+          let values = Queue.create () in
+          Queue.add value values;
+          Queue.transfer t.values values;
+          Queue.transfer values t.values;
+          receiver.received <- Nothing;
+          notify_owner t)
+
+let wait t =
+  let promise, resolver = Lwt.task () in
+  let receiver = { promise; resolver; received = Nothing } in
+  Lwt.on_cancel promise (fun () -> insist (leave t receiver));
+  Queue.add receiver t.receivers;
+  promise
+
 let receive t =
   own t;
   (* Earlier receivers come first. *)
-  match if Queue.is_empty t.receivers then take t else `Empty with
-  | `Value value -> Lwt.return_some value
-  | `Closed -> Lwt.return_none
-  | `Empty ->
-      let promise, resolver = Lwt.task () in
-      let receiver = { resolver } in
-      Queue.add receiver t.receivers;
-      Lwt.on_cancel promise (fun () -> remove t.receivers receiver);
-      promise
+  if not (Queue.is_empty t.receivers) then wait t
+  else
+    let result = ref Lwt.return_none and is_taken = ref false in
+    take t Lwt.return (fun promise ->
+        result := promise;
+        is_taken := true);
+    if !is_taken then !result else wait t
 
 let values_between_pauses = 32
 
