@@ -148,6 +148,7 @@ fn combine(crates: &[Crate], request: &Request, target: &Path) -> Result<PathBuf
         replacements: &request.replacements,
         directory: &target.join("ocaml-lwt-build").join(name),
         lock: request.lock.as_deref(),
+        profile: &request.profile,
     })
 }
 

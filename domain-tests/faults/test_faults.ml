@@ -86,6 +86,21 @@ let domain_descriptors () =
        failures);
   no_leak before
 
+(* A domain's own tokio runtime has to watch what else the loop waits for, with a descriptor of its own. *)
+let own_tokio_descriptors () =
+  let before = descriptors () in
+  on_domain (fun () ->
+      Lwt_interop.own_tokio ();
+      descriptors_left 0;
+      let slept = Rust.reactor_sleep 0.01 and limit = Lwt_unix.sleep 10. in
+      let* () = Lwt.pick [ slept; limit ] in
+      let in_time = Lwt.state slept = Return () in
+      descriptors_left any;
+      Expect.that "tokio's timers are served" in_time;
+      let* () = Rust.reactor_sleep 0.01 in
+      Lwt_unix.sleep 0.01);
+  no_leak before
+
 let make_pool () =
   let pool = Pool.create ~domains:3 () in
   Lwt_main.run
@@ -175,6 +190,7 @@ let () =
           plain "tokio's blocking pool cannot start a thread" tokio_blocking_pool;
           plain "a domain's executor gets no descriptor" domain_descriptors;
           plain "a pool's domains get no descriptors" pool_descriptors;
+          plain "a domain's own tokio runtime gets no descriptor" own_tokio_descriptors;
           plain "a pool's domains get no threads" pool_threads;
           plain "OCaml refuses another domain" domain_limit;
         ] );

@@ -1,6 +1,7 @@
 //! `#[derive(OCamlException)]`: the exceptions of an error enum.
 
 use crate::doc;
+use crate::names::{self, Kind};
 use crate::options;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -99,6 +100,8 @@ struct Exception<'a> {
     /// In Rust.
     path: TokenStream,
     fields: &'a Fields,
+    /// The names of the fields, if they have any.
+    field_names: Vec<String>,
 }
 
 fn exceptions(input: &DeriveInput) -> Result<Vec<Exception<'_>>> {
@@ -155,7 +158,30 @@ fn exception<'a>(
         doc: doc::text(attributes),
         path,
         fields,
+        field_names: field_names(fields)?,
     })
+}
+
+fn field_names(fields: &Fields) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for field in fields {
+        let given = Options::parse(&field.attrs)?.name;
+        match (&field.ident, given) {
+            (Some(ident), given) => {
+                let span = given.as_ref().map_or(ident.span(), LitStr::span);
+                all.push((names::name(Kind::Field, ident, given.as_ref())?, span));
+            }
+            (None, Some(given)) => {
+                return Err(Error::new(
+                    given.span(),
+                    "an argument without a name in Rust has none in OCaml: write a field with a name, or remove the option",
+                ));
+            }
+            (None, None) => {}
+        }
+    }
+    names::check_distinct("fields", all.iter().map(|(name, span)| (&**name, *span)))?;
+    Ok(all.into_iter().map(|(name, _)| name).collect())
 }
 
 impl Exception<'_> {
@@ -165,9 +191,9 @@ impl Exception<'_> {
         let (name, doc) = (&self.name, &self.doc);
         let arguments = match self.fields {
             Fields::Named(fields) => {
-                let fields = fields.named.iter().map(|field| {
-                    let ident = field.ident.as_ref().expect("it is a field with a name");
-                    let (name, doc) = (ident.unraw().to_string(), doc::text(&field.attrs));
+                let fields = fields.named.iter().zip(&self.field_names);
+                let fields = fields.map(|(field, name)| {
+                    let doc = doc::text(&field.attrs);
                     let ty = expand_type(field, krate);
                     quote!(#types::Field { name: #name, doc: #doc, ty: #ty })
                 });
@@ -268,7 +294,7 @@ mod tests {
                 #[ocaml(name = "Not_enough")]
                 NotEnough(i32, String),
                 Closed,
-                Limit { r#type: String },
+                Limit { r#type: String, #[ocaml(name = "most")] größe: i64 },
             }
             "#,
         );
@@ -277,7 +303,8 @@ mod tests {
             r#"name:"Not_enough",doc:"Somanyarethere.""#,
             "<i32as::ocaml_lwt_interop::ToOCaml>::TYPE",
             r#"name:"Closed",doc:"",arguments:::ocaml_lwt_interop::convert::types::Arguments::Positional(&[])"#,
-            r#"name:"type""#,
+            r#"name:"type_""#,
+            r#"name:"most""#,
             "Self::NotEnough{..}=>0usize",
             "Self::Closed{}=>{}",
         ] {
@@ -305,6 +332,18 @@ mod tests {
                 "two exceptions are `B`",
             ),
             ("enum Refused { #[ocaml(name)] A }", "expected"),
+            (
+                "struct Refused { größe: i32 }",
+                "cannot be the name of a field",
+            ),
+            (
+                "struct Refused { r#type: i32, type_: i32 }",
+                "two fields are `type_`",
+            ),
+            (
+                r#"struct Refused(#[ocaml(name = "a")] i32);"#,
+                "without a name in Rust",
+            ),
         ];
         for (source, part) in refused {
             let input = syn::parse_str(source).expect("it is a type");

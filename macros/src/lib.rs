@@ -447,7 +447,8 @@ pub fn derive_opaque_type(input: TokenStream) -> TokenStream {
 /// The fields convert to OCaml. Fields with names are an inline record: `exception Limit of { name : string }`.
 ///
 /// # Options
-/// - `#[ocaml(name = "...")]` on a variant, or on a struct: the name in OCaml, if it is not that in Rust.
+/// - `#[ocaml(name = "...")]` on a variant, on a struct, or on a field with a name: the name in OCaml, if it is not that in
+///   Rust. A field whose name is a keyword of OCaml gets a `_` at its end.
 /// - `#[ocaml(crate = path)]` on the type: where the crate `ocaml_lwt_interop` is.
 #[proc_macro_derive(OCamlException, attributes(ocaml))]
 pub fn derive_ocaml_exception(input: TokenStream) -> TokenStream {

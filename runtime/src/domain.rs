@@ -232,7 +232,7 @@ where
             mut joined,
         } = *self;
         if joined.is_cancelled() {
-            return joined.report(Err(JoinError::Cancelled));
+            return joined.report_cancelled(factory);
         }
         match catch_unwind(factory) {
             Ok(future) => {

@@ -34,7 +34,8 @@ struct Options {
     #[arg(long, value_name = "NAME", value_parser = module_name)]
     name: String,
 
-    /// dune's profile: `dev` and `release` are cargo's profiles of that name
+    /// dune's profile: `dev` and `release` are cargo's profiles of that name. A static library has to define any other one
+    /// in its Cargo.toml; for several crates it is like `release`
     #[arg(long, value_name = "PROFILE", default_value = "release")]
     profile: String,
 

@@ -19,7 +19,11 @@ pub struct Combined<'a> {
     pub directory: &'a Path,
     /// Its lock file, if it has one.
     pub lock: Option<&'a Path>,
+    /// cargo's profile. It is defined as `release` unless it is one that every crate has.
+    pub profile: &'a str,
 }
+
+const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
 /// Writes the crate. Returns its manifest.
 pub fn write(combined: &Combined<'_>) -> Result<PathBuf, BuildError> {
@@ -91,6 +95,10 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
             dependency(&mut text, krate);
         }
     }
+    if !PROFILES.contains(&combined.profile) {
+        let profile = quoted(combined.profile);
+        writeln!(text, "\n[profile.{profile}]\ninherits = \"release\"").expect("a string takes it");
+    }
     text + "\n[profile.dev]\nopt-level = 1\ndebug = \"line-tables-only\"\n\n\
             [profile.release]\nlto = \"thin\"\ncodegen-units = 1\ndebug = \"line-tables-only\"\n"
 }
@@ -149,6 +157,7 @@ mod tests {
             replacements: &[],
             directory: Path::new("/tmp"),
             lock: None,
+            profile: "dev",
         };
         let text = manifest_text(&combined, &[krate("runtime", &[]), krate("unused", &[])]);
         for part in [
@@ -159,10 +168,29 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("unused"), "{text}");
+        assert!(!text.contains("inherits"), "{text}");
         let library = library_text(&combined);
         assert!(
             library.contains("use first_lib as _;\nuse second as _;\n"),
             "{library}"
+        );
+    }
+
+    /// dune's profiles may have any names.
+    #[test]
+    fn other_profiles_are_like_release() {
+        let combined = Combined {
+            name: "all",
+            crates: &[],
+            replacements: &[],
+            directory: Path::new("/tmp"),
+            lock: None,
+            profile: "static",
+        };
+        let text = manifest_text(&combined, &[]);
+        assert!(
+            text.contains("\n[profile.\"static\"]\ninherits = \"release\"\n"),
+            "{text}"
         );
     }
 

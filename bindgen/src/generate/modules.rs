@@ -49,9 +49,8 @@ fn grouped(selection: &Selection) -> Vec<Item<'_>> {
 /// Returns the abstract type that a function is a method of.
 fn owner<'a>(selection: &'a Selection, function: &Function) -> Option<&'a Definition> {
     let name = owner_name(function);
-    let matches = |d: &&Definition| {
-        matches!(d.body, Body::Abstract) && d.id.name.rsplit(' ').next() == Some(name)
-    };
+    let matches =
+        |d: &&Definition| matches!(d.body, Body::Abstract) && type_name(&d.id.name) == name;
     let mut of_crate = selection
         .definitions
         .iter()
@@ -70,7 +69,11 @@ fn owner<'a>(selection: &'a Selection, function: &Function) -> Option<&'a Defini
 /// Returns the Rust name of the type that a function is a method of: `Counter`, and `Store` of `dyn Store`.
 fn owner_name(function: &Function) -> &str {
     let path = function.rust_name.rsplit_once("::");
-    let ty = path.map_or(&*function.owner, |(ty, _)| ty);
+    type_name(path.map_or(&*function.owner, |(ty, _)| ty))
+}
+
+/// Returns the name of a type or a trait: `Store` of `dyn stores::Store + Send`.
+fn type_name(ty: &str) -> &str {
     let ty = ty.split(" + ").next().unwrap_or_default();
     ty.rsplit([' ', ':']).next().unwrap_or_default()
 }

@@ -19,7 +19,7 @@ mod ring;
 mod state;
 mod waiters;
 
-use crate::base::panic::catch_and_discard;
+use crate::base::panic::{catch_and_discard, drop_each};
 use crate::base::sync::{Mutex, MutexGuard};
 use ring::{Limits, Queue, Ring};
 use state::{Phase, State, Wakes, Watcher};
@@ -663,42 +663,59 @@ impl<T, E> Sending<T, E> {
         shared.poll_send(&mut self.slot, &mut self.queue, cx)
     }
 
-    /// Stops to wait.
-    pub(crate) fn stop(mut self) -> Stopped<T> {
+    /// Returns the elements that the closed channel has refused, after the poll that was ready.
+    pub(crate) fn into_refused(mut self) -> VecDeque<T> {
+        std::mem::take(&mut self.queue.items)
+    }
+
+    /// Stops to wait. Drops the elements that are not in the channel. `learn` gets the outcome before other code of users
+    /// runs: destructors, and the wakers of others that wait.
+    pub(crate) fn stop(mut self, learn: impl FnOnce(Stopped)) {
         match self.slot.take() {
-            Some(key) => self.stop_waiting(key),
-            None if self.queue.items.is_empty() => Stopped::Sent,
-            None => Stopped::Refused(std::mem::take(&mut self.queue.items)),
+            Some(key) => self.stop_waiting(key, learn),
+            None if self.queue.items.is_empty() => learn(Stopped::Sent),
+            None => learn(Stopped::Refused),
         }
     }
 
-    fn stop_waiting(&self, key: Key) -> Stopped<T> {
-        match self.sender.shared.change(|state| state.free_sender(key)) {
+    fn stop_waiting(&self, key: Key, learn: impl FnOnce(Stopped)) {
+        let sender = self.sender.shared.change(|state| {
+            let sender = state.free_sender(key);
+            learn(match sender {
+                state::Sender::Waiting(..) => Stopped::Withdrawn,
+                state::Sender::Refused(_) => Stopped::Refused,
+                state::Sender::Sent => Stopped::Sent,
+            });
+            sender
+        });
+        match sender {
             state::Sender::Waiting(rest, waker) => {
                 catch_and_discard(|| drop(waker));
-                Stopped::Withdrawn(rest.items)
+                drop_each(rest.items);
             }
-            state::Sender::Refused(rest) => Stopped::Refused(rest.items),
-            state::Sender::Sent => Stopped::Sent,
+            state::Sender::Refused(rest) => drop_each(rest.items),
+            state::Sender::Sent => {}
         }
     }
 }
 
 /// What has become of elements whose sender [stopped](Sending::stop) to wait.
-pub(crate) enum Stopped<T> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
     /// All of them are in the channel.
     Sent,
-    /// The channel was closed before these were sent.
-    Refused(VecDeque<T>),
-    /// There was no room for these yet.
-    Withdrawn(VecDeque<T>),
+    /// The channel was closed before all were sent.
+    Refused,
+    /// There was no room for all of them yet.
+    Withdrawn,
 }
 
 impl<T, E> Drop for Sending<T, E> {
     fn drop(&mut self) {
         if let Some(key) = self.slot.take() {
-            drop(self.stop_waiting(key));
+            self.stop_waiting(key, |_| {});
         }
+        drop_each(std::mem::take(&mut self.queue.items));
     }
 }
 

@@ -5,6 +5,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Once;
@@ -69,12 +70,27 @@ pub(crate) fn record_origins() {
 /// Calls `f`. Fails with its panic if it panics.
 #[inline]
 pub(crate) fn catch_unwind<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
-    CATCHING.set(CATCHING.get() + 1);
+    begin_catching();
     // Unwind safe: a task that has panicked is dropped, and the state of this crate changes only outside
     // of user code.
     let result = std::panic::catch_unwind(AssertUnwindSafe(f));
+    end_catching();
+    match result {
+        Ok(result) => Ok(result),
+        Err(payload) => Err(describe(payload)),
+    }
+}
+
+// Functions of their own, since there is a `catch_unwind` for each closure.
+
+#[inline]
+fn begin_catching() {
+    CATCHING.set(CATCHING.get() + 1);
+}
+
+#[inline]
+fn end_catching() {
     CATCHING.set(CATCHING.get() - 1);
-    result.map_err(describe)
 }
 
 /// Calls `f`, user code without a caller that could handle its panic, such as a destructor. The panic
@@ -87,6 +103,24 @@ pub(crate) fn catch_and_discard(f: impl FnOnce()) {
 pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     for value in values {
         catch_and_discard(|| drop(value));
+    }
+}
+
+/// A collection whose values are [dropped one by one](drop_each).
+pub(crate) struct Each<C: Default + IntoIterator>(pub(crate) C);
+
+impl<C: Default + IntoIterator> Each<C> {
+    /// Returns the collection.
+    pub(crate) fn take(&mut self) -> C {
+        mem::take(&mut self.0)
+    }
+}
+
+impl<C: Default + IntoIterator> Drop for Each<C> {
+    fn drop(&mut self) {
+        if mem::needs_drop::<C::Item>() {
+            drop_each(self.take());
+        }
     }
 }
 
@@ -170,6 +204,18 @@ mod tests {
         assert!(e.location.unwrap().contains("panic.rs"));
         let e = catch_unwind(|| std::panic::panic_any(PanicsOnDrop)).unwrap_err();
         assert_eq!(e.message, "a value that is not a string");
+    }
+
+    #[test]
+    fn values_are_dropped_although_the_first_ones_panic() {
+        let value = std::rc::Rc::new(());
+        let held = (PanicsOnDrop, value.clone());
+        drop(Each(vec![
+            Some(held),
+            Some((PanicsOnDrop, value.clone())),
+            None,
+        ]));
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
     }
 
     #[test]

@@ -4,12 +4,11 @@
 //! and the task, which is woken, when the reader is dropped. Then the task drops the stream.
 
 use crate::base::channel::{Credit, Receiver, Sender, channel};
-use crate::base::panic::{Panic, catch_unwind, drop_each};
+use crate::base::panic::{Each, Panic, catch_unwind};
 use futures_core::Stream;
 use futures_lite::future::yield_now;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -74,7 +73,7 @@ pub(crate) fn pipe<S: Stream>(
     };
     let received = Received {
         receiver,
-        arrived: Vec::new(),
+        arrived: Each(Vec::new()),
         is_interrupted: false,
     };
     (producer.run(), received)
@@ -89,18 +88,18 @@ struct Producer<S: Stream> {
 
 impl<S: Stream> Producer<S> {
     async fn run(mut self) {
-        let mut elements = VecDeque::new();
+        let mut elements = Each(VecDeque::new());
         loop {
-            let more = match self.poll(&mut elements).await {
+            let more = match self.poll(&mut elements.0).await {
                 Ok(more) => more,
                 Err(panic) => {
-                    self.send(&mut elements).await;
+                    self.send(&mut elements.0).await;
                     return self.end(Some(Interrupted::Panicked(panic)));
                 }
             };
-            let sent = self.send(&mut elements).await;
+            let sent = self.send(&mut elements.0).await;
             if !(more && sent) {
-                drop_each(elements);
+                drop(elements);
                 return self.end(None);
             }
             // A stream that is always ready must not keep its thread.
@@ -177,7 +176,7 @@ fn poll_batch<S: Stream>(
 pub(crate) struct Received<T> {
     receiver: Receiver<T, Interrupted>,
     /// Those that have been received, in reverse.
-    arrived: Vec<T>,
+    arrived: Each<Vec<T>>,
     /// The channel gives its error each time.
     is_interrupted: bool,
 }
@@ -190,26 +189,20 @@ impl<T> Stream for Received<T> {
         if this.is_interrupted {
             return Poll::Ready(None);
         }
-        if this.arrived.is_empty() {
-            let received = this.receiver.poll_recv_many(cx, &mut this.arrived, BATCH);
+        if this.arrived.0.is_empty() {
+            let received = this.receiver.poll_recv_many(cx, &mut this.arrived.0, BATCH);
             if let Err(why) = ready!(received) {
                 this.is_interrupted = true;
                 return Poll::Ready(Some(Err(why)));
             }
-            this.arrived.reverse();
+            this.arrived.0.reverse();
         }
-        Poll::Ready(this.arrived.pop().map(Ok))
+        Poll::Ready(this.arrived.0.pop().map(Ok))
     }
 }
 
 // The elements are not pinned.
 impl<T> Unpin for Received<T> {}
-
-impl<T> Drop for Received<T> {
-    fn drop(&mut self) {
-        drop_each(mem::take(&mut self.arrived));
-    }
-}
 
 #[cfg(all(test, not(loom_model)))]
 mod tests {
@@ -279,5 +272,26 @@ mod tests {
         // What the channel held, and why there is no more.
         assert_eq!(elements.len(), BATCH + 1);
         assert_eq!(elements.last(), Some(&Err(Interrupted::Dropped)));
+    }
+
+    #[test]
+    fn elements_are_dropped_although_their_destructors_panic() {
+        struct Panics(Arc<()>);
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("in drop");
+            }
+        }
+        let alive = Arc::new(());
+        let held = alive.clone();
+        let elements = stream::iter(0..1000).map(move |_| Panics(held.clone()));
+        let (producer, received) = pipe(elements, weightless);
+        let mut producer = Box::pin(producer);
+        for _ in 0..10 {
+            assert!(future::block_on(future::poll_once(&mut producer)).is_none());
+        }
+        drop(producer);
+        drop(received);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 }

@@ -150,9 +150,9 @@ impl<A: Send + 'static> CallQueue<A> {
                 WhenFull::DropOldest => drop(queue.take_oldest()),
                 WhenFull::Merge(merge) => {
                     if let Some(mut last) = queue.take_last() {
-                        merge(&mut last, args);
+                        merge(last.call(), args);
                         // It was accepted before.
-                        return queue.put_back(last).map_err(QueueEnded);
+                        return last.put_back().map_err(QueueEnded);
                     }
                 }
             }
@@ -232,6 +232,8 @@ struct Queue<A> {
 
 struct State<A> {
     calls: VecDeque<A>,
+    /// The number of calls that were taken to merge others into them. They come back.
+    merging: usize,
     is_closed: bool,
     /// The task that makes the calls.
     caller: Option<Waker>,
@@ -264,6 +266,7 @@ impl<A> Queue<A> {
             domain,
             state: Mutex::new(State {
                 calls: VecDeque::new(),
+                merging: 0,
                 is_closed: false,
                 caller: None,
                 senders: Vec::new(),
@@ -282,17 +285,22 @@ impl<A> Queue<A> {
         Ok(())
     }
 
-    /// Puts a call back that was taken, whether or not there is room. Fails if the calls have ended.
-    fn put_back(&self, args: A) -> Result<(), A> {
+    /// Ends the merging of a call, which is put back whether or not there is room. Fails if the calls have ended.
+    fn put_back(&self, args: Option<A>) -> Result<(), A> {
         let mut state = lock(&self.state);
-        if matches!(state.ended, Ended::Yes(_)) {
-            return Err(args);
-        }
-        state.calls.push_back(args);
+        state.merging -= 1;
+        // It may have waited for this call, the last one.
         let caller = state.caller.take();
+        let refused = match matches!(state.ended, Ended::Yes(_)) {
+            true => args,
+            false => {
+                state.calls.extend(args);
+                None
+            }
+        };
         drop(state);
         wake_each(caller);
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     /// Like [`push`](Self::push). If the queue is full, wakes the task later.
@@ -312,7 +320,7 @@ impl<A> Queue<A> {
     fn push_locked(&self, state: &mut State<A>, args: A) -> Result<Option<Waker>, Refused<A>> {
         if state.is_closed {
             Err(Refused::Ended(args))
-        } else if state.calls.len() == self.capacity {
+        } else if state.calls.len() >= self.capacity {
             Err(Refused::Full(args))
         } else {
             state.calls.push_back(args);
@@ -324,17 +332,23 @@ impl<A> Queue<A> {
         lock(&self.state).calls.pop_front()
     }
 
-    fn take_last(&self) -> Option<A> {
-        lock(&self.state).calls.pop_back()
+    fn take_last(&self) -> Option<Merging<'_, A>> {
+        let mut state = lock(&self.state);
+        let call = state.calls.pop_back()?;
+        state.merging += 1;
+        Some(Merging {
+            queue: self,
+            call: Some(call),
+        })
     }
 
-    /// Takes the next call, which makes room. Ready with `None` when the queue is closed and empty.
+    /// Takes the next call, which makes room. Ready with `None` when the queue is closed and no call is left.
     fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<A>> {
         let waker = cx.waker().clone();
         let mut state = lock(&self.state);
         let next = match state.calls.pop_front() {
             Some(args) => Poll::Ready(Some(args)),
-            None if state.is_closed => Poll::Ready(None),
+            None if state.is_closed && state.merging == 0 => Poll::Ready(None),
             None => {
                 state.caller = Some(waker);
                 Poll::Pending
@@ -384,6 +398,31 @@ impl<A> Queue<A> {
                 Poll::Pending
             }
         }
+    }
+}
+
+/// The last call of a queue, while another one is merged into it. It is lost if that panics.
+struct Merging<'a, A> {
+    queue: &'a Queue<A>,
+    call: Option<A>,
+}
+
+impl<A> Merging<'_, A> {
+    fn call(&mut self) -> &mut A {
+        self.call.as_mut().expect("it was not put back")
+    }
+
+    fn put_back(mut self) -> Result<(), A> {
+        let call = self.call.take();
+        let queue = self.queue;
+        std::mem::forget(self);
+        queue.put_back(call)
+    }
+}
+
+impl<A> Drop for Merging<'_, A> {
+    fn drop(&mut self) {
+        let _ = self.queue.put_back(None);
     }
 }
 
@@ -449,7 +488,7 @@ mod tests {
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok());
         assert_eq!(queue.take_oldest(), Some(1));
         assert!(queue.push(3).is_ok());
-        assert_eq!(queue.take_last(), Some(3));
+        assert_eq!(queue.take_last().unwrap().call(), &3);
         assert_eq!(next(&calls), Some(Some(2)));
     }
 
@@ -503,10 +542,47 @@ mod tests {
         assert!(queue.push(1).is_ok());
         let last = queue.take_last().unwrap();
         queue.close();
-        assert!(queue.put_back(last).is_ok());
+        assert_eq!(next(&calls), None, "it waits for the last call");
+        assert!(last.put_back().is_ok());
         assert_eq!((next(&calls), next(&calls)), (Some(Some(1)), Some(None)));
+    }
+
+    #[test]
+    fn a_call_that_returns_to_a_full_queue_makes_no_room() {
+        let queue = Arc::new(Queue::new(0, 1));
+        assert!(queue.push(1).is_ok());
+        let last = queue.take_last().unwrap();
+        assert!(queue.push(2).is_ok());
+        assert!(last.put_back().is_ok());
+        assert!(is_full(queue.push(3)));
+        let calls = Calls(queue.clone());
+        assert_eq!((next(&calls), next(&calls)), (Some(Some(2)), Some(Some(1))));
+        assert!(queue.push(3).is_ok());
+    }
+
+    #[test]
+    fn a_queue_may_end_while_a_call_is_merged() {
+        let queue = Arc::new(Queue::new(0, 1));
+        let calls = Calls(queue.clone());
+        assert!(queue.push(1).is_ok());
+        let last = queue.take_last().unwrap();
         drop(calls);
-        assert_eq!(queue.put_back(2), Err(2));
+        assert_eq!(last.put_back(), Err(1));
+    }
+
+    #[test]
+    fn the_queue_does_not_wait_for_a_call_that_was_lost_in_a_panic() {
+        let queue = Arc::new(Queue::new(0, 1));
+        let calls = Calls(queue.clone());
+        assert!(queue.push(1).is_ok());
+        let last = queue.take_last().unwrap();
+        queue.close();
+        let (wakes, waker) = counting();
+        let cx = &mut Context::from_waker(&waker);
+        assert!(queue.poll_next(cx).is_pending());
+        drop(last);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(next(&calls), Some(None));
     }
 
     #[test]

@@ -89,11 +89,17 @@ impl<T> Joined<T> {
 
     /// Runs `f` at once, unless the handle was cancelled, and reports.
     pub(crate) fn compute(mut self, f: impl FnOnce() -> T) {
-        let result = match self.is_cancelled() {
-            true => Err(JoinError::Cancelled),
-            false => catch_unwind(f).map_err(JoinError::Panicked),
-        };
+        if self.is_cancelled() {
+            return self.report_cancelled(f);
+        }
+        let result = catch_unwind(f).map_err(JoinError::Panicked);
         self.report(result);
+    }
+
+    /// Drops the work, and then reports that it was cancelled: what the work owns is free when the handle says so.
+    pub(crate) fn report_cancelled(self, work: impl Sized) {
+        catch_and_discard(|| drop(work));
+        self.report(Err(JoinError::Cancelled));
     }
 
     /// Reports a result.

@@ -91,7 +91,8 @@ impl Timeout {
 /// See the module's documentation. It belongs to the thread of the domain.
 pub(crate) struct Reactor {
     domain: u64,
-    /// `None` before the first wait. Without one, the loop asks its instance in each turn.
+    /// `None` before the first wait, and if there is no descriptor left for it. Then the loop asks its instance in each
+    /// turn, and a turn takes [`UNWATCHED_TIME`] at most.
     epoll: RefCell<Option<Watched>>,
     timeout: Timer,
     /// Looks for signals, since tokio's loop does so only when its driver sleeps.
@@ -104,6 +105,9 @@ pub(crate) struct Reactor {
 
 /// How long tasks of tokio's that are always ready keep the loop from looking for signals.
 const BUSY_TIME: Duration = Duration::from_millis(50);
+
+/// How long a wait lasts at most that does not learn of the events of the loop's epoll instance.
+const UNWATCHED_TIME: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The waker of the wait that is running.
@@ -182,12 +186,12 @@ impl Reactor {
         if self.is_broken.get() {
             return leave(shared);
         }
-        let mut polls = 0;
+        let (mut polls, mut timeout) = (0, timeout);
         let waited = catch_unwind(|| {
             self.runtime.block_on(poll_fn(|cx| {
                 polls += 1;
                 if polls == 1 {
-                    self.begin(shared, epoll, timeout, cx);
+                    timeout = self.begin(shared, epoll, timeout, cx);
                 }
                 let events = self.poll_epoll(cx);
                 let ends = events == Waited::Events
@@ -201,7 +205,10 @@ impl Reactor {
                     return Poll::Pending;
                 }
                 if ends {
-                    return Poll::Ready(events);
+                    return Poll::Ready(match self.epoll.borrow().is_some() {
+                        true => events,
+                        false => Waited::Events,
+                    });
                 }
                 self.poll_busy(cx);
                 Poll::Pending
@@ -224,8 +231,15 @@ impl Reactor {
         })
     }
 
-    /// The first poll of a wait: registers what ends it.
-    fn begin(&self, shared: &Shared, epoll: Epoll<'_>, timeout: Timeout, cx: &Context<'_>) {
+    /// The first poll of a wait: registers what ends it. Returns its timeout, which is short if the loop's epoll instance
+    /// cannot be registered.
+    fn begin(
+        &self,
+        shared: &Shared,
+        epoll: Epoll<'_>,
+        timeout: Timeout,
+        cx: &Context<'_>,
+    ) -> Timeout {
         // All waits have the same waker. It stays valid between them.
         if !shared.wakes_through_waker() {
             shared.wake_through(Some(cx.waker().clone()));
@@ -235,12 +249,18 @@ impl Reactor {
         if watched.as_ref().map(|watched| watched.instance) != Some(epoll.instance) {
             *watched = Watched::new(epoll).ok();
         }
+        let timeout = match (&*watched, timeout) {
+            (None, Timeout::After(length)) => Timeout::After(length.min(UNWATCHED_TIME)),
+            (None, Timeout::Never) => Timeout::After(UNWATCHED_TIME),
+            (_, timeout) => timeout,
+        };
         if let Timeout::After(length) = timeout {
             self.timeout.set(length);
         }
         if timeout != Timeout::Now && !self.is_busy_set.get() && self.has_tasks() {
             self.set_busy();
         }
+        timeout
     }
 
     fn set_busy(&self) {
@@ -261,7 +281,7 @@ impl Reactor {
 
     fn poll_epoll(&self, cx: &mut Context<'_>) -> Waited {
         match &*self.epoll.borrow() {
-            None => Waited::Events,
+            None => Waited::Quiet,
             Some(watched) => match watched.fd.poll_read_ready(cx) {
                 Poll::Pending => Waited::Quiet,
                 Poll::Ready(ready) => {

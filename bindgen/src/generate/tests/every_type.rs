@@ -179,7 +179,12 @@ fn definitions() -> Vec<Definition> {
             "Counts, from any number of domains.",
             definition("shapes::Counter", "counter", 100, Body::Abstract),
         ),
-        definition("shapes::Store", "store", 110, Body::Abstract),
+        definition(
+            "shapes::dyn Store + Send + Sync",
+            "store",
+            110,
+            Body::Abstract,
+        ),
     ]
 }
 
@@ -332,8 +337,8 @@ fn functions() -> Vec<Function> {
         function("of_counters", 390, vec![argument("counters", named("shapes::Counters"))], promise(Type::Unit)),
         Function {
             owner: "Store".into(),
-            rust_name: "dyn Store::get".into(),
-            ..function("get", 400, vec![argument("self", named("shapes::Store"))], promise(Type::String))
+            rust_name: "dyn Store + Send + Sync::get".into(),
+            ..function("get", 400, vec![argument("self", named("shapes::dyn Store + Send + Sync"))], promise(Type::String))
         },
     ]);
     functions

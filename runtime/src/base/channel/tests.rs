@@ -767,3 +767,61 @@ proptest! {
         agrees(elements, bytes, ops);
     }
 }
+
+#[test]
+fn elements_that_are_not_sent_are_dropped_although_their_destructors_panic() {
+    struct Panics(Rc<()>);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let alive = Rc::new(());
+    let some = || -> VecDeque<Panics> { (0..3).map(|_| Panics(alive.clone())).collect() };
+    let (tx, rx) = of(1);
+    let poll = |sending: &mut Sending<Panics, Infallible>| {
+        let polled = sending.poll(&Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Err(Closed)))
+    };
+    let mut waits = tx.start_sending(some());
+    assert!(!poll(&mut waits));
+    drop(waits);
+    let mut outcome = None;
+    let mut stopped = tx.start_sending(some());
+    assert!(!poll(&mut stopped));
+    stopped.stop(|stopped| outcome = Some(stopped));
+    assert_eq!(outcome, Some(Stopped::Withdrawn));
+    drop(tx.start_sending(some()));
+    tx.close();
+    let mut refused = tx.start_sending(some());
+    assert!(poll(&mut refused));
+    drop(refused);
+    drop((tx, rx));
+    assert_eq!(Rc::strong_count(&alive), 1);
+}
+
+/// The waker of another sender uses the channel, and learns the outcome.
+#[test]
+fn the_outcome_of_a_sender_is_known_before_others_are_woken() {
+    struct Looks(StdMutex<Vec<Stopped>>, AtomicUsize);
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            self.1
+                .store(self.0.lock().unwrap().len(), Ordering::Relaxed);
+        }
+    }
+    let credit = Credit::elements(9).and_bytes(9, |bytes: &usize| *bytes);
+    let (tx, rx) = channel::<usize, Infallible>(credit);
+    assert!(tx.try_send(6).is_ok());
+    let mut first = tx.start_sending(VecDeque::from([8]));
+    assert!(first.poll(&Context::from_waker(Waker::noop())).is_pending());
+    let looks = Arc::new(Looks(StdMutex::default(), AtomicUsize::new(0)));
+    let mut second = tx.start_sending(VecDeque::from([2]));
+    let waker = Waker::from(looks.clone());
+    assert!(second.poll(&Context::from_waker(&waker)).is_pending());
+    // There is room for the second one, which waits behind the first one.
+    first.stop(|stopped| looks.0.lock().unwrap().push(stopped));
+    assert_eq!(looks.1.load(Ordering::Relaxed), 1, "woken afterwards");
+    assert_eq!(*looks.0.lock().unwrap(), [Stopped::Withdrawn]);
+    assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(6), Ok(2)));
+}

@@ -1,7 +1,7 @@
 //! Channels as OCaml uses them: of elements whose type is known while the program runs.
 
 use crate::base::channel::{Closed, Receiver, Sending, Stopped, TryRecvError, TrySendError};
-use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::panic::{Each, catch_and_discard, catch_unwind, drop_each};
 use crate::base::slot_map::Key;
 use crate::bridge::channel::both::Both;
 use crate::bridge::resolve::resolve;
@@ -210,24 +210,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn drop_each<T>(items: VecDeque<T>) {
-    for item in items {
-        catch_and_discard(|| drop(item));
-    }
-}
-
 /// A batch of elements, an array in OCaml.
-struct Batch<T>(Vec<T>);
+struct Batch<T>(Each<Vec<T>>);
 
-impl_to_ocaml!([T: ToOCaml] Batch<T>, &Type::Any, |batch, writer| writer.array(batch.0.iter()));
+impl_to_ocaml!([T: ToOCaml] Batch<T>, &Type::Any, |batch, writer| writer.array(batch.0.0.iter()));
 
 /// The elements of an array.
-struct Items<T>(VecDeque<T>);
+struct Items<T>(Each<VecDeque<T>>);
 
 impl_from_ocaml!([T: FromOCaml] Items<T>, &Type::Array(T::TYPE), |items| {
     let (len, elements) = items.array()?;
-    let read = (0..len).map(|i| elements.get(i, Place::Element(i)));
-    read.collect::<Result<_, _>>().map(Items)
+    let mut read = Each(VecDeque::with_capacity(len));
+    for i in 0..len {
+        read.0.push_back(elements.get(i, Place::Element(i))?);
+    }
+    Ok(Items(read))
 });
 
 fn in_channel<T>(error: ConversionError) -> ConversionError {
@@ -252,19 +249,23 @@ fn convert_many<T: ToOCaml>(
     items: Vec<T>,
     mut fail: impl FnMut(Failure),
 ) -> Result<Converted, Failure> {
-    let batch = Nested(Batch(items));
+    let mut batch = Nested(Batch(Each(items)));
     // Measured and written without being consumed, so that those that convert are left if another one does not.
     if let Ok(Ok(root)) = catch_unwind(|| write_root(token, &batch)) {
-        catch_and_discard(|| drop(batch));
         return Ok(Converted::Rooted(root));
     }
-    let mut good = Vec::new();
-    for item in batch.0.0 {
-        match catch_unwind(|| write_root(token, &item)) {
-            Ok(Ok(_)) => good.push(item),
-            Ok(Err(e)) => fail(Failure::Conversion(in_channel::<T>(e))),
-            Err(panic) => fail(Failure::Panic(panic)),
-        }
+    let mut good = Each(Vec::new());
+    for item in batch.0.0.take() {
+        let failure = match catch_unwind(|| write_root(token, &item)) {
+            Ok(Ok(_)) => {
+                good.0.push(item);
+                continue;
+            }
+            Ok(Err(e)) => Failure::Conversion(in_channel::<T>(e)),
+            Err(panic) => Failure::Panic(panic),
+        };
+        fail(failure);
+        catch_and_discard(|| drop(item));
     }
     convert_one(token, Batch(good))
 }
@@ -317,25 +318,25 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> AnyChannel for Both<T> {
     ) -> Result<Sent, Failure> {
         let read = match is_array {
             true => read_prepared(token, items).map(|Items(items)| items),
-            false => read_prepared(token, items).map(|item| VecDeque::from([item])),
+            false => read_prepared(token, items).map(|item| Each(VecDeque::from([item]))),
         };
         let mut items = read.map_err(in_channel::<T>)?;
         if !is_array {
-            let item = items.pop_front().expect("it was read");
+            let item = items.0.pop_front().expect("it was read");
             match self.tx.try_send(item) {
                 Ok(()) => return Ok(Sent::All),
                 Err(TrySendError::Closed(_)) => return Ok(Sent::Closed),
                 Err(TrySendError::Full(_)) if !wait => return Ok(Sent::Full),
-                Err(TrySendError::Full(item)) => items.push_back(item),
+                Err(TrySendError::Full(item)) => items.0.push_back(item),
             }
         } else {
-            match self.tx.try_send_all(&mut items) {
+            match self.tx.try_send_all(&mut items.0) {
                 Err(_) => return Ok(Sent::Closed),
-                Ok(_) if items.is_empty() => return Ok(Sent::All),
+                Ok(_) if items.0.is_empty() => return Ok(Sent::All),
                 Ok(_) => {}
             }
         }
-        let mut sending = self.tx.start_sending(items);
+        let mut sending = self.tx.start_sending(items.take());
         let polled = poll_with_promise(token, |cx| sending.poll(cx))?;
         Ok(match polled {
             Ok(Ok(())) => Sent::All,
@@ -375,7 +376,7 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> AnyChannel for Both<T> {
             Err(promise) => {
                 let ticket: Arc<dyn RecvTicket> = Arc::new(WaitingReceiver {
                     both: self,
-                    rx: Mutex::new(rx),
+                    rx: Mutex::new(Some(rx)),
                     amount,
                 });
                 let ticket = RECV_TICKET.alloc(token, ticket, 0);
@@ -397,8 +398,8 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> AnyChannel for Both<T> {
     }
 
     fn keep(&self, token: &RuntimeToken<'_>, items: Source<'_>) -> Result<(), ConversionError> {
-        let Items(items) = read_prepared(token, items).map_err(in_channel::<T>)?;
-        self.keep(items);
+        let Items(mut items) = read_prepared(token, items).map_err(in_channel::<T>)?;
+        self.keep(items.take());
         Ok(())
     }
 
@@ -423,32 +424,47 @@ struct WaitingSender<T>(Mutex<Outcome<T>>);
 
 enum Outcome<T> {
     Waiting(Sending<T, Infallible>),
+    /// Its only thread is about to learn the outcome, and runs no code of users before.
+    Stopping,
     Known(Settled),
 }
 
+// Wakers and destructors, which run where the channel changes, may use the ticket. So its lock is not held there.
 impl<T: Send + 'static> SendTicket for WaitingSender<T> {
     fn settle(&self) -> Settled {
-        let mut outcome = lock(&self.0);
-        let (settled, rest) = match std::mem::replace(&mut *outcome, Outcome::Known(Settled::Sent))
-        {
-            Outcome::Known(settled) => (settled, VecDeque::new()),
-            Outcome::Waiting(sending) => match sending.stop() {
-                Stopped::Sent => (Settled::Sent, VecDeque::new()),
-                Stopped::Refused(rest) => (Settled::Closed, rest),
-                Stopped::Withdrawn(rest) => (Settled::Withdrawn, rest),
-            },
-        };
-        *outcome = Outcome::Known(settled);
-        drop(outcome);
-        drop_each(rest);
-        settled
+        let taken = std::mem::replace(&mut *lock(&self.0), Outcome::Stopping);
+        match taken {
+            Outcome::Waiting(sending) => sending.stop(|stopped| {
+                *lock(&self.0) = Outcome::Known(match stopped {
+                    Stopped::Sent => Settled::Sent,
+                    Stopped::Refused => Settled::Closed,
+                    Stopped::Withdrawn => Settled::Withdrawn,
+                });
+            }),
+            known => *lock(&self.0) = known,
+        }
+        match *lock(&self.0) {
+            Outcome::Known(settled) => settled,
+            Outcome::Waiting(_) | Outcome::Stopping => unreachable!("it has stopped"),
+        }
     }
 }
 
 struct WaitingReceiver<T> {
     both: Arc<Both<T>>,
-    rx: Mutex<Receiver<T, Infallible>>,
+    /// `None` while it is used.
+    rx: Mutex<Option<Receiver<T, Infallible>>>,
     amount: Amount,
+}
+
+impl<T> WaitingReceiver<T> {
+    /// Calls `f` with the receiver, unless a caller of this does.
+    fn with_receiver<R>(&self, f: impl FnOnce(&mut Receiver<T, Infallible>) -> R) -> Option<R> {
+        let mut rx = lock(&self.rx).take()?;
+        let result = f(&mut rx);
+        *lock(&self.rx) = Some(rx);
+        Some(result)
+    }
 }
 
 impl<T: FromOCaml + ToOCaml + Send + 'static> RecvTicket for WaitingReceiver<T> {
@@ -457,16 +473,16 @@ impl<T: FromOCaml + ToOCaml + Send + 'static> RecvTicket for WaitingReceiver<T> 
         // The promise is fulfilled, so there is an element, or there will be none. If OCaml asked too early, nobody
         // would be woken.
         let mut cx = Context::from_waker(Waker::noop());
-        let polled = lock(&self.rx).poll_recv_many(&mut cx, &mut items, self.amount.max());
-        match polled {
-            Poll::Ready(Ok(0)) => Ok(Received::Ended),
-            Poll::Ready(Ok(_)) => self.both.convert(token, self.amount, items),
-            Poll::Ready(Err(never)) => match never {},
-            Poll::Pending => Ok(Received::Empty),
+        let max = self.amount.max();
+        match self.with_receiver(|rx| rx.poll_recv_many(&mut cx, &mut items, max)) {
+            Some(Poll::Ready(Ok(0))) => Ok(Received::Ended),
+            Some(Poll::Ready(Ok(_))) => self.both.convert(token, self.amount, items),
+            Some(Poll::Ready(Err(never))) => match never {},
+            Some(Poll::Pending) | None => Ok(Received::Empty),
         }
     }
 
     fn abandon(&self) {
-        lock(&self.rx).stop_waiting();
+        self.with_receiver(Receiver::stop_waiting);
     }
 }

@@ -1,6 +1,6 @@
 //! Sending to a channel as a `Sink`.
 
-use crate::base::channel::{Closed, Sending, Stopped, TrySendError};
+use crate::base::channel::{Closed, Sending, TrySendError};
 use crate::bridge::channel::both::Both;
 use futures_sink::Sink;
 use std::collections::VecDeque;
@@ -72,8 +72,9 @@ impl<T> ChannelSink<T> {
             return Poll::Ready(Ok(()));
         };
         let sent = ready!(sending.poll(cx));
-        if let Some(Stopped::Refused(mut rest)) = self.sending.take().map(Sending::stop) {
-            self.refused = rest.pop_front();
+        let refused = self.sending.take().map(Sending::into_refused);
+        if let Some(item) = refused.and_then(|mut items| items.pop_front()) {
+            self.refused = Some(item);
         }
         Poll::Ready(sent)
     }

@@ -32,6 +32,25 @@ fn cancelling_drops_the_work_and_detaching_does_not() {
 }
 
 #[test]
+fn cancelled_work_is_dropped_before_its_handle_learns_of_it() {
+    type Handle = std::cell::RefCell<JoinHandle<()>>;
+    struct Looks<'a>(&'a Handle);
+    impl Drop for Looks<'_> {
+        fn drop(&mut self) {
+            let polled = future::block_on(future::poll_once(&mut *self.0.borrow_mut()));
+            assert!(polled.is_none());
+        }
+    }
+    let (mut handle, joined) = pair::<()>(1);
+    handle.cancel();
+    let handle = Handle::new(handle);
+    let looks = Looks(&handle);
+    joined.compute(|| drop(looks));
+    let outcome = future::block_on(handle.into_inner());
+    assert_eq!(outcome, Err(JoinError::Cancelled));
+}
+
+#[test]
 fn a_dropped_task_fails_with_domain_terminated() {
     let (handle, joined) = pair::<u8>(42);
     drop(joined.run(async { 1 }));

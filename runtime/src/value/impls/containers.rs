@@ -1,5 +1,6 @@
 //! Options, results, boxes, arrays and lists.
 
+use crate::base::panic::Each;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::nesting::Level;
 use crate::value::read::{FromOCaml, Source};
@@ -160,11 +161,11 @@ fn read_vec<T: FromOCaml>(value: Source<'_>) -> Result<Vec<T>, ConversionError> 
     }
     let _level = Level::enter()?;
     let (len, elements) = value.array()?;
-    let mut vec = Vec::with_capacity(len);
+    let mut read = Each(Vec::with_capacity(len));
     for i in 0..len {
-        vec.push(elements.get(i, Place::Element(i))?);
+        read.0.push(elements.get(i, Place::Element(i))?);
     }
-    Ok(vec)
+    Ok(read.take())
 }
 
 /// Writes an array, or `bytes`.
@@ -322,9 +323,9 @@ unsafe impl<T: FromOCaml> FromOCaml for List<T> {
 
     #[inline]
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-        let mut list = Vec::new();
-        read_list(value, |element| list.push(element))?;
-        Ok(List(list))
+        let mut list = Each(Vec::new());
+        read_list(value, |element| list.0.push(element))?;
+        Ok(List(list.take()))
     }
 }
 
@@ -334,9 +335,9 @@ unsafe impl<T: FromOCaml> FromOCaml for LinkedList<T> {
 
     #[inline]
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-        let mut list = LinkedList::new();
-        read_list(value, |element| list.push_back(element))?;
-        Ok(list)
+        let mut list = Each(LinkedList::new());
+        read_list(value, |element| list.0.push_back(element))?;
+        Ok(list.take())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Maps and sets: association lists and lists. A key that comes twice is an error.
 
+use crate::base::panic::Each;
 use crate::ffi::token::without_token;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::impls::containers::{Element, read_list};
@@ -17,11 +18,11 @@ fn read_into<T: FromOCaml, C: Default>(
     value: Source<'_>,
     mut insert: impl FnMut(&mut C, T) -> bool,
 ) -> Result<C, ConversionError> {
-    let mut elements = Vec::new();
-    read_list(value, |element| elements.push(element))?;
-    without_token(move || {
+    let mut elements = Each(Vec::new());
+    read_list(value, |element| elements.0.push(element))?;
+    without_token(|| {
         let mut all = C::default();
-        for (i, element) in elements.into_iter().enumerate() {
+        for (i, element) in elements.take().into_iter().enumerate() {
             if !insert(&mut all, element) {
                 let e = ConversionError::new("this key is there twice");
                 return Err(e.at(Place::Element(i)));
