@@ -2,7 +2,7 @@
 # only say in one line what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools install install-lwt demo test stress matrix cohttp lwt-packages tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc release fmt clean
+.PHONY: help setup tools install install-lwt demo test loom stress matrix cohttp lwt-packages tsan asan valgrind bench bench-growth bench-http bench-kv load-http load-kv doc release fmt clean
 
 # What the scripts call themselves in messages.
 export GOAL := make $(firstword $(MAKECMDGOALS))
@@ -13,6 +13,7 @@ help:
 	@echo "make install-lwt install dlwt, and a package lwt that is dlwt, into PREFIX; rebuild installed LIBRARIES with it"
 	@echo "make demo        build the text indexer and run it on real files"
 	@echo "make test        run all tests; FILTER=regex selects steps by name"
+	@echo "make loom        check the models of concurrent code in more executions than make test does"
 	@echo "make stress      start and terminate domains under load for SECONDS (60); SEED=N repeats a run"
 	@echo "make matrix      build and test with newer versions of OCaml and Lwt, in target/matrix; needs root"
 	@echo "make cohttp      serve with unmodified cohttp-lwt-unix on several domains"
@@ -45,6 +46,9 @@ test: setup
 
 tools:
 	@scripts/setup --check
+
+loom: tools
+	@scripts/loom
 
 stress: tools
 	@STRESS_SECONDS='$(SECONDS)' STRESS_SEED='$(SEED)' scripts/stress $(ARGS)

@@ -19,7 +19,7 @@ pub fn panics(where_: Int) -> PanickingValue {
         0 => panic!("in the stub"),
         1 => {
             future::yield_now().await;
-            panic!("in a poll")
+            panics_in_a_poll()
         }
         IN_DROP => {
             let _panicking = PanickingValue(IN_DROP);
@@ -31,6 +31,18 @@ pub fn panics(where_: Int) -> PanickingValue {
             PanickingValue(n)
         }
     }
+}
+
+// Functions of their own, for backtraces without debug information.
+
+#[inline(never)]
+fn panics_in_a_poll() -> PanickingValue {
+    panic!("in a poll")
+}
+
+#[inline(never)]
+fn panics_tokio_task() {
+    panic!("on tokio")
 }
 
 const IN_DROP: Int = 2;
@@ -68,7 +80,7 @@ pub fn panics_sync() {
 #[func(tokio)]
 pub async fn panics_tokio() {
     tokio::task::yield_now().await;
-    panic!("on tokio")
+    panics_tokio_task()
 }
 
 /// Panics in tokio's blocking pool.
