@@ -66,12 +66,6 @@ pub fn checked_div(a: Int, b: Int) -> Result<Int, String> {
 #[func(raise)]
 pub fn checked_div_exn(a: Int, b: Int) -> Result<Int, Error> {
     future::yield_now().await;
-    checked_div_exn_now(a, b)
-}
-
-/// A function of its own, for a backtrace without debug information.
-#[inline(never)]
-fn checked_div_exn_now(a: Int, b: Int) -> Result<Int, Error> {
     Ok(a.checked_div(b).ok_or_else(|| format!("{a} / {b}"))?)
 }
 
