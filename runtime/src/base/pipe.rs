@@ -276,7 +276,9 @@ mod tests {
 
     #[test]
     fn elements_are_dropped_although_their_destructors_panic() {
-        struct Panics(Arc<()>);
+        struct Panics {
+            _held: Arc<()>,
+        }
         impl Drop for Panics {
             fn drop(&mut self) {
                 panic!("in drop");
@@ -284,7 +286,9 @@ mod tests {
         }
         let alive = Arc::new(());
         let held = alive.clone();
-        let elements = stream::iter(0..1000).map(move |_| Panics(held.clone()));
+        let elements = stream::iter(0..1000).map(move |_| Panics {
+            _held: held.clone(),
+        });
         let (producer, received) = pipe(elements, weightless);
         let mut producer = Box::pin(producer);
         for _ in 0..10 {

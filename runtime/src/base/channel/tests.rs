@@ -770,14 +770,22 @@ proptest! {
 
 #[test]
 fn elements_that_are_not_sent_are_dropped_although_their_destructors_panic() {
-    struct Panics(Rc<()>);
+    struct Panics {
+        _held: Rc<()>,
+    }
     impl Drop for Panics {
         fn drop(&mut self) {
             panic!("in drop");
         }
     }
     let alive = Rc::new(());
-    let some = || -> VecDeque<Panics> { (0..3).map(|_| Panics(alive.clone())).collect() };
+    let some = || -> VecDeque<Panics> {
+        (0..3)
+            .map(|_| Panics {
+                _held: alive.clone(),
+            })
+            .collect()
+    };
     let (tx, rx) = of(1);
     let poll = |sending: &mut Sending<Panics, Infallible>| {
         let polled = sending.poll(&Context::from_waker(Waker::noop()));
