@@ -200,37 +200,6 @@ let raising_callback () =
   ignore (Dlwt_inbox.post inbox 5 : _);
   check "notified again" (run (fun () -> next) = Some 5)
 
-(* OCaml waits for the systhreads of a domain that terminates. This loop goes on. *)
-let threads_that_wait () =
-  run (fun () ->
-      let gate = Atomic.make false and hook_has_run = Atomic.make false in
-      let rec wait () =
-        if not (Atomic.get gate) then (
-          Thread.yield ();
-          wait ())
-      in
-      let main () =
-        Lwt_main.at_exit (fun () -> Lwt.return (Atomic.set hook_has_run true));
-        ignore (Thread.create wait () : Thread.t);
-        Lwt.return_unit
-      in
-      let spawned = Dlwt_domain.spawn main in
-      let rec until_it_ends () =
-        if Atomic.get hook_has_run then Lwt_unix.sleep 0.1
-        else
-          let* () = Lwt.pause () in
-          until_it_ends ()
-      in
-      let* () = until_it_ends () in
-      check "it waits" (Lwt.is_sleeping spawned);
-      Atomic.set gate true;
-      let* () = spawned in
-      let* value = Dlwt_domain.join (Domain.spawn (fun () -> 7)) in
-      check "the result" (value = 7);
-      Lwt.catch
-        (fun () -> Dlwt_domain.join (Domain.spawn (fun () -> raise Planted)))
-        (function Planted -> Lwt.return_unit | exn -> Lwt.fail exn))
-
 let spawned () =
   run (fun () ->
       let hook_has_run = Atomic.make false in
@@ -276,9 +245,5 @@ let () =
           case "another domain receives" another_domain;
           case "a callback raises" raising_callback;
         ] );
-      ( "domain",
-        [
-          case "result, exception and exit hooks" spawned;
-          case "its systhreads are waited for elsewhere" threads_that_wait;
-        ] );
+      ("domain", [ case "result, exception and exit hooks" spawned ]);
     ]

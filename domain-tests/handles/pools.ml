@@ -94,27 +94,6 @@ let cancelled_before () =
       let* () = busy in
       Pool.shutdown pool)
 
-(* OCaml waits for the systhreads of a domain that terminates. The loop that waits for the domain goes on. *)
-let threads_that_wait () =
-  let gate = Atomic.make false in
-  let wait () = Expect.eventually_blocking (fun () -> Atomic.get gate) in
-  let pool = Pool.create ~domains:2 () in
-  let* () =
-    Pool.spawn_on pool 0 (fun () ->
-        ignore (Thread.create wait () : Thread.t);
-        Lwt.return_unit)
-  in
-  let old = Pool.handle pool 0 and other = Pool.handle pool 1 in
-  let replaced = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
-  let* () = Expect.eventually (fun () -> not (Handle.is_alive old)) in
-  let shut = Pool.shutdown pool in
-  let* () = Expect.eventually (fun () -> not (Handle.is_alive other)) in
-  let* () = Lwt_unix.sleep 0.1 in
-  Expect.that "both wait" (Lwt.is_sleeping replaced && Lwt.is_sleeping shut);
-  Atomic.set gate true;
-  let* () = replaced in
-  shut
-
 let map () =
   with_pool ~domains:2 (fun pool ->
       let n = 500 in
@@ -354,8 +333,6 @@ let suites =
          case "spawn picks the least loaded domain" least_loaded;
          case "another domain's promise is rejected" foreign_promise;
          case "a cancelled function does not start, and is no work" cancelled_before;
-         case "a pool waits for systhreads, and its creator's loop goes on"
-           threads_that_wait;
          case "map keeps the order of the elements" map;
          case "cancelling a map cancels all elements" cancelled_map;
          case "cancelling the promise cancels the function" cancelled;

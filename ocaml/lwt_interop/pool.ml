@@ -396,13 +396,10 @@ let all t = t.retiring @ List.map Atomic.get (Array.to_list t.workers)
 let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 
 let join t worker =
-  Lwt.finalize
-    (fun () ->
-      let* () = worker.terminated in
-      Dlwt_domain.join worker.domain)
-    (fun () ->
-      t.retiring <- List.filter (( != ) worker) t.retiring;
-      Lwt.return_unit)
+  let+ () = worker.terminated in
+  t.retiring <- List.filter (( != ) worker) t.retiring;
+  (* This blocks while OCaml frees the domain's memory, and until its systhreads have ended. *)
+  Domain.join worker.domain
 
 let post_drain worker = post worker.handle drain worker.service
 

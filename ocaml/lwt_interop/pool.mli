@@ -120,6 +120,9 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
     termination, and the earlier deadline applies. Cancelling the promise only ends the
     wait. It must be called on the domain that created the pool.
 
+    A domain terminates when its systhreads have ended, such as those of [Lwt_preemptive],
+    and blocks the loop of the calling domain until then.
+
     @raise Invalid_argument if [deadline] or [grace] is negative or not a number. *)
 
 (** {1 The program's pool} *)

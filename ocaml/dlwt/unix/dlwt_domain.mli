@@ -10,10 +10,3 @@ val spawn : (unit -> 'a Lwt.t) -> 'a Lwt.t
     The promise cannot be cancelled.
 
     @raise Failure if the process has too many domains, as [Domain.spawn]. *)
-
-val join : 'a Domain.t -> 'a Lwt.t
-(** [join domain] is resolved as [Domain.join domain] returns or raises, and does not
-    block the calling domain's loop meanwhile: a systhread waits, since OCaml waits for
-    all systhreads of a domain that terminates. So the calling domain does not terminate
-    before [domain] either. (If there can be no thread, [join] itself waits.) The promise
-    cannot be cancelled. *)
