@@ -65,7 +65,7 @@ let twice_in_a_turn () =
   Expect.that "one of them" (List.mem signal [ Sys.sigusr1; Sys.sigusr2 ]);
   no_handlers "no handlers afterwards"
 
-(* What a callback begins to wait for is a later signal. *)
+(* A callback that waits for the same signal again gets the next one. *)
 let again () =
   let received = ref 0 in
   let rec wait () =

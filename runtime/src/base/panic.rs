@@ -184,17 +184,22 @@ impl<F> Drop for CatchUnwind<F> {
     }
 }
 
+/// For tests: holds a value, and panics when it is dropped.
+#[cfg(all(test, not(loom_model)))]
+#[derive(Debug)]
+pub(crate) struct PanicsOnDrop<T>(pub(crate) T);
+
+#[cfg(all(test, not(loom_model)))]
+impl<T> Drop for PanicsOnDrop<T> {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
     use futures_lite::future;
-
-    struct PanicsOnDrop;
-    impl Drop for PanicsOnDrop {
-        fn drop(&mut self) {
-            panic!("in drop");
-        }
-    }
 
     #[test]
     fn a_panic_is_described_by_message_and_location() {
@@ -202,17 +207,16 @@ mod tests {
         let e = catch_unwind(|| panic!("no {}", "luck")).unwrap_err();
         assert_eq!(e.message, "no luck");
         assert!(e.location.unwrap().contains("panic.rs"));
-        let e = catch_unwind(|| std::panic::panic_any(PanicsOnDrop)).unwrap_err();
+        let e = catch_unwind(|| std::panic::panic_any(PanicsOnDrop(()))).unwrap_err();
         assert_eq!(e.message, "a value that is not a string");
     }
 
     #[test]
     fn values_are_dropped_although_the_first_ones_panic() {
         let value = std::rc::Rc::new(());
-        let held = (PanicsOnDrop, value.clone());
         drop(Each(vec![
-            Some(held),
-            Some((PanicsOnDrop, value.clone())),
+            Some(PanicsOnDrop(value.clone())),
+            Some(PanicsOnDrop(value.clone())),
             None,
         ]));
         assert_eq!(std::rc::Rc::strong_count(&value), 1);
@@ -223,12 +227,12 @@ mod tests {
         let poll = CatchUnwind::new(Box::pin(async { panic!("in poll") }));
         assert_eq!(future::block_on(poll).unwrap_err().message, "in poll");
         let done = CatchUnwind::new(Box::pin(async {
-            let _guard = PanicsOnDrop;
+            let _guard = PanicsOnDrop(());
             future::yield_now().await;
         }));
         assert_eq!(future::block_on(done).unwrap_err().message, "in drop");
         let mut never = CatchUnwind::new(Box::pin(async {
-            let _guard = PanicsOnDrop;
+            let _guard = PanicsOnDrop(());
             future::pending::<()>().await;
         }));
         assert!(future::block_on(future::poll_once(&mut never)).is_none());

@@ -207,6 +207,7 @@ impl<T> Unpin for Received<T> {}
 #[cfg(all(test, not(loom_model)))]
 mod tests {
     use super::*;
+    use crate::base::panic::PanicsOnDrop;
     use futures_lite::{StreamExt, future, stream};
     use std::sync::Arc;
 
@@ -276,19 +277,9 @@ mod tests {
 
     #[test]
     fn elements_are_dropped_although_their_destructors_panic() {
-        struct Panics {
-            _held: Arc<()>,
-        }
-        impl Drop for Panics {
-            fn drop(&mut self) {
-                panic!("in drop");
-            }
-        }
         let alive = Arc::new(());
         let held = alive.clone();
-        let elements = stream::iter(0..1000).map(move |_| Panics {
-            _held: held.clone(),
-        });
+        let elements = stream::iter(0..1000).map(move |_| PanicsOnDrop(held.clone()));
         let (producer, received) = pipe(elements, weightless);
         let mut producer = Box::pin(producer);
         for _ in 0..10 {

@@ -463,6 +463,11 @@ mod tests {
     use futures_lite::future::poll_once;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    fn new(capacity: usize) -> (Arc<Queue<u32>>, Calls<u32>) {
+        let queue = Arc::new(Queue::new(0, capacity));
+        (queue.clone(), Calls(queue))
+    }
+
     fn next(calls: &Calls<u32>) -> Option<Option<u32>> {
         future::block_on(poll_once(calls.next()))
     }
@@ -473,8 +478,7 @@ mod tests {
 
     #[test]
     fn calls_are_taken_in_order() {
-        let queue = Arc::new(Queue::new(0, 2));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(2);
         assert_eq!(next(&calls), None, "it waits");
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok() && is_full(queue.push(3)));
         assert_eq!((next(&calls), next(&calls)), (Some(Some(1)), Some(Some(2))));
@@ -483,8 +487,7 @@ mod tests {
 
     #[test]
     fn room_is_made_at_either_end() {
-        let queue = Arc::new(Queue::new(0, 2));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(2);
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok());
         assert_eq!(queue.take_oldest(), Some(1));
         assert!(queue.push(3).is_ok());
@@ -494,8 +497,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_waits_is_woken_when_there_is_room() {
-        let queue = Arc::new(Queue::new(0, 1));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(1);
         assert!(queue.push(1).is_ok());
         let (wakes, waker) = counting();
         let cx = Context::from_waker(&waker);
@@ -527,8 +529,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_hands_out_its_calls_and_takes_no_more() {
-        let queue = Arc::new(Queue::new(0, 2));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(2);
         assert!(queue.push(1).is_ok());
         queue.close();
         assert!(matches!(queue.push(2), Err(Refused::Ended(2))));
@@ -537,8 +538,7 @@ mod tests {
 
     #[test]
     fn a_call_that_was_accepted_may_return_to_a_closed_queue() {
-        let queue = Arc::new(Queue::new(0, 1));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(1);
         assert!(queue.push(1).is_ok());
         let last = queue.take_last().unwrap();
         queue.close();
@@ -562,8 +562,7 @@ mod tests {
 
     #[test]
     fn a_queue_may_end_while_a_call_is_merged() {
-        let queue = Arc::new(Queue::new(0, 1));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(1);
         assert!(queue.push(1).is_ok());
         let last = queue.take_last().unwrap();
         drop(calls);
@@ -572,8 +571,7 @@ mod tests {
 
     #[test]
     fn the_queue_does_not_wait_for_a_call_that_was_lost_in_a_panic() {
-        let queue = Arc::new(Queue::new(0, 1));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(1);
         assert!(queue.push(1).is_ok());
         let last = queue.take_last().unwrap();
         queue.close();
@@ -603,8 +601,7 @@ mod tests {
 
     #[test]
     fn the_queue_ends_with_the_task() {
-        let queue = Arc::new(Queue::new(0, 2));
-        let calls = Calls(queue.clone());
+        let (queue, calls) = new(2);
         assert!(queue.push(1).is_ok());
         drop(calls);
         assert!(matches!(queue.push(2), Err(Refused::Ended(2))));

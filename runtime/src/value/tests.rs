@@ -1,5 +1,6 @@
 //! Conversions there and back, on a heap of OCaml's own.
 
+use crate::base::panic::PanicsOnDrop;
 use crate::ffi::root::Root;
 use crate::ffi::runtime::RawValue;
 use crate::ffi::test_runtime::with_ocaml;
@@ -619,33 +620,23 @@ fn references_nest_up_to_the_limit() {
     assert!(not_written(last).contains("nested more than"));
 }
 
-/// A value whose destructor panics.
-#[derive(Debug)]
-struct Panics(u8);
-
 // SAFETY: an int is read.
-unsafe impl FromOCaml for Panics {
+unsafe impl FromOCaml for PanicsOnDrop<u8> {
     const TYPE: &'static Type = &Type::Int;
 
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
-        u8::from_ocaml(value).map(Panics)
-    }
-}
-
-impl Drop for Panics {
-    fn drop(&mut self) {
-        panic!("{} is dropped", self.0);
+        u8::from_ocaml(value).map(PanicsOnDrop)
     }
 }
 
 #[test]
 fn a_conversion_that_fails_drops_what_it_has_read_although_destructors_panic() {
     for elements in [vec![1, 2, 300], vec![1, 2, 3, 300]] {
-        let error = refused::<Vec<isize>, Vec<Panics>>(elements.clone());
+        let error = refused::<Vec<isize>, Vec<PanicsOnDrop<u8>>>(elements.clone());
         assert!(error.contains("300 does not fit u8"), "{error}");
-        let error = refused::<List<isize>, LinkedList<Panics>>(List(elements.clone()));
+        let error = refused::<List<isize>, LinkedList<PanicsOnDrop<u8>>>(List(elements.clone()));
         assert!(error.contains("300 does not fit u8"), "{error}");
-        let error = refused::<List<isize>, List<Panics>>(List(elements));
+        let error = refused::<List<isize>, List<PanicsOnDrop<u8>>>(List(elements));
         assert!(error.contains("300 does not fit u8"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::panic::PanicsOnDrop;
 use futures_lite::future::{block_on, poll_once};
 use proptest::prelude::*;
 use std::cell::RefCell;
@@ -770,24 +771,10 @@ proptest! {
 
 #[test]
 fn elements_that_are_not_sent_are_dropped_although_their_destructors_panic() {
-    struct Panics {
-        _held: Rc<()>,
-    }
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            panic!("in drop");
-        }
-    }
     let alive = Rc::new(());
-    let some = || -> VecDeque<Panics> {
-        (0..3)
-            .map(|_| Panics {
-                _held: alive.clone(),
-            })
-            .collect()
-    };
+    let some = || -> VecDeque<_> { (0..3).map(|_| PanicsOnDrop(alive.clone())).collect() };
     let (tx, rx) = of(1);
-    let poll = |sending: &mut Sending<Panics, Infallible>| {
+    let poll = |sending: &mut Sending<PanicsOnDrop<Rc<()>>, Infallible>| {
         let polled = sending.poll(&Context::from_waker(Waker::noop()));
         matches!(polled, Poll::Ready(Err(Closed)))
     };
