@@ -56,6 +56,20 @@ let big_values n () =
   Expect.int "a long argument" (n * (n - 1) / 2) sum;
   Lwt.return_unit
 
+(* A value and its promise are one block of the minor heap, up to its largest size, 256 words. *)
+let around_the_largest_young_block () =
+  let check n =
+    let text = String.init n (fun i -> Char.chr (97 + (i mod 26))) in
+    let p = Rust.yield_n 0 text in
+    Expect.that (Printf.sprintf "%d bytes at once" n) (Lwt.state p = Lwt.Return text);
+    let* later = Rust.yield_n 1 text in
+    Expect.string (Printf.sprintf "%d bytes later" n) text later;
+    let* held = p in
+    Expect.string (Printf.sprintf "%d bytes kept" n) text held;
+    Lwt.return_unit
+  in
+  Lwt_list.iter_p check (List.init 70 (fun i -> 1990 + i))
+
 let arity () =
   let* text = Rust.six 1 2.5 "c" true (Some 4) [| 5; 6 |] in
   Expect.string "six" "1 2.5 c true Some(4) [5, 6]" text;
@@ -174,6 +188,8 @@ let cases ~scale =
     case "calls: a pending future" pending;
     case "calls: conversions" conversions;
     case "calls: big values" (big_values (scaled ~scale 300_000));
+    case "calls: a string around the size of the largest young block"
+      around_the_largest_young_block;
     case "calls: any arity" arity;
     case "calls: a value keeps its identity" identity;
     case "calls: Result as result and as exception" results;

@@ -1,8 +1,8 @@
 //! Tasks: futures that one thread, their owner, polls and drops, and that any thread may wake.
 //!
-//! A [`Home`] belongs to one thread. [`NewTask`] is a task before and during its first poll, [`Task`]
-//! its owner's handle afterwards, and [`Runnable`] a task in a queue. Wakers are counted references to
-//! the one allocation of a task, and may outlive its work and its owner.
+//! A [`Home`] belongs to one thread. [`NewTask`] is a task before and during its first poll, [`UnboundTask`] the same
+//! without the type of its work, [`Task`] its owner's handle afterwards, and [`Runnable`] a task in a queue. Wakers are
+//! counted references to the one allocation of a task, and may outlive its work and its owner.
 //!
 //! | file | contents |
 //! |---|---|
@@ -30,7 +30,7 @@ mod state;
 mod waker;
 
 pub(crate) use home::Home;
-pub(crate) use owner::{NewTask, Task};
+pub(crate) use owner::{NewTask, Task, UnboundTask};
 pub(crate) use raw::{Runnable, Schedule, Work};
 pub(crate) use run_queue::{InjectQueue, RunQueue};
 

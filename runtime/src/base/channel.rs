@@ -19,7 +19,7 @@ mod ring;
 mod state;
 mod waiters;
 
-use crate::base::panic::{catch_and_discard, drop_each};
+use crate::base::panic::{catch_and_discard, catch_and_discard_cold, drop_each};
 use crate::base::sync::{Mutex, MutexGuard};
 use ring::{Limits, Queue, Ring};
 use state::{Phase, State, Wakes, Watcher};
@@ -162,7 +162,7 @@ impl Spare {
 impl Drop for Spare {
     fn drop(&mut self) {
         if let Some(waker) = self.0.take() {
-            catch_and_discard(|| drop(waker));
+            catch_and_discard_cold(|| drop(waker));
         }
     }
 }
@@ -283,7 +283,7 @@ impl<T, E> Shared<T, E> {
     fn withdraw(&self, key: Key) -> Option<Queue<T>> {
         match self.change(|state| state.free_sender(key)) {
             state::Sender::Waiting(rest, waker) => {
-                catch_and_discard(|| drop(waker));
+                catch_and_discard_cold(|| drop(waker));
                 Some(rest)
             }
             state::Sender::Refused(rest) => Some(rest),
@@ -690,7 +690,7 @@ impl<T, E> Sending<T, E> {
         });
         match sender {
             state::Sender::Waiting(rest, waker) => {
-                catch_and_discard(|| drop(waker));
+                catch_and_discard_cold(|| drop(waker));
                 drop_each(rest.items);
             }
             state::Sender::Refused(rest) => drop_each(rest.items),
@@ -764,7 +764,7 @@ impl<T, E> Drop for WaitClosed<'_, T, E> {
         if let Some(key) = self.slot.take() {
             let shared = &self.sender.shared;
             let watcher = shared.change(|state| state.free_watcher(key));
-            catch_and_discard(|| drop(watcher));
+            catch_and_discard_cold(|| drop(watcher));
         }
     }
 }
@@ -909,9 +909,7 @@ impl<T, E> Drop for Receiver<T, E> {
             }
             state.ring.clear()
         });
-        for item in left {
-            catch_and_discard(|| drop(item));
-        }
+        drop_each(left);
     }
 }
 

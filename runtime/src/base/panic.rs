@@ -81,21 +81,39 @@ pub(crate) fn catch_unwind<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     }
 }
 
-// Functions of their own, since there is a `catch_unwind` for each closure.
+// Functions of their own, since there is a `catch_unwind` for each closure. A function of this ABI never unwinds, so that
+// none of those needs code for dropping its closure or its result then.
 
 #[inline]
-fn begin_catching() {
-    CATCHING.set(CATCHING.get() + 1);
+extern "C" fn begin_catching() {
+    let _ = CATCHING.try_with(|n| n.set(n.get().wrapping_add(1)));
 }
 
 #[inline]
-fn end_catching() {
-    CATCHING.set(CATCHING.get() - 1);
+extern "C" fn end_catching() {
+    let _ = CATCHING.try_with(|n| n.set(n.get().wrapping_sub(1)));
 }
 
 /// Calls `f`, user code without a caller that could handle its panic, such as a destructor. The panic
 /// hook has run; the panic is discarded.
+#[inline]
 pub(crate) fn catch_and_discard(f: impl FnOnce()) {
+    let _ = catch_unwind(f);
+}
+
+/// [`catch_and_discard`] for what is rare: it is slower, and the compiler makes less code for each closure.
+#[cold]
+pub(crate) fn catch_and_discard_cold(f: impl FnOnce()) {
+    let mut f = Some(f);
+    discard(&mut || {
+        if let Some(f) = f.take() {
+            f();
+        }
+    });
+}
+
+#[inline(never)]
+fn discard(f: &mut dyn FnMut()) {
     let _ = catch_unwind(f);
 }
 
@@ -125,7 +143,8 @@ impl<C: Default + IntoIterator> Drop for Each<C> {
 }
 
 #[cold]
-fn describe(payload: Box<dyn Any + Send>) -> Panic {
+#[allow(improper_ctypes_definitions, reason = "only Rust calls it")]
+extern "C" fn describe(payload: Box<dyn Any + Send>) -> Panic {
     let message = match payload.downcast::<String>() {
         Ok(s) => *s,
         Err(payload) => match payload.downcast_ref::<&'static str>() {
@@ -179,7 +198,7 @@ impl<F: Future> Future for CatchUnwind<F> {
 impl<F> Drop for CatchUnwind<F> {
     fn drop(&mut self) {
         if let Some(future) = self.0.take() {
-            catch_and_discard(|| drop(future));
+            catch_and_discard_cold(|| drop(future));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Resolving the calls that OCaml waits for, whatever their outcome.
 
-use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::panic::{catch_and_discard_cold, catch_unwind};
 use crate::base::slot_map::Key;
 use crate::domain::core::Core;
 use crate::ffi::batch::Request;
@@ -22,7 +22,7 @@ pub(crate) fn resolve<T: ToOCaml>(
     outcome: Result<T, Failure>,
 ) {
     if !core.complete_call(key) {
-        return catch_and_discard(|| drop(outcome));
+        return catch_and_discard_cold(|| drop(outcome));
     }
     // The value is dropped inside: its destructor may panic as well.
     let converted = outcome.and_then(|value| match catch_unwind(move || to_ocaml(token, value)) {

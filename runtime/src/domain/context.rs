@@ -11,7 +11,7 @@ use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
 use crate::ffi::promises::Promises;
-use crate::ffi::thread::{self, Place};
+use crate::ffi::thread::{self, Here, Place};
 use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
 use std::ffi::CString;
@@ -32,18 +32,26 @@ enum NoExecutor {
 
 thread_local! {
     /// The executor of a thread that runs a domain's loop, and the stubs on the thread's stack.
-    pub(crate) static CURRENT: Place<Core> = const { Place::new() };
+    static CURRENT: Place<Core> = const { Place::new() };
     /// The domain whose executor [`hide`] hides.
     static HIDDEN: Cell<Option<u64>> = const { Cell::new(None) };
     /// The reason why there is none.
     static NO_EXECUTOR: Cell<NoExecutor> = const { Cell::new(NoExecutor::OtherThread) };
 }
 
+/// The place of the calling thread for its executor.
+#[inline]
+pub(crate) fn here() -> Here<Core> {
+    Here::of(&CURRENT)
+}
+
 /// Runs `f` with the executor that the calling thread owns, whether or not OCaml has called into
 /// Rust: `f` must not use OCaml values. Returns `None` if the thread owns no executor.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
-    CURRENT.with(|current| current.with(f))
+    let here = here();
+    let core = here.borrow()?;
+    Some(f(&core))
 }
 
 /// Runs `f` with the executor that the calling thread owns. For code that `f` calls, the thread owns none, and has no token:
@@ -56,12 +64,10 @@ pub(crate) fn hide<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
             HIDDEN.set(None);
         }
     }
-    CURRENT.with(|current| {
-        current.hide(|core| {
-            HIDDEN.set(Some(core.shared.id));
-            let _end = End;
-            f(core)
-        })
+    here().hide(|core| {
+        HIDDEN.set(Some(core.shared.id));
+        let _end = End;
+        f(core)
     })
 }
 
@@ -73,13 +79,13 @@ pub(crate) fn loop_of() -> Option<u64> {
 /// Whether the stub that is running was called by code that no other stub has called.
 #[inline]
 pub(crate) fn is_outermost() -> bool {
-    CURRENT.with(Place::is_outermost)
+    here().is_outermost()
 }
 
 /// Whether the calling thread owns an executor.
 #[inline]
 pub(crate) fn has_current() -> bool {
-    CURRENT.with(Place::is_some)
+    here().is_some()
 }
 
 /// Runs `f` with the executor that the calling thread owns and a token, if OCaml has called into Rust
@@ -88,21 +94,27 @@ pub(crate) fn has_current() -> bool {
 pub(crate) fn with_entered<R>(
     f: impl FnOnce(&Core, &RuntimeToken<'_>) -> R,
 ) -> Result<R, TokenError> {
-    let entered = CURRENT.with(|current| {
-        current.with(|core| {
-            let entered = current.with_token(|token| f(core, token));
-            entered.ok_or(TokenError::OutsideExecutor {
-                domain: core.shared.id,
-            })
-        })
-    });
-    entered.unwrap_or_else(|| Err(no_executor()))
+    let here = here();
+    let Some(core) = here.borrow() else {
+        return Err(no_executor());
+    };
+    let entered = here.with_token(|token| f(&core, token));
+    entered.ok_or(TokenError::OutsideExecutor {
+        domain: core.shared.id,
+    })
+}
+
+/// [`with_entered`] for a closure of any type: the compiler makes one copy for all.
+pub(crate) fn with_entered_dyn(
+    f: &mut dyn FnMut(&Core, &RuntimeToken<'_>),
+) -> Result<(), TokenError> {
+    with_entered(f)
 }
 
 /// Runs `f` with a token if OCaml has called into Rust on the calling thread.
 #[inline]
 pub(crate) fn with_stub<R>(f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
-    CURRENT.with(|current| current.with_token(f))
+    here().with_token(f)
 }
 
 /// Runs `f` with the executor of the token's domain.
@@ -178,7 +190,7 @@ pub(crate) fn open(
     );
     name_thread(id);
     registry::insert(shared.clone());
-    CURRENT.with(|current| current.set(Box::new(core)));
+    here().set(Box::new(core));
     Ok(shared)
 }
 
@@ -223,7 +235,7 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
         return Close::Step;
     }
     disown(NoExecutor::Terminated);
-    let cores = CURRENT.with(Place::take);
+    let cores = here().take();
     if more.is_none() && cores.is_empty() {
         return Close::Nothing;
     }
@@ -239,7 +251,7 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
 /// that it must neither use nor drop.
 pub(crate) fn abandon_to_parent() {
     disown(NoExecutor::Forked);
-    CURRENT.with(Place::forget);
+    here().forget();
 }
 
 /// Sets why the calling thread owns no executor from now on, if it owns one.

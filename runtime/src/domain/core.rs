@@ -17,7 +17,7 @@ use crate::ffi::promises::Promises;
 use crate::ffi::root::{Exn, LwtPromise, Root};
 use crate::ffi::runtime::RawValue;
 use crate::ffi::token::RuntimeToken;
-use crate::task::Task;
+use crate::task::{Task, UnboundTask};
 use crate::wake::budget::Budget;
 use crate::wake::spin::{Advice, Idle};
 use std::cell::{Cell, OnceCell};
@@ -273,18 +273,24 @@ impl Core {
 
     // ---- calls: OCaml waits for Rust
 
-    /// Adds a call that OCaml waits for, and makes its promise, unrooted. `work` returns the work for the key, if that is
-    /// there already; it does not use OCaml.
+    /// Adds a call that OCaml waits for, and makes its promise, unrooted.
     ///
     /// # Errors
     /// The domain is terminating, or a signal handler has raised an exception. There is no call then.
-    #[inline]
-    pub(crate) fn add_call(
+    pub(crate) fn add_call(&self, token: &RuntimeToken<'_>) -> Result<(Key, RawValue), Root<Exn>> {
+        self.add_call_with(token, Promises::pending, |_| None)
+    }
+
+    /// [`add_call`](Self::add_call) for a task, which is attached to the call, or dropped if there is none. Returns the
+    /// promise, unrooted.
+    pub(crate) fn add_task(
         &self,
         token: &RuntimeToken<'_>,
-        work: impl FnOnce(Key) -> Option<AbortHandle>,
-    ) -> Result<(Key, RawValue), Root<Exn>> {
-        self.add_call_with(token, Promises::pending, work)
+        task: UnboundTask<'_, Shared>,
+    ) -> Result<RawValue, Root<Exn>> {
+        let attach = |key| Some(AbortHandle::Task(task.attach(key)));
+        let (_, promise) = self.add_call_with(token, Promises::pending, attach)?;
+        Ok(promise)
     }
 
     /// [`add_call`](Self::add_call), without work, whose promise is rooted.
@@ -295,6 +301,7 @@ impl Core {
         self.add_call_with(token, Promises::pending_root, |_| None)
     }
 
+    /// `work` returns the work for the key, if that is there already. It does not use OCaml.
     #[inline]
     fn add_call_with<P>(
         &self,
@@ -304,6 +311,7 @@ impl Core {
     ) -> Result<(Key, P), Root<Exn>> {
         let key = self.reserve_call(token)?;
         let promise = pending(&self.promises, token, key);
+        // Nothing allocates on the OCaml heap any more: the promise may be unrooted.
         let added = self.calls.add(work);
         debug_assert_eq!(added, key, "no other call was added meanwhile");
         Ok((key, promise))

@@ -1,6 +1,6 @@
 //! A domain's tasks. The domain's Lwt loop polls those that are ready, one by one.
 
-use crate::base::panic::{catch_and_discard, catch_unwind};
+use crate::base::panic::{catch_and_discard, catch_and_discard_cold, catch_unwind};
 use crate::base::slot_map::{Key, SlotMap};
 use crate::domain::shared::Shared;
 use crate::task::{Home, InjectQueue, NewTask, RunQueue, Runnable, Task, Work};
@@ -68,9 +68,9 @@ impl Executor {
     /// Adds a task, which a later tick polls. After `close` the future is dropped at once.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         if self.is_closed() {
-            return catch_and_discard(|| drop(future));
+            return catch_and_discard_cold(|| drop(future));
         }
-        let new = NewTask::new(self.home(), Spawned { future });
+        let new = NewTask::new(self.home(), Spawned { future }).erase();
         let mut spawned = self.spawned.borrow_mut();
         spawned.insert_with(|key| new.attach(key)).wake();
     }

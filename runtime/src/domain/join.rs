@@ -1,7 +1,7 @@
 //! Handles that wait for a task which runs elsewhere.
 
 use crate::base::error::JoinError;
-use crate::base::panic::{CatchUnwind, catch_and_discard, catch_unwind};
+use crate::base::panic::{CatchUnwind, catch_and_discard, catch_and_discard_cold, catch_unwind};
 use crate::base::sync::oneshot::{self, error::TryRecvError};
 use crate::ffi::thread;
 use crate::wake::spin::AdaptiveSpin;
@@ -98,7 +98,7 @@ impl<T> Joined<T> {
 
     /// Drops the work, and then reports that it was cancelled: what the work owns is free when the handle says so.
     pub(crate) fn report_cancelled(self, work: impl Sized) {
-        catch_and_discard(|| drop(work));
+        catch_and_discard_cold(|| drop(work));
         self.report(Err(JoinError::Cancelled));
     }
 

@@ -1,12 +1,12 @@
 //! The functions that `#[func]` expands to calls of: from an OCaml call to a promise.
 
 use crate::base::error::TokenError;
-use crate::base::panic::{CatchUnwind, Panic, catch_and_discard, catch_unwind};
+use crate::base::panic::{CatchUnwind, Panic, catch_and_discard_cold, catch_unwind};
 use crate::base::slot_map::Key;
 use crate::base::tokio_rt;
 use crate::bridge::promise::Promise;
 use crate::bridge::resolve::resolve;
-use crate::domain::context::{self, CURRENT};
+use crate::domain::context;
 use crate::domain::core::{AbortHandle, Core};
 use crate::domain::dispatch::post;
 use crate::domain::shared::Shared;
@@ -16,14 +16,14 @@ use crate::ffi::runtime::{self as ffi, RawValue};
 use crate::ffi::token::RuntimeToken;
 use crate::task::{NewTask, Work};
 use crate::value::conversion_error::ConversionError;
-use crate::value::convert::{Nested, to_raw};
+use crate::value::convert::{to_raw, to_raw_as};
 use crate::value::exception::Failure;
 use crate::value::raises::{Exception, RaisesException};
 use crate::value::read::{FromOCaml, Source};
 use crate::value::rooted::{Rooted, read_root};
 use crate::value::types::encode::mentions_channel;
 use crate::value::types::{Function, Type};
-use crate::value::write::ToOCaml;
+use crate::value::write::{Form, ToOCaml};
 use pin_project_lite::pin_project;
 use std::cell::Cell;
 use std::error::Error;
@@ -202,12 +202,6 @@ pub(super) enum Raise {
     Failure(&'static CStr),
 }
 
-impl From<RawValue> for Raise {
-    fn from(exn: RawValue) -> Self {
-        Raise::Exception(exn)
-    }
-}
-
 pub(super) const NOT_INITIALISED: &CStr =
     c"ocaml-lwt-interop: the OCaml library lwt_interop is not initialised \
     yet: add it to the libraries of the executable, and call Rust after it";
@@ -231,45 +225,46 @@ pub(super) unsafe fn enter<const N: usize>(
         Arguments<'_, N>,
     ) -> Result<RawValue, RawValue>,
 ) -> Result<RawValue, Raise> {
-    // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
-    let token = unsafe { RuntimeToken::assume_locked() };
-    let Some(callbacks) = Callbacks::get(&token) else {
-        return Err(Raise::Failure(NOT_INITIALISED));
+    let here = context::here();
+    // SAFETY: by this function's contract OCaml called. The result is dropped before `enter` returns, by the frame that
+    // calls the body. Rust code releases the lock only within `without_token`.
+    let borrow = || unsafe { here.enter_with() };
+    let entered = match borrow() {
+        Some(entered) => entered,
+        None => {
+            // SAFETY: this function's contract; nothing has allocated since.
+            raw = unsafe { attach(raw)? };
+            borrow().expect("`attach` made this thread an owner")
+        }
     };
-    if !context::has_current() {
-        // SAFETY: by this function's contract the arguments are valid; nothing has allocated since.
-        raw = unsafe { attach(&token, callbacks, raw)? };
-    }
-    let body = |core: &Core, token: &RuntimeToken<'_>| {
-        let arguments = Arguments {
-            raw: raw.map(Cell::new),
-            function,
-            token,
-        };
-        body(core, token, callbacks, arguments)
+    let token = &entered.token();
+    let arguments = Arguments {
+        raw: raw.map(Cell::new),
+        function,
+        token,
     };
-    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
-    let result = CURRENT.with(|current| unsafe { current.enter_with(body) });
-    Ok(result.expect("attach made this thread an owner")?)
+    let callbacks = Callbacks::registered(token);
+    body(entered.value(), token, callbacks, arguments).map_err(Raise::Exception)
 }
 
 /// Gives this thread's domain its executor. Returns the arguments, which the collector may have moved.
 ///
 /// # Safety
-/// The arguments are valid now.
+/// OCaml called the stub that calls this, with these arguments, and they are valid now.
 #[cold]
-unsafe fn attach<const N: usize>(
-    token: &RuntimeToken<'_>,
-    callbacks: &Callbacks,
-    raw: [RawValue; N],
-) -> Result<[RawValue; N], Raise> {
+unsafe fn attach<const N: usize>(raw: [RawValue; N]) -> Result<[RawValue; N], Raise> {
+    // SAFETY: by this function's contract OCaml called, so this thread holds the lock.
+    let token = unsafe { RuntimeToken::assume_locked() };
+    let Some(callbacks) = Callbacks::get(&token) else {
+        return Err(Raise::Failure(NOT_INITIALISED));
+    };
     if let TokenError::Forked { .. } = context::no_executor() {
         return Err(Raise::Failure(FORKED));
     }
     // SAFETY: the token proves the lock, and the arguments are valid, by this function's contract.
     let roots = raw.map(|v| unsafe { Root::<Any>::new(v) });
-    callbacks.attach(token).map_err(Raise::from)?;
-    Ok(roots.map(|root| root.raw(token)))
+    callbacks.attach(&token).map_err(Raise::Exception)?;
+    Ok(roots.map(|root| root.raw(&token)))
 }
 
 /// Returns the result to OCaml, or raises it. The last thing that a stub does.
@@ -327,38 +322,44 @@ where
     const DETACHED: bool = false;
 
     fn poll(mut self: Pin<&mut Self>, key: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let mut output = None;
+        let (mut output, mut result) = (None, None);
         let polled = catch_unwind(|| {
             output = match self.as_mut().poll_future(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(output) => Some(output),
             };
             // A panic of the destructor is the call's.
-            self.as_mut().project().future.set(None);
+            let body = self.as_mut().project();
+            clear(body.future);
+            result = output.take().map(|output| (body.outcome)(output).0);
             Poll::Ready(())
         });
-        let output = match (polled, output) {
-            (Ok(Poll::Pending), _) => return Poll::Pending,
-            (Ok(Poll::Ready(())), Some(output)) => Ok(output),
-            (Ok(Poll::Ready(())), None) => unreachable!("it was set"),
-            (Err(panic), output) => {
-                catch_and_discard(|| drop(output));
-                catch_and_discard(|| self.as_mut().project().future.set(None));
-                Err(panic)
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => result.expect("it was set"),
+            Err(panic) => {
+                catch_and_discard_cold(|| drop(output));
+                catch_and_discard_cold(|| clear(self.as_mut().project().future));
+                Err(Failure::Panic(panic))
             }
         };
-        let body = self.project();
-        let mut result = Some(to_result(output, &*body.outcome));
-        let entered = context::with_entered(|core, token| {
+        let function = self.function;
+        let mut result = Some(result);
+        let entered = context::with_entered_dyn(&mut |core, token| {
             let result = result.take().expect("the call is resolved once");
-            resolve(core, token, key, Some(body.function), result);
+            resolve(core, token, key, Some(function), result);
         });
         if entered.is_err() {
             // The poll has called `exit`, which has ended the domain, and has returned.
-            catch_and_discard(|| drop(result));
+            catch_and_discard_cold(|| drop(result));
         }
         Poll::Ready(())
     }
+}
+
+/// Drops a future where it is.
+fn clear<F>(mut future: Pin<&mut Option<F>>) {
+    future.set(None);
 }
 
 /// `#[func]`: polls the future once. If it is ready, so is the promise. Otherwise the future becomes a
@@ -429,21 +430,13 @@ where
                 });
                 Ok(promise.unwrap_or_else(|failure| rejected(token, callbacks, *failure)))
             }
-            Poll::Pending => Err(task),
+            Poll::Pending => Err(task.erase()),
         }
     });
     match first {
         Ok(Ok(promise)) => promise,
+        Ok(Err(task)) => core.add_task(token, task).map_err(|exn| exn.raw(token)),
         Err(panic) => rejected(token, callbacks, Failure::Panic(panic)),
-        Ok(Err(task)) => {
-            // If there is no promise, this drops the task, which catches the panics of the user's destructors.
-            let attach = |key| Some(AbortHandle::Task(task.attach(key)));
-            // Nothing has allocated on the OCaml heap since the promise was made.
-            let added = core.add_call(token, attach);
-            added
-                .map(|(_, promise)| promise)
-                .map_err(|exn| exn.raw(token))
-        }
     }
 }
 
@@ -459,12 +452,16 @@ fn fulfilled<T: ToOCaml>(
         drop(value);
         return Ok(Ok(callbacks.return_unit(token)));
     }
-    if callbacks.returns_nested {
-        return to_raw(token, Nested(Nested(value))).map(Ok);
-    }
-    let value = to_raw(token, value)?;
-    // SAFETY: the value was made just now.
-    Ok(unsafe { callbacks.return_(token, value) })
+    let form = match callbacks.returns_nested {
+        true => Form::Fulfilled,
+        false => Form::Value,
+    };
+    let value = to_raw_as(token, value, form)?;
+    Ok(match form {
+        Form::Fulfilled => Ok(value),
+        // SAFETY: the value was made just now.
+        Form::Value => unsafe { callbacks.return_(token, value) },
+    })
 }
 
 /// Returns the outcome as OCaml gets it, panics included, also those of `outcome`.
@@ -559,11 +556,11 @@ where
     O: Send + 'static,
     T: ToOCaml + Send + 'static,
 {
-    let (key, promise) = match core.add_call(token, |_| None) {
+    let (key, promise) = match core.add_call(token) {
         Ok(call) => call,
         Err(exn) => {
             // Destructors of the user's run, which may use OCaml.
-            catch_and_discard(|| drop(work));
+            catch_and_discard_cold(|| drop(work));
             return Err(exn.raw(token));
         }
     };
@@ -611,7 +608,7 @@ where
     };
     catch_unwind(|| shared_tokio().spawn_blocking(job).abort_handle()).map_err(|panic| {
         // There is no thread for it, and tokio keeps the job for a later one: let it find nothing.
-        catch_and_discard(|| drop(take(&work)));
+        catch_and_discard_cold(|| drop(take(&work)));
         Failure::message(format!("tokio's blocking pool: {}", panic.message))
     })
 }

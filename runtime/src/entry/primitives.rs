@@ -4,7 +4,7 @@
 //! `primitives.ml` declares. That is the safety contract of each.
 
 use crate::base::slot_map::Key;
-use crate::domain::context::{self, CURRENT, Close};
+use crate::domain::context::{self, Close};
 use crate::domain::core::Core;
 use crate::domain::dispatch;
 use crate::domain::garbage;
@@ -37,8 +37,8 @@ use std::sync::Arc;
 /// # Safety
 /// OCaml called the primitive that calls this.
 pub(super) unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
-    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
-    CURRENT.with(|current| unsafe { current.enter(body) })
+    // SAFETY: by this function's contract OCaml called. Rust code releases the lock only within `without_token`.
+    unsafe { context::here().enter(body) }
 }
 
 /// Like [`enter`], with the executor of the calling thread. Does nothing if it owns none.
@@ -47,8 +47,11 @@ pub(super) unsafe fn enter<R>(body: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
 /// OCaml called the primitive that calls this.
 #[inline]
 unsafe fn enter_with<R>(body: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Option<R> {
-    // SAFETY: by this function's contract OCaml called. Rust code does not release the lock.
-    CURRENT.with(|current| unsafe { current.enter_with(body) })
+    let here = context::here();
+    // SAFETY: by this function's contract OCaml called. The result is dropped before this returns, by the frame that calls
+    // the body. Rust code releases the lock only within `without_token`.
+    let entered = unsafe { here.enter_with() }?;
+    Some(body(entered.value(), &entered.token()))
 }
 
 /// Runs the body of a primitive that neither allocates nor runs code of the user's, with the executor
@@ -59,7 +62,7 @@ unsafe fn enter_with<R>(body: impl FnOnce(&Core, &RuntimeToken<'_>) -> R) -> Opt
 #[inline]
 unsafe fn with_executor<R>(body: impl FnOnce(&Core) -> R) -> Option<R> {
     // SAFETY: by this function's contract nothing empties the place while `body` uses the reference.
-    CURRENT.with(|current| unsafe { current.get().map(body) })
+    unsafe { context::here().get().map(body) }
 }
 
 /// Returns the key that OCaml passed.
@@ -208,7 +211,7 @@ unsafe extern "C" fn lwt_interop_executor_close(_unit: RawValue) -> RawValue {
         let shut_down = || unsafe {
             thread::blocking_section(|| reactors.into_iter().for_each(Reactor::shut_down));
         };
-        CURRENT.with(|current| current.without_token(shut_down));
+        context::here().without_token(shut_down);
     }
     let body = |token: &RuntimeToken<'_>| {
         hooks::free_roots(token);
@@ -438,7 +441,7 @@ unsafe extern "C" fn lwt_interop_stream_pull(source: RawValue, max: RawValue) ->
     // last.
     unsafe {
         finish(match enter_with(body) {
-            Some(promise) => promise.map_err(Raise::from),
+            Some(promise) => promise.map_err(Raise::Exception),
             None => Err(Raise::Failure(
                 c"a stream was pulled on a thread without an executor",
             )),

@@ -6,7 +6,7 @@
 pub(crate) mod on_tokio;
 
 use crate::base::error::TokenError;
-use crate::base::panic::{catch_and_discard, catch_unwind, drop_each};
+use crate::base::panic::{catch_and_discard, catch_and_discard_cold, catch_unwind, drop_each};
 use crate::base::pipe::Fill;
 use crate::base::slot_map::Key;
 use crate::domain::context;
@@ -156,7 +156,7 @@ where
             let failure = match started {
                 // The function has called `exit`, whose hooks have ended the domain, and has returned.
                 Ok(Ok(Ok(stream))) if !context::has_current() => {
-                    catch_and_discard(|| drop(stream));
+                    catch_and_discard_cold(|| drop(stream));
                     Failure::DomainTerminated(core.shared.id)
                 }
                 Ok(Ok(Ok(stream))) => return new_stream(core, token, callbacks, function, stream),
@@ -259,7 +259,7 @@ where
         match *state {
             State::Ended => {
                 drop(state);
-                catch_and_discard(|| drop(stream));
+                catch_and_discard_cold(|| drop(stream));
                 false
             }
             State::Idle(_) | State::Polled => {
@@ -350,7 +350,7 @@ where
     fn close(&self) {
         let state = std::mem::replace(&mut *self.state.borrow_mut(), State::Ended);
         // The destructor and the waker are code of the user's.
-        catch_and_discard(|| drop(state));
+        catch_and_discard_cold(|| drop(state));
         let pulling = self.pulling.take();
         catch_and_discard(|| pulling.map_or((), Waker::wake));
     }

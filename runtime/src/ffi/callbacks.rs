@@ -32,7 +32,7 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 pub(crate) struct Callbacks {
     attach: Named,
     return_: Named,
-    /// Whether a fulfilled promise is a block of a block of the value: see `value::convert::Nested`.
+    /// Whether a fulfilled promise is a block of a block of the value: see `value::write::Form`.
     pub(crate) returns_nested: bool,
     return_unit: Named,
     fail: Named,

@@ -5,8 +5,10 @@ use crate::ffi::token::{RuntimeToken, assert_no_conversion, is_in_conversion};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::LocalKey;
 
 unsafe extern "C" {
     /// Releases the domain's lock without running signal handlers or finalisers first, so that it
@@ -75,7 +77,7 @@ pub(crate) struct Place<T> {
 }
 
 const BORROW: u64 = 1;
-/// More than there can be borrows on a stack, and small enough for an operand of an instruction.
+/// More than there can be borrows on a stack (nothing forgets one), and small enough for an operand of an instruction.
 const STUB: u64 = 1 << 30;
 
 /// Counts a use until it is dropped.
@@ -96,6 +98,69 @@ impl<const N: u64> Drop for Use<'_, N> {
     }
 }
 
+/// A value that a thread owns, of which a use is counted.
+pub(crate) struct Counted<'a, T, const N: u64> {
+    value: NonNull<T>,
+    _use: Use<'a, N>,
+}
+
+/// A value that a thread owns, while it is borrowed.
+pub(crate) type Borrowed<'a, T> = Counted<'a, T, BORROW>;
+
+impl<T, const N: u64> Deref for Counted<'_, T, N> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only while no borrow is counted,
+        // and `N` counts one, as `counted` asserts. `Place` is not `Sync`, so nothing else frees it.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+/// A value that a thread owns, and the right to a token, while the body of a stub runs.
+pub(crate) struct Entered<'a, T>(Counted<'a, T, { STUB + BORROW }>);
+
+impl<T> Entered<'_, T> {
+    /// Returns the value.
+    #[inline]
+    pub(crate) fn value(&self) -> &T {
+        &self.0
+    }
+
+    /// Returns a token. It is not a field, whose address would keep the rest out of registers.
+    #[inline]
+    pub(crate) fn token(&self) -> RuntimeToken<'_> {
+        // SAFETY: the contract of `enter_with`, for as long as there is `self`.
+        unsafe { RuntimeToken::assume_locked() }
+    }
+}
+
+/// The place of the calling thread in a thread-local: what `LocalKey::with` gives to a closure, without a closure, of
+/// which the compiler would make a copy for each caller's caller.
+pub(crate) struct Here<T>(NonNull<Place<T>>);
+
+impl<T> Here<T> {
+    /// Returns the calling thread's.
+    #[inline]
+    pub(crate) fn of(key: &'static LocalKey<Place<T>>) -> Self {
+        const { assert!(!std::mem::needs_drop::<Place<T>>()) };
+        Here(key.with(|place| NonNull::from(place)))
+    }
+}
+
+impl<T> Deref for Here<T> {
+    type Target = Place<T>;
+
+    #[inline]
+    fn deref(&self) -> &Place<T> {
+        // SAFETY: `of` got the pointer from a thread-local of this thread, which `Here` does not leave: it is not `Send`.
+        // On Linux a thread-local that needs no destructor, as `of` asserts, is a part of the thread's memory: it is there
+        // as long as code of the thread runs.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 impl<T> Place<T> {
     /// Creates an empty place.
     pub(crate) const fn new() -> Self {
@@ -111,8 +176,8 @@ impl<T> Place<T> {
     ///
     /// # Safety
     /// OCaml called the stub that calls this, on this thread. Whenever Rust code runs on this thread within
-    /// `f`, the thread holds the domain's lock: OCaml code that `f` calls may release it, and takes it again
-    /// before it returns.
+    /// `f`, the thread holds the domain's lock, except within [`without_token`](Self::without_token): OCaml code that `f`
+    /// calls may release it, and takes it again before it returns.
     #[inline]
     pub(crate) unsafe fn enter<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> R {
         let _use = Use::<STUB>::new(&self.uses);
@@ -120,39 +185,31 @@ impl<T> Place<T> {
         f(&unsafe { RuntimeToken::assume_locked() })
     }
 
-    /// Runs the body of a stub that OCaml has called, with the value. Returns `None` if there is none.
+    /// Borrows the value for the body of a stub that OCaml has called. Returns `None` if there is none.
     ///
     /// # Safety
-    /// As for [`enter`](Self::enter): OCaml called the stub that calls this, on this thread, and whenever
-    /// Rust code runs on this thread within `f`, the thread holds the domain's lock.
+    /// OCaml called the stub that calls this, on this thread. The result is dropped before the stub returns, and not within
+    /// a [`without_token`](Self::without_token) or [`hide`](Self::hide) that began later. Until then the thread holds the
+    /// domain's lock whenever Rust code runs on it, except within those.
     #[inline]
-    pub(crate) unsafe fn enter_with<R>(
-        &self,
-        f: impl FnOnce(&T, &RuntimeToken<'_>) -> R,
-    ) -> Option<R> {
-        let value = self.value.get();
-        if value.is_null() {
-            return None;
-        }
-        let _use = Use::<{ STUB + BORROW }>::new(&self.uses);
-        // SAFETY: this function's contract: the thread holds the lock whenever `f` runs.
-        let token = unsafe { RuntimeToken::assume_locked() };
-        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only while no
-        // borrow is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
-        Some(f(unsafe { &*value }, &token))
+    pub(crate) unsafe fn enter_with(&self) -> Option<Entered<'_, T>> {
+        self.counted().map(Entered)
     }
 
-    /// Runs `f` with the value, if there is one. Costs a load, a test, and an addition on each side.
+    /// Borrows the value, if there is one. Costs a load, a test, and an addition, and another one when the borrow ends.
     #[inline]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        let value = self.value.get();
-        if value.is_null() {
-            return None;
-        }
-        let _use = Use::<BORROW>::new(&self.uses);
-        // SAFETY: the pointer comes from the box that `set` leaked. `take` frees the box only while no
-        // borrow is counted, and `Place` is not `Sync`, so the value is there until `f` returns.
-        Some(f(unsafe { &*value }))
+    pub(crate) fn borrow(&self) -> Option<Borrowed<'_, T>> {
+        self.counted()
+    }
+
+    #[inline]
+    fn counted<const N: u64>(&self) -> Option<Counted<'_, T, N>> {
+        const { assert!(N % STUB == BORROW) };
+        let value = NonNull::new(self.value.get().cast_mut())?;
+        Some(Counted {
+            value,
+            _use: Use::new(&self.uses),
+        })
     }
 
     /// Runs `f` with the value, if there is one. Within `f` the place seems to be empty, and there is no token.
@@ -164,14 +221,13 @@ impl<T> Place<T> {
                 self.0.value.set(self.0.hidden.replace(ptr::null()));
             }
         }
-        self.with(|value| {
-            self.hidden.set(self.value.replace(ptr::null()));
-            let _back = Back(self);
-            self.without_token(|| f(value))
-        })
+        let value = self.borrow()?;
+        self.hidden.set(self.value.replace(ptr::null()));
+        let _back = Back(self);
+        Some(self.without_token(|| f(&value)))
     }
 
-    /// Returns the value, if there is one. Costs less than [`with`](Self::with).
+    /// Returns the value, if there is one. Costs less than [`borrow`](Self::borrow).
     ///
     /// # Safety
     /// The reference is not used after anything that may empty the place: code of the user's, or OCaml.
@@ -186,8 +242,9 @@ impl<T> Place<T> {
     #[inline]
     pub(crate) fn with_token<R>(&self, f: impl FnOnce(&RuntimeToken<'_>) -> R) -> Option<R> {
         (self.uses.get() >= STUB && !is_in_conversion()).then(|| {
-            // SAFETY: a stub is counted, so `enter` or `enter_with` is on this thread's stack, and stays
-            // there while `f` runs; their contract says that the lock is held whenever `f` runs.
+            // SAFETY: a stub is counted, so `enter` runs the body of one, or there is an `Entered` of one, and no
+            // `without_token` began since, which takes the count away. By their contracts the stub has not returned when
+            // `f` does, and the thread holds the lock.
             f(&unsafe { RuntimeToken::assume_locked() })
         })
     }
@@ -358,12 +415,12 @@ mod tests {
 
     #[test]
     fn take_returns_the_value() {
-        let place = Place::new();
+        let place: Place<Rc<i32>> = Place::new();
         let value = Rc::new(7);
-        assert_eq!(place.with(|n: &Rc<i32>| **n), None);
+        assert!(place.borrow().is_none());
         assert!(place.take().is_empty());
         place.set(Box::new(value.clone()));
-        assert_eq!(place.with(|n| **n), Some(7));
+        assert_eq!(place.borrow().map(|n| **n), Some(7));
         assert_eq!(place.take(), [Box::new(value.clone())]);
         assert!(!place.is_some());
         assert_eq!(Rc::strong_count(&value), 1);
@@ -375,16 +432,16 @@ mod tests {
         let place = Place::new();
         let value = Rc::new(7);
         place.set(Box::new(value.clone()));
-        place.with(|outer| {
-            place.with(|inner| {
-                assert!(place.take().is_empty(), "two calls borrow it");
-                assert!(!place.is_some());
-                assert_eq!(place.with(|_| ()), None);
-                assert_eq!(**inner, 7);
-            });
-            assert!(place.take().is_empty(), "one call borrows it");
-            assert_eq!(**outer, 7);
-        });
+        let outer = place.borrow().expect("it was set");
+        let inner = place.borrow().expect("it was set");
+        assert!(place.take().is_empty(), "two calls borrow it");
+        assert!(!place.is_some());
+        assert!(place.borrow().is_none());
+        assert_eq!(**inner, 7);
+        drop(inner);
+        assert!(place.take().is_empty(), "one call borrows it");
+        assert_eq!(**outer, 7);
+        drop(outer);
         assert_eq!(place.take(), [Box::new(value.clone())]);
         assert_eq!(Rc::strong_count(&value), 1);
         assert!(place.take().is_empty(), "it was returned");
@@ -394,15 +451,27 @@ mod tests {
     fn a_retired_value_leaves_room_for_another_one() {
         let place = Place::new();
         place.set(Box::new(1));
-        place.with(|first| {
-            place.take();
-            place.set(Box::new(2));
-            place.with(|second| {
-                place.take();
-                assert_eq!((*first, *second), (1, 2));
-            });
-        });
+        let first = place.borrow().expect("it was set");
+        place.take();
+        place.set(Box::new(2));
+        let second = place.borrow().expect("it was set");
+        place.take();
+        assert_eq!((*first, *second), (1, 2));
+        drop((first, second));
         assert_eq!(place.take(), [Box::new(1), Box::new(2)]);
+    }
+
+    #[test]
+    fn the_place_of_a_thread_is_its_own() {
+        thread_local! {
+            static PLACE: Place<i32> = const { Place::new() };
+        }
+        let here = Here::of(&PLACE);
+        here.set(Box::new(7));
+        assert_eq!(Here::of(&PLACE).borrow().map(|n| *n), Some(7));
+        let elsewhere = std::thread::spawn(|| Here::of(&PLACE).is_some());
+        assert!(!elsewhere.join().expect("it does not panic"));
+        here.take();
     }
 
     #[test]
@@ -432,7 +501,9 @@ mod tests {
         let place = Place::new();
         let value = Rc::new(7);
         place.set(Box::new(value.clone()));
-        place.with(|_| place.take());
+        let borrowed = place.borrow();
+        place.take();
+        drop(borrowed);
         place.set(Box::new(value.clone()));
         place.forget();
         assert!(!place.is_some());
@@ -445,10 +516,9 @@ mod tests {
         let place = Place::new();
         place.set(Box::new(7));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            place.with(|_| {
-                place.take();
-                panic!("in the closure")
-            })
+            let _borrowed = place.borrow();
+            place.take();
+            panic!("while it is borrowed")
         }));
         assert!(panicked.is_err());
         assert_eq!(place.take(), [Box::new(7)]);
@@ -459,6 +529,7 @@ mod tests {
         let place = Place::new();
         place.set(Box::new(7));
         assert!(place.with_token(|_| ()).is_none());
-        place.with(|_| assert!(place.with_token(|_| ()).is_none()));
+        let _borrowed = place.borrow();
+        assert!(place.with_token(|_| ()).is_none());
     }
 }

@@ -227,7 +227,7 @@ fn loom_a_wake_up_races_the_first_poll() {
                 assert_eq!(scheduler.strong_count(), 0);
                 return;
             }
-            let task = new.attach(Key::from_int(0));
+            let task = new.erase().attach(Key::from_int(0));
             other.join().unwrap();
             while executor.tick() {}
             assert_eq!(polls.get(), 1, "woken once");
@@ -252,7 +252,7 @@ fn loom_a_wake_up_races_a_cancellation() {
         };
         let mut new = NewTask::new(&executor.home, work);
         let waker = new.poll(|_, cx| cx.waker().clone());
-        let task = new.attach(Key::from_int(0));
+        let task = new.erase().attach(Key::from_int(0));
         let other = thread::spawn(move || {
             waker.wake_by_ref();
             waker.wake();
@@ -279,7 +279,9 @@ fn loom_a_task_that_is_pushed_is_taken_once_or_refused() {
                 polls: Rc::default(),
                 _held: Held::new(()),
             };
-            let task = NewTask::new(&executor.home, work).attach(Key::from_int(i));
+            let task = NewTask::new(&executor.home, work)
+                .erase()
+                .attach(Key::from_int(i));
             task.wake();
             task
         });

@@ -6,13 +6,14 @@
 //! `Complete` it has been dropped, or is being dropped by the function that set this phase.
 
 use crate::base::counters::count;
-use crate::base::panic::catch_and_discard;
+use crate::base::panic::{catch_and_discard, catch_and_discard_cold};
 use crate::base::slot_map::Key;
 use crate::task::free_list::FreeList;
 use crate::task::home::{self, Home};
-use crate::task::raw::{OwnerState, RawTask, Runnable, Schedule, TaskRef, Work};
+use crate::task::raw::{Header, OwnerState, RawTask, Runnable, Schedule, TaskRef, Work};
 use crate::task::state::Phase;
 use crate::task::waker::waker_ref;
+use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -178,12 +179,10 @@ impl Drop for Task {
     }
 }
 
-/// A task that is not yet attached, which only [`poll`](Self::poll) polls. Dropping it drops the work.
+/// An [`UnboundTask`] whose type of work is known. Only [`poll`](Self::poll) polls it.
 pub(crate) struct NewTask<'a, S: Schedule, W: Work> {
-    /// The owner's reference, to a `RawTask<W>`. An `Option` here would make `end` safe, and cost a call
-    /// that is ready at once 20 instructions of 185.
-    owner: ManuallyDrop<OwnerRef>,
-    home: &'a Home<S>,
+    /// Its task is a `RawTask<W>`.
+    task: UnboundTask<'a, S>,
     _work: PhantomData<W>,
 }
 
@@ -193,33 +192,65 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
     pub(crate) fn new(home: &'a Home<S>, work: W) -> Self {
         home.add_unbound();
         // SAFETY: the owner is the calling thread. `home` counts the owner's reference, and keeps the scheduler until that is
-        // given up. The owner gives up its reference only after it has dropped the work: see `end`,
+        // given up. The owner gives up its reference only after it has dropped the work: see `UnboundTask::end`,
         // `OwnerRef::drop_work` and the phases in which `Task` and `run` give it up.
         let owner =
             unsafe { OwnerRef::new(RawTask::allocate(home.scheduler(), home.free_list(), work)) };
         NewTask {
-            owner: ManuallyDrop::new(owner),
-            home,
+            task: UnboundTask {
+                owner: ManuallyDrop::new(owner),
+                home,
+            },
             _work: PhantomData,
         }
     }
 
     #[cfg(all(test, not(loom_model)))]
     pub(super) fn as_ptr(&self) -> *const crate::task::raw::Header {
-        self.owner.task.as_ptr().as_ptr()
+        self.task.owner.task.as_ptr().as_ptr()
     }
 
-    /// Polls the work with `f`. The task notes wake-ups for [`attach`](Self::attach).
+    /// Polls the work with `f`. The task notes wake-ups for [`attach`](UnboundTask::attach).
     #[inline]
     pub(crate) fn poll<R>(&mut self, f: impl FnOnce(Pin<&mut W>, &mut Context<'_>) -> R) -> R {
+        let task = &self.task.owner.task;
         // SAFETY: `allocate` made a `RawTask<W>`. The work is present while there is a `NewTask`, which
         // is borrowed mutably as long as the work.
-        let work = unsafe { RawTask::<W>::work(self.owner.task.as_ptr()) };
-        let waker = waker_ref(&self.owner.task);
+        let work = unsafe { RawTask::<W>::work(task.as_ptr()) };
+        let waker = waker_ref(task);
         f(work, &mut Context::from_waker(&waker))
     }
 
+    /// Forgets the type of the work.
+    #[inline]
+    pub(crate) fn erase(self) -> UnboundTask<'a, S> {
+        self.task
+    }
+
+    /// Drops the work of a task that is complete after its first poll.
+    ///
+    /// # Panics
+    /// If the destructor of the work does.
+    #[inline]
+    pub(crate) fn finish(self) {
+        // SAFETY: `self` is not dropped. `allocate` made a `RawTask<W>`.
+        unsafe {
+            ManuallyDrop::new(self.task).end(RawTask::<W>::LAYOUT, RawTask::<W>::drop_work);
+        }
+    }
+}
+
+/// A task that is not yet attached, with work of any type. Dropping it drops the work.
+pub(crate) struct UnboundTask<'a, S: Schedule> {
+    /// The owner's reference. An `Option` here would make `end` safe, and cost a call that is ready at once 20
+    /// instructions of 185.
+    owner: ManuallyDrop<OwnerRef>,
+    home: &'a Home<S>,
+}
+
+impl<S: Schedule> UnboundTask<'_, S> {
     /// Attaches the task: from now on it is run when it is woken, and known to its work under `key`.
+    #[inline]
     pub(crate) fn attach(self, key: Key) -> Task {
         let mut this = ManuallyDrop::new(self);
         this.home.attach();
@@ -237,28 +268,18 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
         task
     }
 
-    /// Drops the work of a task that is complete after its first poll.
-    ///
-    /// # Panics
-    /// If the destructor of the work does.
-    #[inline]
-    pub(crate) fn finish(self) {
-        // SAFETY: `self` is not dropped.
-        unsafe { ManuallyDrop::new(self).end() };
-    }
-
     /// Drops the work and gives up the owner's reference.
     ///
     /// # Safety
-    /// `self` is not used afterwards.
+    /// `self` is not used afterwards. The layout and the function are those of the `RawTask<W>` that `allocate` made.
     #[inline]
-    unsafe fn end(&self) {
+    unsafe fn end(&self, layout: Layout, drop_work: unsafe fn(NonNull<Header>)) {
         if !self.owner.task.header().state.is_unique() {
             // SAFETY: by the contract of this function `self` is not used afterwards.
             return unsafe { self.end_among_wakers() };
         }
         /// Frees the memory, even if the destructor of the work panics.
-        struct Free<'a>(&'a FreeList, NonNull<u8>, std::alloc::Layout);
+        struct Free<'a>(&'a FreeList, NonNull<u8>, Layout);
         impl Drop for Free<'_> {
             #[inline]
             fn drop(&mut self) {
@@ -268,11 +289,11 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
             }
         }
         self.home.remove_unbound();
-        let block = self.owner.task.as_ptr().cast();
-        let _free = Free(self.home.free_list(), block, RawTask::<W>::LAYOUT);
-        // SAFETY: `allocate` made a `RawTask<W>`, whose work is present while there is a `NewTask`. By
-        // the contract of this function `self` is not used afterwards.
-        unsafe { RawTask::<W>::drop_work(self.owner.task.as_ptr()) };
+        let task = self.owner.task.as_ptr();
+        let _free = Free(self.home.free_list(), task.cast(), layout);
+        // SAFETY: the function is that of the task, whose work is present while it is unbound. By the contract of this
+        // function `self` is not used afterwards. This is the owner's thread, which an `OwnerRef` does not leave.
+        unsafe { drop_work(task) };
     }
 
     /// [`end`](Self::end) if the owner's reference is not the only one.
@@ -290,15 +311,16 @@ impl<'a, S: Schedule, W: Work> NewTask<'a, S, W> {
         self.home.remove_unbound();
         self.owner.state().phase.set(Phase::Complete);
         task.header().state.transition_to_complete();
-        // SAFETY: `allocate` made a `RawTask<W>`, whose work is present while there is a `NewTask`. By
-        // the contract of this function `self` is not used afterwards.
-        unsafe { RawTask::<W>::drop_work(task.as_ptr()) };
+        // SAFETY: the work is present while the task is unbound. By the contract of this function `self` is not used
+        // afterwards. This is the owner's thread.
+        unsafe { task.drop_work() };
     }
 }
 
-impl<S: Schedule, W: Work> Drop for NewTask<'_, S, W> {
+impl<S: Schedule> Drop for UnboundTask<'_, S> {
     fn drop(&mut self) {
-        // SAFETY: `self` is being dropped.
-        catch_and_discard(|| unsafe { self.end() });
+        let vtable = self.owner.task.header().vtable;
+        // SAFETY: `self` is being dropped. The table is that of the types that the task was made with.
+        catch_and_discard_cold(|| unsafe { self.end(vtable.layout, vtable.drop_work) });
     }
 }

@@ -34,7 +34,7 @@ pub(crate) trait Schedule: Send + Sync + 'static {
 
 /// The functions of a task whose work is a `W` and whose scheduler is an `S`.
 pub(super) struct Vtable {
-    layout: Layout,
+    pub(super) layout: Layout,
     pub(super) detached: bool,
     /// # Safety
     /// The header is that of a `RawTask<W>` whose work is present and not borrowed. The owner's thread.
@@ -42,7 +42,7 @@ pub(super) struct Vtable {
     /// # Safety
     /// The header is that of a `RawTask<W>` whose work is present, not borrowed, and not used
     /// afterwards. The owner's thread.
-    drop_work: unsafe fn(NonNull<Header>),
+    pub(super) drop_work: unsafe fn(NonNull<Header>),
     /// # Safety
     /// The pointer is that of an `Arc<S>` that stays alive during the call.
     schedule: unsafe fn(*const (), Runnable),
@@ -66,15 +66,32 @@ impl<S: Schedule, W: Work> VtableOf<S, W> {
         detached: W::DETACHED,
         poll: RawTask::<W>::poll,
         drop_work: RawTask::<W>::drop_work,
-        // SAFETY: the contract of `Vtable::schedule`: `home` points to an `S` that is alive.
-        schedule: |home, task| unsafe { &*home.cast::<S>() }.schedule(task),
-        // SAFETY: the contract of `Vtable::retain_home`: `home` is the pointer of an `Arc<S>` that is
-        // alive.
-        retain_home: |home| unsafe { Arc::increment_strong_count(home.cast::<S>()) },
-        // SAFETY: the contract of `Vtable::release_home`: `home` is the pointer of an `Arc<S>`, and the
-        // strong reference that is given up was added by `retain_home`.
-        release_home: |home| unsafe { Arc::decrement_strong_count(home.cast::<S>()) },
+        schedule: schedule::<S>,
+        retain_home: retain_home::<S>,
+        release_home: release_home::<S>,
     };
+}
+
+/// # Safety
+/// See [`Vtable::schedule`].
+unsafe fn schedule<S: Schedule>(home: *const (), task: Runnable) {
+    // SAFETY: by the contract `home` points to an `S` that is alive.
+    unsafe { &*home.cast::<S>() }.schedule(task);
+}
+
+/// # Safety
+/// See [`Vtable::retain_home`].
+unsafe fn retain_home<S>(home: *const ()) {
+    // SAFETY: by the contract `home` is the pointer of an `Arc<S>` that is alive.
+    unsafe { Arc::increment_strong_count(home.cast::<S>()) };
+}
+
+/// # Safety
+/// See [`Vtable::release_home`].
+unsafe fn release_home<S>(home: *const ()) {
+    // SAFETY: by the contract `home` is the pointer of an `Arc<S>`, and the strong reference that is given up was added by
+    // `retain_home`.
+    unsafe { Arc::decrement_strong_count(home.cast::<S>()) };
 }
 
 /// The part of a task that does not depend on the type of its work.

@@ -44,7 +44,7 @@ impl TestExecutor {
 
     /// Makes a task, and schedules it.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        let new = NewTask::new(&self.home, Spawned(Box::pin(future)));
+        let new = NewTask::new(&self.home, Spawned(Box::pin(future))).erase();
         let mut spawned = self.spawned.borrow_mut();
         spawned.insert_with(|key| new.attach(key)).wake();
     }

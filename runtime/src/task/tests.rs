@@ -288,7 +288,7 @@ impl<'a> Checked<'a> {
         match event {
             Event::Attach => {
                 let new = self.new.take().expect("the task is unbound");
-                *fixture.task.borrow_mut() = Some(new.attach(Key::from_int(1)));
+                *fixture.task.borrow_mut() = Some(new.erase().attach(Key::from_int(1)));
             }
             Event::Finish => {
                 let new = self.new.take().expect("the task is unbound");
@@ -427,7 +427,7 @@ fn a_scheduler_outlives_its_home_if_the_owner_has_a_task() {
     let scheduler = Arc::downgrade(executor.home.scheduler());
     let mut new = NewTask::new(&executor.home, Never);
     let waker = new.poll(|_, cx| cx.waker().clone());
-    let task = new.attach(Key::from_int(1));
+    let task = new.erase().attach(Key::from_int(1));
     executor.close();
     drop(executor);
     waker.wake();
@@ -442,7 +442,9 @@ fn a_scheduler_outlives_its_home_if_the_owner_has_a_task() {
 #[should_panic(expected = "a task of another domain")]
 fn a_task_is_not_run_with_the_home_of_another_owner() {
     let [first, second] = [(); 2].map(|()| TestExecutor::new());
-    let task = NewTask::new(&first.home, Never).attach(Key::from_int(1));
+    let task = NewTask::new(&first.home, Never)
+        .erase()
+        .attach(Key::from_int(1));
     task.wake();
     let queue = RunQueue::new();
     queue.append(&first.home.scheduler().0, usize::MAX);
@@ -479,7 +481,7 @@ impl Drop for DropsTask {
 fn the_destructor_of_work_may_drop_its_own_task() {
     let fixture = Rc::new(Fixture::new(false));
     let new = NewTask::new(&fixture.executor.home, DropsTask(fixture.clone()));
-    let task = new.attach(Key::from_int(1));
+    let task = new.erase().attach(Key::from_int(1));
     task.wake();
     *fixture.task.borrow_mut() = Some(task);
     assert!(fixture.executor.tick());

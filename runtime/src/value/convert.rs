@@ -5,7 +5,7 @@ use crate::ffi::runtime::RawValue;
 use crate::ffi::token::RuntimeToken;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::types::Type;
-use crate::value::write::{ToOCaml, Writer, write, write_here};
+use crate::value::write::{Form, ToOCaml, Writer, write, write_here};
 
 /// Converts a value, and drops it.
 #[inline]
@@ -27,13 +27,24 @@ pub(crate) fn to_raw<T: ToOCaml>(
     token: &RuntimeToken<'_>,
     value: T,
 ) -> Result<RawValue, ConversionError> {
-    if T::DROPS_PLAINLY || !std::mem::needs_drop::<T>() {
-        return write_here(token, &value);
-    }
-    to_ocaml(token, value).map(|converted| converted.raw(token))
+    to_raw_as(token, value, Form::Value)
 }
 
-/// A block of one field, of tag 0. Two, one in the other, are what `Lwt.return` makes of a value.
+/// [`to_raw`], with the blocks of a fulfilled promise around the value if the form says so.
+#[inline(always)]
+pub(crate) fn to_raw_as<T: ToOCaml>(
+    token: &RuntimeToken<'_>,
+    value: T,
+    form: Form,
+) -> Result<RawValue, ConversionError> {
+    if T::DROPS_PLAINLY || !std::mem::needs_drop::<T>() {
+        return write_here(token, &value, form);
+    }
+    let converted = to_ocaml(token, value)?;
+    Ok(form.of(token, &converted))
+}
+
+/// A block of one field, of tag 0.
 pub(crate) struct Nested<T>(pub(crate) T);
 
 // SAFETY: the type says that nothing is known of it; its user knows it.

@@ -3,8 +3,9 @@
 //! A value is first measured. One that fits the largest block of the minor heap, with all that it holds, is one
 //! allocation, which is divided into its blocks: no root, no barrier, and no collection in between. A larger one is a
 //! rooted block whose fields are made one after the other, each in this way. Of an array or a list, as many elements as
-//! fit are one allocation.
+//! fit are one allocation. The promise of a call that is ready at once is part of its value's ([`Form`]).
 
+use crate::ffi::converted::Converted;
 use crate::ffi::heap::{self, Boxed, Chunk, OutOfMemory, YoungBlock};
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue};
@@ -779,26 +780,81 @@ fn large_cell<T: ToOCaml>(
     }
 }
 
+/// What a conversion makes of a value.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Value,
+    /// What `Lwt.return` makes of it: a block of a block of it. See `Callbacks::returns_nested`.
+    Fulfilled,
+}
+
+impl Form {
+    /// The words that it takes beside the value's.
+    #[inline(always)]
+    const fn words(self) -> usize {
+        match self {
+            Form::Value => 0,
+            Form::Fulfilled => 2 * BLOCK,
+        }
+    }
+
+    /// Makes it of a value, in a chunk that has as many words.
+    #[inline(always)]
+    fn make(self, chunk: &mut Chunk, value: RawValue) -> RawValue {
+        let mut nest = |value| {
+            let mut block = chunk.block(1, 0);
+            block.push(value);
+            block.finish()
+        };
+        match self {
+            Form::Value => value,
+            Form::Fulfilled => {
+                let state = nest(value);
+                nest(state)
+            }
+        }
+    }
+
+    /// Makes it of a value, unrooted. May collect.
+    #[inline]
+    pub(crate) fn of(self, token: &RuntimeToken<'_>, value: &Converted) -> RawValue {
+        // SAFETY: the token proves the lock. Nothing allocates until the chunk is full.
+        let mut chunk = unsafe { Chunk::alloc(self.words()) };
+        self.make(&mut chunk, value.raw(token))
+    }
+}
+
+/// The words of a block of one field.
+const BLOCK: usize = 2;
+
 /// Converts a value, unrooted: valid until the next allocation or callback. May collect.
 #[inline]
 pub(crate) fn write<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
 ) -> Result<RawValue, ConversionError> {
-    write_here(token, value)
+    write_here(token, value, Form::Value)
 }
 
-/// The same, always as a part of the caller: of a stub, which converts one value.
+/// The same in a form, always as a part of the caller: of a stub, which converts one value.
 #[inline(always)]
 pub(crate) fn write_here<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
+    form: Form,
 ) -> Result<RawValue, ConversionError> {
     assert_no_conversion();
     match measure(value) {
-        Ok(words) => fill(token, value, words),
-        Err(e) if e.is_too_large() => value.to_ocaml(&mut Build { token }),
-        Err(e) => Err(e),
+        Ok(words) if words <= heap::MAX_CHUNK - form.words() => fill(token, value, words, form),
+        Err(e) if !e.is_too_large() => Err(e),
+        _ => {
+            let value = value.to_ocaml(&mut Build { token })?;
+            match form {
+                Form::Value => Ok(value),
+                // SAFETY: the token proves the lock, and nothing has allocated since the value was made.
+                Form::Fulfilled => Ok(form.of(token, &unsafe { Converted::new(value) })),
+            }
+        }
     }
 }
 
@@ -816,13 +872,15 @@ fn fill<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
     value: &T,
     words: usize,
+    form: Form,
 ) -> Result<RawValue, ConversionError> {
     let mut fill = Fill {
         // SAFETY: the token proves the lock.
-        chunk: unsafe { Chunk::alloc(words) },
+        chunk: unsafe { Chunk::alloc(words + form.words()) },
         token,
     };
     let value = value.to_ocaml(&mut fill)?;
+    let value = form.make(&mut fill.chunk, value);
     debug_assert!(fill.chunk.is_used_up());
     Ok(value)
 }

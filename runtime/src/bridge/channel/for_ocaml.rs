@@ -1,7 +1,7 @@
 //! Channels as OCaml uses them: of elements whose type is known while the program runs.
 
 use crate::base::channel::{Closed, Receiver, Sending, Stopped, TryRecvError, TrySendError};
-use crate::base::panic::{Each, catch_and_discard, catch_unwind, drop_each};
+use crate::base::panic::{Each, catch_and_discard_cold, catch_unwind, drop_each};
 use crate::base::slot_map::Key;
 use crate::bridge::channel::both::Both;
 use crate::bridge::resolve::resolve;
@@ -265,7 +265,7 @@ fn convert_many<T: ToOCaml>(
             Err(panic) => Failure::Panic(panic),
         };
         fail(failure);
-        catch_and_discard(|| drop(item));
+        catch_and_discard_cold(|| drop(item));
     }
     convert_one(token, Batch(good))
 }
