@@ -49,7 +49,8 @@ fn set_version() {
     }
 }
 
-fn main() {
+/// The build script of domain-tests/loom calls it, too.
+pub fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     set_version();
     if std::env::var_os("CARGO_FEATURE_STANDALONE").is_none() {
