@@ -137,8 +137,10 @@ let cases =
   ]
 
 let () =
+  let backtraces = Sys.getenv_opt "RUST_BACKTRACE" = Some "1" in
   (* A sanitizer reserves more address space than a limit could leave. *)
   if Expect.under_sanitizer then print_endline "skipped"
   else
     Alcotest.run ~and_exit:true "memory"
-      (suites cases @ [ ("at the end", [ nothing_left () ]) ])
+      (suites ?on:(if backtraces then Some [ "Domain 0" ] else None) cases
+      @ [ ("at the end", [ nothing_left () ]) ])

@@ -145,5 +145,5 @@ let own =
 let () =
   Collector.beside (fun () ->
       Alcotest.run "gc" ~and_exit:false
-        (suites ~several:[ 2 ] (Cases.all ~scale:400 @ own)
+        (suites ~on:[ "Domain 0" ] ~several:[ 2 ] (Cases.all ~scale:400 @ own)
         @ [ ("at the end", [ nothing_left () ]) ]))

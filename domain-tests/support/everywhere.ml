@@ -43,15 +43,19 @@ let on_pool f =
        (fun () -> Lwt_interop.Pool.spawn_on pool 0 f)
        (fun () -> Lwt_interop.Pool.shutdown pool))
 
-let suites ?(several = [ 2; 4 ]) cases =
+let everywhere = [ "Domain 0"; "a domain"; "a pool's domain" ]
+
+let suites ?(on = everywhere) ?(several = [ 2; 4 ]) cases =
   (* Before Alcotest redirects the output. *)
   Rust.watch "" 0;
   let one =
-    [
-      ("Domain 0", fun f -> Lwt_main.run (f ()));
-      ("a domain", on_domain);
-      ("a pool's domain", on_pool);
-    ]
+    List.filter
+      (fun (name, _) -> List.mem name on)
+      [
+        ("Domain 0", fun f -> Lwt_main.run (f ()));
+        ("a domain", on_domain);
+        ("a pool's domain", on_pool);
+      ]
   in
   let at_once n =
     (Printf.sprintf "%d domains" n, fun f -> on_domains n (fun _ -> f ()))

@@ -11,9 +11,13 @@ val alone : string -> (unit -> unit Lwt.t) -> case
     runs on one domain at a time. *)
 
 val suites :
-  ?several:int list -> case list -> (string * unit Alcotest.test_case list) list
-(** [suites cases] is one suite for each place: Domain 0, a domain made by [Domain.spawn],
-    a domain of a pool, and [several] domains at once (two, and four, by default). *)
+  ?on:string list ->
+  ?several:int list ->
+  case list ->
+  (string * unit Alcotest.test_case list) list
+(** [suites cases] is one suite for each place: [on] a single domain (["Domain 0"],
+    ["a domain"] that [Domain.spawn] made, ["a pool's domain"]; all of them by default),
+    and on [several] domains at once (two, and four, by default). *)
 
 val plain : string -> (unit -> unit) -> unit Alcotest.test_case
 (** [plain name body] is a test that starts its domains itself. *)

@@ -514,6 +514,7 @@ let () =
   let open Everywhere in
   let suites =
     suites
+      ?on:(if gc then Some [ "Domain 0" ] else None)
       ?several:(if gc then Some [] else None)
       [
         case "a value that does not fit is refused before the function runs"
