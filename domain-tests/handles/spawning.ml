@@ -374,12 +374,15 @@ let counters () =
 (* Whatever has woken a loop: what it runs then is busy time. *)
 let busy_time () =
   with_other (fun { handle; _ } ->
-      let busy_since what =
-        let before = Handle.stats handle in
-        let until = Unix.gettimeofday () +. 0.001 in
+      let compute seconds =
+        let until = Unix.gettimeofday () +. seconds in
         while Unix.gettimeofday () < until do
           ()
-        done;
+        done
+      in
+      let busy_since what =
+        let before = Handle.stats handle in
+        compute 0.001;
         let after = Handle.stats handle in
         let busy = after.busy -. before.busy and alive = after.alive -. before.alive in
         Expect.that
@@ -395,6 +398,10 @@ let busy_time () =
       Handle.spawn handle (fun () ->
           let* () = Lwt_unix.sleep 0.01 in
           busy_since "a timer";
+          let due = Lwt_unix.sleep 0.001 in
+          compute 0.002;
+          let* () = due in
+          busy_since "a timer that was due before the loop could sleep";
           let read, write = Lwt_unix.pipe ~cloexec:true () in
           let send () =
             Unix.sleepf 0.01;

@@ -312,7 +312,7 @@ let join_loop t own =
           Lwt_engine.stop_event event);
   let enter = Lwt_main.Enter_iter_hooks.add_last (before_wait t) in
   undo_later (fun () -> Lwt_main.Enter_iter_hooks.remove enter);
-  Dlwt_epoll.set_after_sleep (fun () -> Primitives.end_sleep ());
+  Dlwt_epoll.set_after_wait (fun () -> Primitives.end_sleep ());
   let leave = Lwt_main.Leave_iter_hooks.add_first (after_wait t) in
   undo_later (fun () -> Lwt_main.Leave_iter_hooks.remove leave);
   Dlwt_rt.at_domain_exit ~priority:30 (fun () -> terminate t own)

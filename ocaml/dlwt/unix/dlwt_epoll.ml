@@ -68,13 +68,13 @@ type waiter = { wait : epfd:int -> instance:int -> milliseconds:int -> waited }
 
 type own = {
   mutable waiter : waiter option;
-  mutable after_sleep : unit -> unit;
+  mutable after_wait : unit -> unit;
   mutable used : int;
 }
 
-let own = Dlwt_rt.eager_key (fun () -> { waiter = None; after_sleep = ignore; used = 0 })
+let own = Dlwt_rt.eager_key (fun () -> { waiter = None; after_wait = ignore; used = 0 })
 let set_waiter waiter = (Dlwt_rt.get_eager own).waiter <- waiter
-let set_after_sleep f = (Dlwt_rt.get_eager own).after_sleep <- f
+let set_after_wait f = (Dlwt_rt.get_eager own).after_wait <- f
 let is_used () = (Dlwt_rt.get_eager own).used > 0
 
 let add_used n =
@@ -331,7 +331,7 @@ let wait_for_events t timeout =
     | None -> wait t.epfd t.events timeout
     | Some waiter -> wait_with waiter t timeout
   in
-  if timeout <> 0 then own.after_sleep ();
+  own.after_wait ();
   n
 
 (* A wait that does not block keeps the domain's lock, which is expensive to release. A loop

@@ -78,9 +78,9 @@ type waiter = { wait : epfd:int -> instance:int -> milliseconds:int -> waited }
 val set_waiter : waiter option -> unit
 (** [set_waiter waiter] sets the waiter of the calling domain. *)
 
-val set_after_sleep : (unit -> unit) -> unit
-(** [set_after_sleep f] has the calling domain call [f] after each wait that may have
-    slept, before it runs anything. *)
+val set_after_wait : (unit -> unit) -> unit
+(** [set_after_wait f] has the calling domain call [f] after each wait, before it runs
+    anything. *)
 
 val is_used : unit -> bool
 (** [is_used ()] is [true] if the calling domain has a {!t} that is not closed. [false] if
