@@ -1,6 +1,7 @@
 (* Inboxes, and domains whose outcome is a promise. *)
 
 open Support
+open Lwt.Infix
 open Lwt.Syntax
 
 let run promise = Lwt_main.run (Lwt_unix.with_timeout patience (fun () -> promise ()))
@@ -228,6 +229,54 @@ let spawned () =
       check "results" (sums = [ 2; 4; 6; 8 ]);
       Lwt.return_unit)
 
+(* [Domain.join] blocks until the systhread has ended. *)
+let systhread_remains () =
+  let exit_functions_ran = Atomic.make false and may_end = Atomic.make false in
+  let wait_for_permit () = eventually (fun () -> Atomic.get may_end) in
+  let main () =
+    Domain.at_exit (fun () -> Atomic.set exit_functions_ran true);
+    ignore (Thread.create wait_for_permit () : Thread.t);
+    Lwt.return 7
+  in
+  run (fun () ->
+      let value = Dlwt_domain.spawn main in
+      Lwt.finalize
+        (fun () ->
+          let rec wait () =
+            let* () = Lwt_unix.sleep 0.01 in
+            if Atomic.get exit_functions_ran then Lwt_unix.sleep 0.05 else wait ()
+          in
+          let* () = wait () in
+          check "it waits for the systhread" (Lwt.is_sleeping value);
+          Lwt.return_unit)
+        (fun () ->
+          Atomic.set may_end true;
+          Lwt.return_unit)
+      >>= fun () ->
+      let* value = value in
+      check "its result" (value = 7);
+      Lwt.return_unit)
+
+exception Planted_at_exit
+
+(* OCaml calls none of the exit functions that were registered before it. *)
+let exit_function_raises () =
+  let spawn main =
+    Dlwt_domain.spawn (fun () ->
+        Domain.at_exit (fun () -> raise Planted_at_exit);
+        main ())
+  in
+  let raises exn main =
+    Lwt.catch
+      (fun () -> Lwt.map (fun () -> assert false) (spawn main))
+      (fun raised ->
+        check "the exception" (raised = exn);
+        Lwt.return_unit)
+  in
+  run (fun () ->
+      let* () = raises Planted_at_exit Lwt.return in
+      raises Planted (fun () -> Lwt.fail Planted))
+
 let () =
   let open Cases in
   Alcotest.run "inbox"
@@ -245,5 +294,10 @@ let () =
           case "another domain receives" another_domain;
           case "a callback raises" raising_callback;
         ] );
-      ("domain", [ case "result, exception and exit hooks" spawned ]);
+      ( "domain",
+        [
+          case "result, exception and exit hooks" spawned;
+          case "a systhread remains" systhread_remains;
+          case "an exit function raises" exit_function_raises;
+        ] );
     ]

@@ -258,6 +258,10 @@ let more_works =
         >>= fun () ->
         insist (fun () -> Dlwt_inbox.close inbox);
         Lwt.join sending );
+    ( "a domain",
+      fun () ->
+        Dlwt_domain.spawn (fun () -> Lwt.return 7) >|= fun n -> check "its result" (n = 7)
+    );
     ("detach", fun () -> Lwt_preemptive.detach ignore ());
     ( "run_in_main",
       fun () -> Lwt_preemptive.detach (fun () -> Lwt_preemptive.run_in_main Lwt.pause) ()
@@ -269,10 +273,11 @@ let more_works =
 
 (* [f ()], interrupted at the [n]th allocation of the domain. Returns whether there were so many. *)
 let interrupted_at n f =
-  let left = ref n in
+  let left = ref n and here = domain () in
+  (* A domain that it spawns is profiled, too. *)
   let count _ =
-    decr left;
-    if !left = 0 then raise Interrupted;
+    if domain () = here then decr left;
+    if domain () = here && !left = 0 then raise Interrupted;
     None
   in
   let tracker =

@@ -252,6 +252,32 @@ let termination_of_a_subscriber () =
          Lwt_main.run (Lwt.pause ())));
   Alcotest.(check bool) "not caught after the domain" false (caught sigusr1)
 
+let sent_at_thread_end () =
+  let calls = ref 0 and ended, resolver = Lwt.wait () in
+  let count () =
+    incr calls;
+    if !calls = 2 then Lwt.wakeup_later resolver ()
+  in
+  let counts = Dlwt_mailbox.make count
+  and stopped = Dlwt_mailbox.make (fun () -> assert false) in
+  let closed = elsewhere (fun () -> Dlwt_mailbox.make ignore) in
+  let dropped = Dlwt_mailbox.dropped () in
+  let may_end = Atomic.make false in
+  let body () =
+    List.iter Dlwt_mailbox.send_at_thread_end [ counts; stopped; closed; counts ];
+    eventually (fun () -> Atomic.get may_end)
+  in
+  ignore (Thread.create body () : Thread.t);
+  Lwt_main.run (Lwt_unix.sleep 0.01);
+  Alcotest.(check int) "while the thread runs" 0 !calls;
+  Dlwt_mailbox.stop stopped;
+  Atomic.set may_end true;
+  Lwt_main.run ended;
+  Lwt_main.run (Lwt.pause ());
+  Alcotest.(check int) "once for each time" 2 !calls;
+  Alcotest.(check int) "to a closed mailbox" (dropped + 1) (Dlwt_mailbox.dropped ());
+  Dlwt_mailbox.stop counts
+
 let case name f = Alcotest.test_case name `Quick f
 
 let () =
@@ -269,6 +295,7 @@ let () =
           case "a handler that raises" handler_that_raises;
           case "a handler that runs the loop" handler_that_runs_the_loop;
           case "once, stop, set" once_and_stop_and_set;
+          case "a thread sends when it ends" sent_at_thread_end;
         ] );
       ( "signals",
         [

@@ -151,6 +151,53 @@ let deadline_not_reached () =
   bad "grace" (fun () -> Pool.shutdown ~grace:(-1.) pool);
   Lwt.return_unit
 
+(* A domain ends when its systhreads have, and the loop that waits for it goes on. *)
+let systhreads_remain () =
+  let pool = Pool.create ~domains:2 () in
+  let may_end = Atomic.make false in
+  let wait_for_permit () = Expect.eventually_blocking (fun () -> Atomic.get may_end) in
+  let start_thread () =
+    ignore (Thread.create wait_for_permit () : Thread.t);
+    Lwt.return_unit
+  in
+  let* replaced, ended =
+    Lwt.finalize
+      (fun () ->
+        let* () = Pool.spawn_on pool 0 start_thread in
+        let old = Pool.handle pool 0 in
+        let replaced = Pool.replace pool 0 (fun _ -> Lwt.return_unit) in
+        let* () = Expect.eventually (fun () -> not (Handle.is_alive old)) in
+        let* () = Pool.spawn_on pool 1 start_thread in
+        let ended = Pool.shutdown ~deadline:0. pool in
+        let last = Pool.handle pool 1 in
+        let* () = Expect.eventually (fun () -> not (Handle.is_alive last)) in
+        let* () = Lwt_unix.sleep 0.05 in
+        Expect.that "both wait for systhreads"
+          (Lwt.is_sleeping replaced && Lwt.is_sleeping ended);
+        Lwt.return (replaced, ended))
+      (fun () ->
+        Atomic.set may_end true;
+        Lwt.return_unit)
+  in
+  let* () = replaced in
+  ended
+
+exception Planted
+
+(* OCaml calls none of the exit functions that were registered before it: the domain's executor is not closed. *)
+let exit_function_raises () =
+  let pool = Pool.create ~domains:2 () in
+  let* () =
+    Pool.spawn_on pool 1 (fun () ->
+        Domain.at_exit (fun () -> raise Planted);
+        Lwt.return_unit)
+  in
+  let* e = Expect.rejected "the shutdown" (Pool.shutdown pool) in
+  Expect.that "with the exception" (e = Planted);
+  Expect.that "the other domain has terminated"
+    (not (Handle.is_alive (Pool.handle pool 0)));
+  Lwt.return_unit
+
 let suites =
   List.map
     (fun (place, tests) -> ("pool, shutdown: " ^ place, tests))
@@ -161,4 +208,6 @@ let suites =
          case "a deadline that is not reached cancels nothing" deadline_not_reached;
          case "under load, senders get an outcome" shut_down_under_load;
          case "callers that never take their results do not block it" absent_callers;
+         case "systhreads delay it, and do not block the loop" systhreads_remain;
+         case "an exit function raises" exit_function_raises;
        ])

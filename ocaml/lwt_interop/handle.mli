@@ -95,8 +95,8 @@ val is_alive : t -> bool
 
 val terminated : t -> unit Lwt.t
 (** [terminated h] is fulfilled when [h] has terminated: it accepts no more work, and its
-    [Domain.join] returns shortly. Cancelling the promise only ends the wait. The same
-    errors as for {!spawn}.
+    [Domain.join] returns when its systhreads have ended. Cancelling the promise only ends
+    the wait. The same errors as for {!spawn}.
 
     It is meant for other domains: a domain cannot wait for its own termination. *)
 

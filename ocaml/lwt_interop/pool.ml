@@ -139,9 +139,6 @@ module Once = struct
         go ())
 end
 
-(* Later than dlwt's own exit actions, the end of its engine included: see [Dlwt_rt]. *)
-let last = 1000
-
 (* ---- minor heaps *)
 
 let set_minor_heap words = Gc.set { (Gc.get ()) with minor_heap_size = words }
@@ -213,8 +210,6 @@ type start = {
   mutable error : exn option;
 }
 
-let refuse_start permit = Once.fill permit false
-
 (* A step of [Uninterrupted.run]. *)
 let finish_start s =
   Once.fill s.permit true;
@@ -233,7 +228,8 @@ let finish_start s =
 (* Starts a domain, and calls the step [keep worker] when it runs. An exception that arrives once the
    domain may serve does not leave [start]: no one could terminate that domain. The loop raises it. *)
 let start settings keep =
-  let creator = Handle.current () in
+  (* Raises where there is no loop, or no more. *)
+  ignore (Handle.current () : Handle.t);
   let failure = Executor.failure () in
   let terminated, resolver = Lwt.wait () in
   let load = Atomic.make_contended 0 in
@@ -245,13 +241,10 @@ let start settings keep =
   in
   let report_error e = Once.fill report (Error e) in
   let wake () = if Lwt.is_sleeping terminated then Lwt.wakeup_later resolver () in
-  let post_end () = post creator wake () in
   let serve () =
     Option.iter set_minor_heap settings.minor_heap;
     if settings.tokio = `Own then Executor.own_tokio ();
     let handle = Handle.current () in
-    Dlwt_rt.at_domain_exit ~priority:last (fun () ->
-        Sys.opaque_identity (Uninterrupted.run start_failure post_end ()));
     let service = new_service load in
     (* The first iteration of the loop acquires the last resources that it needs. *)
     Lwt.on_success (Lwt.pause ()) (fun () ->
@@ -260,15 +253,24 @@ let start settings keep =
     Lwt_main.run service.stopped
   in
   (* The creator waits for a report, so nothing here can be interrupted outside of a handler. *)
-  let body () =
+  let body thread_ended () =
+    Dlwt_mailbox.send_at_thread_end thread_ended;
     if Uninterrupted.get start_failure Once.wait permit then
       try serve ()
       with e when not !is_started ->
         Sys.opaque_identity (Uninterrupted.run start_failure report_error e)
   in
+  let thread_ended =
+    Dlwt_mailbox.make ~once:true (fun () ->
+        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) wake ()))
+  in
+  let refuse_start () =
+    Once.fill permit false;
+    Dlwt_mailbox.stop thread_ended
+  in
   match
     let domain =
-      try Domain.spawn body
+      try Domain.spawn (body thread_ended)
       with
       (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
       | Failure why | Sys_error why ->
@@ -291,7 +293,7 @@ let start settings keep =
   | exception e ->
       (* There may be a domain nevertheless. *)
       let bt = Printexc.get_raw_backtrace () in
-      Uninterrupted.run failure refuse_start permit;
+      Uninterrupted.run failure refuse_start ();
       Printexc.raise_with_backtrace e bt
   | s -> (
       Uninterrupted.run failure finish_start s;
@@ -398,7 +400,7 @@ let post_all t f = List.iter (fun w -> post w.handle f w.service) (all t)
 let join t worker =
   let+ () = worker.terminated in
   t.retiring <- List.filter (( != ) worker) t.retiring;
-  (* This blocks while OCaml frees the domain's memory, and until its systhreads have ended. *)
+  (* Its thread has ended, so this does not wait. *)
   Domain.join worker.domain
 
 let post_drain worker = post worker.handle drain worker.service

@@ -90,9 +90,9 @@ val replace : t -> int -> (Handle.t -> unit Lwt.t) -> unit Lwt.t
     That promise cannot be cancelled.
 
     If [hand_over] fails, the old domain terminates all the same, and the promise is
-    rejected afterwards. If the old domain's loop has failed, the promise is rejected with
-    that exception. {!shutdown} terminates the old domain too, without waiting for
-    [hand_over].
+    rejected afterwards. If the old domain's loop or an exit function has failed, the
+    promise is rejected with that exception. {!shutdown} terminates the old domain too,
+    without waiting for [hand_over].
 
     It must be called on the domain that created the pool. The promise is rejected with
     {!Shut_down} after {!shutdown}, and with the [Failure] that {!create} raises if there
@@ -115,13 +115,13 @@ val shutdown : ?deadline:float -> ?grace:float -> t -> unit Lwt.t
     waits as long as the work takes. A function that computes without returning to its
     loop cannot be stopped: its domain terminates when the function returns.
 
-    If a domain's loop has failed, the promise is rejected with that exception once all
-    domains have terminated. If [shutdown] is called again, both calls wait for the same
-    termination, and the earlier deadline applies. Cancelling the promise only ends the
-    wait. It must be called on the domain that created the pool.
+    If a domain's loop or an exit function has failed, the promise is rejected with that
+    exception once all domains have terminated. If [shutdown] is called again, both calls
+    wait for the same termination, and the earlier deadline applies. Cancelling the
+    promise only ends the wait. It must be called on the domain that created the pool.
 
     A domain terminates when its systhreads have ended, such as those of [Lwt_preemptive],
-    and blocks the loop of the calling domain until then.
+    for which no deadline applies, and after the destructors of its thread's own data.
 
     @raise Invalid_argument if [deadline] or [grace] is negative or not a number. *)
 

@@ -67,16 +67,24 @@ let run_next_exit_action ~up_to =
 
 (* Goes on after each exception of a signal handler or finaliser. There is no tail call, before which
    OCaml would poll outside of the handler. *)
-let rec insist attempts ~up_to =
+let rec run_all attempts ~up_to =
   try
     while run_next_exit_action ~up_to do
       ()
     done
   with exn ->
     report "a signal handler or finaliser between exit actions" exn;
-    if attempts > 1 then Sys.opaque_identity (insist (attempts - 1) ~up_to)
+    if attempts > 1 then Sys.opaque_identity (run_all (attempts - 1) ~up_to)
 
-let run_exit_actions ~up_to = insist 10_000 ~up_to
+let run_exit_actions ~up_to = run_all 10_000 ~up_to
+
+let rec insist ?(attempts = 100) step x =
+  match step x with
+  | () -> ()
+  | exception exn ->
+      if attempts > 1 then insist ~attempts:(attempts - 1) step x;
+      raise exn
+
 let hooks_priority = 10
 
 (* ---------------------------------------------------------------- owners *)

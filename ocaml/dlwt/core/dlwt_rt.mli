@@ -94,6 +94,11 @@ val run_exit_actions : up_to:int -> unit
 (** [run_exit_actions ~up_to] runs the calling domain's exit actions of priorities up to
     [up_to] and removes them. *)
 
+val insist : ?attempts:int -> ('a -> unit) -> 'a -> unit
+(** [insist step x] is [step x], called again after an exception until it has run to its
+    end: for a step that continues where a signal handler or finaliser has interrupted it.
+    Raises the exception then. [attempts] is 100 by default. *)
+
 val skip_exit_actions : unit -> unit
 (** Keeps the exit actions of the initial domain from running when the process exits. For
     an [exit] on one thread of that domain while another is in its loop, whose resources

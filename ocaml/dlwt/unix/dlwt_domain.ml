@@ -1,21 +1,42 @@
+(* Nothing raises it. *)
+exception Not_joined
+
+(* What the domain has returned or raised. [Domain.join] raises that exception each time: any
+   other one is of a signal handler or finaliser of the calling domain, and goes to
+   [interrupt]. *)
+let rec outcome interrupt domain last =
+  let note () = if last != Not_joined then interrupt := Some last in
+  match Domain.join domain with
+  | value ->
+      note ();
+      Ok value
+  | exception exn when exn == last -> Error exn
+  | exception exn ->
+      note ();
+      outcome interrupt domain exn
+
 let spawn main =
   let promise, resolver = Lwt.wait () in
-  (* The handler runs in this domain's loop, so not before [Domain.spawn] has returned. *)
-  let domain = ref None in
-  let finished () =
-    match Domain.join (Option.get !domain) with
-    | Ok value -> Lwt.wakeup_later resolver value
-    | Error exn -> Lwt.wakeup_later_exn resolver exn
+  let domain = ref None and interrupt = ref None in
+  let resolve () =
+    match !domain with
+    | Some domain when Lwt.is_sleeping promise -> (
+        match outcome interrupt domain Not_joined with
+        | Ok value -> Lwt.wakeup_later resolver value
+        | Error exn -> Lwt.wakeup_later_exn resolver exn)
+    | Some _ | None -> ()
   in
-  let notification = Dlwt_mailbox.make ~once:true finished in
+  let thread_ended () =
+    Dlwt_rt.insist resolve ();
+    Option.iter raise !interrupt
+  in
+  let notification = Dlwt_mailbox.make ~once:true thread_ended in
   let body () =
-    (* Registered before Lwt's own, so that it runs after them. *)
-    Domain.at_exit (fun () -> Dlwt_mailbox.send notification);
-    match Lwt_main.run (main ()) with value -> Ok value | exception exn -> Error exn
+    Dlwt_mailbox.send_at_thread_end notification;
+    Lwt_main.run (main ())
   in
-  (match Domain.spawn body with
-  | spawned -> domain := Some spawned
-  | exception exn ->
-      Dlwt_mailbox.stop notification;
-      raise exn);
+  (try domain := Some (Domain.spawn body)
+   with exn ->
+     Dlwt_mailbox.stop notification;
+     raise exn);
   promise

@@ -56,14 +56,7 @@ let create ?(capacity = max_int) () =
 
 let locked t f = Mutex.protect t.lock f
 let length t = locked t (fun () -> Queue.length t.values)
-
-(* A step that continues where an exception has interrupted it runs to its end. *)
-let rec insist ?(attempts = 100) step =
-  match step () with
-  | () -> ()
-  | exception exn ->
-      if attempts > 1 then insist ~attempts:(attempts - 1) step;
-      raise exn
+let insist step = Dlwt_rt.insist step ()
 
 let remove queue item =
   let others = Queue.create () in

@@ -7,6 +7,7 @@ external first : id -> id = "dlwt_mailbox_first" [@@noalloc]
 external advance : id -> unit = "dlwt_mailbox_advance" [@@noalloc]
 external notify : id -> unit = "dlwt_mailbox_notify"
 external send : id -> unit = "dlwt_mailbox_send"
+external send_at_thread_end : id -> unit = "dlwt_mailbox_send_at_thread_end" [@@noalloc]
 external dropped : unit -> int = "dlwt_mailbox_dropped"
 external reopen : id -> Unix.file_descr = "dlwt_mailbox_after_fork"
 
@@ -121,13 +122,7 @@ let close_step t =
   close_mailbox t.base
 
 (* A signal handler or finaliser may raise at any point here: what remains is still closed. *)
-let rec close ?(attempts = 100) t =
-  match close_step t with
-  | () -> ()
-  | exception exn ->
-      if attempts > 1 then close ~attempts:(attempts - 1) t;
-      raise exn
-
+let close t = Dlwt_rt.insist close_step t
 let initial_room = 16
 
 (* A signal handler that raises while [Hashtbl] resizes a table leaves it without some of its

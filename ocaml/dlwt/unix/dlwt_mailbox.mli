@@ -32,6 +32,12 @@ val send : id -> unit
 (** [send id] has the handler run by its domain's loop. Callable from any thread, domain
     or signal handler. Does nothing if that domain's mailbox is closed. *)
 
+val send_at_thread_end : id -> unit
+(** [send_at_thread_end id] sends the notification when the calling thread of the
+    operating system ends. When that is the thread that a domain began with, [Domain.join]
+    returns at once then: the domain's exit functions have run, its systhreads have ended,
+    and OCaml has given up its heap. Of the process's first thread nothing is sent. *)
+
 val address : unit -> id
 (** [address ()] is an id that names the calling domain's mailbox and no handler.
 

@@ -29,7 +29,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -153,6 +155,45 @@ CAMLprim value dlwt_mailbox_send(value v_address) {
   return Val_unit;
 }
 
+/* What a thread sends when it ends: a list that is the value of a key. The thread calls
+   the key's destructor after its function has returned, and so the first thread of a
+   domain after all that OCaml does for the domain: [Domain.join] does not wait then. */
+struct ending {
+  intnat address;
+  struct ending *next;
+};
+
+static pthread_key_t endings;
+static pthread_once_t endings_once = PTHREAD_ONCE_INIT;
+static int endings_error;
+
+static void send_endings(void *list) {
+  struct ending *ending = list;
+  while (ending != NULL) {
+    struct ending *next = ending->next;
+    dlwt_mailbox_send_notification(ending->address);
+    free(ending);
+    ending = next;
+  }
+}
+
+static void make_endings(void) { endings_error = pthread_key_create(&endings, send_endings); }
+
+/* The address is that of a mailbox, so the key was made when that was opened. */
+CAMLprim value dlwt_mailbox_send_at_thread_end(value v_address) {
+  struct ending *ending = malloc(sizeof *ending);
+  if (ending != NULL) {
+    ending->address = Long_val(v_address);
+    ending->next = pthread_getspecific(endings);
+  }
+  if (ending == NULL || pthread_setspecific(endings, ending) != 0) {
+    /* As in lwt_unix_malloc. */
+    perror("dlwt: no memory for a thread that starts");
+    abort();
+  }
+  return Val_unit;
+}
+
 CAMLprim value dlwt_mailbox_dropped(value unit) {
   (void)unit;
   return Val_long(dropped);
@@ -174,7 +215,10 @@ CAMLprim value dlwt_mailbox_open(value unit) {
   struct mailbox *spare, *box = NULL;
   intnat *queue;
   const size_t capacity = MIN_CAPACITY;
-  int slot, fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int slot, fd;
+  pthread_once(&endings_once, make_endings);
+  if (endings_error != 0) caml_unix_error(endings_error, "pthread_key_create", Nothing);
+  fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd == -1) caml_uerror("eventfd", Nothing);
   spare = new_mailbox();
   queue = lwt_unix_malloc(capacity * sizeof *queue);
