@@ -228,8 +228,7 @@ let finish_start s =
 (* Starts a domain, and calls the step [keep worker] when it runs. An exception that arrives once the
    domain may serve does not leave [start]: no one could terminate that domain. The loop raises it. *)
 let start settings keep =
-  (* Raises where there is no loop, or no more. *)
-  ignore (Handle.current () : Handle.t);
+  let creator = Handle.current () in
   let failure = Executor.failure () in
   let terminated, resolver = Lwt.wait () in
   let load = Atomic.make_contended 0 in
@@ -260,9 +259,11 @@ let start settings keep =
       with e when not !is_started ->
         Sys.opaque_identity (Uninterrupted.run start_failure report_error e)
   in
+  (* After the results that the domain has sent, in the same queue. *)
+  let post_end () = post creator wake () in
   let thread_ended =
     Dlwt_mailbox.make ~once:true (fun () ->
-        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) wake ()))
+        Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) post_end ()))
   in
   let refuse_start () =
     Once.fill permit false;
