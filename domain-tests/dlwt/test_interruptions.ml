@@ -276,8 +276,9 @@ let interrupted_at n f =
   let left = ref n and here = domain () in
   (* A domain that it spawns is profiled, too. *)
   let count _ =
-    if domain () = here then decr left;
-    if domain () = here && !left = 0 then raise Interrupted;
+    if domain () = here then (
+      decr left;
+      if !left = 0 then raise Interrupted);
     None
   in
   let tracker =

@@ -28,8 +28,7 @@ let shut_down () =
   let* () = rejected "map" (Pool.map pool Lwt.return [ 1 ]) in
   let* () = first in
   Expect.int "functions in progress that finished" 20 (Atomic.get ended);
-  Expect.that "their results are there"
-    (not (List.exists Lwt.is_sleeping (work : unit Lwt.t list)));
+  Expect.that "their results are there" (not (List.exists Lwt.is_sleeping work));
   let* () = Lwt.join work in
   let* () = second in
   let* () = Pool.shutdown pool in

@@ -1,9 +1,10 @@
-(* Nothing raises it. *)
+(* The value of [last] before the first [Domain.join]. Nothing raises it. *)
 exception Not_joined
 
-(* What the domain has returned or raised. [Domain.join] raises that exception each time: any
-   other one is of a signal handler or finaliser of the calling domain, and goes to
-   [interrupt]. *)
+(* Returns the result of the domain, or the exception that left it. [Domain.join] raises the
+   domain's exception in each call. An exception that it raises only once comes from a signal
+   handler or finaliser of the calling domain: it is stored in [interrupt]. [last] is what
+   the previous call raised. *)
 let rec outcome interrupt domain last =
   let note () = if last != Not_joined then interrupt := Some last in
   match Domain.join domain with

@@ -101,7 +101,7 @@ pub(crate) fn catch_and_discard(f: impl FnOnce()) {
     let _ = catch_unwind(f);
 }
 
-/// [`catch_and_discard`] for what is rare: it is slower, and the compiler makes less code for each closure.
+/// [`catch_and_discard`] for rare calls in generic code: an indirect call slower, but less code for each type of closure.
 #[cold]
 pub(crate) fn catch_and_discard_cold(f: impl FnOnce()) {
     let mut f = Some(f);

@@ -104,7 +104,7 @@ pub(crate) fn with_entered<R>(
     })
 }
 
-/// [`with_entered`] for a closure of any type: the compiler makes one copy for all.
+/// [`with_entered`] with dynamic dispatch: it is compiled once, and not for each type of closure.
 pub(crate) fn with_entered_dyn(
     f: &mut dyn FnMut(&Core, &RuntimeToken<'_>),
 ) -> Result<(), TokenError> {

@@ -32,7 +32,8 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 pub(crate) struct Callbacks {
     attach: Named,
     return_: Named,
-    /// Whether a fulfilled promise is a block of a block of the value: see `value::write::Form`.
+    /// `true` if this version of Lwt represents a fulfilled promise as a block whose only field, the state, is a block
+    /// whose only field is the value. Then Rust allocates it without a call of OCaml: see `value::write::Form`.
     pub(crate) returns_nested: bool,
     return_unit: Named,
     fail: Named,

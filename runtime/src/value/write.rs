@@ -780,16 +780,18 @@ fn large_cell<T: ToOCaml>(
     }
 }
 
-/// What a conversion makes of a value.
+/// Whether a conversion returns the OCaml value, or a fulfilled promise of it.
 #[derive(Clone, Copy)]
 pub(crate) enum Form {
+    /// The OCaml value.
     Value,
-    /// What `Lwt.return` makes of it: a block of a block of it. See `Callbacks::returns_nested`.
+    /// A promise that is fulfilled with the value, as `Lwt.return` allocates it: two nested blocks of one field. Only if
+    /// `Callbacks::returns_nested`.
     Fulfilled,
 }
 
 impl Form {
-    /// The words that it takes beside the value's.
+    /// Returns the number of words, headers included, that the promise takes in addition to the value.
     #[inline(always)]
     const fn words(self) -> usize {
         match self {
@@ -798,7 +800,7 @@ impl Form {
         }
     }
 
-    /// Makes it of a value, in a chunk that has as many words.
+    /// Returns the value, or a promise of it that is allocated in `chunk`, which has [`words`](Self::words) left.
     #[inline(always)]
     fn make(self, chunk: &mut Chunk, value: RawValue) -> RawValue {
         let mut nest = |value| {
@@ -815,7 +817,7 @@ impl Form {
         }
     }
 
-    /// Makes it of a value, unrooted. May collect.
+    /// Returns the value, or a new promise of it, unrooted. May collect.
     #[inline]
     pub(crate) fn of(self, token: &RuntimeToken<'_>, value: &Converted) -> RawValue {
         // SAFETY: the token proves the lock. Nothing allocates until the chunk is full.
@@ -836,7 +838,7 @@ pub(crate) fn write<T: ToOCaml + ?Sized>(
     write_here(token, value, Form::Value)
 }
 
-/// The same in a form, always as a part of the caller: of a stub, which converts one value.
+/// [`write`], or a fulfilled promise of the value if `form` says so. Always inlined, into a stub that converts one value.
 #[inline(always)]
 pub(crate) fn write_here<T: ToOCaml + ?Sized>(
     token: &RuntimeToken<'_>,
