@@ -1,6 +1,6 @@
 (* [Mpsc], the queue of a domain's mailbox. *)
 
-(* All elements, oldest first. A producer may be within [push] meanwhile. *)
+(* All elements, oldest first. *)
 let rec take_all reader =
   match Mpsc.take reader with
   | Nothing -> []
@@ -22,20 +22,20 @@ module Spec = struct
 
   (* Newest first. *)
   type state = Open of int list | Closed
-  type sut = int Mpsc.t * int Mpsc.reader
+  type sut = { queue : int Mpsc.t; reader : int Mpsc.reader; pushing : int Atomic.t }
 
-  let push = QCheck.Gen.(map (fun x -> Push x) (int_bound 99))
+  let gen_push = QCheck.Gen.(map (fun x -> Push x) (int_bound 99))
 
   let producer (_ : state) =
     QCheck.make ~print:show_cmd
-      QCheck.Gen.(frequency [ (4, push); (1, return Is_closed) ])
+      QCheck.Gen.(frequency [ (4, gen_push); (1, return Is_closed) ])
 
   let arb_cmd (_ : state) =
     QCheck.make ~print:show_cmd
       QCheck.Gen.(
         frequency
           [
-            (6, push);
+            (6, gen_push);
             (2, return Is_empty);
             (1, return Is_closed);
             (4, return Take_all);
@@ -43,7 +43,11 @@ module Spec = struct
           ])
 
   let init_state = Open []
-  let init_sut = Mpsc.create
+
+  let init_sut () =
+    let queue, reader = Mpsc.create () in
+    { queue; reader; pushing = Atomic.make 0 }
+
   let cleanup _ = ()
   let precond _ _ = true
 
@@ -54,16 +58,30 @@ module Spec = struct
     | Close, _ -> Closed
     | (Push _ | Is_empty | Is_closed | Take_all), _ -> state
 
-  let run cmd (q, reader) =
+  let push { queue; pushing; _ } x =
+    Atomic.incr pushing;
+    let pushed = Mpsc.push queue x in
+    Atomic.decr pushing;
+    pushed
+
+  (* An element of the consumer's own may be behind one whose producer is within [push], and is not seen until that has
+     returned. What is pushed from here on comes after it. *)
+  let reader { reader; pushing; _ } =
+    while Atomic.get pushing > 0 do
+      Domain.cpu_relax ()
+    done;
+    reader
+
+  let run cmd sut =
     let open STM in
     match cmd with
-    | Push x -> Res (bool, Mpsc.push q x)
-    | Is_empty -> Res (bool, Mpsc.is_empty reader)
-    | Is_closed -> Res (bool, Mpsc.is_closed q)
-    | Take_all -> Res (list int, take_all reader)
+    | Push x -> Res (bool, push sut x)
+    | Is_empty -> Res (bool, Mpsc.is_empty (reader sut))
+    | Is_closed -> Res (bool, Mpsc.is_closed sut.queue)
+    | Take_all -> Res (list int, take_all (reader sut))
     | Close ->
-        Mpsc.close reader;
-        Res (list int, drain reader)
+        Mpsc.close sut.reader;
+        Res (list int, drain sut.reader)
 
   let contents = function Open l -> List.rev l | Closed -> []
 
