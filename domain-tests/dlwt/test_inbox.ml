@@ -97,6 +97,20 @@ let cancelled () =
       check "its value is withdrawn" (value = Some 4);
       Lwt.return_unit)
 
+(* Its value is in the inbox, and the notification of it on its way. *)
+let cancelled_too_late () =
+  run (fun () ->
+      let inbox = Dlwt_inbox.create ~capacity:1 () in
+      let* () = Dlwt_inbox.send inbox 1 in
+      let sender = Dlwt_inbox.send inbox 2 in
+      let* value = Dlwt_inbox.receive inbox in
+      check "the one before" (value = Some 1);
+      Lwt.cancel sender;
+      check "the sender has sent" (Lwt.state sender = Return ());
+      let* value = Dlwt_inbox.receive inbox in
+      check "its value" (value = Some 2);
+      Lwt.return_unit)
+
 let rejected what ~part promise =
   Lwt.try_bind promise
     (fun () -> failwith (what ^ ": accepted"))
@@ -288,6 +302,7 @@ let () =
           case "ping pong" ping_pong;
           case "senders wait for room" back_pressure;
           case "cancelled" cancelled;
+          case "cancelled too late" cancelled_too_late;
           case "closed" closed;
           case "the owner terminates" owner_terminates;
           case "the sender's domain terminates" sender_terminates;

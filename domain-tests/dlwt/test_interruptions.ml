@@ -388,6 +388,14 @@ let interrupted_end () =
        elsewhere (fun () ->
            Lwt_main.run (Lwt_unix.sleep 0.);
            ignore (Lwt_unix.stat "/" : Unix.stats Lwt.t);
+           (* Threads that wait: for work, and for the loop. The domain does not end before they do. *)
+           Lwt_main.run
+             (Lwt.join (List.init 3 (fun _ -> Lwt_preemptive.detach Thread.yield ())));
+           let ask () =
+             try Lwt_preemptive.run_in_main (fun () -> fst (Lwt.wait ())) with _ -> ()
+           in
+           let callers = List.init 2 (fun _ -> Thread.create ask ()) in
+           ignore (callers : Thread.t list);
            let left = ref n in
            let count _ =
              decr left;

@@ -32,11 +32,12 @@ let spawn main =
     Option.iter raise !interrupt
   in
   let notification = Dlwt_mailbox.make ~once:true thread_ended in
-  let body () =
+  let body unblock_signals =
     Dlwt_mailbox.send_at_thread_end notification;
-    Lwt_main.run (main ())
+    unblock_signals ();
+    Sys.opaque_identity (Lwt_main.run (main ()))
   in
-  (try domain := Some (Domain.spawn body)
+  (try domain := Some (Dlwt_signal_mask.spawn body)
    with exn ->
      Dlwt_mailbox.stop notification;
      raise exn);

@@ -124,10 +124,19 @@ let wait_for_room t value =
   let this = { value; state = Waiting; notification } in
   sender := Some this;
   let stop () = insist (fun () -> Dlwt_mailbox.stop notification) in
+  let sent = ref promise in
   match
     Lwt.on_cancel promise (fun () ->
         insist (withdraw t this);
         stop ());
+    (* It may be cancelled when the value is in [t], and its notification on its way. *)
+    sent :=
+      Lwt.catch
+        (fun () -> promise)
+        (function
+          | Lwt.Canceled when locked t (fun () -> this.state = Accepted) ->
+              Lwt.return_unit
+          | exn -> Lwt.fail exn);
     locked t (fun () ->
         match try_add t value with
         | `Full ->
@@ -135,7 +144,7 @@ let wait_for_room t value =
             `Full
         | (`Sent | `Closed _) as result -> result)
   with
-  | `Full -> promise
+  | `Full -> !sent
   | `Sent ->
       stop ();
       Lwt.return_unit

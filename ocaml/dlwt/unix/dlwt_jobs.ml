@@ -26,12 +26,14 @@ let rec add_abandoned jobs =
 
 let discard_quietly discard = try discard () with _ -> ()
 
-(* A signal handler may raise at any point here: jobs that are not done stay on the list. *)
+(* A signal handler may raise at any point here: jobs that are not done stay on the list. Nothing allocates between
+   the moment when they are taken off the list and that in which they are in [jobs]. *)
 let discard_abandoned () =
-  if abandoned_done () > 0 then
-    let jobs = ref (Atomic.exchange abandoned []) and kept = ref [] in
+  if abandoned_done () > 0 then (
+    let jobs = ref [] and kept = ref [] in
     Fun.protect ~finally:(fun () -> add_abandoned (List.rev_append !kept !jobs))
     @@ fun () ->
+    jobs := Atomic.exchange abandoned [];
     let rec go () =
       match !jobs with
       | [] -> ()
@@ -40,7 +42,7 @@ let discard_abandoned () =
           if take_abandoned job then discard_quietly discard else kept := first :: !kept;
           go ()
     in
-    go ()
+    go ())
 
 let start job ~here =
   discard_abandoned ();

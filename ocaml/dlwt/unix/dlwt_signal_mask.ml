@@ -1,8 +1,15 @@
 (* OCaml runs no handler in a thread that blocks the signal. *)
-let with_all_blocked f =
-  let before = Unix.sigprocmask SIG_BLOCK (List.init 64 succ) in
-  let restore () = ignore (Unix.sigprocmask SIG_SETMASK before) in
-  match f () with
+
+let all = List.init 64 succ
+
+(* Finalisers may raise, also in [sigprocmask] when it has blocked the signals. So the mask to restore is known before. *)
+let with_all_blocked_until f =
+  let before = Unix.sigprocmask SIG_BLOCK [] in
+  let restore () = ignore (Unix.sigprocmask SIG_SETMASK before : int list) in
+  match
+    ignore (Unix.sigprocmask SIG_BLOCK all : int list);
+    f restore
+  with
   | v ->
       restore ();
       v
@@ -10,3 +17,10 @@ let with_all_blocked f =
       let backtrace = Printexc.get_raw_backtrace () in
       restore ();
       Printexc.raise_with_backtrace exn backtrace
+
+let with_all_blocked f = with_all_blocked_until (fun _ -> f ())
+
+(* The new thread inherits the mask of this one. No tail call in the new domain, before which OCaml would poll. *)
+let spawn body =
+  with_all_blocked_until (fun unblock ->
+      Domain.spawn (fun () -> Sys.opaque_identity (body unblock)))
