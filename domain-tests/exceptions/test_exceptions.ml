@@ -131,7 +131,16 @@ let calls _ i =
   start "a call of OCaml" (fun () -> Rust.call_async_once (fun n -> pause_and_return n) i);
   start "a call of OCaml that raises" (fun () ->
       Rust.call_async_once (fun _ -> raise Exit) i);
-  start "an awaited promise" (fun () -> Rust.await_promise (pause_and_return ""))
+  match unless_interrupted (fun () -> Rust.await_promise (pause_and_return "")) with
+  | None -> ()
+  | Some p ->
+      expect "an awaited promise" (fun () ->
+          match Lwt.state p with
+          | Sleep -> false
+          | Return _ -> true
+          | Fail e ->
+              Expect.failf "the outcome of an awaited promise is %s"
+                (Printexc.to_string e))
 
 let blocking _ _ =
   let ran = Atomic.make 0 in

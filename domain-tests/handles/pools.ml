@@ -192,6 +192,29 @@ let run () =
   in
   Expect.int "a run on another domain" 3 n
 
+(* The loop of the next run continues the first one's main function. *)
+let interrupted_run () =
+  let may_end, resolver = Lwt.wait () in
+  let has_ended = ref false in
+  let main () =
+    let hook = ref None in
+    let interrupt () =
+      Option.iter Lwt_main.Enter_iter_hooks.remove !hook;
+      raise Exit
+    in
+    hook := Some (Lwt_main.Enter_iter_hooks.add_first interrupt);
+    let+ () = may_end in
+    has_ended := true
+  in
+  let e = Expect.raised "interrupted" (fun () -> Lwt_interop.run ~domains:1 main) in
+  Expect.that "its exception" (e = Exit);
+  Lwt_interop.run ~domains:2 (fun () ->
+      Lwt.wakeup_later resolver ();
+      let* () = Expect.eventually (fun () -> !has_ended) in
+      let* () = Lwt.pause () in
+      Expect.int "the pool" 2 (Pool.size (Pool.default ()));
+      Lwt.return_unit)
+
 let minor_heap () =
   let size () = (Gc.get ()).minor_heap_size in
   let here = size () in
@@ -343,5 +366,6 @@ let suites =
         [
           plain "more domains than OCaml allows is an error" too_many;
           plain "run has a default pool until it returns" run;
+          plain "an interrupted run ends beside the next one" interrupted_run;
         ] );
     ]

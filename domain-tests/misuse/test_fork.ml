@@ -40,6 +40,25 @@ let after_rust () =
   let text, _ = Lwt_main.run (Rust.on_tokio "still works") in
   Expect.string "a call of the parent" "still works" text
 
+(* What the first thread of the child is told, all others are told. *)
+let other_threads () =
+  Lwt_main.run (Rust.my_async_func ());
+  let failure f = match f () with exception Failure text -> text | _ -> "no error" in
+  let expect text = Expect.contains "the error" ~part:"forked" text in
+  expect
+    (in_child (fun () ->
+         Domain.join
+           (Domain.spawn (fun () ->
+                failure (fun () -> Lwt_main.run (Rust.on_tokio "no error"))))));
+  expect
+    (in_child (fun () ->
+         failure (fun () -> Lwt_main.run (Lwt_interop.Blocking.run (fun () -> ())))));
+  expect
+    (in_child (fun () ->
+         failure (fun () ->
+             Lwt_main.run
+               (Lwt.map ignore (Lwt.return (Lwt_interop.Pool.create ~domains:1 ()))))))
+
 let wakes_are_the_parents () =
   let text =
     in_child (fun () ->
@@ -77,6 +96,7 @@ let () =
             `Quick before_rust;
           Alcotest.test_case "a child forked after a Rust call gets an error" `Quick
             after_rust;
+          Alcotest.test_case "all threads of the child get it" `Quick other_threads;
           Alcotest.test_case "a child does not take the parent's wake-ups" `Quick
             wakes_are_the_parents;
           Alcotest.test_case "a child does not drop the parent's opaque values" `Quick

@@ -10,8 +10,8 @@ type job = {
   mutable stage : stage;
   (* Informs the caller of [submit] that the job is in the queue. *)
   mutable on_queued : unit -> unit;
-  (* Informs the caller that there is no thread for the job. *)
-  refuse : unit -> unit;
+  (* Informs the caller that there is no thread for the job, and why. *)
+  refuse : string -> unit;
   (* The job that entered the queue when this one left it, until that is reported. *)
   mutable successor : job Waiters.node;
 }
@@ -147,6 +147,8 @@ type 'a call = {
   (* The pool did not receive the notification of this job, for want of a thread. [refused] is the job that is refused
      therefore, if there is one. *)
   mutable is_lost : bool;
+  (* Why it did not. *)
+  mutable reason : string;
   mutable refused : job Waiters.node;
   (* The exception of a signal handler or finaliser that interrupted a step of this call. *)
   failure : Uninterrupted.failure;
@@ -167,9 +169,8 @@ let start turn =
 
 let outcome turn = match turn.value with Some v -> Ok v | None -> Error turn.raised
 
-let no_thread =
-  Failure
-    "Lwt_interop.Blocking: no thread could be started: the operating system refuses one"
+let no_thread reason =
+  Failure ("Lwt_interop.Blocking: no thread could be started: " ^ reason)
 
 let call f =
   let caller = Executor.current () in
@@ -184,13 +185,22 @@ let call f =
     if not turn.is_started then start turn;
     reply (outcome turn)
   in
-  let refuse () = reply (Error no_thread) in
+  let refuse reason = reply (Error (no_thread reason)) in
   let job = { work; stage = New; on_queued = ignore; refuse; successor = Waiters.nil } in
   let node = Waiters.node job in
   let exit_hook = Executor.Exit_hook.create () in
   let failure = Uninterrupted.failure () in
   let call =
-    { caller; job; node; promise; is_lost = false; refused = Waiters.nil; failure }
+    {
+      caller;
+      job;
+      node;
+      promise;
+      is_lost = false;
+      reason = "";
+      refused = Waiters.nil;
+      failure;
+    }
   in
   Lwt.on_termination promise (fun () -> Executor.Exit_hook.unregister exit_hook);
   Lwt.on_cancel promise (fun () -> withdraw node job);
@@ -225,11 +235,11 @@ let refuse c =
   | Waiters.Nil -> ()
   | Waiters.Node { value = job; _ } ->
       report_successor job;
-      job.refuse ()
+      job.refuse c.reason
 
 let notify_pool c =
-  if not (Primitives.blocking_pool_submit ()) then
-    Sys.opaque_identity (Uninterrupted.run c.failure refuse c)
+  c.reason <- Primitives.blocking_pool_submit ();
+  if c.reason <> "" then Sys.opaque_identity (Uninterrupted.run c.failure refuse c)
 
 type entry = Entered | Waits | Full
 

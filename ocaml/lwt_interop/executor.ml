@@ -52,28 +52,31 @@ let key : own Dlwt_rt.eager_key =
 
 (* ---- promises that Rust awaits *)
 
+(* Has the outcome of a pending promise reported. *)
+let watch_wait t wait p =
+  let watcher = Dlwt.watcher () in
+  let reported = Wait watcher in
+  Slot_table.set t.waits wait reported;
+  (* If an exception arrives from now on, [watch_wait] is called again, or the wait is given up; then this
+     function must not resolve it. It neither allocates nor polls. *)
+  let resolve is_value outcome =
+    if Slot_table.get t.waits wait == reported then (
+      Slot_table.clear t.waits wait;
+      Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
+  in
+  try
+    Dlwt.watch watcher p (function
+      | Ok v -> resolve true v
+      | Error e -> resolve false (Obj.repr e))
+  with Invalid_argument _ as e when not (Dlwt.is_owner p) ->
+    (* [p] belongs to another domain, and refuses callbacks. *)
+    resolve false (Obj.repr e)
+
 let report t wait p =
   match Lwt.state p with
   | Lwt.Return v -> Primitives.resolve_wait wait true v
   | Lwt.Fail e -> Primitives.resolve_wait wait false (Obj.repr e)
-  | Lwt.Sleep -> (
-      let watcher = Dlwt.watcher () in
-      let reported = Wait watcher in
-      Slot_table.set t.waits wait reported;
-      (* If an exception arrives from now on, [report] is called again, or the wait is given up;
-         then this function must not resolve it. It neither allocates nor polls. *)
-      let resolve is_value outcome =
-        if Slot_table.get t.waits wait == reported then (
-          Slot_table.clear t.waits wait;
-          Sys.opaque_identity (Primitives.resolve_wait wait is_value outcome))
-      in
-      try
-        Dlwt.watch watcher p (function
-          | Ok v -> resolve true v
-          | Error e -> resolve false (Obj.repr e))
-      with Invalid_argument _ as e when not (Dlwt.is_owner p) ->
-        (* [p] belongs to another domain, and refuses callbacks. *)
-        resolve false (Obj.repr e))
+  | Lwt.Sleep -> watch_wait t wait p
 
 let forget_wait t wait =
   (match Slot_table.get t.waits wait with
@@ -115,11 +118,15 @@ let apply t a =
     with e -> a.raised <- e);
   match a.promise with
   | None -> Primitives.resolve_wait a.wait false (Obj.repr a.raised)
-  | Some p ->
+  | Some p -> (
       if Lwt.is_sleeping p && not a.is_attached then (
         Primitives.attach_wait a.wait p;
         a.is_attached <- true);
-      report t a.wait p
+      (* The call needs the memory, and not the loop, which goes on. *)
+      try report t a.wait p
+      with Out_of_memory as e ->
+        Slot_table.clear t.waits a.wait;
+        Primitives.resolve_wait a.wait false (Obj.repr e))
 
 let apply_once t wait content =
   let a =
@@ -507,24 +514,38 @@ end
 
 (* ---- functions that Rust calls *)
 
+(* The exceptions of signal handlers and finalisers are not outcomes of what Rust asks for: the loop raises
+   them. *)
+
+(* A step of [Uninterrupted.run]. *)
+let try_reserve calls call = try Slot_table.reserve calls call with Out_of_memory -> ()
+
 (* Makes room for the resolver of a call. Rust calls this on the thread that owns the executor. *)
-let reserve call = Slot_table.reserve (own_executor ()).calls call
+let reserve call =
+  let t = own_executor () in
+  Uninterrupted.run2 t.failure try_reserve t.calls call;
+  if not (Slot_table.has_room t.calls call) then raise Out_of_memory
 
 (* Rust reads its tag: see runtime/src/ffi/callbacks.rs. *)
 type outcome = Pending | Value of Obj.t | Exception of exn
 
-let wait p wait_key =
+let outcome_or_watch p wait =
   match Lwt.state p with
   | Lwt.Return v -> Value v
   | Lwt.Fail e -> Exception e
   | Lwt.Sleep -> (
-      let t = executor () in
-      match report t wait_key p with
-      | () -> Pending
-      | exception e ->
-          (* Rust takes it as the outcome, and uses the key again. *)
-          Slot_table.clear t.waits wait_key;
-          raise e)
+      let t = own_executor () in
+      try
+        watch_wait t wait p;
+        Pending
+      with Out_of_memory as e ->
+        (* Rust uses the key again. *)
+        Slot_table.clear t.waits wait;
+        Exception e)
+
+let wait p wait_key =
+  let t = own_executor () in
+  Sys.opaque_identity (Uninterrupted.get2 t.failure outcome_or_watch p wait_key)
 
 let describe e = (Printexc.to_string e, Printexc.get_backtrace ())
 
@@ -549,8 +570,12 @@ let () =
   Callback.register "lwt_interop.make_exception" Errors.of_rust;
   Callback.register "lwt_interop.describe_exception" describe;
   (* Every domain that runs a Lwt loop receives jobs, whether or not it calls Rust. [Failure] means
-     that no descriptors are left; then the domain's first call of Rust raises it again. *)
-  let start () = try ignore (executor ~in_loop:true () : t) with Failure _ -> () in
+     that no descriptors are left; then the domain's first call of Rust raises it again. An exit action may run
+     a loop after the executor's. *)
+  let start () =
+    try ignore (executor ~in_loop:true () : t)
+    with Failure _ | Errors.Domain_terminated _ -> ()
+  in
   Dlwt_rt.each_domain (fun () ->
       if Dlwt_rt.is_main () then
         (* Domain 0 initialises modules now, and may never run a loop. *)

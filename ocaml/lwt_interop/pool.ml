@@ -37,11 +37,16 @@ let post handle f x =
   ignore (Executor.post (handle : Handle.t :> Executor.handle) job : bool)
 
 (* A function that was counted in [load]. It is uncounted once, whatever exceptions arrive. *)
-type turn = {
+type 'a turn = {
   mutable is_counted : bool;
   (* Its key in [pending], or -1. *)
   mutable number : int;
+  (* What the function has returned. *)
+  mutable result : 'a Lwt.t;
 }
+
+let no_result = Lwt.fail Not_found
+let new_turn () = { is_counted = true; number = -1; result = no_result }
 
 let uncount s turn =
   if turn.is_counted then (
@@ -59,21 +64,30 @@ let surely_finish s turn =
 
 (* Only a pending function needs an entry: [cancel_all] is a job of this domain's loop, so it never
    runs while a function is on the stack. *)
-let wait_for s turn p =
-  turn.number <- s.next_number;
-  s.next_number <- turn.number + 1;
-  Hashtbl.add s.pending turn.number (fun () -> Executor.cancel p);
-  (* It raises if [p] belongs to another domain, and refuses callbacks. *)
-  Lwt.on_any p (fun _ -> surely_finish s turn) (fun _ -> surely_finish s turn)
+let wait_for s turn =
+  let p = turn.result in
+  if turn.number < 0 then (
+    turn.number <- s.next_number;
+    s.next_number <- turn.number + 1);
+  (* Without the memory for it, a deadline does not cancel this function. *)
+  (try Hashtbl.replace s.pending turn.number (fun () -> Executor.cancel p)
+   with Out_of_memory -> ());
+  try Lwt.on_any p (fun _ -> surely_finish s turn) (fun _ -> surely_finish s turn)
+  with Invalid_argument _ when not (Dlwt.is_owner p) ->
+    (* It refuses callbacks, and [Remote] says so. *)
+    finish s turn
 
-(* No tail call, so that nothing interrupts it outside of the handler: see [Uninterrupted]. *)
+(* A step of [Uninterrupted.run]. *)
+let proceed s turn =
+  if Lwt.is_sleeping turn.result then wait_for s turn else finish s turn
+
+(* Nothing is allocated between the return of [f] and the moment in which its promise is stored. No tail call,
+   so that nothing interrupts it outside of the handler: see [Uninterrupted]. *)
 let serve s turn f =
-  match
-    let p = f () in
-    if Lwt.is_sleeping p then wait_for s turn p else surely_finish s turn;
-    p
-  with
-  | p -> p
+  match turn.result <- f () with
+  | () ->
+      Uninterrupted.run2 (Executor.failure ()) proceed s turn;
+      turn.result
   | exception e ->
       surely_finish s turn;
       Sys.opaque_identity (Lwt.fail e)
@@ -251,19 +265,21 @@ let start settings keep =
           (Uninterrupted.run2 (Executor.failure ()) report_start handle service));
     Lwt_main.run service.stopped
   in
-  (* The creator waits for a report, so nothing here can be interrupted outside of a handler. *)
-  let body thread_ended () =
-    Dlwt_mailbox.send_at_thread_end thread_ended;
-    if Uninterrupted.get start_failure Once.wait permit then
-      try serve ()
-      with e when not !is_started ->
-        Sys.opaque_identity (Uninterrupted.run start_failure report_error e)
-  in
   (* After the results that the domain has sent, in the same queue. *)
   let post_end () = post creator wake () in
   let thread_ended =
     Dlwt_mailbox.make ~once:true (fun () ->
         Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) post_end ()))
+  in
+  (* The creator waits for a report, so nothing here can be interrupted outside of a handler. *)
+  let body unblock_signals =
+    Dlwt_mailbox.send_at_thread_end thread_ended;
+    if Uninterrupted.get start_failure Once.wait permit then
+      try
+        unblock_signals ();
+        serve ()
+      with e when not !is_started ->
+        Sys.opaque_identity (Uninterrupted.run start_failure report_error e)
   in
   let refuse_start () =
     Once.fill permit false;
@@ -271,7 +287,7 @@ let start settings keep =
   in
   match
     let domain =
-      try Domain.spawn (body thread_ended)
+      try Dlwt_signal_mask.spawn body
       with
       (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
       | Failure why | Sys_error why ->
@@ -368,7 +384,7 @@ let rec send t slot f =
   if Atomic.get t.is_shut then Lwt.fail Shut_down
   else
     let worker = Atomic.get slot in
-    let turn = { is_counted = true; number = -1 } in
+    let turn = new_turn () in
     Atomic.incr worker.load;
     (* [replace] and [shutdown] first change the slot or [is_shut], and then have the worker drained.
        If neither has changed at this point, the worker drains after this function was counted, and
@@ -473,12 +489,16 @@ let default () =
         "Lwt_interop.Pool.default: there is no pool. Call it within Lwt_interop.run, or \
          pass on a pool of your own"
 
+(* An interrupted [run] leaves its main function to the loop of the next one, which has another pool. *)
+let forget pool =
+  match Atomic.get current with
+  | Some p when p == pool -> Atomic.set current None
+  | Some _ | None -> ()
+
 (* If an exception interrupts the loop, the pool's domains terminate once their functions have finished,
    and no one waits for that. A step of [Uninterrupted.run]. *)
 let abandon pool =
-  (match Atomic.get current with
-  | Some p when p == pool -> Atomic.set current None
-  | Some _ | None -> ());
+  forget pool;
   Atomic.set pool.is_shut true;
   post_all pool drain
 
@@ -525,7 +545,7 @@ let run ?domains ?minor_heap ?(tokio = `Shared) main =
       stop_all (all pool);
       busy ());
     let finish () =
-      Atomic.set current None;
+      forget pool;
       shutdown pool
     in
     Lwt_main.run (Lwt.finalize main finish)

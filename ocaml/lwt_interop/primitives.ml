@@ -39,7 +39,7 @@ external notify : handle -> unit = "lwt_interop_notify" [@@noalloc]
 external close_handle : handle -> unit = "lwt_interop_close_handle"
 external stats : handle -> int array = "lwt_interop_stats"
 external totals : unit -> int array = "lwt_interop_totals"
-external blocking_pool_submit : unit -> bool = "lwt_interop_blocking_pool_submit"
+external blocking_pool_submit : unit -> string = "lwt_interop_blocking_pool_submit"
 
 type ending = More | Finished | Failed of exn
 type 'a batch = { elements : 'a array; ending : ending }

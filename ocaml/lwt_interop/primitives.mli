@@ -253,10 +253,10 @@ val permits : int
 (** The number of functions that may wait for a thread of Domain 0's blocking pool. Rust's
     queue has as many: see [runtime/src/ocaml_blocking.rs]. *)
 
-val blocking_pool_submit : unit -> bool
+val blocking_pool_submit : unit -> string
 (** [blocking_pool_submit ()] makes a thread of Domain 0's blocking pool take one job from
-    OCaml's queue, in {!Blocking}. It is [false] if the pool has no thread, and none could
-    be started. *)
+    OCaml's queue, in {!Blocking}. It is [""], or says why the pool has no thread and none
+    could be started. *)
 
 (** {1 Channels that Rust has} *)
 

@@ -30,7 +30,7 @@ let wait signals =
        (fun signal -> handlers := Lwt_unix.on_signal signal on_signal :: !handlers)
        signals
    with e ->
-     stop ();
+     Dlwt_rt.insist stop ();
      raise e);
-  Lwt.on_cancel received stop;
+  Lwt.on_cancel received (fun () -> Dlwt_rt.insist stop ());
   received

@@ -26,6 +26,7 @@
 
 use crate::base::error::JoinError;
 use crate::base::panic::catch_and_discard;
+use crate::domain::context;
 use crate::domain::join::{self, JoinHandle, Joined};
 use crate::ffi::callbacks::Callbacks;
 use crate::ffi::thread::{Registered, with_lock};
@@ -181,6 +182,8 @@ impl BlockingPool {
     }
 
     fn submit(&'static self, job: Job) -> io::Result<()> {
+        // The state is a copy of the parent's, which has the threads.
+        context::check_not_forked().map_err(io::Error::other)?;
         let mut state = self.state();
         if state.idle < state.queue.len() + 1 && state.threads < MAX_THREADS {
             state.started += 1;

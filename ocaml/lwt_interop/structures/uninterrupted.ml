@@ -43,6 +43,15 @@ let rec get_again attempts failure f x =
 
 let get failure f x = Sys.opaque_identity (get_again attempts failure f x)
 
+let rec get2_again attempts failure f x y =
+  try f x y
+  with e ->
+    if again failure e attempts then
+      Sys.opaque_identity (get2_again (attempts - 1) failure f x y)
+    else raise e
+
+let get2 failure f x y = Sys.opaque_identity (get2_again attempts failure f x y)
+
 let move failure other =
   if failure.first != Nothing && failure != other then (
     if other.first == Nothing then (

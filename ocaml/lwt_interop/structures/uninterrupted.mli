@@ -59,6 +59,10 @@ val get : failure -> ('a -> 'b) -> 'a -> 'b
 (** [get failure f x] is [f x], which it calls as {!run} calls a step. It raises only what
     it gives up with. *)
 
+val get2 : failure -> ('a -> 'b -> 'c) -> 'a -> 'b -> 'c
+(** [get2 failure f x y] is [get failure (f x) y], without an allocation before the first
+    call. *)
+
 val attempts : int
 (** The number of calls after which {!run} gives up. *)
 

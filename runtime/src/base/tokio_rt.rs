@@ -35,6 +35,11 @@ fn build() -> io::Result<Runtime> {
         .build()
 }
 
+/// Whether the runtime has been started.
+pub(crate) fn has_started() -> bool {
+    RUNTIME.get().is_some()
+}
+
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     RUNTIME.get_or_try_init(|| {
         // If tokio cannot start its first thread, it panics and leaks its descriptors. To make that rare,

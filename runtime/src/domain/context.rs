@@ -17,6 +17,7 @@ use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Why a thread owns no executor.
 #[derive(Clone, Copy)]
@@ -25,10 +26,13 @@ enum NoExecutor {
     OtherThread,
     /// It owned the executor of this domain, which has terminated.
     Terminated(u64),
-    /// It is the copy, in a forked process, of the thread that owns the executor of this domain.
-    /// tokio's threads have no copies, and the descriptors are the parent's as well.
-    Forked(u64),
 }
+
+/// This process was forked from one in which tokio had started. tokio's threads have no copies, and the descriptors are
+/// the parent's as well.
+static IS_FORKED: AtomicBool = AtomicBool::new(false);
+/// The domain whose executor the thread that forked had.
+static FORKED_FROM: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// The executor of a thread that runs a domain's loop, and the stubs on the thread's stack.
@@ -129,16 +133,28 @@ pub(crate) fn with_core<R>(
     with_current(f).ok_or_else(no_executor)
 }
 
-/// Whether the calling thread is in the child of a fork, where the executor is the parent's.
+/// Returns an error in the child of a fork, on all its threads: executors and threads are the parent's.
+pub(crate) fn check_not_forked() -> Result<(), TokenError> {
+    match IS_FORKED.load(Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err(TokenError::Forked {
+            domain: FORKED_FROM.load(Ordering::Relaxed),
+        }),
+    }
+}
+
+/// Whether this process is the child of a fork, where executors and threads are the parent's.
 pub(crate) fn is_forked() -> bool {
-    matches!(NO_EXECUTOR.get(), NoExecutor::Forked(_))
+    check_not_forked().is_err()
 }
 
 /// Returns the reason why the calling thread, which owns no executor, has none.
 pub(crate) fn no_executor() -> TokenError {
+    if let Err(forked) = check_not_forked() {
+        return forked;
+    }
     match NO_EXECUTOR.get() {
         NoExecutor::Terminated(domain) => TokenError::DomainTerminated { domain },
-        NoExecutor::Forked(domain) => TokenError::Forked { domain },
         NoExecutor::OtherThread => TokenError::NotADomainThread,
     }
 }
@@ -164,7 +180,7 @@ pub fn with_token<R>(f: impl for<'a> FnOnce(&RuntimeToken<'a>) -> R) -> Result<R
 /// Makes the executor of domain `id`, which the calling thread owns from then on.
 ///
 /// # Errors
-/// tokio could not be started, or there is no descriptor left. Nothing has changed.
+/// tokio could not be started, there is no descriptor left, or the process was forked. Nothing has changed.
 pub(crate) fn open(
     _token: &RuntimeToken<'_>,
     id: u64,
@@ -178,6 +194,7 @@ pub(crate) fn open(
             "its executor is being created, by code that this call has interrupted",
         ));
     }
+    check_not_forked().map_err(io::Error::other)?;
     panic::record_origins();
     let tokio = tokio_rt::runtime()?;
     let executor = Executor::new(Shared::new(id)?);
@@ -234,7 +251,7 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
     if more == Some(true) {
         return Close::Step;
     }
-    disown(NoExecutor::Terminated);
+    with_current(|core| NO_EXECUTOR.set(NoExecutor::Terminated(core.shared.id)));
     let cores = here().take();
     if more.is_none() && cores.is_empty() {
         return Close::Nothing;
@@ -247,14 +264,13 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
     Close::Finished(reactors)
 }
 
-/// In the child of a fork: the executor remains the parent's, and the child has a copy of its memory
-/// that it must neither use nor drop.
+/// In the child of a fork, whose only thread calls it: the executor remains the parent's, and the child has a copy of its
+/// memory that it must neither use nor drop. Before Rust was called, there is nothing to abandon.
 pub(crate) fn abandon_to_parent() {
-    disown(NoExecutor::Forked);
+    if tokio_rt::has_started() {
+        let domain = with_current(|core| core.shared.id).unwrap_or_default();
+        FORKED_FROM.store(domain, Ordering::Relaxed);
+        IS_FORKED.store(true, Ordering::Relaxed);
+    }
     here().forget();
-}
-
-/// Sets why the calling thread owns no executor from now on, if it owns one.
-fn disown(why: fn(u64) -> NoExecutor) {
-    with_current(|core| NO_EXECUTOR.set(why(core.shared.id)));
 }

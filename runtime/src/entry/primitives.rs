@@ -569,9 +569,11 @@ unsafe extern "C" fn lwt_interop_unix_error(errno: RawValue) -> RawValue {
 
 // ---- Domain 0's blocking pool
 
-/// `blocking_pool_submit : unit -> bool`: one more closure waits in OCaml's queue. `false` if there is no thread
-/// to run it, and none could be started.
+/// `blocking_pool_submit : unit -> string`: one more closure waits in OCaml's queue. The result is empty, or says why there
+/// is no thread to run it, and none could be started.
 #[unsafe(no_mangle)]
 extern "C" fn lwt_interop_blocking_pool_submit(_unit: RawValue) -> RawValue {
-    ffi::bool(ocaml_blocking::run_ocaml().is_ok())
+    let why = ocaml_blocking::run_ocaml().err().map(|e| e.to_string());
+    // SAFETY: OCaml called, so the lock is held. The text is short.
+    unsafe { ffi::alloc_string(why.as_deref().unwrap_or_default()) }
 }
