@@ -182,7 +182,7 @@ let woken_by_others () =
       check_int "byte" 7 byte)
 
 (* The thread that sleeps in tokio gets the signal, and nothing else wakes it. *)
-let interrupted () =
+let interrupted ?(times = 10) ?(after = 0.003) () =
   let on_signal = ref ignore in
   let old = Sys.signal Sys.sigusr1 (Signal_handle (fun _ -> !on_signal ())) in
   let rec repeat n =
@@ -190,10 +190,10 @@ let interrupted () =
     else
       let received, resolver = Lwt.wait () in
       on_signal := Lwt.wakeup_later resolver;
-      let* () = Lwt.pick [ Rust.reactor_interrupt 0.003; received ] in
+      let* () = Lwt.pick [ Rust.reactor_interrupt after; received ] in
       repeat (n - 1)
   in
-  let+ () = repeat 10 in
+  let+ () = repeat times in
   Sys.set_signal Sys.sigusr1 old
 
 let signal_handlers () = interrupted ()
@@ -202,6 +202,12 @@ let signal_handlers () = interrupted ()
 let signal_handlers_beside_a_busy_task () =
   let busy = Rust.reactor_beside_busy_task 3600. in
   let+ () = interrupted () in
+  Lwt.cancel busy
+
+(* When the wait begins, the task sleeps, and so does the driver for a while. *)
+let signal_handlers_beside_a_task_that_becomes_busy () =
+  let busy = Rust.reactor_beside_later_busy_task 0.2 in
+  let+ () = interrupted ~times:1 ~after:0.4 () in
   Lwt.cancel busy
 
 (* The signal is for another thread, which does not handle it. *)
@@ -398,6 +404,8 @@ let () =
           test "OCaml's signal handlers" signal_handlers;
           test "OCaml's signal handlers beside a busy task"
             signal_handlers_beside_a_busy_task;
+          test "OCaml's signal handlers beside a task that becomes busy"
+            signal_handlers_beside_a_task_that_becomes_busy;
           test "a signal that the loop's thread blocks" a_blocked_signal;
           plain "a loop within a stub" a_loop_within_a_stub;
           plain "collections go on" collections_go_on;

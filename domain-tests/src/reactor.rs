@@ -240,6 +240,25 @@ pub async fn reactor_beside_busy_task(seconds: Duration) -> Int {
     Int::from(busy.await.is_err())
 }
 
+/// Starts a task that sleeps for `delay`, and is busy from then on until the call is cancelled.
+#[func]
+pub async fn reactor_beside_later_busy_task(delay: Duration) {
+    /// Ends the task.
+    struct Abort(tokio::task::JoinHandle<()>);
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let _busy = Abort(tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        loop {
+            tokio::task::yield_now().await;
+        }
+    }));
+    std::future::pending().await
+}
+
 /// Timers with wakers that panic.
 static TIMERS: Mutex<Vec<std::pin::Pin<Box<tokio::time::Sleep>>>> = Mutex::new(Vec::new());
 

@@ -97,7 +97,6 @@ pub(crate) struct Reactor {
     timeout: Timer,
     /// Looks for signals, since tokio's loop does so only when its driver sleeps.
     busy: Timer,
-    is_busy_set: Cell<bool>,
     /// A waker of the user's has panicked in tokio's driver, which is lost.
     is_broken: Cell<bool>,
     runtime: Runtime,
@@ -112,17 +111,41 @@ const UNWATCHED_TIME: Duration = Duration::from_millis(1);
 thread_local! {
     /// The waker of the wait that is running.
     static WAITING: RefCell<Option<Waker>> = const { RefCell::new(None) };
-    /// tokio's driver has slept since this was last set to `false`.
-    static HAS_SLEPT: Cell<bool> = const { Cell::new(false) };
+    /// The state of the timer [`Reactor::busy`] of this thread.
+    static BUSY: Cell<Busy> = const { Cell::new(Busy::Off) };
 }
 
-/// Ends the wait of the calling thread if OCaml has to handle a signal. tokio's loop calls it before its driver sleeps and
-/// after that: the signal has perhaps ended the sleep.
-fn interrupt_for_signals() {
-    HAS_SLEPT.set(true);
-    if has_pending_signals() {
-        WAITING.with_borrow(|root| root.as_ref().map_or((), Waker::wake_by_ref));
+/// Whether a wait is polled after [`BUSY_TIME`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Busy {
+    /// No. A wake-up of tokio's driver, after which tasks may be busy, has the wait polled.
+    Off,
+    /// Yes, and tokio's driver has not slept since.
+    Armed,
+    /// Yes, and tokio's driver has slept since, so that there is no need for it.
+    Slept,
+}
+
+fn wake_waiting() {
+    WAITING.with_borrow(|root| root.as_ref().map_or((), Waker::wake_by_ref));
+}
+
+/// Ends the wait of the calling thread if OCaml has to handle a signal. tokio's loop calls it before its driver sleeps.
+fn before_sleep() {
+    if BUSY.get() == Busy::Armed {
+        BUSY.set(Busy::Slept);
     }
+    if has_pending_signals() {
+        wake_waiting();
+    }
+}
+
+/// The same, after the sleep, which the signal has perhaps ended.
+fn after_sleep() {
+    if BUSY.get() == Busy::Off {
+        wake_waiting();
+    }
+    before_sleep();
 }
 
 /// A timer of tokio's, of which there is one for all waits.
@@ -153,19 +176,19 @@ impl Reactor {
             Builder::new_current_thread()
                 .enable_all()
                 .thread_name(format!("tokio-of-{id}"))
-                .on_thread_park(interrupt_for_signals)
-                .on_thread_unpark(interrupt_for_signals)
+                .on_thread_park(before_sleep)
+                .on_thread_unpark(after_sleep)
                 .build()
         };
         let built = catch_unwind(build);
         let runtime = built.unwrap_or_else(|panic| Err(io::Error::other(panic.message)))?;
         tokio_rt::add_own(id, runtime.handle().clone());
+        BUSY.set(Busy::Off);
         Ok(Reactor {
             domain: id,
             epoll: RefCell::new(None),
             timeout: Timer::default(),
             busy: Timer::default(),
-            is_busy_set: Cell::new(false),
             is_broken: Cell::new(false),
             runtime,
         })
@@ -257,24 +280,26 @@ impl Reactor {
         if let Timeout::After(length) = timeout {
             self.timeout.set(length);
         }
-        if timeout != Timeout::Now && !self.is_busy_set.get() && self.has_tasks() {
-            self.set_busy();
+        if timeout != Timeout::Now {
+            self.arm_busy();
         }
         timeout
     }
 
-    fn set_busy(&self) {
-        self.is_busy_set.set(true);
-        HAS_SLEPT.set(false);
-        self.busy.set(BUSY_TIME);
+    fn arm_busy(&self) {
+        if BUSY.get() == Busy::Off && self.has_tasks() {
+            BUSY.set(Busy::Armed);
+            self.busy.set(BUSY_TIME);
+        }
     }
 
-    /// Has the wait polled again after a while, unless tokio's driver sleeps meanwhile.
+    /// Has the wait polled again after a while. If tokio's driver has slept by then, its next wake-up arms the timer again:
+    /// tasks that all wait do not keep the thread from sleeping.
     fn poll_busy(&self, cx: &mut Context<'_>) {
-        while self.is_busy_set.get() && self.busy.poll(cx) {
-            self.is_busy_set.set(false);
-            if !HAS_SLEPT.get() {
-                self.set_busy();
+        self.arm_busy();
+        while BUSY.get() != Busy::Off && self.busy.poll(cx) {
+            if BUSY.replace(Busy::Off) == Busy::Armed {
+                self.arm_busy();
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::bridge::channel::for_ocaml::{
 };
 use crate::entry::primitives::enter;
 use crate::ffi::callbacks::Callbacks;
+use crate::ffi::heap;
 use crate::ffi::root::Root;
 use crate::ffi::runtime::{self as ffi, RawValue, UNIT};
 use crate::ffi::token::RuntimeToken;
@@ -180,8 +181,11 @@ unsafe extern "C" fn lwt_interop_channel_keep(ring: RawValue, items: RawValue) -
             Ok(Err(e)) => e.to_string(),
             Err(panic) => panic.to_string(),
         };
-        // SAFETY: the token proves the lock.
-        unsafe { ffi::alloc_string(&why) }
+        const NO_MEMORY: &str = "it does not convert, and there is no memory for the reason";
+        // SAFETY: the token proves the lock. The text of the fallback is short.
+        unsafe {
+            heap::alloc_string(why.as_bytes()).unwrap_or_else(|_| ffi::alloc_string(NO_MEMORY))
+        }
     };
     // SAFETY: OCaml called.
     unsafe { enter(body) }

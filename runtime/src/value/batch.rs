@@ -5,7 +5,7 @@
 //! type 'a batch = { elements : 'a array; ending : ending }
 //! ```
 
-use crate::base::panic::catch_unwind;
+use crate::base::panic::{Each, catch_unwind};
 use crate::base::pipe::BATCH_BYTES;
 use crate::ffi::footprint::footprint;
 use crate::ffi::heap::DOUBLE_ARRAY;
@@ -223,16 +223,16 @@ fn read_each<T: FromOCaml>(
         let refused = ConversionError::new("expected elements with channels, found floats");
         return (Vec::new(), Some(refused));
     }
-    let mut elements = Vec::with_capacity(size);
+    let mut elements = Each(Vec::with_capacity(size));
     for i in 0..size {
         // SAFETY: as above. The array has the field, and is not one of floats.
         let element: Root = unsafe { Root::new(ffi::field(array.raw(token), i)) };
         match read_root(token, &element) {
-            Ok(element) => elements.push(element),
-            Err(refused) => return (elements, Some(refused)),
+            Ok(element) => elements.0.push(element),
+            Err(refused) => return (elements.take(), Some(refused)),
         }
     }
-    (elements, None)
+    (elements.take(), None)
 }
 
 // SAFETY: it reads the record `batch` with the conversions of its fields.
@@ -256,13 +256,13 @@ unsafe impl<T: FromOCaml> FromOCaml for Elements<T> {
         if const { mentions_channel(T::TYPE) } && size > 0 {
             return value.root().map(Elements::Unread);
         }
-        let mut elements = Vec::with_capacity(size);
+        let mut elements = Each(Vec::with_capacity(size));
         for i in 0..size {
             match fields.get(i, Place::Hidden) {
-                Ok(element) => elements.push(element),
-                Err(refused) => return Ok(Elements::Read(elements, Some(refused))),
+                Ok(element) => elements.0.push(element),
+                Err(refused) => return Ok(Elements::Read(elements.take(), Some(refused))),
             }
         }
-        Ok(Elements::Read(elements, None))
+        Ok(Elements::Read(elements.take(), None))
     }
 }

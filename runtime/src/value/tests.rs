@@ -639,4 +639,12 @@ fn a_conversion_that_fails_drops_what_it_has_read_although_destructors_panic() {
         let error = refused::<List<isize>, List<PanicsOnDrop<u8>>>(List(elements));
         assert!(error.contains("300 does not fit u8"), "{error}");
     }
+    let error = refused::<Vec<isize>, [PanicsOnDrop<u8>; 3]>(vec![1, 2]);
+    assert!(error.contains("expected 3 elements"), "{error}");
+    type Panicking = PanicsOnDrop<u8>;
+    let twice = || List(vec![(1, 1), (2, 2), (1, 3), (4, 4), (5, 5)]);
+    let error = refused::<List<(isize, isize)>, BTreeMap<u8, Panicking>>(twice());
+    assert!(error.contains("this key is there twice"), "{error}");
+    let error = refused::<List<(isize, isize)>, HashMap<u8, Panicking>>(twice());
+    assert!(error.contains("this key is there twice"), "{error}");
 }

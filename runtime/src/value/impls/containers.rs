@@ -1,6 +1,6 @@
 //! Options, results, boxes, arrays and lists.
 
-use crate::base::panic::Each;
+use crate::base::panic::{Each, drop_each};
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::nesting::Level;
 use crate::value::read::{FromOCaml, Source};
@@ -214,7 +214,9 @@ unsafe impl<T: FromOCaml, const N: usize> FromOCaml for [T; N] {
     #[inline]
     fn from_ocaml(value: Source<'_>) -> Result<Self, ConversionError> {
         read_vec(value)?.try_into().map_err(|v: Vec<T>| {
-            ConversionError::new(format!("expected {N} elements, and there are {}", v.len()))
+            let found = v.len();
+            drop_each(v);
+            ConversionError::new(format!("expected {N} elements, and there are {found}"))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Maps and sets: association lists and lists. A key that comes twice is an error.
 
-use crate::base::panic::Each;
+use crate::base::panic::{Each, catch_and_discard};
 use crate::ffi::token::without_token;
 use crate::value::conversion_error::{ConversionError, Place};
 use crate::value::impls::containers::{Element, read_list};
@@ -14,22 +14,33 @@ use std::mem::needs_drop;
 
 /// Inserts the elements of a list, in order. `insert` returns `false` for one that is there already, and runs code of
 /// users', such as `Hash`, which must not use OCaml: the values that are being read would move.
-fn read_into<T: FromOCaml, C: Default>(
+fn read_into<T: FromOCaml, C: Default + IntoIterator>(
     value: Source<'_>,
     mut insert: impl FnMut(&mut C, T) -> bool,
 ) -> Result<C, ConversionError> {
     let mut elements = Each(Vec::new());
     read_list(value, |element| elements.0.push(element))?;
     without_token(|| {
-        let mut all = C::default();
-        for (i, element) in elements.take().into_iter().enumerate() {
-            if !insert(&mut all, element) {
+        let mut rest = Each(elements.take().into_iter());
+        let mut all = Each(C::default());
+        for i in 0.. {
+            let Some(element) = rest.0.next() else {
+                break;
+            };
+            if !insert(&mut all.0, element) {
                 let e = ConversionError::new("this key is there twice");
                 return Err(e.at(Place::Element(i)));
             }
         }
-        Ok(all)
+        Ok(all.take())
     })
+}
+
+/// Returns `true` if the insertion into a map has replaced no value. The destructor of one may panic.
+fn is_new<V>(replaced: Option<V>) -> bool {
+    let is_new = replaced.is_none();
+    catch_and_discard(|| drop(replaced));
+    is_new
 }
 
 macro_rules! from_ocaml {
@@ -46,11 +57,11 @@ macro_rules! from_ocaml {
 }
 
 from_ocaml!([K: FromOCaml + Ord, V: FromOCaml] BTreeMap<K, V>, (K, V), |map: &mut BTreeMap<K, V>, (k, v)| {
-    map.insert(k, v).is_none()
+    is_new(map.insert(k, v))
 });
 from_ocaml!(
     [K: FromOCaml + Hash + Eq, V: FromOCaml, S: BuildHasher + Default] HashMap<K, V, S>, (K, V),
-    |map: &mut HashMap<K, V, S>, (k, v)| map.insert(k, v).is_none()
+    |map: &mut HashMap<K, V, S>, (k, v)| is_new(map.insert(k, v))
 );
 from_ocaml!([T: FromOCaml + Ord] BTreeSet<T>, T, BTreeSet::insert);
 from_ocaml!([T: FromOCaml + Hash + Eq, S: BuildHasher + Default] HashSet<T, S>, T, HashSet::insert);
