@@ -13,6 +13,9 @@ use crate::archive::{self, ArchiveError};
 use crate::model::Exports;
 use forgotten::Forgotten;
 use manifest::Crate;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +34,7 @@ pub struct Request {
     pub lock: Option<PathBuf>,
     /// Crates that stand for those of the same name from the registry.
     pub replacements: Vec<PathBuf>,
-    /// Further arguments for cargo.
+    /// Further arguments for cargo. Features are those of the crate, or `CRATE/FEATURE` if there are several.
     pub arguments: Vec<String>,
 }
 
@@ -68,6 +71,9 @@ pub enum BuildError {
         /// The problem, and the remedy.
         problem: String,
     },
+    /// cargo's arguments do not say which crate they mean.
+    #[error("{0}")]
+    Features(String),
     /// The name of the archive has not the form that linkers expect.
     #[error("{}: the name of the static library has to be libNAME.a", path.display())]
     ArchiveName {
@@ -97,12 +103,25 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
     archive_name(&request.archive)?;
     let target = cargo::target_directory();
     let crates = read_crates(request)?;
-    let (manifest, is_locked) = match (&crates[..], &request.lock) {
+    // Until the library is copied: rules of dune's that run at the same time may have libraries of the same name.
+    let _lock = lock(&target, archive_name(&request.archive)?)?;
+    let (manifest, is_locked, arguments) = match (&crates[..], &request.lock) {
         ([one], Some(lock)) if one.is_static_library => return Err(has_own_lock(one, lock)),
-        ([one], None) if one.is_static_library => (one.manifest.clone(), has_lock(one)),
-        (several, lock) => (combine(several, request, &target)?, lock.is_some()),
+        ([one], None) if one.is_static_library => (
+            one.manifest.clone(),
+            has_lock(one),
+            request.arguments.clone(),
+        ),
+        (several, lock) => {
+            if lock.is_none() {
+                cargo::note_no_lock(request);
+            }
+            let options = combine::Options::of(several, &request.arguments)?;
+            let manifest = combine(several, request, &options, &target)?;
+            (manifest, lock.is_some(), options.arguments)
+        }
     };
-    let built = cargo::build(&manifest, is_locked, &target, request)?;
+    let built = cargo::build(&manifest, is_locked, &target, request, &arguments)?;
     let exports = archive::read(&built.archive)?;
     let forgotten = forgotten::find(&exports, &built.dependencies)?;
     if !forgotten.is_empty() {
@@ -126,7 +145,10 @@ pub fn update_lock(request: &Request, lock: &Path) -> Result<(), BuildError> {
             return Err(has_own_lock(one, lock));
         }
     }
-    let manifest = combine(&crates, request, &cargo::target_directory())?;
+    let target = cargo::target_directory();
+    let options = combine::Options::of(&crates, &request.arguments)?;
+    let _lock = self::lock(&target, archive_name(&request.archive)?)?;
+    let manifest = combine(&crates, request, &options, &target)?;
     cargo::generate_lock(&manifest)?;
     std::fs::copy(manifest.with_file_name("Cargo.lock"), lock).map_err(BuildError::file(lock))?;
     Ok(())
@@ -139,14 +161,40 @@ fn read_crates(request: &Request) -> Result<Vec<Crate>, BuildError> {
         .collect()
 }
 
+/// The directory of what is made for static libraries.
+const OWN_DIRECTORY: &str = "ocaml-lwt-build";
+
+/// Waits until no other process builds a library of this name in the target directory, and keeps others from it until the
+/// result is dropped.
+fn lock(target: &Path, name: &str) -> Result<Flock<File>, BuildError> {
+    let directory = target.join(OWN_DIRECTORY);
+    fs::create_dir_all(&directory).map_err(BuildError::file(&directory))?;
+    let path = directory.join(format!("{name}.lock"));
+    let file = File::create(&path).map_err(BuildError::file(&path))?;
+    let locked = Flock::lock(file, FlockArg::LockExclusive);
+    locked.map_err(|(_, error)| BuildError::file(&path)(error.into()))
+}
+
 /// Writes a crate that depends on several. Returns its manifest.
-fn combine(crates: &[Crate], request: &Request, target: &Path) -> Result<PathBuf, BuildError> {
+fn combine(
+    crates: &[Crate],
+    request: &Request,
+    options: &combine::Options,
+    target: &Path,
+) -> Result<PathBuf, BuildError> {
     let name = archive_name(&request.archive)?;
+    let mut hasher = DefaultHasher::new();
+    for krate in crates {
+        krate.manifest.hash(&mut hasher);
+    }
+    // Another program in the same workspace may have a library of this name.
+    let directory = format!("{name}-{:016x}", hasher.finish());
     combine::write(&combine::Combined {
         name,
         crates,
         replacements: &request.replacements,
-        directory: &target.join("ocaml-lwt-build").join(name),
+        default_features: options.default_features,
+        directory: &target.join(OWN_DIRECTORY).join(directory),
         lock: request.lock.as_deref(),
         profile: &request.profile,
     })

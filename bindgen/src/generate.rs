@@ -24,7 +24,7 @@ pub use error::GenerateError;
 pub use listing::Listing;
 pub use select::chosen_crates;
 
-use crate::model::{Definition, Exceptions, Exports, Id};
+use crate::model::{Body, Definition, Exceptions, Exports, Id};
 use definitions::Style;
 use layout::WIDTH;
 use names::string_literal;
@@ -110,6 +110,9 @@ impl<'a> Declarations<'a> {
             items.push("[@@@ocaml.warning \"-30\"]".to_owned());
         }
         items.extend(groups.iter().map(|group| definitions::group(group, style)));
+        if file != File::Mli {
+            items.extend(comparisons(&self.selection, style));
+        }
         for exceptions in &self.selection.exceptions {
             // At the beginning of a file it would be the documentation of the module.
             if items.len() > 1 && exceptions.exceptions.len() > 1 {
@@ -120,6 +123,52 @@ impl<'a> Declarations<'a> {
         items.extend(modules::items(&self.selection, file, style));
         layout::join(&items) + "\n"
     }
+}
+
+/// Returns modules in which OCaml compares the types that other modules declare with their definitions in Rust. A type
+/// that mentions one whose name there is not known is left out.
+fn comparisons(selection: &Selection, style: Style<'_>) -> Vec<String> {
+    let is_named = |definition: &&Definition| {
+        let mut all = true;
+        mentions::in_body(&definition.body, &mut |id| {
+            all &= selection.elsewhere.contains_key(id);
+        });
+        all
+    };
+    let comparison = |definition: &Definition| {
+        let there = selection.elsewhere.get(&definition.id)?;
+        let named = Definition {
+            name: modules::OWN_TYPE.to_owned(),
+            doc: String::new(),
+            ..definition.clone()
+        };
+        let here = definitions::group(
+            &[&named],
+            Style {
+                docs: false,
+                width: style.width - 2,
+                ..style
+            },
+        );
+        let own = format!("type {} =", modules::OWN_TYPE);
+        let lines = match definition.body {
+            Body::Abstract => return None,
+            Body::Record(_) | Body::Variant(_) => {
+                let here = here.replacen(&own, &format!("{own} {there} ="), 1);
+                format!(
+                    "module _ = struct\n  [@@@ocaml.warning \"-34-37-69\"]\n\n{}\nend",
+                    layout::indent(&here, 2)
+                )
+            }
+            Body::Alias(_) | Body::Polymorphic(_) => format!(
+                "module _ : sig\n{}\nend = struct\n  {own} {there}\nend",
+                layout::indent(&here, 2)
+            ),
+        };
+        Some(lines)
+    };
+    let definitions = selection.foreign.iter().filter(is_named);
+    definitions.filter_map(comparison).collect()
 }
 
 /// Returns the exceptions of a Rust error, and in an implementation their registrations.
@@ -135,7 +184,7 @@ fn exceptions_of(exceptions: &Exceptions, file: File, style: Style<'_>) -> Vec<S
         items.push(definitions::exception(exception, doc, style));
         if file != File::Mli {
             let call = format!(
-                "Callback.register {}",
+                "Stdlib.Callback.register {}",
                 string_literal(&exception.registered)
             );
             let constructor = format!("[%extension_constructor {}]", exception.constructor.name);

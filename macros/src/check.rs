@@ -212,6 +212,10 @@ fn is_conditional(attribute: &Attribute) -> bool {
 }
 
 /// Returns the error message for an attribute that an exported function cannot have.
+/// The error of a function with two attributes `#[func]`.
+pub const ONE_FUNC: &str =
+    "a function can have only one #[func]: put all options into one, such as #[func(tokio, raise)]";
+
 fn attribute_error(attribute: &Attribute) -> Option<&'static str> {
     // In `#[unsafe(no_mangle)]` the attribute is inside of `unsafe`.
     let inner = if attribute.path().is_ident("unsafe") {
@@ -226,10 +230,7 @@ fn attribute_error(attribute: &Attribute) -> Option<&'static str> {
              \"...\")] if the symbol differs from the function's name",
         )
     } else if path.segments.last().is_some_and(|s| s.ident == "func") {
-        Some(
-            "a function can have only one #[func]: put all options into one, such as #[func(tokio, \
-             raise)]",
-        )
+        Some(ONE_FUNC)
     } else {
         None
     }

@@ -1,5 +1,6 @@
 //! `#[derive(OCamlException)]`: the exceptions of an error enum.
 
+use crate::attributes::{Attributes, Site};
 use crate::doc;
 use crate::names::{self, Kind};
 use crate::options;
@@ -7,12 +8,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::collections::BTreeSet;
 use syn::ext::IdentExt;
-use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, Field, Fields, LitStr, Meta, Path, Result, Token,
-    Variant,
-};
+use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Result, Variant};
 
 /// Returns the implementation of `RaisesException`.
 pub fn derive(input: &DeriveInput) -> TokenStream {
@@ -30,7 +27,11 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         ));
     }
     let exceptions = exceptions(input)?;
-    let krate = options::krate(Options::parse(&input.attrs)?.krate.as_ref());
+    let site = match input.data {
+        Data::Enum(_) => Site::Enum,
+        _ => Site::Struct,
+    };
+    let krate = options::krate(Attributes::parse(&input.attrs, site)?.krate.as_ref());
     let mut names = BTreeSet::new();
     for exception in &exceptions {
         if !names.insert(&exception.name) {
@@ -113,7 +114,7 @@ fn exceptions(input: &DeriveInput) -> Result<Vec<Exception<'_>>> {
         Data::Enum(data) => data.variants.iter().map(exception_of_variant).collect(),
         Data::Struct(data) => Ok(vec![exception(
             &input.ident,
-            &input.attrs,
+            (&input.attrs, Site::Struct),
             quote!(Self),
             &data.fields,
         )?]),
@@ -126,16 +127,21 @@ fn exceptions(input: &DeriveInput) -> Result<Vec<Exception<'_>>> {
 
 fn exception_of_variant(variant: &Variant) -> Result<Exception<'_>> {
     let ident = &variant.ident;
-    exception(ident, &variant.attrs, quote!(Self::#ident), &variant.fields)
+    exception(
+        ident,
+        (&variant.attrs, Site::Constructor),
+        quote!(Self::#ident),
+        &variant.fields,
+    )
 }
 
 fn exception<'a>(
     ident: &Ident,
-    attributes: &[Attribute],
+    (attributes, site): (&[Attribute], Site),
     path: TokenStream,
     fields: &'a Fields,
 ) -> Result<Exception<'a>> {
-    let (name, span) = match Options::parse(attributes)?.name {
+    let (name, span) = match Attributes::parse(attributes, site)?.name {
         Some(name) => (name.value(), name.span()),
         None => (ident.unraw().to_string(), ident.span()),
     };
@@ -165,19 +171,14 @@ fn exception<'a>(
 fn field_names(fields: &Fields) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for field in fields {
-        let given = Options::parse(&field.attrs)?.name;
-        match (&field.ident, given) {
-            (Some(ident), given) => {
-                let span = given.as_ref().map_or(ident.span(), LitStr::span);
-                all.push((names::name(Kind::Field, ident, given.as_ref())?, span));
-            }
-            (None, Some(given)) => {
-                return Err(Error::new(
-                    given.span(),
-                    "an argument without a name in Rust has none in OCaml: write a field with a name, or remove the option",
-                ));
-            }
-            (None, None) => {}
+        let site = match field.ident {
+            Some(_) => Site::Field,
+            None => Site::Position,
+        };
+        let given = Attributes::parse(&field.attrs, site)?.name;
+        if let Some(ident) = &field.ident {
+            let span = given.as_ref().map_or(ident.span(), LitStr::span);
+            all.push((names::name(Kind::Field, ident, given.as_ref())?, span));
         }
     }
     names::check_distinct("fields", all.iter().map(|(name, span)| (&**name, *span)))?;
@@ -245,36 +246,6 @@ fn expand_type(field: &Field, krate: &TokenStream) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as #krate::ToOCaml>::TYPE)
 }
 
-/// What `#[ocaml(...)]` says. Other derives know other options.
-#[derive(Default)]
-struct Options {
-    name: Option<LitStr>,
-    krate: Option<Path>,
-}
-
-impl Options {
-    fn parse(attributes: &[Attribute]) -> Result<Self> {
-        let mut options = Options::default();
-        for attribute in attributes {
-            if attribute.path().is_ident("ocaml") && matches!(attribute.meta, Meta::List(_)) {
-                attribute.parse_nested_meta(|meta| options.option(&meta))?;
-            }
-        }
-        Ok(options)
-    }
-
-    fn option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
-        if meta.path.is_ident("name") {
-            self.name = Some(meta.value()?.parse()?);
-        } else if meta.path.is_ident("crate") {
-            self.krate = Some(meta.value()?.call(Path::parse_mod_style)?);
-        } else if meta.input.peek(Token![=]) {
-            meta.value()?.parse::<Expr>()?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,7 +302,18 @@ mod tests {
                 r#"enum Refused { #[ocaml(name = "B")] A, B }"#,
                 "two exceptions are `B`",
             ),
-            ("enum Refused { #[ocaml(name)] A }", "expected"),
+            (
+                "enum Refused { #[ocaml(name)] A }",
+                "requires a string literal",
+            ),
+            (
+                r#"enum Refused { #[ocaml(nmae = "Lost")] A }"#,
+                "not known here: a constructor has the option",
+            ),
+            (
+                r#"enum Refused { #[ocaml(name = "B", name = "C")] A }"#,
+                "given twice",
+            ),
             (
                 "struct Refused { größe: i32 }",
                 "cannot be the name of a field",
@@ -342,7 +324,7 @@ mod tests {
             ),
             (
                 r#"struct Refused(#[ocaml(name = "a")] i32);"#,
-                "without a name in Rust",
+                "a field without a name has no options",
             ),
         ];
         for (source, part) in refused {

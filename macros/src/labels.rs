@@ -81,9 +81,11 @@ fn name(
             // An argument that the body does not use.
             let text = ident.to_string();
             let bare = text.trim_start_matches('_');
-            let plain = match bare.is_empty() || bare == text {
-                true => ident.clone(),
-                false => Ident::new(bare, ident.span()),
+            // Without the `_`, `_0` is no name.
+            let is_marked = bare != text && bare.starts_with(|c: char| c.is_ascii_alphabetic());
+            let plain = match is_marked {
+                true => Ident::new(bare, ident.span()),
+                false => ident.clone(),
             };
             errors.take(names::name(Kind::Label, &plain, given))
         }

@@ -43,7 +43,7 @@ struct Options {
     #[arg(long, value_name = "PROFILE")]
     cargo_profile: Option<String>,
 
-    /// The Cargo.lock of several crates. A single crate has its own
+    /// The Cargo.lock of crates that are built into one library. A static library has its own
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
 
@@ -68,7 +68,7 @@ struct Options {
     #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
     externs: Vec<(String, String)>,
 
-    /// Further arguments for cargo, such as `--features full`
+    /// Further arguments for cargo, such as `--features full`; of several crates, `--features CRATE/full`
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
 }

@@ -67,6 +67,7 @@ pub fn build(
     is_locked: bool,
     target: &Path,
     request: &Request,
+    arguments: &[String],
 ) -> Result<Built, BuildError> {
     let mut command = command();
     command
@@ -82,8 +83,10 @@ pub fn build(
         .arg("--target-dir")
         .arg(target)
         .args(is_locked.then_some("--locked"))
-        .args(&request.arguments)
+        .args(arguments)
         .args(["--", "--print", "native-static-libs"])
+        // The flags for native libraries are read from the messages.
+        .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -194,6 +197,17 @@ fn note(report: &Value, built: &mut Built) {
     }
 }
 
+/// Prints a note about a combined crate without a lock file, with the remedy.
+pub fn note_no_lock(request: &Request) {
+    let lock = Path::new("Cargo.lock");
+    let directory = env::current_dir().unwrap_or_default();
+    eprintln!(
+        "ocaml-lwt-build: note: there is no --lock, so cargo chooses the versions of crates now: run  {}  , commit the \
+         file, and give it with --lock",
+        update_command(request, lock, &directory)
+    );
+}
+
 /// Returns what to do about a failure that cargo explains in its own terms alone.
 fn hint(messages: &str, manifest: &Path, request: &Request) -> String {
     let is_lock = messages.contains("--locked") || messages.contains("lock file");
@@ -253,7 +267,7 @@ fn from_sources(path: &Path, directory: &Path) -> PathBuf {
 }
 
 /// Returns a word for a shell.
-fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@%".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -15,12 +15,70 @@ pub struct Combined<'a> {
     pub crates: &'a [Crate],
     /// The directories of crates that stand for those of the same name from the registry.
     pub replacements: &'a [PathBuf],
+    /// Whether the crates have their default features.
+    pub default_features: bool,
     /// Where it is written.
     pub directory: &'a Path,
     /// Its lock file, if it has one.
     pub lock: Option<&'a Path>,
     /// cargo's profile. It is defined as `release` unless it is one that every crate has.
     pub profile: &'a str,
+}
+
+/// cargo's arguments, as they are for the crate that depends on the others.
+pub struct Options {
+    /// Whether the crates have their default features.
+    pub default_features: bool,
+    /// The other arguments.
+    pub arguments: Vec<String>,
+}
+
+impl Options {
+    /// Reads arguments that are meant for the crates. Fails if they do not say for which one.
+    pub fn of(crates: &[Crate], arguments: &[String]) -> Result<Self, BuildError> {
+        let mut options = Options {
+            default_features: true,
+            arguments: Vec::new(),
+        };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let (option, value) = match argument.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (&**argument, None),
+            };
+            match option {
+                "--no-default-features" => options.default_features = false,
+                "--all-features" => {
+                    return Err(BuildError::Features(
+                        "--all-features is for a crate that is a static library: name the features with --features"
+                            .to_owned(),
+                    ));
+                }
+                "--features" | "-F" => {
+                    let value = value.or_else(|| rest.next().cloned()).unwrap_or_default();
+                    let features = value.split([',', ' ']).filter(|f| !f.is_empty());
+                    let features: Vec<String> = features
+                        .map(|feature| qualified(feature, crates))
+                        .collect::<Result<_, _>>()?;
+                    options.arguments.push("--features".to_owned());
+                    options.arguments.push(features.join(","));
+                }
+                _ => options.arguments.push(argument.clone()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Returns the name of a feature of a dependency, `CRATE/FEATURE`.
+fn qualified(feature: &str, crates: &[Crate]) -> Result<String, BuildError> {
+    match crates {
+        _ if feature.contains('/') => Ok(feature.to_owned()),
+        [one] => Ok(format!("{}/{feature}", one.name)),
+        _ => Err(BuildError::Features(format!(
+            "the feature `{feature}` may be one of several crates: write --features CRATE/{feature}"
+        ))),
+    }
 }
 
 const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
@@ -69,12 +127,21 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
          [lib]\npath = \"lib.rs\"\ncrate-type = [\"staticlib\"]\n\n[workspace]\n\n[dependencies]\n",
         quoted(combined.name)
     );
-    let dependency = |text: &mut String, krate: &Crate| {
+    let dependency = |text: &mut String, krate: &Crate, options: &str| {
         let path = quoted(&krate.directory().to_string_lossy());
-        writeln!(text, "{} = {{ path = {path} }}", quoted(&krate.name)).expect("a string takes it");
+        writeln!(
+            text,
+            "{} = {{ path = {path}{options} }}",
+            quoted(&krate.name)
+        )
+        .expect("a string takes it");
+    };
+    let options = match combined.default_features {
+        true => "",
+        false => ", default-features = false",
     };
     for krate in combined.crates {
-        dependency(&mut text, krate);
+        dependency(&mut text, krate, options);
     }
     let is_needed = |krate: &&Crate| {
         let dependents = combined.crates.iter().chain(replacements);
@@ -92,7 +159,7 @@ fn manifest_text(combined: &Combined<'_>, replacements: &[Crate]) -> String {
     if !patches.is_empty() {
         text.push_str("\n[patch.crates-io]\n");
         for krate in patches {
-            dependency(&mut text, krate);
+            dependency(&mut text, krate, "");
         }
     }
     if !PROFILES.contains(&combined.profile) {
@@ -155,6 +222,7 @@ mod tests {
             name: "all",
             crates: &crates,
             replacements: &[],
+            default_features: true,
             directory: Path::new("/tmp"),
             lock: None,
             profile: "dev",
@@ -176,6 +244,42 @@ mod tests {
         );
     }
 
+    #[test]
+    fn features_are_those_of_the_crates() {
+        let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        let one = [krate("shapes", &[])];
+        let two = [krate("shapes", &[]), krate("lines", &[])];
+        let options = Options::of(&one, &words("--features full,lines/fast -q -F=more")).unwrap();
+        assert_eq!(
+            options.arguments,
+            words("--features shapes/full,lines/fast -q --features shapes/more")
+        );
+        assert!(options.default_features);
+        let options = Options::of(&two, &words("--no-default-features -F lines/fast")).unwrap();
+        assert_eq!(options.arguments, words("--features lines/fast"));
+        let combined = Combined {
+            name: "all",
+            crates: &two,
+            replacements: &[],
+            default_features: options.default_features,
+            directory: Path::new("/tmp"),
+            lock: None,
+            profile: "dev",
+        };
+        let text = manifest_text(&combined, &[]);
+        assert!(
+            text.contains("\"lines\" = { path = \"/lib/lines\", default-features = false }"),
+            "{text}"
+        );
+        for (arguments, part) in [
+            ("--features full", "--features CRATE/full"),
+            ("--all-features", "name the features"),
+        ] {
+            let error = Options::of(&two, &words(arguments)).err().unwrap();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
     /// dune's profiles may have any names.
     #[test]
     fn other_profiles_are_like_release() {
@@ -183,6 +287,7 @@ mod tests {
             name: "all",
             crates: &[],
             replacements: &[],
+            default_features: true,
             directory: Path::new("/tmp"),
             lock: None,
             profile: "static",

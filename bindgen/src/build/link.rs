@@ -1,6 +1,6 @@
 //! The linker's flags for the native libraries that Rust crates need.
 
-use super::cargo::Built;
+use super::cargo::{Built, word};
 use std::fmt::Write;
 
 /// Libraries that OCaml programs link anyway.
@@ -25,8 +25,9 @@ pub fn flags(built: &Built) -> String {
     let mut text = String::from("(");
     if !needed.is_empty() {
         for directory in &built.directories {
-            write!(text, "-ccopt {} ", quoted(&format!("-L{directory}")))
-                .expect("a string takes it");
+            // OCaml passes it on to a shell.
+            let flag = quoted(&word(&format!("-L{directory}")));
+            write!(text, "-ccopt {flag} ").expect("a string takes it");
         }
         // The linker may drop a library that comes before what needs it.
         text.push_str("-ccopt -Wl,--no-as-needed ");
@@ -67,7 +68,7 @@ mod tests {
     fn other_libraries_are_linked_once() {
         assert_eq!(
             flags(&built(&["-lssl", "-lz", "-lssl", "-lc"], &["/opt/my lib"])),
-            "(-ccopt \"-L/opt/my lib\" -ccopt -Wl,--no-as-needed -cclib \"-lssl\" -cclib \"-lz\")\n"
+            "(-ccopt \"'-L/opt/my lib'\" -ccopt -Wl,--no-as-needed -cclib \"-lssl\" -cclib \"-lz\")\n"
         );
     }
 }

@@ -152,6 +152,25 @@ impl<'a> Comparison<'a> {
         matches!(self.unit.predefined(ocaml), Some((found, [])) if found == name)
     }
 
+    /// Returns `true` if the values of a type are floats: of `float` itself, or of a type that is one in another name.
+    fn is_float(&self, ocaml: TypeId) -> bool {
+        let mut ty = ocaml;
+        // A type may contain itself.
+        for _ in 0..100 {
+            if self.is_predefined(ty, "float") {
+                return true;
+            }
+            let Node::Constructor { body, .. } = self.unit.node(self.unit.head(ty)) else {
+                return false;
+            };
+            match body.unboxed() {
+                Some(content) => ty = content,
+                None => return false,
+            }
+        }
+        false
+    }
+
     fn is_standard(&self, ocaml: TypeId, standard: Standard) -> bool {
         matches!(self.unit.standard(ocaml), Some((found, _)) if found == standard)
     }
@@ -188,7 +207,7 @@ impl<'a> Comparison<'a> {
             self.unit.node(self.unit.head(element)),
             Node::Variable { .. }
         );
-        if is_any && (is_variable || self.is_predefined(element, "float")) {
+        if is_any && (is_variable || self.is_float(element)) {
             self.at("element of the array", |this| {
                 this.differ(element, of, FLAT)
             });

@@ -165,6 +165,27 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Returns the only field of a type that is represented by it.
+    pub fn unboxed(&self) -> Option<TypeId> {
+        let arguments = match self {
+            Body::Record {
+                unboxed: true,
+                fields,
+            } => return fields.first().map(|field| field.ty),
+            Body::Variant {
+                unboxed: true,
+                constructors,
+            } => &constructors.first()?.arguments,
+            _ => return None,
+        };
+        match arguments {
+            Arguments::Positional(types) => types.first().copied(),
+            Arguments::Record(fields) => fields.first().map(|field| field.ty),
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub struct Field {
     pub name: String,

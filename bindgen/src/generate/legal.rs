@@ -13,7 +13,8 @@ const RENAME_FUNCTION: &str = "give one of the Rust functions another name";
 pub fn legalize(selection: &mut Selection) -> Result<(), GenerateError> {
     let first = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
     let modules: BTreeSet<String> = selection.elsewhere.values().map(first).collect();
-    for definition in &mut selection.definitions {
+    let all = selection.definitions.iter_mut();
+    for definition in all.chain(&mut selection.foreign) {
         let at = At {
             owner: format!("type `{}`", definition.id.name),
             place: &definition.place,

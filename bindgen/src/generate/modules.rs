@@ -10,7 +10,7 @@ use crate::model::{Body, Definition, Function, Id, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the type of a module.
-const OWN_TYPE: &str = "t";
+pub const OWN_TYPE: &str = "t";
 
 /// A function, or all functions of a module, in the order of the first ones.
 enum Item<'a> {
@@ -154,7 +154,12 @@ impl Module<'_> {
         };
         let mut items = Vec::new();
         if let Some(owner) = self.owner {
-            items.push(format!("type {OWN_TYPE} = {}", owner.name));
+            // A type that has the name itself would be its own abbreviation.
+            let keyword = match owner.name == OWN_TYPE {
+                true => "type nonrec",
+                false => "type",
+            };
+            items.push(format!("{keyword} {OWN_TYPE} = {}", owner.name));
         }
         for function in &self.functions {
             items.extend(results.function(function, inside));

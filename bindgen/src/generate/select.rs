@@ -14,6 +14,8 @@ pub struct Selection {
     pub exceptions: Vec<Exceptions>,
     /// Types that other modules declare, with their names there.
     pub elsewhere: BTreeMap<Id, String>,
+    /// Their definitions in Rust.
+    pub foreign: Vec<Definition>,
 }
 
 /// Selects what is declared.
@@ -62,10 +64,16 @@ pub fn select(
         let what = || format!("the type `{}`", definition.id.name);
         reached.reach(ids, &what, &definition.place)?;
     }
+    reached.complete_elsewhere();
     Ok(Selection {
         definitions: reached.definitions.into_values().cloned().collect(),
         functions: chosen_functions.cloned().collect(),
         exceptions: chosen_exceptions.cloned().collect(),
+        foreign: reached
+            .elsewhere
+            .keys()
+            .filter_map(|id| exports.definitions.get(id).cloned())
+            .collect(),
         elsewhere: reached.elsewhere,
     })
 }
@@ -123,6 +131,35 @@ struct Reached<'a> {
 }
 
 impl<'a> Reached<'a> {
+    /// Returns the name of a type that another module declares.
+    fn name_elsewhere(&self, definition: &Definition) -> Option<String> {
+        let module = self.options.externs.get(krate(&definition.id.module))?;
+        let name = names::lowercase(&definition.name);
+        let name = name.as_ref().unwrap_or(&definition.name);
+        Some(format!("{module}.{name}"))
+    }
+
+    /// Adds the types that those of other modules mention, as far as it is known where they are.
+    fn complete_elsewhere(&mut self) {
+        let exports = self.exports;
+        let mut todo: Vec<Id> = self.elsewhere.keys().cloned().collect();
+        while let Some(id) = todo.pop() {
+            let Some(definition) = exports.definitions.get(&id) else {
+                continue;
+            };
+            let mut ids = Vec::new();
+            mentions::in_body(&definition.body, &mut |id| ids.push(id));
+            for id in ids {
+                let named = exports.definitions.get(id);
+                if let Some(name) = named.and_then(|d| self.name_elsewhere(d)) {
+                    if self.elsewhere.insert(id.clone(), name).is_none() {
+                        todo.push(id.clone());
+                    }
+                }
+            }
+        }
+    }
+
     fn reach(
         &mut self,
         ids: Vec<&'a Id>,
@@ -141,11 +178,8 @@ impl<'a> Reached<'a> {
             if self.definitions.contains_key(id) {
                 continue;
             }
-            if let Some(module) = self.options.externs.get(krate(&id.module)) {
-                let name = names::lowercase(&definition.name);
-                let name = name.as_ref().unwrap_or(&definition.name);
-                self.elsewhere
-                    .insert(id.clone(), format!("{module}.{name}"));
+            if let Some(name) = self.name_elsewhere(definition) {
+                self.elsewhere.insert(id.clone(), name);
                 continue;
             }
             self.definitions.insert(id, definition);

@@ -31,15 +31,17 @@ type store
 exception Not_enough of int * point
 
 let () =
-  Callback.register "shapes.Not_enough" [%extension_constructor Not_enough]
+  Stdlib.Callback.register "shapes.Not_enough"
+    [%extension_constructor Not_enough]
 
 exception Closed
 
-let () = Callback.register "shapes.Closed" [%extension_constructor Closed]
+let () =
+  Stdlib.Callback.register "shapes.Closed" [%extension_constructor Closed]
 
 exception Limit of { name : string }
 
-let () = Callback.register "shapes.Limit" [%extension_constructor Limit]
+let () = Stdlib.Callback.register "shapes.Limit" [%extension_constructor Limit]
 
 external pass_0 : unit -> unit Lwt.t = "pass_0__s17446744073709551615"
 external pass_1 : bool -> bool Lwt.t = "pass_1__s17446744073709551615"

@@ -127,7 +127,11 @@ impl<'a> Exporter<'a> {
 
     /// Expands the stubs of a method, or returns `None` if it is not exported.
     fn method(&self, method: &ImplItemFn) -> Result<Option<TokenStream>> {
-        let attribute = method.attrs.iter().find(|attribute| is_func(attribute));
+        let mut attributes = method.attrs.iter().filter(|attribute| is_func(attribute));
+        let attribute = attributes.next();
+        if let Some(second) = attributes.next() {
+            return Err(Error::new_spanned(second, check::ONE_FUNC));
+        }
         let tokens = match attribute.map(|attribute| &attribute.meta) {
             Some(syn::Meta::List(list)) => list.tokens.clone(),
             _ => TokenStream::new(),

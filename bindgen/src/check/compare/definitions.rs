@@ -63,7 +63,7 @@ impl<'a> Comparison<'a> {
         }
         let found = self.mismatches.len();
         self.inside(definition, |this| this.fields(path, own, fields));
-        let is_flat = own.iter().all(|own| self.is_predefined(own.ty, "float"));
+        let is_flat = own.iter().all(|own| self.is_float(own.ty));
         let is_flat_in_rust = fields
             .iter()
             .all(|field| is_float(self.scope.exports, &field.ty));

@@ -112,6 +112,10 @@ type point = { x : float; y : float }
 external flat : point -> unit = "keep"
 (*! flat: argument 1 is point here, kept (Kept) in Rust (src/lib.rs:1): a record of floats alone has another representation than other records *)
 external point : point -> unit = "point"
+type meters = Meters of float [@@unboxed]
+type hidden = { x : meters; y : meters }
+external hidden : hidden -> unit = "keep"
+(*! hidden: argument 1 is hidden here, kept (Kept) in Rust (src/lib.rs:1): a record of floats alone has another representation than other records *)
 
 type only = { it : string }
 external only : only -> unit = "only"

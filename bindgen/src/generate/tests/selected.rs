@@ -95,6 +95,52 @@ external cursor : unit -> cursor = \"cursor__s17446744073709551615\"
 }
 
 #[test]
+fn ocaml_compares_the_types_of_another_module() {
+    let options = options(&[], &[("shapes", "Geometry.Shapes")]);
+    let text = generated(&two_crates(), &options, File::Ml);
+    assert_eq!(
+        items(&text),
+        "\
+type cursor = Geometry.Shapes.line
+type unused_here
+
+module _ : sig
+  type t = Geometry.Shapes.point * Geometry.Shapes.point
+end = struct
+  type t = Geometry.Shapes.line
+end
+
+module _ = struct
+  [@@@ocaml.warning \"-34-37-69\"]
+
+  type t = Geometry.Shapes.point = { x : float } [@@boxed]
+end
+
+external cursor : unit -> cursor = \"cursor__s17446744073709551615\"
+"
+    );
+}
+
+#[test]
+fn a_type_may_have_the_name_of_a_modules_type() {
+    let one = exports(
+        [definition("shapes::a::Counter", "t", 1, Body::Abstract)],
+        [],
+        [method(
+            "next",
+            2,
+            vec![argument("self", named("shapes::a::Counter"))],
+            Type::Unit,
+        )],
+    );
+    let text = mli(&one);
+    assert!(
+        text.contains("  type nonrec t = t\n"),
+        "a cyclic type in {text}"
+    );
+}
+
+#[test]
 fn a_module_has_the_type_of_its_crate() {
     let two = exports(
         [
