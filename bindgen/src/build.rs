@@ -104,7 +104,7 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
     let target = cargo::target_directory();
     let crates = read_crates(request)?;
     // Until the library is copied: rules of dune's that run at the same time may have libraries of the same name.
-    let _lock = lock(&target, archive_name(&request.archive)?)?;
+    let _lock = lock(&target)?;
     let (manifest, is_locked, arguments) = match (&crates[..], &request.lock) {
         ([one], Some(lock)) if one.is_static_library => return Err(has_own_lock(one, lock)),
         ([one], None) if one.is_static_library => (
@@ -147,7 +147,7 @@ pub fn update_lock(request: &Request, lock: &Path) -> Result<(), BuildError> {
     }
     let target = cargo::target_directory();
     let options = combine::Options::of(&crates, &request.arguments)?;
-    let _lock = self::lock(&target, archive_name(&request.archive)?)?;
+    let _lock = self::lock(&target)?;
     let manifest = combine(&crates, request, &options, &target)?;
     cargo::generate_lock(&manifest)?;
     std::fs::copy(manifest.with_file_name("Cargo.lock"), lock).map_err(BuildError::file(lock))?;
@@ -164,15 +164,14 @@ fn read_crates(request: &Request) -> Result<Vec<Crate>, BuildError> {
 /// The directory of what is made for static libraries.
 const OWN_DIRECTORY: &str = "ocaml-lwt-build";
 
-/// Waits until no other process builds a library of this name in the target directory, and keeps others from it until the
-/// result is dropped.
-fn lock(target: &Path, name: &str) -> Result<Flock<File>, BuildError> {
+/// Waits until no other process builds a library in the target directory, and keeps others from it until the result is
+/// dropped. As cargo does, it goes on without a lock where the file system has none.
+fn lock(target: &Path) -> Result<Option<Flock<File>>, BuildError> {
     let directory = target.join(OWN_DIRECTORY);
     fs::create_dir_all(&directory).map_err(BuildError::file(&directory))?;
-    let path = directory.join(format!("{name}.lock"));
+    let path = directory.join("lock");
     let file = File::create(&path).map_err(BuildError::file(&path))?;
-    let locked = Flock::lock(file, FlockArg::LockExclusive);
-    locked.map_err(|(_, error)| BuildError::file(&path)(error.into()))
+    Ok(Flock::lock(file, FlockArg::LockExclusive).ok())
 }
 
 /// Writes a crate that depends on several. Returns its manifest.

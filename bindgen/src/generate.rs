@@ -38,6 +38,8 @@ pub struct Options {
     pub crates: Vec<String>,
     /// The crates whose types another OCaml module declares, with that module.
     pub externs: BTreeMap<String, String>,
+    /// The implementation does not compare those types with Rust's.
+    pub trusts_externs: bool,
 }
 
 /// Declarations.
@@ -45,6 +47,8 @@ pub struct Options {
 pub struct Declarations<'a> {
     archive: &'a str,
     selection: Selection,
+    /// With comparisons of the types that other modules declare.
+    compare: bool,
 }
 
 /// A file with declarations.
@@ -74,7 +78,11 @@ impl<'a> Declarations<'a> {
         selection
             .exceptions
             .sort_by_cached_key(|e| (order::position(&e.id.module, &e.place), e.id.clone()));
-        let declarations = Declarations { archive, selection };
+        let declarations = Declarations {
+            archive,
+            selection,
+            compare: !options.trusts_externs,
+        };
         modules::check(&declarations.selection)?;
         for group in declarations.groups() {
             if let Some(alias) = order::cyclic_alias(&group) {
@@ -110,7 +118,7 @@ impl<'a> Declarations<'a> {
             items.push("[@@@ocaml.warning \"-30\"]".to_owned());
         }
         items.extend(groups.iter().map(|group| definitions::group(group, style)));
-        if file != File::Mli {
+        if file != File::Mli && self.compare {
             items.extend(comparisons(&self.selection, style));
         }
         for exceptions in &self.selection.exceptions {
@@ -125,49 +133,46 @@ impl<'a> Declarations<'a> {
     }
 }
 
-/// Returns modules in which OCaml compares the types that other modules declare with their definitions in Rust. A type
-/// that mentions one whose name there is not known is left out.
+/// Returns items in which OCaml compares the types that other modules declare with their definitions in Rust. Left out is
+/// one that mentions a type whose name there is not known, or which may be any.
 fn comparisons(selection: &Selection, style: Style<'_>) -> Vec<String> {
-    let is_named = |definition: &&Definition| {
-        let mut all = true;
+    let is_known = |definition: &&Definition| {
+        let mut is_known = true;
         mentions::in_body(&definition.body, &mut |id| {
-            all &= selection.elsewhere.contains_key(id);
+            is_known &= selection.elsewhere.contains_key(id);
         });
-        all
+        is_known && !mentions::any_in_body(&definition.body)
     };
     let comparison = |definition: &Definition| {
         let there = selection.elsewhere.get(&definition.id)?;
-        let named = Definition {
-            name: modules::OWN_TYPE.to_owned(),
-            doc: String::new(),
-            ..definition.clone()
-        };
+        let own = format!("type {} =", modules::OWN_TYPE);
         let here = definitions::group(
-            &[&named],
+            &[&Definition {
+                name: modules::OWN_TYPE.to_owned(),
+                ..definition.clone()
+            }],
             Style {
                 docs: false,
                 width: style.width - 2,
                 ..style
             },
         );
-        let own = format!("type {} =", modules::OWN_TYPE);
-        let lines = match definition.body {
-            Body::Abstract => return None,
+        match definition.body {
+            Body::Abstract => None,
             Body::Record(_) | Body::Variant(_) => {
                 let here = here.replacen(&own, &format!("{own} {there} ="), 1);
-                format!(
+                Some(format!(
                     "module _ = struct\n  [@@@ocaml.warning \"-34-37-69\"]\n\n{}\nend",
                     layout::indent(&here, 2)
-                )
+                ))
             }
-            Body::Alias(_) | Body::Polymorphic(_) => format!(
-                "module _ : sig\n{}\nend = struct\n  {own} {there}\nend",
-                layout::indent(&here, 2)
-            ),
-        };
-        Some(lines)
+            Body::Alias(_) | Body::Polymorphic(_) => {
+                let here = here.trim_start_matches(&own).trim_start();
+                Some(format!("let _ : {there} -> ({here}) = fun x -> x"))
+            }
+        }
     };
-    let definitions = selection.foreign.iter().filter(is_named);
+    let definitions = selection.foreign.iter().filter(is_known);
     definitions.filter_map(comparison).collect()
 }
 

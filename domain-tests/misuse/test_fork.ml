@@ -40,7 +40,7 @@ let after_rust () =
   let text, _ = Lwt_main.run (Rust.on_tokio "still works") in
   Expect.string "a call of the parent" "still works" text
 
-(* What the first thread of the child is told, all others are told. *)
+(* Also on threads that the child has started. *)
 let other_threads () =
   Lwt_main.run (Rust.my_async_func ());
   let failure f = match f () with exception Failure text -> text | _ -> "no error" in

@@ -204,11 +204,35 @@ let signal_handlers_beside_a_busy_task () =
   let+ () = interrupted () in
   Lwt.cancel busy
 
-(* When the wait begins, the task sleeps, and so does the driver for a while. *)
+(* When the wait begins, the task sleeps, and so does the driver, for less and for more than the time after which the
+   loop looks for signals. *)
 let signal_handlers_beside_a_task_that_becomes_busy () =
-  let busy = Rust.reactor_beside_later_busy_task 0.2 in
-  let+ () = interrupted ~times:1 ~after:0.4 () in
-  Lwt.cancel busy
+  Lwt_list.iter_s
+    (fun delay ->
+      let busy = Rust.reactor_beside_later_busy_task delay in
+      let+ () = interrupted ~times:1 ~after:(delay +. 0.2) () in
+      Lwt.cancel busy)
+    [ 0.; 0.02; 0.05; 0.2 ]
+
+(* How often the calling thread has slept. *)
+let sleeps () =
+  In_channel.with_open_text "/proc/thread-self/status" @@ fun status ->
+  let rec find () =
+    let line = Option.get (In_channel.input_line status) in
+    try Scanf.sscanf line "voluntary_ctxt_switches: %d" Fun.id
+    with Scanf.Scan_failure _ | End_of_file -> find ()
+  in
+  find ()
+
+(* Looking for signals does not wake it. *)
+let tasks_that_wait () =
+  let waiting = List.init 3 (fun _ -> Rust.reactor_beside_later_busy_task 3600.) in
+  let* () = Rust.reactor_sleep 0.2 in
+  let before = sleeps () in
+  let+ () = Rust.reactor_sleep 1.5 in
+  let slept = sleeps () - before in
+  if slept > 15 then Alcotest.failf "the thread has slept %d times" slept;
+  List.iter Lwt.cancel waiting
 
 (* The signal is for another thread, which does not handle it. *)
 let a_blocked_signal () =
@@ -406,6 +430,7 @@ let () =
             signal_handlers_beside_a_busy_task;
           test "OCaml's signal handlers beside a task that becomes busy"
             signal_handlers_beside_a_task_that_becomes_busy;
+          test "tasks that wait" tasks_that_wait;
           test "a signal that the loop's thread blocks" a_blocked_signal;
           plain "a loop within a stub" a_loop_within_a_stub;
           plain "collections go on" collections_go_on;

@@ -211,11 +211,11 @@ fn is_conditional(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr")
 }
 
-/// Returns the error message for an attribute that an exported function cannot have.
 /// The error of a function with two attributes `#[func]`.
 pub const ONE_FUNC: &str =
     "a function can have only one #[func]: put all options into one, such as #[func(tokio, raise)]";
 
+/// Returns the error message for an attribute that an exported function cannot have.
 fn attribute_error(attribute: &Attribute) -> Option<&'static str> {
     // In `#[unsafe(no_mangle)]` the attribute is inside of `unsafe`.
     let inner = if attribute.path().is_ident("unsafe") {

@@ -122,7 +122,7 @@ let apply t a =
       if Lwt.is_sleeping p && not a.is_attached then (
         Primitives.attach_wait a.wait p;
         a.is_attached <- true);
-      (* The call needs the memory, and not the loop, which goes on. *)
+      (* Only this call fails for want of memory. The loop goes on. *)
       try report t a.wait p
       with Out_of_memory as e ->
         Slot_table.clear t.waits a.wait;
@@ -517,14 +517,13 @@ end
 (* The exceptions of signal handlers and finalisers are not outcomes of what Rust asks for: the loop raises
    them. *)
 
-(* A step of [Uninterrupted.run]. *)
-let try_reserve calls call = try Slot_table.reserve calls call with Out_of_memory -> ()
+let try_reserve calls call =
+  match Slot_table.reserve calls call with () -> true | exception Out_of_memory -> false
 
 (* Makes room for the resolver of a call. Rust calls this on the thread that owns the executor. *)
 let reserve call =
   let t = own_executor () in
-  Uninterrupted.run2 t.failure try_reserve t.calls call;
-  if not (Slot_table.has_room t.calls call) then raise Out_of_memory
+  if not (Uninterrupted.get2 t.failure try_reserve t.calls call) then raise Out_of_memory
 
 (* Rust reads its tag: see runtime/src/ffi/callbacks.rs. *)
 type outcome = Pending | Value of Obj.t | Exception of exn

@@ -285,18 +285,20 @@ let start settings keep =
     Once.fill permit false;
     Dlwt_mailbox.stop thread_ended
   in
+  (* No tail call in the domain, before which OCaml would poll. *)
+  let spawn unblock_signals =
+    try Domain.spawn (fun () -> Sys.opaque_identity (body unblock_signals))
+    with
+    (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
+    | Failure why | Sys_error why ->
+      failwith
+        (Printf.sprintf
+           "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a time; \
+            OCAMLRUNPARAM=d=N allows N"
+           why)
+  in
   match
-    let domain =
-      try Dlwt_signal_mask.spawn body
-      with
-      (* Since OCaml 5.4, it is [Sys_error] if the operating system has no thread left. *)
-      | Failure why | Sys_error why ->
-        failwith
-          (Printf.sprintf
-             "Lwt_interop.Pool: OCaml refuses another domain: %s. It allows 128 at a \
-              time; OCAMLRUNPARAM=d=N allows N"
-             why)
-    in
+    let domain = Dlwt_signal_mask.with_all_blocked_until spawn in
     {
       spawned = domain;
       permit;

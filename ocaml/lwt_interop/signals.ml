@@ -30,7 +30,8 @@ let wait signals =
        (fun signal -> handlers := Lwt_unix.on_signal signal on_signal :: !handlers)
        signals
    with e ->
-     Dlwt_rt.insist stop ();
+     Uninterrupted.run (Executor.failure ()) stop ();
      raise e);
-  Lwt.on_cancel received (fun () -> Dlwt_rt.insist stop ());
+  Lwt.on_cancel received (fun () ->
+      Sys.opaque_identity (Uninterrupted.run (Executor.failure ()) stop ()));
   received

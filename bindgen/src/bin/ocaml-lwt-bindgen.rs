@@ -50,6 +50,11 @@ struct Cli {
     /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
     #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
     externs: Vec<(String, String)>,
+
+    /// Believes that the types of --extern are those of Rust. Otherwise OCaml compares them, which fails if MODULE makes them
+    /// abstract, private or mutable, or defines them with parameters
+    #[arg(long, requires = "externs")]
+    trust_extern: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -84,6 +89,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     let options = generate::Options {
         crates: cli.declare.iter().map(|name| names::krate(name)).collect(),
         externs: cli.externs.iter().cloned().collect(),
+        trusts_externs: cli.trust_extern,
     };
     if cli.list {
         Output::Stdout.write(&list::list(&exports, &archive, &options)?)?;

@@ -43,7 +43,7 @@ struct Options {
     #[arg(long, value_name = "PROFILE")]
     cargo_profile: Option<String>,
 
-    /// The Cargo.lock of crates that are built into one library. A static library has its own
+    /// The Cargo.lock of crates that are built into one library. A crate that is a static library has its own
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
 
@@ -67,6 +67,11 @@ struct Options {
     /// Does not declare the types of this crate: the OCaml module MODULE has them. May be repeated
     #[arg(long = "extern", value_name = "CRATE=MODULE", value_parser = names::parse_extern)]
     externs: Vec<(String, String)>,
+
+    /// Believes that the types of --extern are those of Rust. Otherwise OCaml compares them, which fails if MODULE makes them
+    /// abstract, private or mutable, or defines them with parameters
+    #[arg(long, requires = "externs")]
+    trust_extern: bool,
 
     /// Further arguments for cargo, such as `--features full`; of several crates, `--features CRATE/full`
     #[arg(last = true, value_name = "ARGUMENT")]
@@ -117,6 +122,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
                 .map(|name| names::krate(name))
                 .collect(),
             externs: options.externs.into_iter().collect(),
+            trusts_externs: options.trust_extern,
         };
         let declarations = Declarations::new(&exports, &archive, &declare)?;
         for (file, extension) in [(File::Ml, "ml"), (File::Mli, "mli")] {

@@ -44,7 +44,12 @@ impl Options {
         while let Some(argument) = rest.next() {
             let (option, value) = match argument.split_once('=') {
                 Some((option, value)) => (option, Some(value.to_owned())),
-                None => (&**argument, None),
+                None => match argument.split_at_checked(2) {
+                    Some(("-F", feature)) if !feature.is_empty() => {
+                        ("-F", Some(feature.to_owned()))
+                    }
+                    _ => (&**argument, None),
+                },
             };
             match option {
                 "--no-default-features" => options.default_features = false,
@@ -249,10 +254,13 @@ mod tests {
         let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
         let one = [krate("shapes", &[])];
         let two = [krate("shapes", &[]), krate("lines", &[])];
-        let options = Options::of(&one, &words("--features full,lines/fast -q -F=more")).unwrap();
+        let options =
+            Options::of(&one, &words("--features full,lines/fast -q -F=more -Fmost")).unwrap();
         assert_eq!(
             options.arguments,
-            words("--features shapes/full,lines/fast -q --features shapes/more")
+            words(
+                "--features shapes/full,lines/fast -q --features shapes/more --features shapes/most"
+            )
         );
         assert!(options.default_features);
         let options = Options::of(&two, &words("--no-default-features -F lines/fast")).unwrap();

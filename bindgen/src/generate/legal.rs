@@ -20,7 +20,8 @@ pub fn legalize(selection: &mut Selection) -> Result<(), GenerateError> {
             place: &definition.place,
         };
         at.lowercase(&mut definition.name, "the", RENAMED)?;
-        if names::hides_type(&definition.name) {
+        let is_foreign = selection.elsewhere.contains_key(&definition.id);
+        if names::hides_type(&definition.name) && !is_foreign {
             return Err(GenerateError::HidesType {
                 name: definition.name.clone(),
                 place: definition.place.clone(),

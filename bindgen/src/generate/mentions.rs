@@ -2,24 +2,24 @@
 
 use crate::model::{Arguments, Body, Constructor, Exceptions, Function, Id, Type};
 
-/// Calls `f` with each type of a crate that `ty` mentions.
-pub fn in_type<'a>(ty: &'a Type, f: &mut dyn FnMut(&'a Id)) {
+/// Calls `f` with `ty` and all that it is made of.
+fn each_type<'a>(ty: &'a Type, f: &mut dyn FnMut(&'a Type)) {
+    f(ty);
     match ty {
-        Type::Named(id) => f(id),
         Type::Array(t)
         | Type::List(t)
         | Type::Option(t)
         | Type::Promise(t)
         | Type::Stream(t)
-        | Type::Channel(t) => in_type(t, f),
+        | Type::Channel(t) => each_type(t, f),
         Type::Result(ok, error) => {
-            in_type(ok, f);
-            in_type(error, f);
+            each_type(ok, f);
+            each_type(error, f);
         }
-        Type::Tuple(types) => types.iter().for_each(|t| in_type(t, f)),
+        Type::Tuple(types) => types.iter().for_each(|t| each_type(t, f)),
         Type::Function(arguments, result) => {
-            arguments.iter().for_each(|t| in_type(t, f));
-            in_type(result, f);
+            arguments.iter().for_each(|t| each_type(t, f));
+            each_type(result, f);
         }
         Type::Unit
         | Type::Bool
@@ -36,17 +36,39 @@ pub fn in_type<'a>(ty: &'a Type, f: &mut dyn FnMut(&'a Id)) {
         | Type::Handle
         | Type::Any
         | Type::Unchecked
+        | Type::Named(_)
         | Type::Bigarray(_) => {}
     }
 }
 
+/// Calls `f` with each type of a crate that `ty` mentions.
+pub fn in_type<'a>(ty: &'a Type, f: &mut dyn FnMut(&'a Id)) {
+    each_type(ty, &mut |t| {
+        if let Type::Named(id) = t {
+            f(id);
+        }
+    });
+}
+
 /// The same for the body of a definition.
 pub fn in_body<'a>(body: &'a Body, f: &mut dyn FnMut(&'a Id)) {
+    types_of_body(body, &mut |ty| in_type(ty, f));
+}
+
+/// Returns `true` if the body of a definition mentions a type that may be any in OCaml.
+pub fn any_in_body(body: &Body) -> bool {
+    let mut found = false;
+    let mut look = |ty: &Type| found |= matches!(ty, Type::Any | Type::Unchecked);
+    types_of_body(body, &mut |ty| each_type(ty, &mut look));
+    found
+}
+
+fn types_of_body<'a>(body: &'a Body, f: &mut dyn FnMut(&'a Type)) {
     match body {
-        Body::Alias(ty) => in_type(ty, f),
-        Body::Record(fields) => fields.iter().for_each(|field| in_type(&field.ty, f)),
+        Body::Alias(ty) => f(ty),
+        Body::Record(fields) => fields.iter().for_each(|field| f(&field.ty)),
         Body::Variant(constructors) | Body::Polymorphic(constructors) => {
-            constructors.iter().for_each(|c| in_constructor(c, f));
+            constructors.iter().for_each(|c| types_of_constructor(c, f));
         }
         Body::Abstract => {}
     }
@@ -68,8 +90,12 @@ pub fn in_exceptions<'a>(exceptions: &'a Exceptions, f: &mut dyn FnMut(&'a Id)) 
 }
 
 fn in_constructor<'a>(constructor: &'a Constructor, f: &mut dyn FnMut(&'a Id)) {
+    types_of_constructor(constructor, &mut |ty| in_type(ty, f));
+}
+
+fn types_of_constructor<'a>(constructor: &'a Constructor, f: &mut dyn FnMut(&'a Type)) {
     match &constructor.arguments {
-        Arguments::Positional(types) => types.iter().for_each(|t| in_type(t, f)),
-        Arguments::Record(fields) => fields.iter().for_each(|field| in_type(&field.ty, f)),
+        Arguments::Positional(types) => types.iter().for_each(f),
+        Arguments::Record(fields) => fields.iter().for_each(|field| f(&field.ty)),
     }
 }

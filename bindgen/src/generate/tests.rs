@@ -29,6 +29,7 @@ fn options(crates: &[&str], externs: &[(&str, &str)]) -> Options {
     Options {
         crates: crates.iter().map(|&name| name.into()).collect(),
         externs: externs.collect(),
+        trusts_externs: false,
     }
 }
 

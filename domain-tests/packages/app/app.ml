@@ -18,6 +18,8 @@ let main () =
     Handle.spawn (Pool.handle (Pool.default ()) 0) (fun () -> paint_and_print canvas)
   in
   assert (Array.length (Shapes.Canvas.points canvas) = 10);
+  let figure = Shapes.(Group [| Dot { x = 1.; y = 2. }; Group [||] |]) in
+  print_endline (Painter.describe (`Brush 2.5) figure);
   print_endline here;
   print_endline there;
   Lwt.catch

@@ -78,13 +78,15 @@ let rec run_all attempts ~up_to =
 
 let run_exit_actions ~up_to = run_all 10_000 ~up_to
 
-let rec insist ?(attempts = 100) step x =
+(* It allocates nothing outside of [step]: an exception there would end it. *)
+let rec insist_again attempts step x =
   match step x with
   | () -> ()
   | exception exn ->
-      if attempts > 1 then insist ~attempts:(attempts - 1) step x;
+      if attempts > 1 then insist_again (attempts - 1) step x;
       raise exn
 
+let insist ?(attempts = 100) step x = Sys.opaque_identity (insist_again attempts step x)
 let hooks_priority = 10
 
 (* ---------------------------------------------------------------- owners *)

@@ -37,8 +37,16 @@ let spawn main =
     unblock_signals ();
     Sys.opaque_identity (Lwt_main.run (main ()))
   in
-  (try domain := Some (Dlwt_signal_mask.spawn body)
-   with exn ->
-     Dlwt_mailbox.stop notification;
-     raise exn);
-  promise
+  (* No tail call, before which OCaml would poll. *)
+  let start unblock_signals =
+    domain := Some (Domain.spawn (fun () -> Sys.opaque_identity (body unblock_signals)))
+  in
+  match Dlwt_signal_mask.with_all_blocked_until start with
+  | () -> promise
+  | exception exn when Option.is_none !domain ->
+      Dlwt_mailbox.stop notification;
+      raise exn
+  | exception exn ->
+      (* That of a signal handler, when the domain runs: the loop raises it, as if it had come later. *)
+      Dlwt_mailbox.send (Dlwt_mailbox.make ~once:true (fun () -> raise exn));
+      promise

@@ -13,13 +13,14 @@ type abandoned = Abandoned : { job : 'a t; discard : unit -> unit } -> abandoned
 (* A job is either on this list or held by the domain that has taken it off. *)
 let abandoned : abandoned list Atomic.t = Atomic.make []
 
+(* No tail call, before which OCaml would poll outside of the handler. *)
 let rec add_abandoned jobs =
   match
     let others = Atomic.get abandoned in
     Atomic.compare_and_set abandoned others (List.rev_append jobs others)
   with
   | true -> ()
-  | false -> add_abandoned jobs
+  | false -> Sys.opaque_identity (add_abandoned jobs)
   | exception exn ->
       add_abandoned jobs;
       raise exn
@@ -27,19 +28,28 @@ let rec add_abandoned jobs =
 let discard_quietly discard = try discard () with _ -> ()
 
 (* A signal handler may raise at any point here: jobs that are not done stay on the list. Nothing allocates between
-   the moment when they are taken off the list and that in which they are in [jobs]. *)
+   the moment when a job is taken off one list and that in which it is on another. *)
 let discard_abandoned () =
   if abandoned_done () > 0 then (
     let jobs = ref [] and kept = ref [] in
-    Fun.protect ~finally:(fun () -> add_abandoned (List.rev_append !kept !jobs))
-    @@ fun () ->
+    let left = ref [] in
+    let join () = left := List.rev_append !kept !jobs in
+    let put_back () =
+      match Dlwt_rt.insist join () with
+      | () -> Sys.opaque_identity (add_abandoned !left)
+      | exception exn ->
+          add_abandoned !left;
+          raise exn
+    in
+    Fun.protect ~finally:put_back @@ fun () ->
     jobs := Atomic.exchange abandoned [];
     let rec go () =
       match !jobs with
       | [] -> ()
       | (Abandoned { job; discard } as first) :: others ->
+          let with_first = first :: !kept in
           jobs := others;
-          if take_abandoned job then discard_quietly discard else kept := first :: !kept;
+          if take_abandoned job then discard_quietly discard else kept := with_first;
           go ()
     in
     go ())

@@ -19,8 +19,3 @@ let with_all_blocked_until f =
       Printexc.raise_with_backtrace exn backtrace
 
 let with_all_blocked f = with_all_blocked_until (fun _ -> f ())
-
-(* The new thread inherits the mask of this one. No tail call in the new domain, before which OCaml would poll. *)
-let spawn body =
-  with_all_blocked_until (fun unblock ->
-      Domain.spawn (fun () -> Sys.opaque_identity (body unblock)))

@@ -10,10 +10,9 @@ val with_all_blocked : (unit -> 'a) -> 'a
     registration of what releases it. A handler may raise when the signals are unblocked:
     then the result is lost, but not the registration. *)
 
-val spawn : ((unit -> unit) -> 'a) -> 'a Domain.t
-(** [spawn body] is [Domain.spawn (fun () -> body unblock)], with all signals blocked in
-    the new domain until it calls [unblock ()], which a handler may leave with an
-    exception. So no signal handler can keep [body] from being called, or raise before it
-    has arranged that someone learns of its end.
-
-    Raises what [Domain.spawn] raises. *)
+val with_all_blocked_until : ((unit -> unit) -> 'a) -> 'a
+(** [with_all_blocked_until f] is [f unblock], called likewise. [unblock ()] restores the
+    calling thread's signals, also in a domain that [f] starts, which inherits that they
+    are blocked. So no signal handler can keep the function of a new domain from being
+    called, or raise before it has arranged that someone learns of its end. [unblock] may
+    raise what a handler raises. *)

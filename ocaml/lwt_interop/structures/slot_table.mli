@@ -33,9 +33,6 @@ val reserve : 'a t -> int -> unit
 (** [reserve table key] makes room for a value of [key], which Rust stores. The room lasts
     until {!drain} begins. *)
 
-val has_room : 'a t -> int -> bool
-(** [has_room table key] is [true] if there is room for a value of [key]. *)
-
 val take : 'a t -> int -> 'a
 (** [take table key] removes the value of [key] and is that value, or [empty] if there is
     none. *)

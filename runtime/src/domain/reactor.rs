@@ -95,8 +95,6 @@ pub(crate) struct Reactor {
     /// turn, and a turn takes [`UNWATCHED_TIME`] at most.
     epoll: RefCell<Option<Watched>>,
     timeout: Timer,
-    /// Looks for signals, since tokio's loop does so only when its driver sleeps.
-    busy: Timer,
     /// A waker of the user's has panicked in tokio's driver, which is lost.
     is_broken: Cell<bool>,
     runtime: Runtime,
@@ -111,19 +109,29 @@ const UNWATCHED_TIME: Duration = Duration::from_millis(1);
 thread_local! {
     /// The waker of the wait that is running.
     static WAITING: RefCell<Option<Waker>> = const { RefCell::new(None) };
-    /// The state of the timer [`Reactor::busy`] of this thread.
-    static BUSY: Cell<Busy> = const { Cell::new(Busy::Off) };
+    static BUSY: RefCell<Busy> = const { RefCell::new(Busy::Off) };
 }
 
-/// Whether a wait is polled after [`BUSY_TIME`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When the wait of this thread is polled beside tasks that are always ready. tokio's loop looks for signals only when its
+/// driver sleeps.
 enum Busy {
-    /// No. A wake-up of tokio's driver, after which tasks may be busy, has the wait polled.
+    /// Not at all: there are no tasks, or the driver has gone to sleep. When it wakes up, the wait is polled, and arms.
     Off,
-    /// Yes, and tokio's driver has not slept since.
-    Armed,
-    /// Yes, and tokio's driver has slept since, so that there is no need for it.
-    Slept,
+    /// When the timer is due.
+    Armed(Pin<Box<Sleep>>),
+    /// When the timer is due, after another one was: a domain whose tasks all wait should not wake up again and again.
+    /// The driver's next sleep ends this, but not the one that the timer's own registration ends at once: the wait is polled
+    /// after that one, and sets `may_sleep`.
+    Resting {
+        timer: Pin<Box<Sleep>>,
+        may_sleep: bool,
+    },
+}
+
+impl Busy {
+    fn is_off(&self) -> bool {
+        matches!(self, Busy::Off)
+    }
 }
 
 fn wake_waiting() {
@@ -132,20 +140,27 @@ fn wake_waiting() {
 
 /// Ends the wait of the calling thread if OCaml has to handle a signal. tokio's loop calls it before its driver sleeps.
 fn before_sleep() {
-    if BUSY.get() == Busy::Armed {
-        BUSY.set(Busy::Slept);
-    }
+    BUSY.with_borrow_mut(|busy| {
+        if matches!(busy, Busy::Resting { may_sleep, .. } if *may_sleep) {
+            *busy = Busy::Off;
+        }
+    });
     if has_pending_signals() {
         wake_waiting();
     }
 }
 
-/// The same, after the sleep, which the signal has perhaps ended.
+/// The same, after the sleep, which the signal has perhaps ended. Tasks may be busy from now on.
 fn after_sleep() {
-    if BUSY.get() == Busy::Off {
+    let has_tasks = || Handle::try_current().is_ok_and(|handle| has_tasks(&handle));
+    if has_pending_signals() || BUSY.with_borrow(Busy::is_off) && has_tasks() {
         wake_waiting();
     }
-    before_sleep();
+}
+
+/// Returns `true` if there are tasks on a runtime.
+fn has_tasks(runtime: &Handle) -> bool {
+    runtime.metrics().num_alive_tasks() > 0
 }
 
 /// A timer of tokio's, of which there is one for all waits.
@@ -183,12 +198,10 @@ impl Reactor {
         let built = catch_unwind(build);
         let runtime = built.unwrap_or_else(|panic| Err(io::Error::other(panic.message)))?;
         tokio_rt::add_own(id, runtime.handle().clone());
-        BUSY.set(Busy::Off);
         Ok(Reactor {
             domain: id,
             epoll: RefCell::new(None),
             timeout: Timer::default(),
-            busy: Timer::default(),
             is_broken: Cell::new(false),
             runtime,
         })
@@ -201,7 +214,7 @@ impl Reactor {
 
     /// Returns `true` if there are tasks on the runtime.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.handle().metrics().num_alive_tasks() > 0
+        has_tasks(self.handle())
     }
 
     /// Runs tokio's tasks and driver until the loop, which has parked, has something to do. The driver is asked at least once.
@@ -280,28 +293,30 @@ impl Reactor {
         if let Timeout::After(length) = timeout {
             self.timeout.set(length);
         }
-        if timeout != Timeout::Now {
-            self.arm_busy();
-        }
         timeout
     }
 
-    fn arm_busy(&self) {
-        if BUSY.get() == Busy::Off && self.has_tasks() {
-            BUSY.set(Busy::Armed);
-            self.busy.set(BUSY_TIME);
-        }
-    }
-
-    /// Has the wait polled again after a while. If tokio's driver has slept by then, its next wake-up arms the timer again:
-    /// tasks that all wait do not keep the thread from sleeping.
+    /// Has the wait polled again after a while: see [`Busy`].
     fn poll_busy(&self, cx: &mut Context<'_>) {
-        self.arm_busy();
-        while BUSY.get() != Busy::Off && self.busy.poll(cx) {
-            if BUSY.replace(Busy::Off) == Busy::Armed {
-                self.arm_busy();
+        BUSY.with_borrow_mut(|busy| {
+            match busy {
+                Busy::Off if self.has_tasks() => {
+                    *busy = Busy::Armed(Box::pin(sleep(BUSY_TIME)));
+                }
+                Busy::Resting { may_sleep, .. } => *may_sleep = true,
+                Busy::Off | Busy::Armed(_) => {}
             }
-        }
+            while let Busy::Armed(timer) | Busy::Resting { timer, .. } = busy {
+                if timer.as_mut().poll(cx).is_pending() {
+                    break;
+                }
+                *busy = Busy::Resting {
+                    timer: Box::pin(sleep(BUSY_TIME)),
+                    may_sleep: false,
+                };
+                cx.waker().wake_by_ref();
+            }
+        });
     }
 
     fn poll_epoll(&self, cx: &mut Context<'_>) -> Waited {
@@ -323,11 +338,12 @@ impl Reactor {
             domain,
             epoll,
             timeout,
-            busy,
             runtime,
             ..
         } = self;
         tokio_rt::remove_own(domain);
+        // On the thread that waited, whose runtime the timer is of.
+        let busy = BUSY.replace(Busy::Off);
         drop((epoll, timeout, busy));
         catch_and_discard(|| runtime.shutdown_background());
     }

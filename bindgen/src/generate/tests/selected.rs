@@ -104,11 +104,7 @@ fn ocaml_compares_the_types_of_another_module() {
 type cursor = Geometry.Shapes.line
 type unused_here
 
-module _ : sig
-  type t = Geometry.Shapes.point * Geometry.Shapes.point
-end = struct
-  type t = Geometry.Shapes.line
-end
+let _ : Geometry.Shapes.line -> (Geometry.Shapes.point * Geometry.Shapes.point) = fun x -> x
 
 module _ = struct
   [@@@ocaml.warning \"-34-37-69\"]

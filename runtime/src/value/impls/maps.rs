@@ -37,10 +37,13 @@ fn read_into<T: FromOCaml, C: Default + IntoIterator>(
 }
 
 /// Returns `true` if the insertion into a map has replaced no value. The destructor of one may panic.
+#[inline]
 fn is_new<V>(replaced: Option<V>) -> bool {
-    let is_new = replaced.is_none();
-    catch_and_discard(|| drop(replaced));
-    is_new
+    let Some(value) = replaced else {
+        return true;
+    };
+    catch_and_discard(|| drop(value));
+    false
 }
 
 macro_rules! from_ocaml {

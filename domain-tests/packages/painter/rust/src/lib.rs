@@ -1,8 +1,29 @@
 //! Paints.
 
-use demo_shapes::{Canvas, CanvasError, Point};
+use demo_shapes::{Canvas, CanvasError, Figure, Pen, Point};
 use ocaml_lwt_interop::{Opaque, func};
 use std::time::Duration;
+
+/// Says what a pen would draw.
+#[func(sync)]
+pub fn describe(pen: Pen, figure: Figure) -> String {
+    let dots = |figures: &[Figure]| {
+        figures
+            .iter()
+            .filter(|f| matches!(f, Figure::Dot(_)))
+            .count()
+    };
+    let figure = match &figure {
+        Figure::Dot(point) => format!("a dot at {}, {}", point.x, point.y),
+        Figure::Group(figures) => {
+            format!("{} figures, {} of them dots", figures.len(), dots(figures))
+        }
+    };
+    match pen {
+        Pen::Pencil => format!("pencil: {figure}"),
+        Pen::Brush(width) => format!("brush of {}: {figure}", width.0),
+    }
+}
 
 /// Paints points from the first to the last, one after the other, and returns the last one.
 #[func(raise)]
