@@ -47,8 +47,6 @@ pub struct Options {
 pub struct Declarations<'a> {
     archive: &'a str,
     selection: Selection,
-    /// With comparisons of the types that other modules declare.
-    compare: bool,
 }
 
 /// A file with declarations.
@@ -78,11 +76,7 @@ impl<'a> Declarations<'a> {
         selection
             .exceptions
             .sort_by_cached_key(|e| (order::position(&e.id.module, &e.place), e.id.clone()));
-        let declarations = Declarations {
-            archive,
-            selection,
-            compare: !options.trusts_externs,
-        };
+        let declarations = Declarations { archive, selection };
         modules::check(&declarations.selection)?;
         for group in declarations.groups() {
             if let Some(alias) = order::cyclic_alias(&group) {
@@ -118,7 +112,7 @@ impl<'a> Declarations<'a> {
             items.push("[@@@ocaml.warning \"-30\"]".to_owned());
         }
         items.extend(groups.iter().map(|group| definitions::group(group, style)));
-        if file != File::Mli && self.compare {
+        if file != File::Mli {
             items.extend(comparisons(&self.selection, style));
         }
         for exceptions in &self.selection.exceptions {

@@ -74,7 +74,7 @@ fn types_of_body<'a>(body: &'a Body, f: &mut dyn FnMut(&'a Type)) {
     }
 }
 
-/// The same for a function.
+/// Calls `f` with each type of a crate that a function mentions.
 pub fn in_function<'a>(function: &'a Function, f: &mut dyn FnMut(&'a Id)) {
     for argument in &function.arguments {
         in_type(&argument.ty, f);
@@ -82,7 +82,7 @@ pub fn in_function<'a>(function: &'a Function, f: &mut dyn FnMut(&'a Id)) {
     in_type(&function.result, f);
 }
 
-/// The same for exceptions.
+/// Calls `f` with each type of a crate that exceptions mention.
 pub fn in_exceptions<'a>(exceptions: &'a Exceptions, f: &mut dyn FnMut(&'a Id)) {
     for exception in &exceptions.exceptions {
         in_constructor(&exception.constructor, f);

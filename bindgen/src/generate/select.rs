@@ -14,7 +14,7 @@ pub struct Selection {
     pub exceptions: Vec<Exceptions>,
     /// Types that other modules declare, with their names there.
     pub elsewhere: BTreeMap<Id, String>,
-    /// Their definitions in Rust.
+    /// Their definitions in Rust, unless they are trusted.
     pub foreign: Vec<Definition>,
 }
 
@@ -72,6 +72,7 @@ pub fn select(
         foreign: reached
             .elsewhere
             .keys()
+            .filter(|_| !options.trusts_externs)
             .filter_map(|id| exports.definitions.get(id).cloned())
             .collect(),
         elsewhere: reached.elsewhere,

@@ -48,5 +48,8 @@ let spawn main =
       raise exn
   | exception exn ->
       (* That of a signal handler, when the domain runs: the loop raises it, as if it had come later. *)
-      Dlwt_mailbox.send (Dlwt_mailbox.make ~once:true (fun () -> raise exn));
+      let raise_later exn =
+        Dlwt_mailbox.send (Dlwt_mailbox.make ~once:true (fun () -> raise exn))
+      in
+      (try Dlwt_rt.insist raise_later exn with _ -> ());
       promise

@@ -30,9 +30,8 @@ let discard_quietly discard = try discard () with _ -> ()
 (* A signal handler may raise at any point here: jobs that are not done stay on the list. Nothing allocates between
    the moment when a job is taken off one list and that in which it is on another. *)
 let discard_abandoned () =
-  if abandoned_done () > 0 then (
-    let jobs = ref [] and kept = ref [] in
-    let left = ref [] in
+  if abandoned_done () > 0 then
+    let jobs = ref [] and kept = ref [] and left = ref [] in
     let join () = left := List.rev_append !kept !jobs in
     let put_back () =
       match Dlwt_rt.insist join () with
@@ -41,18 +40,23 @@ let discard_abandoned () =
           add_abandoned !left;
           raise exn
     in
-    Fun.protect ~finally:put_back @@ fun () ->
-    jobs := Atomic.exchange abandoned [];
-    let rec go () =
+    let rec discard_all () =
       match !jobs with
       | [] -> ()
       | (Abandoned { job; discard } as first) :: others ->
           let with_first = first :: !kept in
           jobs := others;
           if take_abandoned job then discard_quietly discard else kept := with_first;
-          go ()
+          discard_all ()
     in
-    go ())
+    match
+      jobs := Atomic.exchange abandoned [];
+      discard_all ()
+    with
+    | () -> put_back ()
+    | exception exn ->
+        put_back ();
+        raise exn
 
 let start job ~here =
   discard_abandoned ();

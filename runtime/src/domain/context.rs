@@ -6,7 +6,7 @@ use crate::base::tokio_context::TokioContext;
 use crate::base::tokio_rt;
 use crate::domain::core::Core;
 use crate::domain::executor::Executor;
-use crate::domain::reactor::Reactor;
+use crate::domain::reactor::{self, Reactor};
 use crate::domain::registry;
 use crate::domain::shared::Shared;
 use crate::ffi::batch::Batch;
@@ -272,5 +272,6 @@ pub(crate) fn abandon_to_parent() {
         FORKED_FROM.store(domain, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
     }
+    reactor::forget_busy();
     here().forget();
 }

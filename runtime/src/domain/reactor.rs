@@ -115,7 +115,7 @@ thread_local! {
 /// When the wait of this thread is polled beside tasks that are always ready. tokio's loop looks for signals only when its
 /// driver sleeps.
 enum Busy {
-    /// Not at all: there are no tasks, or the driver has gone to sleep. When it wakes up, the wait is polled, and arms.
+    /// Not at all: the driver has gone to sleep. When it wakes up, the wait is polled, and arms.
     Off,
     /// When the timer is due.
     Armed(Pin<Box<Sleep>>),
@@ -152,15 +152,14 @@ fn before_sleep() {
 
 /// The same, after the sleep, which the signal has perhaps ended. Tasks may be busy from now on.
 fn after_sleep() {
-    let has_tasks = || Handle::try_current().is_ok_and(|handle| has_tasks(&handle));
-    if has_pending_signals() || BUSY.with_borrow(Busy::is_off) && has_tasks() {
+    if has_pending_signals() || BUSY.with_borrow(Busy::is_off) {
         wake_waiting();
     }
 }
 
-/// Returns `true` if there are tasks on a runtime.
-fn has_tasks(runtime: &Handle) -> bool {
-    runtime.metrics().num_alive_tasks() > 0
+/// In the child of a fork, which must not touch the parent's timers.
+pub(crate) fn forget_busy() {
+    std::mem::forget(BUSY.replace(Busy::Off));
 }
 
 /// A timer of tokio's, of which there is one for all waits.
@@ -214,7 +213,7 @@ impl Reactor {
 
     /// Returns `true` if there are tasks on the runtime.
     pub(crate) fn has_tasks(&self) -> bool {
-        has_tasks(self.handle())
+        self.handle().metrics().num_alive_tasks() > 0
     }
 
     /// Runs tokio's tasks and driver until the loop, which has parked, has something to do. The driver is asked at least once.
@@ -300,11 +299,9 @@ impl Reactor {
     fn poll_busy(&self, cx: &mut Context<'_>) {
         BUSY.with_borrow_mut(|busy| {
             match busy {
-                Busy::Off if self.has_tasks() => {
-                    *busy = Busy::Armed(Box::pin(sleep(BUSY_TIME)));
-                }
+                Busy::Off => *busy = Busy::Armed(Box::pin(sleep(BUSY_TIME))),
                 Busy::Resting { may_sleep, .. } => *may_sleep = true,
-                Busy::Off | Busy::Armed(_) => {}
+                Busy::Armed(_) => {}
             }
             while let Busy::Armed(timer) | Busy::Resting { timer, .. } = busy {
                 if timer.as_mut().poll(cx).is_pending() {
@@ -342,7 +339,7 @@ impl Reactor {
             ..
         } = self;
         tokio_rt::remove_own(domain);
-        // On the thread that waited, whose runtime the timer is of.
+        // The timer is on this runtime, and this is the thread that waited.
         let busy = BUSY.replace(Busy::Off);
         drop((epoll, timeout, busy));
         catch_and_discard(|| runtime.shutdown_background());

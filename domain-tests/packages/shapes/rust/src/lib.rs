@@ -12,29 +12,6 @@ pub struct Point {
     pub y: f64,
 }
 
-/// A width in points.
-#[derive(Clone, Copy, Debug, FromOCaml, ToOCaml)]
-pub struct Width(pub f64);
-
-/// What draws.
-#[derive(Clone, Debug, FromOCaml, ToOCaml)]
-#[ocaml(polymorphic)]
-pub enum Pen {
-    /// A thin line.
-    Pencil,
-    /// A wide line.
-    Brush(Width),
-}
-
-/// What is drawn.
-#[derive(Clone, Debug, FromOCaml, ToOCaml)]
-pub enum Figure {
-    /// A point.
-    Dot(Point),
-    /// Several figures.
-    Group(Vec<Figure>),
-}
-
 /// A problem with a canvas.
 #[derive(Debug, OCamlException)]
 pub enum CanvasError {
@@ -75,4 +52,27 @@ impl Canvas {
     pub fn points(&self) -> Vec<Point> {
         self.points.lock().unwrap().clone()
     }
+}
+
+/// A width in points.
+#[derive(Clone, Copy, Debug, FromOCaml, ToOCaml)]
+pub struct Width(pub f64);
+
+/// What draws.
+#[derive(Clone, Debug, FromOCaml, ToOCaml)]
+#[ocaml(polymorphic)]
+pub enum Pen {
+    /// A thin line.
+    Pencil,
+    /// A wide line.
+    Brush(Width),
+}
+
+/// What is drawn.
+#[derive(Clone, Debug, FromOCaml, ToOCaml)]
+pub enum Figure {
+    /// A point.
+    Dot(Point),
+    /// Several figures.
+    Group(Vec<Figure>),
 }
