@@ -725,14 +725,15 @@ let wait_to_receive failure c domain result =
     Uninterrupted.run failure move ();
     promise
   in
+  (* Allocated before an element is taken. *)
+  let of_item item = Lwt.return (result.of_taken [| item |] 1) in
   match place c with
   | Rust _ -> move_now ()
   | Local l -> (
       match take failure l receiver.node with
       | Some _ as item ->
           Executor.Exit_hook.unregister exit_hook;
-          let result item = Lwt.return (result.of_taken [| item |] 1) in
-          Uninterrupted.get failure result item
+          Uninterrupted.get failure of_item item
       | None -> (
           match receiver.refused with
           | Not_refused -> promise
