@@ -127,9 +127,9 @@ pub fn build(request: &Request) -> Result<Exports, BuildError> {
     if !forgotten.is_empty() {
         return Err(BuildError::Forgotten(forgotten));
     }
-    std::fs::copy(&built.archive, &request.archive).map_err(BuildError::file(&request.archive))?;
+    fs::copy(&built.archive, &request.archive).map_err(BuildError::file(&request.archive))?;
     if let Some(path) = &request.link_flags {
-        std::fs::write(path, link::flags(&built)).map_err(BuildError::file(path))?;
+        fs::write(path, link::flags(&built)).map_err(BuildError::file(path))?;
     }
     Ok(exports)
 }
@@ -150,7 +150,7 @@ pub fn update_lock(request: &Request, lock: &Path) -> Result<(), BuildError> {
     let _lock = self::lock(&target)?;
     let manifest = combine(&crates, request, &options, &target)?;
     cargo::generate_lock(&manifest)?;
-    std::fs::copy(manifest.with_file_name("Cargo.lock"), lock).map_err(BuildError::file(lock))?;
+    fs::copy(manifest.with_file_name("Cargo.lock"), lock).map_err(BuildError::file(lock))?;
     Ok(())
 }
 

@@ -139,29 +139,27 @@ fn comparisons(selection: &Selection, style: Style<'_>) -> Vec<String> {
     };
     let comparison = |definition: &Definition| {
         let there = selection.elsewhere.get(&definition.id)?;
-        let own = format!("type {} =", modules::OWN_TYPE);
-        let here = definitions::group(
-            &[&Definition {
-                name: modules::OWN_TYPE.to_owned(),
+        let named = |name: String| {
+            let definition = Definition {
+                name,
                 ..definition.clone()
-            }],
-            Style {
+            };
+            let style = Style {
                 docs: false,
                 width: style.width - 2,
                 ..style
-            },
-        );
+            };
+            definitions::group(&[&definition], style)
+        };
         match definition.body {
             Body::Abstract => None,
-            Body::Record(_) | Body::Variant(_) => {
-                let here = here.replacen(&own, &format!("{own} {there} ="), 1);
-                Some(format!(
-                    "module _ = struct\n  [@@@ocaml.warning \"-34-37-69\"]\n\n{}\nend",
-                    layout::indent(&here, 2)
-                ))
-            }
+            Body::Record(_) | Body::Variant(_) => Some(format!(
+                "module _ = struct\n  [@@@ocaml.warning \"-34-37-69\"]\n\n{}\nend",
+                layout::indent(&named(format!("t = {there}")), 2)
+            )),
             Body::Alias(_) | Body::Polymorphic(_) => {
-                let here = here.trim_start_matches(&own).trim_start();
+                let here = named("t".to_owned());
+                let here = here.trim_start_matches("type t =").trim_start();
                 Some(format!("let _ : {there} -> ({here}) = fun x -> x"))
             }
         }

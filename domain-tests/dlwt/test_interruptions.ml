@@ -394,8 +394,9 @@ let interrupted_end () =
            let ask () =
              try Lwt_preemptive.run_in_main (fun () -> fst (Lwt.wait ())) with _ -> ()
            in
-           let callers = List.init 2 (fun _ -> Thread.create ask ()) in
-           ignore (callers : Thread.t list);
+           for _ = 1 to 2 do
+             ignore (Thread.create ask () : Thread.t)
+           done;
            let left = ref n in
            let count _ =
              decr left;

@@ -214,7 +214,7 @@ let signal_handlers_beside_a_task_that_becomes_busy () =
       Lwt.cancel busy)
     [ 0.; 0.02; 0.05; 0.2 ]
 
-(* How often the calling thread has slept. *)
+(* The number of voluntary context switches of the calling thread. *)
 let sleeps () =
   In_channel.with_open_text "/proc/thread-self/status" @@ fun status ->
   let rec find () =

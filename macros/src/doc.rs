@@ -30,24 +30,15 @@ pub fn text(attributes: &[Attribute]) -> String {
 fn block(text: &str) -> String {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let mut rest: Vec<&str> = rest.lines().map(str::trim_end).collect();
-    let filled = |lines: &[&str]| -> Vec<String> {
-        let lines = lines.iter().filter(|line| !line.is_empty());
-        lines.map(|&line| line.to_owned()).collect()
-    };
-    if filled(&rest)
-        .iter()
-        .all(|line| line.trim_start().starts_with('*'))
-    {
+    let is_marked = |line: &&str| line.is_empty() || line.trim_start().starts_with('*');
+    if rest.iter().all(is_marked) {
         for line in &mut rest {
             *line = line.trim_start().strip_prefix('*').unwrap_or_default();
         }
     }
-    let indentation = |line: &String| line.len() - line.trim_start_matches(' ').len();
-    let common = filled(&rest)
-        .iter()
-        .map(indentation)
-        .min()
-        .unwrap_or_default();
+    let filled = rest.iter().filter(|line| !line.is_empty());
+    let indentation = filled.map(|line| line.len() - line.trim_start_matches(' ').len());
+    let common = indentation.min().unwrap_or_default();
     let rest = rest
         .iter()
         .map(|line| line.get(common..).unwrap_or_default());

@@ -42,10 +42,7 @@ let report number target text =
   try
     report_lost ();
     Logs.msg ~src:(source target) (level number) (fun m -> m "%s" text)
-  with e -> (
-    match Dlwt.async_exception_hook () with
-    | Some hook -> hook e
-    | None -> !Lwt.async_exception_hook e)
+  with e -> Lwt.Dlwt_private.async_exception e
 
 (* Of the last call on this domain. *)
 let installed : int option Domain.DLS.key = Domain.DLS.new_key (fun () -> None)

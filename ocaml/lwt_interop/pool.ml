@@ -41,7 +41,7 @@ type 'a turn = {
   mutable is_counted : bool;
   (* Its key in [pending], or -1. *)
   mutable number : int;
-  (* What the function has returned. *)
+  (* The promise that the function has returned, and [no_result] before. *)
   mutable result : 'a Lwt.t;
 }
 

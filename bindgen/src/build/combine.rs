@@ -15,7 +15,7 @@ pub struct Combined<'a> {
     pub crates: &'a [Crate],
     /// The directories of crates that stand for those of the same name from the registry.
     pub replacements: &'a [PathBuf],
-    /// Whether the crates have their default features.
+    /// `false` if the crates are built without their default features.
     pub default_features: bool,
     /// Where it is written.
     pub directory: &'a Path,
@@ -27,7 +27,7 @@ pub struct Combined<'a> {
 
 /// cargo's arguments, as they are for the crate that depends on the others.
 pub struct Options {
-    /// Whether the crates have their default features.
+    /// `false` after `--no-default-features`.
     pub default_features: bool,
     /// The other arguments.
     pub arguments: Vec<String>,
@@ -216,6 +216,18 @@ mod tests {
         }
     }
 
+    fn combined(crates: &[Crate]) -> Combined<'_> {
+        Combined {
+            name: "all",
+            crates,
+            replacements: &[],
+            default_features: true,
+            directory: Path::new("/tmp"),
+            lock: None,
+            profile: "dev",
+        }
+    }
+
     #[test]
     fn the_crate_depends_on_all_and_names_them() {
         let crates = [
@@ -223,15 +235,7 @@ mod tests {
             krate("second", &["shared"]),
             krate("shared", &[]),
         ];
-        let combined = Combined {
-            name: "all",
-            crates: &crates,
-            replacements: &[],
-            default_features: true,
-            directory: Path::new("/tmp"),
-            lock: None,
-            profile: "dev",
-        };
+        let combined = combined(&crates);
         let text = manifest_text(&combined, &[krate("runtime", &[]), krate("unused", &[])]);
         for part in [
             "name = \"all\"",
@@ -266,13 +270,8 @@ mod tests {
         let options = Options::of(&two, &words("--no-default-features -F lines/fast")).unwrap();
         assert_eq!(options.arguments, words("--features lines/fast"));
         let combined = Combined {
-            name: "all",
-            crates: &two,
-            replacements: &[],
             default_features: options.default_features,
-            directory: Path::new("/tmp"),
-            lock: None,
-            profile: "dev",
+            ..combined(&two)
         };
         let text = manifest_text(&combined, &[]);
         assert!(
@@ -292,13 +291,8 @@ mod tests {
     #[test]
     fn other_profiles_are_like_release() {
         let combined = Combined {
-            name: "all",
-            crates: &[],
-            replacements: &[],
-            default_features: true,
-            directory: Path::new("/tmp"),
-            lock: None,
             profile: "static",
+            ..combined(&[])
         };
         let text = manifest_text(&combined, &[]);
         assert!(

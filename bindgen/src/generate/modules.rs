@@ -10,7 +10,7 @@ use crate::model::{Body, Definition, Function, Id, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the type of a module.
-pub const OWN_TYPE: &str = "t";
+const OWN_TYPE: &str = "t";
 
 /// A function, or all functions of a module, in the order of the first ones.
 enum Item<'a> {

@@ -31,13 +31,12 @@ let discard_quietly discard = try discard () with _ -> ()
    the moment when a job is taken off one list and that in which it is on another. *)
 let discard_abandoned () =
   if abandoned_done () > 0 then
-    let jobs = ref [] and kept = ref [] and left = ref [] in
-    let join () = left := List.rev_append !kept !jobs in
+    let jobs = ref [] and kept = ref [] in
     let put_back () =
-      match Dlwt_rt.insist join () with
-      | () -> Sys.opaque_identity (add_abandoned !left)
+      match add_abandoned !kept with
+      | () -> add_abandoned !jobs
       | exception exn ->
-          add_abandoned !left;
+          add_abandoned !jobs;
           raise exn
     in
     let rec discard_all () =

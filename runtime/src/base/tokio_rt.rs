@@ -35,7 +35,7 @@ fn build() -> io::Result<Runtime> {
         .build()
 }
 
-/// Whether the runtime has been started.
+/// Returns `true` if the runtime has been started.
 pub(crate) fn has_started() -> bool {
     RUNTIME.get().is_some()
 }

@@ -47,7 +47,7 @@ impl<T> Promise<T> {
         with_entered(|core, token| {
             let made = core.add_rooted_call(token);
             let (key, promise) = made.map_err(|_| {
-                // The executor is being torn down. (Or a signal handler raised just now, or there is no memory.)
+                // The executor is being torn down. (Or there is no memory.)
                 TokenError::DomainTerminated {
                     domain: core.shared.id,
                 }

@@ -16,8 +16,7 @@ use crate::ffi::token::RuntimeToken;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Why a thread owns no executor.
 #[derive(Clone, Copy)]
@@ -28,11 +27,9 @@ enum NoExecutor {
     Terminated(u64),
 }
 
-/// This process was forked from one in which tokio had started. tokio's threads have no copies, and the descriptors are
-/// the parent's as well.
-static IS_FORKED: AtomicBool = AtomicBool::new(false);
-/// The domain whose executor the thread that forked had.
-static FORKED_FROM: AtomicU64 = AtomicU64::new(0);
+/// The domain whose executor the thread that forked had, in the child of a fork after tokio had started: tokio's threads have
+/// no copies, and the descriptors are the parent's as well.
+static FORKED_FROM: OnceLock<u64> = OnceLock::new();
 
 thread_local! {
     /// The executor of a thread that runs a domain's loop, and the stubs on the thread's stack.
@@ -135,15 +132,13 @@ pub(crate) fn with_core<R>(
 
 /// Returns an error in the child of a fork, on all its threads: executors and threads are the parent's.
 pub(crate) fn check_not_forked() -> Result<(), TokenError> {
-    match IS_FORKED.load(Ordering::Relaxed) {
-        false => Ok(()),
-        true => Err(TokenError::Forked {
-            domain: FORKED_FROM.load(Ordering::Relaxed),
-        }),
+    match FORKED_FROM.get() {
+        None => Ok(()),
+        Some(&domain) => Err(TokenError::Forked { domain }),
     }
 }
 
-/// Whether this process is the child of a fork, where executors and threads are the parent's.
+/// Returns `true` in the child of a fork, where executors and threads are the parent's.
 pub(crate) fn is_forked() -> bool {
     check_not_forked().is_err()
 }
@@ -269,8 +264,8 @@ pub(crate) fn close(_token: &RuntimeToken<'_>) -> Close {
 pub(crate) fn abandon_to_parent() {
     if tokio_rt::has_started() {
         let domain = with_current(|core| core.shared.id).unwrap_or_default();
-        FORKED_FROM.store(domain, Ordering::Relaxed);
-        IS_FORKED.store(true, Ordering::Relaxed);
+        // A child that forks again keeps the first one.
+        let _ = FORKED_FROM.set(domain);
     }
     reactor::forget_busy();
     here().forget();

@@ -128,12 +128,6 @@ enum Busy {
     },
 }
 
-impl Busy {
-    fn is_off(&self) -> bool {
-        matches!(self, Busy::Off)
-    }
-}
-
 fn wake_waiting() {
     WAITING.with_borrow(|root| root.as_ref().map_or((), Waker::wake_by_ref));
 }
@@ -152,7 +146,7 @@ fn before_sleep() {
 
 /// The same, after the sleep, which the signal has perhaps ended. Tasks may be busy from now on.
 fn after_sleep() {
-    if has_pending_signals() || BUSY.with_borrow(Busy::is_off) {
+    if has_pending_signals() || BUSY.with_borrow(|busy| matches!(busy, Busy::Off)) {
         wake_waiting();
     }
 }

@@ -58,7 +58,7 @@ impl Canvas {
 #[derive(Clone, Copy, Debug, FromOCaml, ToOCaml)]
 pub struct Width(pub f64);
 
-/// What draws.
+/// A tool for drawing.
 #[derive(Clone, Debug, FromOCaml, ToOCaml)]
 #[ocaml(polymorphic)]
 pub enum Pen {
@@ -68,7 +68,7 @@ pub enum Pen {
     Brush(Width),
 }
 
-/// What is drawn.
+/// A drawing.
 #[derive(Clone, Debug, FromOCaml, ToOCaml)]
 pub enum Figure {
     /// A point.
